@@ -1,0 +1,168 @@
+//! What traffic is made of: readings from the kernel, what they grew by, and
+//! who is credited with it.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::{AddAssign, Sub};
+use std::sync::Arc;
+
+use crate::geoip::Country;
+
+/// Which way a packet crossed the interface, seen from this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// Counted at the ingress hook.
+    Received,
+    /// Counted at the egress hook.
+    Sent,
+}
+
+/// The version of the Internet Protocol a packet was counted under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IpVersion {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl IpVersion {
+    /// Returns the value of the `ip_version` label: `"4"` or `"6"`.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::V4 => "4",
+            Self::V6 => "6",
+        }
+    }
+}
+
+/// What the exact per-interface totals tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// A packet whose remote address could be read.
+    Ip(IpVersion),
+    /// Everything else: ARP, LLDP, MPLS, truncated or malformed headers.
+    NonIp,
+}
+
+/// One attachment to one network device, from attaching to detaching.
+///
+/// The number stands in the kernel's keys in place of the ifindex, because the
+/// kernel gives an ifindex out again: a number is re-used only after all that
+/// was counted under it has been read and removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InterfaceId(pub u32);
+
+/// Packets and bytes on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Volume {
+    /// Packets, super-frames counted as the packets they stand for.
+    pub packets: u64,
+    /// Bytes, from the Ethernet header on, without preamble and FCS.
+    pub bytes: u64,
+}
+
+impl AddAssign for Volume {
+    fn add_assign(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+    }
+}
+
+impl Sub for Volume {
+    type Output = Self;
+
+    /// Returns the growth from `earlier` to `self`, never below zero.
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            packets: self.packets.saturating_sub(earlier.packets),
+            bytes: self.bytes.saturating_sub(earlier.bytes),
+        }
+    }
+}
+
+/// Whom the kernel counts a packet for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowKey {
+    /// Where the packet crossed.
+    pub interface: InterfaceId,
+    /// Which way it went.
+    pub direction: Direction,
+    /// How to read `remote`.
+    pub ip_version: IpVersion,
+    /// The prefix of the address at the other end, in network order; an IPv4
+    /// prefix fills the first four bytes; bits past the prefix are zero.
+    pub remote: [u8; 16],
+}
+
+impl FlowKey {
+    /// Returns the remote prefix's first address.
+    #[must_use]
+    pub fn remote_address(&self) -> IpAddr {
+        match self.ip_version {
+            IpVersion::V4 => {
+                let [a, b, c, d, ..] = self.remote;
+                Ipv4Addr::new(a, b, c, d).into()
+            }
+            IpVersion::V6 => Ipv6Addr::from(self.remote).into(),
+        }
+    }
+}
+
+/// One growth of one flow, to be credited to somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrafficDelta {
+    /// Whose traffic it is.
+    pub key: FlowKey,
+    /// How much there was since the last poll.
+    pub volume: Volume,
+}
+
+/// Everything the hook of one interface saw, since it was attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterfaceTotal {
+    /// Where.
+    pub interface: InterfaceId,
+    /// Which way.
+    pub direction: Direction,
+    /// What kind of packets.
+    pub family: Family,
+    /// How much, cumulative.
+    pub volume: Volume,
+}
+
+/// Where a remote address is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// The country its prefix is registered in.
+    pub country: Country,
+}
+
+/// Monotonic sums over one aspect of the traffic.
+///
+/// The poller tells every account the same things in the same order: an
+/// interface appears, deltas are credited, totals are observed, a snapshot is
+/// taken, and in the end the interface is forgotten.
+pub trait Account: Send {
+    /// What a scrape sees of the account.
+    type Snapshot: Send + Sync + 'static;
+
+    /// Names an interface, for the first time or anew after a rename. What
+    /// was credited before stays under the old name.
+    fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>);
+
+    /// Credits one delta to its origin.
+    fn credit(&mut self, delta: &TrafficDelta, origin: &Origin);
+
+    /// Observes the exact totals, read before the deltas just credited.
+    fn observe_totals(&mut self, totals: &[InterfaceTotal]);
+
+    /// Forgets an interface's number, which may be given out again. What was
+    /// credited stays under the interface's name.
+    fn forget_interface(&mut self, interface: InterfaceId);
+
+    /// Returns the sums as they are now.
+    fn snapshot(&self) -> Self::Snapshot;
+}

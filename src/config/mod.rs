@@ -1,0 +1,92 @@
+//! The configuration: every setting, what it decides and its default.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Which interfaces are counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Interfaces {
+    /// Every interface but loopback, up or down, also those yet to come.
+    Any,
+    /// These, by name; one that does not exist is waited for.
+    Named(Vec<String>),
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Errors only.
+    Error,
+    /// And what needs attention.
+    Warn,
+    /// And what happens in ordinary operation.
+    Info,
+    /// And every poll.
+    Debug,
+    /// And every interface event.
+    Trace,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A configuration that passed every rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Which interfaces are counted.
+    pub interfaces: Interfaces,
+    /// The country database, an mmdb file.
+    pub geoip_db: PathBuf,
+    /// Whether a changed database file is loaded without a reload.
+    pub geoip_db_watch: bool,
+    /// How many database records are kept decoded.
+    pub geoip_cache_size: NonZeroUsize,
+    /// How many flows the kernel keeps between two polls.
+    pub map_max_entries: NonZeroU32,
+    /// The time between two polls.
+    pub poll_interval: Duration,
+    /// How many flows one system call reads.
+    pub flow_batch_size: NonZeroU32,
+    /// How many bits of an IPv4 address the kernel keeps, 8 to 32.
+    pub ipv4_prefix_length: u8,
+    /// How many bits of an IPv6 address the kernel keeps, 16 to 128.
+    pub ipv6_prefix_length: u8,
+    /// Where metrics are served.
+    pub listen_address: SocketAddr,
+    /// The path of the metrics page.
+    pub metrics_path: String,
+    /// How much is logged.
+    pub log_level: LogLevel,
+    /// How it is written.
+    pub log_format: LogFormat,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            interfaces: Interfaces::Any,
+            geoip_db: "/usr/share/GeoIP/GeoLite2-Country.mmdb".into(),
+            geoip_db_watch: true,
+            geoip_cache_size: const { NonZeroUsize::new(65_536).unwrap() },
+            map_max_entries: const { NonZeroU32::new(100_000).unwrap() },
+            poll_interval: Duration::from_secs(2),
+            flow_batch_size: const { NonZeroU32::new(10_000).unwrap() },
+            ipv4_prefix_length: 24,
+            ipv6_prefix_length: 48,
+            listen_address: (Ipv4Addr::UNSPECIFIED, 9100).into(),
+            metrics_path: "/metrics".into(),
+            log_level: LogLevel::Info,
+            log_format: LogFormat::Text,
+        }
+    }
+}

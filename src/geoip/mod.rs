@@ -1,0 +1,45 @@
+//! From an address to the country it is registered in.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+use std::fmt;
+
+/// An ISO 3166-1 alpha-2 country code, or `UNKNOWN`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Country(Option<[u8; 2]>);
+
+impl Country {
+    /// The country of private, unmatched and unlocatable addresses.
+    pub const UNKNOWN: Self = Self(None);
+
+    /// Returns the country with this code, in either case, or `None` where
+    /// the text is not two ASCII letters.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        match *code.as_bytes() {
+            [a, b] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => {
+                Some(Self(Some([
+                    a.to_ascii_uppercase(),
+                    b.to_ascii_uppercase(),
+                ])))
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the value of the `country` label.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Some(code) => std::str::from_utf8(code)
+                .expect("a code is made of ASCII letters only"),
+            None => "UNKNOWN",
+        }
+    }
+}
+
+impl fmt::Display for Country {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,3 @@
+//! Turning snapshots into metric families.
+
+pub mod published;
