@@ -6,4 +6,5 @@
 pub mod accounting;
 pub mod config;
 pub mod geoip;
+pub mod kernel;
 pub mod metrics;

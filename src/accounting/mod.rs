@@ -3,11 +3,14 @@
 //!
 //! Pure: no I/O, clock, threads or logging.
 
+mod delta;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::{AddAssign, Sub};
 use std::sync::Arc;
 
 use crate::geoip::Country;
+pub use delta::{DeltaTracker, Observation};
 
 /// Which way a packet crossed the interface, seen from this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -165,4 +168,18 @@ pub trait Account: Send {
 
     /// Returns the sums as they are now.
     fn snapshot(&self) -> Self::Snapshot;
+}
+
+/// What the kernel has counted for a flow since it was created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Whose it is.
+    pub key: FlowKey,
+    /// How much, cumulative.
+    pub volume: Volume,
+    /// Which creation of the flow this is: another number than before means
+    /// that it was evicted and came back.
+    pub generation: u32,
+    /// When the last packet came, in ticks of a clock that wraps around.
+    pub last_seen: u32,
 }

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Counts every packet of an interface by direction and remote prefix.
+ *
+ * Four programs, one a direction and link layer, share all the code. They
+ * observe and never decide: every path returns TCX_NEXT, so that programs
+ * behind this one on the same hook still run.
+ *
+ * No counter here is atomic. Each is written on its own CPU only, and the hook
+ * runs with bottom halves disabled (sch_handle_ingress() in the receive
+ * softirq, sch_handle_egress() under rcu_read_lock_bh() in net/core/dev.c), so
+ * that no second packet interrupts the first on the same CPU.
+ */
+#include "parsing.bpf.h"
+#include "traffic_abi.h"
+#include "wire.bpf.h"
+
+/* From linux/bpf.h since 6.6, which the installed headers may be older than. */
+#define TCX_NEXT (-1)
+
+/*
+ * How many bits of a remote address are kept. Set before the programs are
+ * loaded; the verifier then knows them and removes what they make dead.
+ */
+const volatile __u32 ipv4_prefix_length = 24;
+const volatile __u32 ipv6_prefix_length = 48;
+
+/*
+ * The flows. LRU, so that a flood of prefixes costs attribution and never
+ * memory; per-CPU, so that counting needs no lock and no atomics. User space
+ * sets the size and deletes what belongs to an interface that is gone; all
+ * else is evicted by the kernel.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_PERCPU_HASH);
+	__uint(max_entries, 100000);
+	__type(key, struct traffic_key);
+	__type(value, struct traffic_value);
+} flows SEC(".maps");
+
+/*
+ * The exact totals, the denominator of everything: index
+ * interface * 2 + direction. An array, because it is touched by each packet.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TRAFFIC_INTERFACES * 2);
+	__type(key, __u32);
+	__type(value, struct traffic_total);
+} totals SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct traffic_statistics);
+} statistics SEC(".maps");
+
+/*
+ * ifindex to interface number + 1; 0 is a device that is not counted. Written
+ * by user space around attaching and detaching, read for every packet.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TRAFFIC_DIRECT_IFINDEXES);
+	__type(key, __u32);
+	__type(value, __u32);
+} interfaces SEC(".maps");
+
+/* The same for the ifindexes that the array does not reach. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TRAFFIC_INTERFACES);
+	__type(key, __u32);
+	__type(value, __u32);
+} far_interfaces SEC(".maps");
+
+static __always_inline struct traffic_statistics *own_statistics(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&statistics, &zero);
+}
+
+/* Returns the interface's number + 1, or 0 where it is not being counted. */
+static __always_inline __u32 interface_number(__u32 ifindex)
+{
+	__u32 *number;
+
+	if (ifindex < TRAFFIC_DIRECT_IFINDEXES)
+		number = bpf_map_lookup_elem(&interfaces, &ifindex);
+	else
+		number = bpf_map_lookup_elem(&far_interfaces, &ifindex);
+	return number ? *number : 0;
+}
+
+/*
+ * Copies the first `prefix_length` bits of an address of `words` 32-bit words
+ * and leaves the rest zero.
+ */
+static __always_inline void keep_prefix(__u8 *remote, const __u32 *address,
+					__u32 words, __u32 prefix_length)
+{
+	__u32 *kept = (__u32 *)remote;
+
+#pragma unroll
+	for (__u32 i = 0; i < words; i++) {
+		__u32 bits = prefix_length > 32 * i ? prefix_length - 32 * i :
+						      0;
+
+		if (bits >= 32)
+			kept[i] = address[i];
+		else if (bits > 0)
+			kept[i] = address[i] & bpf_htonl(~0U << (32 - bits));
+	}
+}
+
+/*
+ * Fills in the remote side of the key. Returns the family the packet belongs
+ * to: TRAFFIC_NON_IP where the protocol is another, or where the header is cut
+ * off or does not say the version it should.
+ */
+static __always_inline enum traffic_family
+identify_remote(struct __sk_buff *skb, struct network_header network,
+		struct traffic_key *key)
+{
+	if (network.protocol == bpf_htons(ETH_P_IP)) {
+		struct iphdr scratch;
+		const struct iphdr *ipv4;
+
+		ipv4 = header_at(skb, network.offset, &scratch,
+				 sizeof(scratch));
+		if (!ipv4 || ipv4->version != 4 || ipv4->ihl < 5)
+			return TRAFFIC_NON_IP;
+		key->ip_version = 4;
+		keep_prefix(key->remote,
+			    key->direction == TRAFFIC_SENT ? &ipv4->daddr :
+							     &ipv4->saddr,
+			    1, ipv4_prefix_length);
+		return TRAFFIC_IPV4;
+	}
+	if (network.protocol == bpf_htons(ETH_P_IPV6)) {
+		struct ipv6hdr scratch;
+		const struct ipv6hdr *ipv6;
+
+		ipv6 = header_at(skb, network.offset, &scratch,
+				 sizeof(scratch));
+		if (!ipv6 || ipv6->version != 6)
+			return TRAFFIC_NON_IP;
+		key->ip_version = 6;
+		keep_prefix(key->remote,
+			    key->direction == TRAFFIC_SENT ?
+				    ipv6->daddr.in6_u.u6_addr32 :
+				    ipv6->saddr.in6_u.u6_addr32,
+			    4, ipv6_prefix_length);
+		return TRAFFIC_IPV6;
+	}
+	return TRAFFIC_NON_IP;
+}
+
+static __always_inline bool add_to_flow(const struct traffic_key *key,
+					struct wire_size size, __u32 now)
+{
+	struct traffic_value *value = bpf_map_lookup_elem(&flows, key);
+
+	if (!value)
+		return false;
+	value->packets += size.packets;
+	value->bytes += size.bytes;
+	value->last_seen = now;
+	return true;
+}
+
+/* Counts the first packet of a key. */
+static __always_inline void create_flow(const struct traffic_key *key,
+					struct wire_size size, __u32 now)
+{
+	struct traffic_statistics *own = own_statistics();
+	struct traffic_value first = {
+		.packets = size.packets,
+		.bytes = size.bytes,
+		.last_seen = now,
+	};
+
+	if (!own)
+		return;
+	own->lookup_failures++;
+	first.generation = (__u32)(own->new_keys + 1) << 8 |
+			   (bpf_get_smp_processor_id() & 0xFF);
+	if (bpf_map_update_elem(&flows, key, &first, BPF_NOEXIST) == 0) {
+		own->new_keys++;
+		return;
+	}
+	/* Another CPU may have created it in the meantime. */
+	if (!add_to_flow(key, size, now))
+		own->update_failures++;
+}
+
+/*
+ * The flow is counted before the total, and user space reads totals before
+ * flows: so every packet in a total that was read is in the flows read after
+ * it, and what is missing there was evicted.
+ */
+static __always_inline int count(struct __sk_buff *skb,
+				 enum traffic_direction direction,
+				 enum link_layer link)
+{
+	struct traffic_key key = { .direction = direction };
+	struct network_header network = parse_link(skb, link);
+	struct wire_size size = wire_size_of(skb, direction, network);
+	__u32 number = interface_number(skb->ifindex);
+	struct traffic_total *total;
+	enum traffic_family family;
+	__u32 index;
+
+	if (!number) {
+		struct traffic_statistics *own = own_statistics();
+
+		if (own)
+			own->unknown_interfaces++;
+		return TCX_NEXT;
+	}
+	key.interface = number - 1;
+
+	family = identify_remote(skb, network, &key);
+	if (family != TRAFFIC_NON_IP) {
+		__u32 now = bpf_jiffies64();
+
+		if (!add_to_flow(&key, size, now))
+			create_flow(&key, size, now);
+	}
+
+	index = key.interface * 2 + direction;
+	total = bpf_map_lookup_elem(&totals, &index);
+	if (total) {
+		total->packets[family] += size.packets;
+		total->bytes[family] += size.bytes;
+	}
+	return TCX_NEXT;
+}
+
+SEC("classifier/ingress")
+int traffic_ingress(struct __sk_buff *skb)
+{
+	return count(skb, TRAFFIC_RECEIVED, LINK_ETHERNET);
+}
+
+SEC("classifier/egress")
+int traffic_egress(struct __sk_buff *skb)
+{
+	return count(skb, TRAFFIC_SENT, LINK_ETHERNET);
+}
+
+SEC("classifier/ingress_l3")
+int traffic_ingress_l3(struct __sk_buff *skb)
+{
+	return count(skb, TRAFFIC_RECEIVED, LINK_NONE);
+}
+
+SEC("classifier/egress_l3")
+int traffic_egress_l3(struct __sk_buff *skb)
+{
+	return count(skb, TRAFFIC_SENT, LINK_NONE);
+}
+
+/*
+ * Attached nowhere: user space runs it to learn what `last_seen` is counted
+ * in, so that both sides read the same clock.
+ */
+SEC("classifier/clock")
+int traffic_clock(struct __sk_buff *skb __attribute__((unused)))
+{
+	return (__u32)bpf_jiffies64();
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the kernel side and the user side both know: every struct, number and
+ * map size that crosses the border. src/kernel/abi.rs mirrors it, and
+ * tests/it/abi.rs compares the two through the compiled object's BTF.
+ *
+ * Rules: fixed-width integers only, largest first, no holes (a hole in a key
+ * is uninitialised memory that makes one prefix many keys), no bit-fields.
+ */
+#ifndef TRAFFIC_ABI_H
+#define TRAFFIC_ABI_H
+
+#include <stddef.h>
+#include <linux/types.h>
+
+/* Seen from this machine. */
+enum traffic_direction {
+	TRAFFIC_RECEIVED = 0, /* ingress hook */
+	TRAFFIC_SENT = 1, /* egress hook */
+};
+
+/* What the exact totals tell apart. */
+enum traffic_family {
+	TRAFFIC_IPV4 = 0,
+	TRAFFIC_IPV6 = 1,
+	TRAFFIC_NON_IP = 2,
+	TRAFFIC_FAMILIES = 3,
+};
+
+/* How many interfaces can be counted at the same time. */
+#define TRAFFIC_INTERFACES 4096
+
+/*
+ * An ifindex below this finds its interface in an array, one above it in a
+ * hash map, 20 ns later. Only hosts that created this many devices since they
+ * were booted see the second.
+ */
+#define TRAFFIC_DIRECT_IFINDEXES 65536
+
+/* Whom a packet is counted for. */
+struct traffic_key {
+	/*
+	 * The number that user space gave this attachment, not the ifindex:
+	 * the kernel gives an ifindex out again after a device is gone.
+	 */
+	__u32 interface;
+	__u8 direction; /* enum traffic_direction */
+	__u8 ip_version; /* 4 or 6 */
+	__u16 local_range; /* zero; kept for ranges of local addresses */
+	/*
+	 * The other end's prefix in network order, the bits past the prefix
+	 * zero; IPv4 in the first four bytes, the rest zero.
+	 */
+	__u8 remote[16];
+};
+
+/* What one CPU counted for a key. Counters only grow. */
+struct traffic_value {
+	__u64 packets;
+	__u64 bytes;
+	__u32 last_seen; /* low half of jiffies64; zero if never on this CPU */
+	/*
+	 * Which creation of the key this is: on the CPU that created it the
+	 * count of its creations and, in the low byte, its number; zero on the
+	 * others. A key that was evicted and came back is told by it from one
+	 * that stayed.
+	 */
+	__u32 generation;
+};
+
+/* Everything one CPU saw on one interface in one direction. */
+struct traffic_total {
+	__u64 packets[TRAFFIC_FAMILIES];
+	__u64 bytes[TRAFFIC_FAMILIES];
+};
+
+/* What one CPU has to say about the flow map. */
+struct traffic_statistics {
+	__u64 new_keys; /* keys created */
+	__u64 lookup_failures; /* packets whose key was not there yet */
+	__u64 update_failures; /* packets whose key could not be created */
+	__u64 unknown_interfaces; /* packets of a device not being counted */
+};
+
+#define TRAFFIC_AT(type, field, offset)                 \
+	_Static_assert(offsetof(type, field) == offset, \
+		       #type "." #field " has moved")
+
+_Static_assert(sizeof(struct traffic_key) == 24, "the key has a hole");
+TRAFFIC_AT(struct traffic_key, interface, 0);
+TRAFFIC_AT(struct traffic_key, direction, 4);
+TRAFFIC_AT(struct traffic_key, ip_version, 5);
+TRAFFIC_AT(struct traffic_key, local_range, 6);
+TRAFFIC_AT(struct traffic_key, remote, 8);
+_Static_assert(sizeof(struct traffic_value) == 24, "the value has a hole");
+TRAFFIC_AT(struct traffic_value, packets, 0);
+TRAFFIC_AT(struct traffic_value, bytes, 8);
+TRAFFIC_AT(struct traffic_value, last_seen, 16);
+TRAFFIC_AT(struct traffic_value, generation, 20);
+_Static_assert(sizeof(struct traffic_total) == 48, "the total has a hole");
+_Static_assert(sizeof(struct traffic_statistics) == 32,
+	       "the statistics have a hole");
+
+#endif /* TRAFFIC_ABI_H */

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a packet at the hook was, or will be, on the wire: how many frames, how
+ * many bytes. The one place where that is decided.
+ *
+ * With segmentation (GSO) and receive (GRO) offload the skb at the hook stands
+ * for many frames, whose headers it carries once. A frame is counted from the
+ * Ethernet header on, without preamble, padding and FCS, as network cards do;
+ * on a device without a link layer from the IP header on.
+ *
+ * egress   wire_len: __dev_queue_xmit() calls qdisc_pkt_len_init() before
+ *          sch_handle_egress() (net/core/dev.c), which adds the headers that
+ *          segmentation will repeat.
+ * ingress  len + (frames - 1) * headers: sch_handle_ingress() sets the packet
+ *          length before the link header is pushed back and knows nothing of
+ *          the headers that GRO removed (net/core/dev.c, net/core/gro.c).
+ * both     a VLAN tag that the kernel keeps beside the packet
+ *          (skb_vlan_tag_present) is on the wire, once a frame.
+ * frames   gso_segs; a source outside the kernel (a guest, a tun user) leaves
+ *          it zero and gives gso_size alone, as qdisc_pkt_len_init() knows.
+ */
+#ifndef WIRE_BPF_H
+#define WIRE_BPF_H
+
+#include "parsing.bpf.h"
+#include "traffic_abi.h"
+
+#define VLAN_TAG_LENGTH 4
+
+/* gso_size of a super-frame that is a list of frames (SCTP): not a size. */
+#define GSO_BY_FRAGS 0xFFFF
+
+struct wire_size {
+	__u32 packets;
+	__u32 bytes;
+};
+
+static __always_inline struct wire_size
+wire_size_of(struct __sk_buff *skb, enum traffic_direction direction,
+	     struct network_header network)
+{
+	/* Both are read before the choice: reading one or the other in two
+	 * branches makes clang merge the loads into one at a computed offset,
+	 * which the verifier refuses for the context.
+	 */
+	__u32 length = skb->len;
+	__u32 wire_length = skb->wire_len;
+	__u32 packets = skb->gso_segs;
+	__u32 bytes = direction == TRAFFIC_SENT ? wire_length : length;
+	__u32 gso_size = skb->gso_size;
+
+	if (gso_size) {
+		__u32 headers = merged_header_length(skb, network);
+
+		if (!packets && gso_size != GSO_BY_FRAGS && length > headers)
+			packets = (length - headers + gso_size - 1) / gso_size;
+		if (direction == TRAFFIC_RECEIVED && packets > 1)
+			bytes += (packets - 1) * headers;
+	}
+	if (!packets)
+		packets = 1;
+	if (skb->vlan_present)
+		bytes += packets * VLAN_TAG_LENGTH;
+	return (struct wire_size){ packets, bytes };
+}
+
+#endif /* WIRE_BPF_H */

@@ -1,0 +1,92 @@
+//! Compiles `bpf-src/*.bpf.c` with clang into `$OUT_DIR/*.bpf.o`. Nothing
+//! else: no git, no network, no generated code.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+const SOURCE: &str = "bpf-src/traffic.bpf.c";
+
+/// What a Debian or Ubuntu machine needs; other systems have packages of
+/// similar names.
+const INSTALL_HINT: &str = "install it with: \
+    apt-get install clang libbpf-dev linux-libc-dev (Debian, Ubuntu), \
+    dnf install clang libbpf-devel kernel-headers (Fedora, RHEL)";
+
+/// A header of each package that the sources include.
+const HEADERS: [&str; 2] = ["bpf/bpf_helpers.h", "linux/bpf.h"];
+
+fn main() -> ExitCode {
+    println!("cargo::rerun-if-changed=bpf-src");
+    println!("cargo::rerun-if-env-changed=CLANG");
+    match compile() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            println!("cargo::error={problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn compile() -> Result<(), String> {
+    let clang = env::var_os("CLANG").unwrap_or_else(|| "clang".into());
+    let out_dir = env::var_os("OUT_DIR").ok_or("cargo sets no OUT_DIR")?;
+    let object = PathBuf::from(out_dir).join("traffic.bpf.o");
+
+    let version = Command::new(&clang).arg("--version").output();
+    if let Err(error) = version {
+        return Err(format!(
+            "cannot run {} to compile {SOURCE}: {error}; {INSTALL_HINT}",
+            Path::new(&clang).display(),
+        ));
+    }
+    let include = kernel_include_dir();
+    for header in HEADERS {
+        if !includes(&clang, &include, header) {
+            return Err(format!(
+                "cannot find the header {header} that {SOURCE} includes; \
+                 {INSTALL_HINT}"
+            ));
+        }
+    }
+
+    // aya reads the BTF that -g writes; v3 instructions (32-bit arithmetic
+    // and jumps) are in every kernel since 5.1.
+    let status = Command::new(&clang)
+        .args(["-target", "bpf", "-mcpu=v3", "-O2", "-g"])
+        .args(["-Wall", "-Wextra", "-Werror"])
+        .arg(include)
+        .args(["-c", SOURCE, "-o"])
+        .arg(&object)
+        .status()
+        .map_err(|error| format!("cannot run clang: {error}"))?;
+    if !status.success() {
+        return Err(format!("clang cannot compile {SOURCE} ({status})"));
+    }
+    Ok(())
+}
+
+/// Returns the option that finds `asm/types.h`, which Debian keeps in a
+/// folder by architecture that clang does not search for the BPF target.
+fn kernel_include_dir() -> OsString {
+    let arch = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
+    let triplet = match arch.as_str() {
+        "x86" => "i386-linux-gnu",
+        "arm" => "arm-linux-gnueabihf",
+        "powerpc64" => "powerpc64le-linux-gnu",
+        other => &format!("{other}-linux-gnu"),
+    };
+    format!("-I/usr/include/{triplet}").into()
+}
+
+/// Returns whether clang finds a header.
+fn includes(clang: &OsString, include: &OsString, header: &str) -> bool {
+    let found = Command::new(clang)
+        .args(["-target", "bpf", "-fsyntax-only"])
+        .arg(include)
+        .args(["-include", "linux/types.h", "-include", header])
+        .args(["-x", "c", "/dev/null"])
+        .output();
+    found.is_ok_and(|output| output.status.success())
+}

@@ -1,0 +1,227 @@
+//! From cumulative readings to what they grew by, through eviction, return and
+//! removal.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use foldhash::fast::RandomState;
+
+use super::{FlowKey, InterfaceId, Reading, TrafficDelta, Volume};
+
+/// The last reading of every flow in the kernel's map, each with a note of the
+/// caller's.
+///
+/// The keys come from the network: the hash is seeded at random.
+#[derive(Debug)]
+pub struct DeltaTracker<N> {
+    flows: HashMap<FlowKey, Flow<N>, RandomState>,
+    /// Which sweep this is; a flow last seen in an earlier one is gone.
+    sweep: u32,
+    clock: Clock,
+    /// Flows that the caller removed from the map.
+    removed: u64,
+    evictions: Evictions,
+}
+
+/// A flow as it was when last read.
+#[derive(Debug)]
+struct Flow<N> {
+    volume: Volume,
+    last_seen: u64,
+    generation: u32,
+    sweep: u32,
+    note: N,
+}
+
+/// What a sweep showed besides the deltas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// Flows in the kernel's map.
+    pub entries: u64,
+    /// Flows evicted since the start. Exact as of the moment the statistics
+    /// were read, once a sweep meets no more new flows than they told of; less
+    /// until then, never more.
+    pub evictions: u64,
+    /// The shortest time, in ticks, from a flow's last packet to the poll that
+    /// missed it; zero where one came and went between two polls.
+    pub minimum_eviction_age: Option<u64>,
+}
+
+/// A clock of 32 bits, made one of 64.
+#[derive(Debug, Default)]
+struct Clock {
+    now: u64,
+}
+
+impl Clock {
+    /// Moves on to the time whose low half is `now`.
+    fn advance(&mut self, now: u32) {
+        #[expect(clippy::cast_possible_truncation, reason = "the low half")]
+        let low = self.now as u32;
+        self.now += u64::from(now.wrapping_sub(low));
+    }
+
+    /// Returns the time not after now whose low half is `then`. What is more
+    /// than half a round ago cannot be told from what is yet to come, which a
+    /// packet counted after the clock was read is: both are now.
+    fn widen(&self, then: u32) -> u64 {
+        #[expect(clippy::cast_possible_truncation, reason = "the low half")]
+        let age = (self.now as u32).wrapping_sub(then);
+        if age < u32::MAX / 2 {
+            self.now.saturating_sub(u64::from(age))
+        } else {
+            self.now
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Evictions {
+    /// By the numbers of flows created, present and removed.
+    total: u64,
+    /// Those of them that were seen to happen, or found to have happened
+    /// unseen.
+    explained: u64,
+    minimum_age: Option<u64>,
+}
+
+impl Evictions {
+    /// Takes note of a flow that was there at the last sweep.
+    fn see(&mut self, age: u64) {
+        self.explained += 1;
+        self.shorten(age);
+    }
+
+    fn shorten(&mut self, age: u64) {
+        let shortest = self.minimum_age.unwrap_or(u64::MAX);
+        self.minimum_age = Some(shortest.min(age));
+    }
+
+    /// Takes note of all that happened by the numbers.
+    fn count(&mut self, total: u64) {
+        self.total = self.total.max(total);
+        if self.total > self.explained {
+            self.explained = self.total;
+            self.shorten(0);
+        }
+    }
+}
+
+impl<N> Default for DeltaTracker<N> {
+    fn default() -> Self {
+        Self {
+            flows: HashMap::default(),
+            sweep: 0,
+            clock: Clock::default(),
+            removed: 0,
+            evictions: Evictions::default(),
+        }
+    }
+}
+
+impl<N: Default> DeltaTracker<N> {
+    /// Observes one complete sweep of the kernel's map and calls `credit` with
+    /// every growth and the flow's note, which starts at its default and stays
+    /// with the flow until it is evicted.
+    ///
+    /// `now` is when the sweep was complete, in the unit of
+    /// [`Reading::last_seen`]; `new_keys` how many flows had been created
+    /// before it began. A flow that the sweep shows twice is counted once.
+    pub fn observe(
+        &mut self,
+        readings: &[Reading],
+        now: u32,
+        new_keys: u64,
+        mut credit: impl FnMut(&TrafficDelta, &mut N),
+    ) -> Observation {
+        self.sweep = self.sweep.wrapping_add(1);
+        self.clock.advance(now);
+        for reading in readings {
+            let last_seen = self.clock.widen(reading.last_seen);
+            let (growth, flow) = match self.flows.entry(reading.key) {
+                Entry::Vacant(vacant) => {
+                    let flow = vacant.insert(Flow {
+                        volume: reading.volume,
+                        last_seen,
+                        generation: reading.generation,
+                        sweep: self.sweep,
+                        note: N::default(),
+                    });
+                    (reading.volume, flow)
+                }
+                Entry::Occupied(occupied) => {
+                    let flow = occupied.into_mut();
+                    let growth = if flow.generation == reading.generation {
+                        reading.volume - flow.volume
+                    } else {
+                        self.evictions.see(self.clock.now - flow.last_seen);
+                        reading.volume
+                    };
+                    // Left as it is where nothing came: an old `last_seen`
+                    // could not be widened any more.
+                    if growth != Volume::default() {
+                        flow.last_seen = last_seen;
+                    }
+                    flow.volume = reading.volume;
+                    flow.generation = reading.generation;
+                    flow.sweep = self.sweep;
+                    (growth, flow)
+                }
+            };
+            if growth != Volume::default() {
+                let delta = TrafficDelta { key: reading.key, volume: growth };
+                credit(&delta, &mut flow.note);
+            }
+        }
+        self.drop_evicted();
+        let entries = self.flows.len() as u64;
+        self.evictions.count(new_keys.saturating_sub(entries + self.removed));
+        Observation {
+            entries,
+            evictions: self.evictions.total,
+            minimum_eviction_age: self.evictions.minimum_age,
+        }
+    }
+
+    fn drop_evicted(&mut self) {
+        let (sweep, now) = (self.sweep, self.clock.now);
+        let evictions = &mut self.evictions;
+        self.flows.retain(|_, flow| {
+            let is_present = flow.sweep == sweep;
+            if !is_present {
+                evictions.see(now - flow.last_seen);
+            }
+            is_present
+        });
+        // A flood that is over should not hold its memory for ever.
+        if self.flows.capacity() > 4096
+            && self.flows.len() < self.flows.capacity() / 8
+        {
+            self.flows.shrink_to(self.flows.len() * 2);
+        }
+    }
+
+    /// Returns the flows of one interface.
+    #[must_use]
+    pub fn flows_of(&self, interface: InterfaceId) -> Vec<FlowKey> {
+        let flows = self.flows.keys();
+        flows.filter(|key| key.interface == interface).copied().collect()
+    }
+
+    /// Forgets the flows of an interface, of which `removed` were still in the
+    /// kernel's map; the others had been evicted.
+    pub fn forget(&mut self, interface: InterfaceId, removed: u64) {
+        let before = self.flows.len();
+        self.flows.retain(|key, _| key.interface != interface);
+        let forgotten = (before - self.flows.len()) as u64;
+        self.removed += removed;
+        self.evictions.explained += forgotten.saturating_sub(removed);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! Which of the needed capabilities the process has.
+
+use std::fs;
+
+/// A capability that the exporter needs, by its number in
+/// `linux/capability.h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capability {
+    /// To attach to devices.
+    NetAdmin = 12,
+    /// To load programs without the slow speculation fences.
+    Perfmon = 38,
+    /// To create maps and load programs.
+    Bpf = 39,
+}
+
+impl Capability {
+    const NEEDED: [Self; 3] = [Self::Bpf, Self::NetAdmin, Self::Perfmon];
+
+    /// Returns the name as capabilities(7) writes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NetAdmin => "CAP_NET_ADMIN",
+            Self::Perfmon => "CAP_PERFMON",
+            Self::Bpf => "CAP_BPF",
+        }
+    }
+
+    /// Returns the needed capabilities that are not in effect. Where that
+    /// cannot be told, all are there.
+    #[must_use]
+    pub(super) fn lacking() -> Vec<Self> {
+        let status = fs::read_to_string("/proc/thread-self/status");
+        let effective = status.as_deref().ok().and_then(effective_set);
+        effective.map(lacking_in).unwrap_or_default()
+    }
+}
+
+/// Returns the effective set in the text of `/proc/PID/status`.
+fn effective_set(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|l| l.strip_prefix("CapEff:"))?;
+    u64::from_str_radix(line.trim(), 16).ok()
+}
+
+fn lacking_in(effective: u64) -> Vec<Capability> {
+    /// Stands for CAP_BPF and CAP_PERFMON too: see bpf_capable().
+    const SYS_ADMIN: u64 = 1 << 21;
+    Capability::NEEDED
+        .into_iter()
+        .filter(|&needed| {
+            let replaced =
+                needed != Capability::NetAdmin && effective & SYS_ADMIN != 0;
+            effective & (1 << needed as u64) == 0 && !replaced
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_effective_set_is_read_from_the_status_of_a_process() {
+        let status = "Name:\tx\nCapPrm:\t0\nCapEff:\t000000c000001000\n";
+        let effective = effective_set(status).unwrap();
+        assert_eq!(lacking_in(effective), []);
+    }
+
+    #[test]
+    fn what_is_not_in_effect_is_lacking() {
+        assert_eq!(lacking_in(0).len(), 3);
+        assert_eq!(lacking_in(1 << 12 | 1 << 39), [Capability::Perfmon]);
+        assert_eq!(lacking_in(1 << 21), [Capability::NetAdmin]);
+    }
+}

@@ -1,0 +1,113 @@
+//! What can go wrong with the kernel, and what to do about it.
+
+use std::io;
+
+use super::capabilities::Capability;
+
+/// The oldest kernel with TCX links.
+pub(super) const MINIMUM_KERNEL: (u8, u8) = (6, 6);
+
+/// Why the kernel did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The kernel has no TCX.
+    #[error(
+        "kernel {found} is too old: {}.{} or later is needed, which brought \
+         TCX links for eBPF programs", MINIMUM_KERNEL.0, MINIMUM_KERNEL.1
+    )]
+    KernelTooOld {
+        /// The running kernel's version.
+        found: String,
+    },
+    /// The process may not use eBPF.
+    #[error(
+        "cannot {action}: operation not permitted ({}); run as root, or grant \
+         the capabilities: setcap cap_bpf,cap_net_admin,cap_perfmon+ep \
+         /path/to/geoip-exporter", missing(.lacking)
+    )]
+    NotPermitted {
+        /// What was refused.
+        action: String,
+        /// The capabilities that are needed and not there.
+        lacking: Vec<Capability>,
+    },
+    /// The programs do not load.
+    #[error("cannot load the eBPF programs: {reason}")]
+    Load {
+        /// The kernel's or the loader's reason, in one line.
+        reason: String,
+    },
+    /// A call failed.
+    #[error("cannot {action}")]
+    Call {
+        /// What was tried.
+        action: String,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// Every interface number is taken.
+    #[error("cannot count more than {limit} interfaces at the same time")]
+    TooManyInterfaces {
+        /// How many there are numbers for.
+        limit: u32,
+    },
+}
+
+impl Error {
+    /// Returns an error of a call, which names the missing capability where
+    /// the kernel refused for lack of one.
+    pub(super) fn call(action: impl Into<String>, source: io::Error) -> Self {
+        let action = action.into();
+        match source.raw_os_error() {
+            Some(libc::EPERM | libc::EACCES) => {
+                Self::NotPermitted { action, lacking: Capability::lacking() }
+            }
+            _ => Self::Call { action, source },
+        }
+    }
+
+    /// Returns whether the device that was asked for is gone.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Call { source, .. }
+            if matches!(source.raw_os_error(), Some(libc::ENODEV)))
+    }
+}
+
+fn missing(lacking: &[Capability]) -> String {
+    if lacking.is_empty() {
+        // A security module, a lockdown or a user namespace.
+        return "the process has every capability it needs, so a security \
+                policy of this system forbids it"
+            .into();
+    }
+    let names: Vec<_> = lacking.iter().map(|c| c.name()).collect();
+    format!("missing {}", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_capability_is_named_with_the_command_that_grants_it() {
+        let error = Error::NotPermitted {
+            action: "load the eBPF programs".into(),
+            lacking: vec![Capability::Bpf, Capability::NetAdmin],
+        };
+        let text = error.to_string();
+        assert!(text.contains("missing CAP_BPF, CAP_NET_ADMIN"), "{text}");
+        assert!(text.contains("setcap cap_bpf,"), "{text}");
+        assert_eq!(text.lines().count(), 1);
+    }
+
+    #[test]
+    fn only_a_missing_device_is_gone() {
+        let error =
+            |code| Error::call("attach", io::Error::from_raw_os_error(code));
+        assert!(error(libc::ENODEV).is_gone());
+        assert!(!error(libc::EPERM).is_gone());
+        assert!(!error(libc::ENOMEM).is_gone());
+    }
+}

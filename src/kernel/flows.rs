@@ -1,0 +1,150 @@
+//! Reads the flow map in batches.
+
+use std::io;
+use std::num::NonZeroU32;
+use std::os::fd::BorrowedFd;
+
+use super::abi::{TrafficKey, TrafficValue};
+use super::sys::{self, Batch, Cursor};
+use crate::accounting::{FlowKey, Reading, Volume};
+
+/// The buffers of a batch, kept from poll to poll.
+#[derive(Debug)]
+pub(super) struct FlowReader {
+    /// The possible CPUs, each of which has a value of its own.
+    cpus: usize,
+    keys: Vec<TrafficKey>,
+    values: Vec<TrafficValue>,
+}
+
+impl FlowReader {
+    pub(super) fn new(cpus: usize) -> Self {
+        Self { cpus, keys: Vec::new(), values: Vec::new() }
+    }
+
+    /// Reads every flow that is there from beginning to end of the call, and
+    /// perhaps some that are not.
+    ///
+    /// # Errors
+    /// Whatever the kernel says; `readings` is then incomplete.
+    pub(super) fn read(
+        &mut self,
+        map: BorrowedFd<'_>,
+        batch_size: NonZeroU32,
+        readings: &mut Vec<Reading>,
+    ) -> io::Result<()> {
+        readings.clear();
+        self.resize(batch_size.get() as usize);
+        let mut from = None;
+        loop {
+            let mut to = Cursor::default();
+            let batch = sys::lookup_batch(
+                map,
+                from,
+                &mut to,
+                &mut self.keys,
+                &mut self.values,
+                self.cpus,
+            )?;
+            match batch {
+                Batch::More(count) => {
+                    self.decode(count, readings);
+                    from = Some(to);
+                }
+                Batch::Last(count) => {
+                    self.decode(count, readings);
+                    return Ok(());
+                }
+                // A bucket that holds more than this exists only while the
+                // map has more flows, so the doubling ends.
+                Batch::TooSmall => self.resize(self.keys.len() * 2),
+            }
+        }
+    }
+
+    fn resize(&mut self, batch_size: usize) {
+        self.keys.resize(batch_size, TrafficKey::default());
+        self.values.resize(batch_size * self.cpus, TrafficValue::default());
+    }
+
+    fn decode(&self, count: usize, readings: &mut Vec<Reading>) {
+        let values = self.values.chunks_exact(self.cpus);
+        let flows = self.keys.iter().zip(values).take(count);
+        readings.extend(flows.filter_map(|(key, values)| {
+            debug_assert!(key.decode().is_some(), "{key:?} has no meaning");
+            Some(sum_of(values).reading(key.decode()?))
+        }));
+    }
+}
+
+/// The values of all CPUs in one.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Sum {
+    volume: Volume,
+    last_seen: Option<u32>,
+    generation: u32,
+}
+
+fn sum_of(values: &[TrafficValue]) -> Sum {
+    let mut sum = Sum::default();
+    for value in values {
+        sum.volume += Volume { packets: value.packets, bytes: value.bytes };
+        sum.generation = sum.generation.max(value.generation);
+        if value.packets > 0 {
+            let seen = value.last_seen;
+            sum.last_seen = Some(match sum.last_seen {
+                // The clock wraps around: the later is the one that the other
+                // is a small step behind.
+                Some(other) if is_later(other, seen) => other,
+                _ => seen,
+            });
+        }
+    }
+    sum
+}
+
+impl Sum {
+    fn reading(self, key: FlowKey) -> Reading {
+        Reading {
+            key,
+            volume: self.volume,
+            generation: self.generation,
+            last_seen: self.last_seen.unwrap_or_default(),
+        }
+    }
+}
+
+fn is_later(a: u32, b: u32) -> bool {
+    a.wrapping_sub(b) < u32::MAX / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(packets: u64, last_seen: u32, generation: u32) -> TrafficValue {
+        TrafficValue { packets, bytes: packets * 100, last_seen, generation }
+    }
+
+    #[test]
+    fn the_values_of_all_cpus_are_summed() {
+        let sum = sum_of(&[value(1, 10, 0), value(2, 20, 0x101)]);
+        assert_eq!(sum.volume, Volume { packets: 3, bytes: 300 });
+        assert_eq!(sum.last_seen, Some(20));
+        assert_eq!(sum.generation, 0x101);
+    }
+
+    #[test]
+    fn a_cpu_that_never_saw_the_flow_says_nothing_about_when() {
+        let sum = sum_of(&[value(0, 0, 0), value(1, u32::MAX - 5, 1)]);
+        assert_eq!(sum.last_seen, Some(u32::MAX - 5));
+    }
+
+    #[test]
+    fn the_later_time_is_found_across_the_wrap_of_the_clock() {
+        let sum = sum_of(&[value(1, u32::MAX, 1), value(1, 3, 0)]);
+        assert_eq!(sum.last_seen, Some(3));
+        let sum = sum_of(&[value(1, 3, 1), value(1, u32::MAX, 0)]);
+        assert_eq!(sum.last_seen, Some(3));
+    }
+}

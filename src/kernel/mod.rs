@@ -1,0 +1,93 @@
+//! Everything that talks to the kernel, behind a safe interface: loading and
+//! attaching the programs, reading their maps, following network devices.
+//!
+//! The only directory where aya, netlink and `unsafe` may appear. The rest of
+//! the program sees [`Probe`], [`Sweep`] and [`Interface`].
+
+pub mod abi;
+mod capabilities;
+mod error;
+mod flows;
+mod interfaces;
+mod probe;
+mod rtnetlink;
+mod slots;
+mod sys;
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use crate::accounting::{FlowKey, InterfaceId, InterfaceTotal, Reading};
+pub use error::Error;
+pub use interfaces::reconcile;
+pub use interfaces::{Action, Attached, Interface, InterfaceTable, LinkLayer};
+pub use probe::{ProbeSettings, TrafficProbe};
+pub use rtnetlink::{InterfaceEvent, InterfaceMonitor};
+
+/// What the kernel side says about its flow map, since it was loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Flows created.
+    pub new_keys: u64,
+    /// Packets whose flow was not in the map yet.
+    pub lookup_failures: u64,
+    /// Packets whose flow could not be created.
+    pub update_failures: u64,
+    /// Packets of a device that is not being counted, seen while it was being
+    /// detached or moved to another network namespace.
+    pub unknown_interfaces: u64,
+}
+
+/// All that one poll reads. Reused from poll to poll.
+#[derive(Clone, Debug, Default)]
+pub struct Sweep {
+    /// Read first.
+    pub statistics: Statistics,
+    /// Read second, for each attached or retiring interface.
+    pub totals: Vec<InterfaceTotal>,
+    /// Read last, so that every packet in the totals is here or was evicted.
+    pub readings: Vec<Reading>,
+    /// When the readings were complete, in the unit of
+    /// [`Reading::last_seen`].
+    pub now: u32,
+}
+
+/// The kernel side as the poller sees it.
+pub trait Probe: Send {
+    /// Starts counting on a device, under a number of its own.
+    ///
+    /// # Errors
+    /// [`Error::is_gone`] where the device does not exist any more.
+    fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error>;
+
+    /// Stops counting. What was counted can still be read, until the number
+    /// is released.
+    fn detach(&mut self, interface: InterfaceId);
+
+    /// Returns whether the device with this ifindex is still the one that was
+    /// attached.
+    fn is_attached(&self, interface: InterfaceId, ifindex: u32) -> bool;
+
+    /// Gives the number of a detached interface free. To be called once all
+    /// that was counted under it was read and its flows were removed.
+    fn release(&mut self, interface: InterfaceId);
+
+    /// Reads everything, flows in batches of `batch_size`.
+    ///
+    /// # Errors
+    /// Where anything could not be read; `sweep` is then of no use.
+    fn read(
+        &mut self,
+        batch_size: NonZeroU32,
+        sweep: &mut Sweep,
+    ) -> Result<(), Error>;
+
+    /// Removes flows and returns how many of them were still there.
+    ///
+    /// # Errors
+    /// At the first flow that cannot be removed.
+    fn remove_flows(&mut self, flows: &[FlowKey]) -> Result<u64, Error>;
+
+    /// Returns the length of a tick, the unit of [`Sweep::now`].
+    fn tick(&self) -> Duration;
+}

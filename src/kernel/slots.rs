@@ -1,0 +1,60 @@
+//! Which interface numbers are in use.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeSet;
+
+use crate::accounting::InterfaceId;
+
+/// Gives out the lowest free number.
+#[derive(Debug)]
+pub(super) struct Slots {
+    limit: u32,
+    /// All numbers from here on were never given out.
+    unused: u32,
+    /// Given back.
+    free: BTreeSet<u32>,
+}
+
+impl Slots {
+    /// Returns slots with the numbers below `limit`.
+    pub(super) fn new(limit: u32) -> Self {
+        Self { limit, unused: 0, free: BTreeSet::new() }
+    }
+
+    /// Returns a number that is not in use, or `None` where all are.
+    pub(super) fn take(&mut self) -> Option<InterfaceId> {
+        if let Some(number) = self.free.pop_first() {
+            return Some(InterfaceId(number));
+        }
+        if self.unused == self.limit {
+            return None;
+        }
+        self.unused += 1;
+        Some(InterfaceId(self.unused - 1))
+    }
+
+    /// Takes a number back.
+    pub(super) fn give_back(&mut self, number: InterfaceId) {
+        debug_assert!(number.0 < self.unused, "was never given out");
+        self.free.insert(number.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_given_out_once_until_it_comes_back() {
+        let mut slots = Slots::new(2);
+        assert_eq!(slots.take(), Some(InterfaceId(0)));
+        assert_eq!(slots.take(), Some(InterfaceId(1)));
+        assert_eq!(slots.take(), None);
+        slots.give_back(InterfaceId(0));
+        assert_eq!(slots.take(), Some(InterfaceId(0)));
+        assert_eq!(slots.take(), None);
+    }
+}

@@ -1,0 +1,228 @@
+//! The commands of bpf(2) that aya does not wrap: batches, links by ifindex
+//! and what a link is attached to. Thin: one function a command.
+
+#![allow(unsafe_code)]
+
+use std::io;
+use std::mem::{self, size_of};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use aya_obj::generated::{
+    BPF_F_BEFORE, bpf_attach_type, bpf_attr, bpf_cmd, bpf_link_info,
+};
+
+use super::abi::{TrafficKey, TrafficValue};
+use crate::accounting::Direction;
+
+/// Where a batch left off. The kernel keeps a bucket number in it and asks for
+/// room for a key.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cursor(
+    #[expect(dead_code, reason = "only the kernel reads and writes it")]
+    [u32; size_of::<TrafficKey>() / 4],
+);
+
+/// How a batch ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Batch {
+    /// This many entries were read and there may be more behind the cursor.
+    More(usize),
+    /// This many entries were read and these were the last.
+    Last(usize),
+    /// Nothing was read: the next bucket has more entries than there is room
+    /// for.
+    TooSmall,
+}
+
+/// Calls bpf(2). The result is the call's, never negative.
+///
+/// # Safety
+/// `attr` must be what `command` asks for, and every address in it must be
+/// valid for what the kernel reads or writes there.
+unsafe fn bpf(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<i64> {
+    // SAFETY: the kernel reads and writes within `attr`, whose size is given,
+    // and within the addresses that the caller vouches for.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command as libc::c_long,
+            std::ptr::from_mut(attr),
+            size_of::<bpf_attr>(),
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+fn zeroed_attr() -> bpf_attr {
+    // SAFETY: `bpf_attr` is a union of structs of integers, for which zero is
+    // a value; the kernel wants what a command does not use to be zero.
+    unsafe { mem::zeroed() }
+}
+
+fn fd_number(fd: RawFd) -> u32 {
+    u32::try_from(fd).expect("an open file descriptor is not negative")
+}
+
+fn address_of<T>(place: &mut [T]) -> u64 {
+    place.as_mut_ptr() as u64
+}
+
+/// Reads the next entries of the flow map, with one value for each possible
+/// CPU. `from` is `None` for the first batch. The cursor moves only where
+/// something was read.
+///
+/// # Errors
+/// Whatever bpf(2) says but the two ends of a batch, ENOENT and ENOSPC.
+pub(super) fn lookup_batch(
+    map: BorrowedFd<'_>,
+    from: Option<Cursor>,
+    to: &mut Cursor,
+    keys: &mut [TrafficKey],
+    values: &mut [TrafficValue],
+    cpus: usize,
+) -> io::Result<Batch> {
+    assert_eq!(values.len(), keys.len() * cpus, "one value for each CPU");
+    let mut from = from;
+    let mut attr = zeroed_attr();
+    attr.batch.in_batch =
+        from.as_mut().map_or(0, |cursor| std::ptr::from_mut(cursor) as u64);
+    attr.batch.out_batch = std::ptr::from_mut(to) as u64;
+    attr.batch.keys = address_of(keys);
+    attr.batch.values = address_of(values);
+    attr.batch.count = u32::try_from(keys.len()).unwrap_or(u32::MAX);
+    attr.batch.map_fd = fd_number(map.as_raw_fd());
+
+    // SAFETY: the command is given a map fd, two cursors that are large
+    // enough for a key, room for `count` keys of the map's key size, and room
+    // for as many values for each possible CPU: the value's size is a multiple
+    // of eight, so the kernel's stride is the struct's size. All outlive the
+    // call.
+    let result = unsafe { bpf(bpf_cmd::BPF_MAP_LOOKUP_BATCH, &mut attr) };
+    // SAFETY: the union was last written as `batch`, by us and the kernel.
+    let count = unsafe { attr.batch.count } as usize;
+    match result {
+        Ok(_) => Ok(Batch::More(count)),
+        Err(error) => match error.raw_os_error() {
+            // The end: what was read so far is still good.
+            Some(libc::ENOENT) => Ok(Batch::Last(count)),
+            Some(libc::ENOSPC) => Ok(Batch::TooSmall),
+            _ => Err(error),
+        },
+    }
+}
+
+/// Removes a flow. Returns whether it was there.
+///
+/// # Errors
+/// Whatever bpf(2) says but ENOENT.
+pub(super) fn delete_flow(
+    map: BorrowedFd<'_>,
+    key: &TrafficKey,
+) -> io::Result<bool> {
+    let mut attr = zeroed_attr();
+    attr.__bindgen_anon_2.map_fd = fd_number(map.as_raw_fd());
+    attr.__bindgen_anon_2.key = std::ptr::from_ref(key) as u64;
+    // SAFETY: the command reads one key of the map's key size.
+    match unsafe { bpf(bpf_cmd::BPF_MAP_DELETE_ELEM, &mut attr) } {
+        Ok(_) => Ok(true),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Attaches a program to a device's TCX hook, before all others that are
+/// there: a program before this one could end the chain or drop the packet,
+/// and it would not be counted. Others keep their place behind it.
+///
+/// By ifindex, because a name may be another device's by now. Closing the
+/// result detaches.
+///
+/// # Errors
+/// Whatever bpf(2) says: ENODEV where the device is gone.
+pub(super) fn attach_tcx(
+    program: BorrowedFd<'_>,
+    ifindex: u32,
+    direction: Direction,
+) -> io::Result<OwnedFd> {
+    let mut attr = zeroed_attr();
+    attr.link_create.__bindgen_anon_1.prog_fd = fd_number(program.as_raw_fd());
+    attr.link_create.__bindgen_anon_2.target_ifindex = ifindex;
+    attr.link_create.attach_type = match direction {
+        Direction::Received => bpf_attach_type::BPF_TCX_INGRESS as u32,
+        Direction::Sent => bpf_attach_type::BPF_TCX_EGRESS as u32,
+    };
+    attr.link_create.flags = BPF_F_BEFORE;
+    // SAFETY: the command takes no addresses.
+    let fd = unsafe { bpf(bpf_cmd::BPF_LINK_CREATE, &mut attr) }?;
+    let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
+    // SAFETY: the kernel just gave us this descriptor and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Returns the ifindex of the device that a TCX link is attached to, or zero
+/// where the device is gone and the link is dead.
+///
+/// # Errors
+/// Whatever bpf(2) says.
+pub(super) fn tcx_link_ifindex(link: BorrowedFd<'_>) -> io::Result<u32> {
+    // SAFETY: `bpf_link_info` is made of integers and unions of integers, for
+    // which zero is a value.
+    let mut info: bpf_link_info = unsafe { mem::zeroed() };
+    let mut attr = zeroed_attr();
+    attr.info.bpf_fd = fd_number(link.as_raw_fd());
+    attr.info.info_len =
+        u32::try_from(size_of::<bpf_link_info>()).expect("the struct is small");
+    attr.info.info = std::ptr::from_mut(&mut info) as u64;
+    // SAFETY: the kernel writes at most `info_len` bytes into `info`.
+    unsafe { bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr) }?;
+    // SAFETY: every member of the union is made of integers and was zeroed or
+    // written by the kernel; the link is a TCX link, so `tcx` is the one.
+    Ok(unsafe { info.__bindgen_anon_1.tcx.ifindex })
+}
+
+/// Returns the length of a jiffy. The kernel tells HZ nowhere else: the coarse
+/// clock moves once a jiffy.
+///
+/// # Errors
+/// Whatever clock_getres(2) says.
+pub(super) fn jiffy() -> io::Result<Duration> {
+    let mut resolution = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes one timespec.
+    let result = unsafe {
+        libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, &raw mut resolution)
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let nanoseconds = u64::try_from(resolution.tv_nsec).unwrap_or_default();
+    Ok(Duration::from_nanos(nanoseconds))
+}
+
+/// Waits until one of two descriptors can be read or is at its end, and tells
+/// which; neither after `timeout` or where a signal came.
+///
+/// # Errors
+/// Whatever poll(2) says.
+pub(super) fn wait_readable(
+    descriptors: [RawFd; 2],
+    timeout: Duration,
+) -> io::Result<[bool; 2]> {
+    let mut polled = descriptors.map(|fd| libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    });
+    let milliseconds =
+        libc::c_int::try_from(timeout.as_millis()).unwrap_or(libc::c_int::MAX);
+    // SAFETY: the call reads and writes the two elements of `polled`. A number
+    // that is not an open descriptor is answered with POLLNVAL.
+    let result = unsafe { libc::poll(polled.as_mut_ptr(), 2, milliseconds) };
+    if result < 0 {
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    Ok(polled.map(|fd| fd.revents != 0))
+}
