@@ -4,6 +4,7 @@
 #![deny(unsafe_code)]
 
 pub mod accounting;
+pub mod collectors;
 pub mod config;
 pub mod geoip;
 pub mod kernel;

@@ -2,6 +2,10 @@
 
 use std::sync::{Arc, RwLock};
 
+use crate::accounting::{
+    Account, InterfaceId, InterfaceTotal, Origin, TrafficDelta,
+};
+
 /// The writing half: only its owner can publish.
 #[derive(Debug)]
 pub struct Publisher<T>(Published<T>);
@@ -48,5 +52,69 @@ impl<T> Published<T> {
         Arc::clone(
             &self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner),
         )
+    }
+}
+
+/// What the poller feeds: an account of any kind, and how to publish it.
+///
+/// The calls come in the order [`Account`] tells; `publish` ends a poll.
+pub trait Sink: Send {
+    /// See [`Account::name_interface`].
+    fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>);
+
+    /// See [`Account::credit`].
+    fn credit(&mut self, delta: &TrafficDelta, origin: &Origin);
+
+    /// See [`Account::observe_totals`].
+    fn observe_totals(&mut self, totals: &[InterfaceTotal]);
+
+    /// See [`Account::forget_interface`].
+    fn forget_interface(&mut self, interface: InterfaceId);
+
+    /// Shows readers the account as it is now.
+    fn publish(&mut self);
+}
+
+/// An account and the writing half of its snapshots.
+#[derive(Debug)]
+pub struct Feed<A: Account> {
+    account: A,
+    publisher: Publisher<A::Snapshot>,
+}
+
+impl<A: Account> Feed<A> {
+    /// Returns a feed whose readers see the account as it is now.
+    #[must_use]
+    pub fn new(account: A) -> Self {
+        let publisher = Publisher::new(account.snapshot());
+        Self { account, publisher }
+    }
+
+    /// Returns a reading half of the account's snapshots.
+    #[must_use]
+    pub fn reader(&self) -> Published<A::Snapshot> {
+        self.publisher.reader()
+    }
+}
+
+impl<A: Account> Sink for Feed<A> {
+    fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>) {
+        self.account.name_interface(interface, name);
+    }
+
+    fn credit(&mut self, delta: &TrafficDelta, origin: &Origin) {
+        self.account.credit(delta, origin);
+    }
+
+    fn observe_totals(&mut self, totals: &[InterfaceTotal]) {
+        self.account.observe_totals(totals);
+    }
+
+    fn forget_interface(&mut self, interface: InterfaceId) {
+        self.account.forget_interface(interface);
+    }
+
+    fn publish(&mut self) {
+        self.publisher.publish(self.account.snapshot());
     }
 }

@@ -1,0 +1,12 @@
+//! What is exported, one directory or file for each subject.
+//!
+//! A slice that counts traffic is an `Account` the poller feeds, and a
+//! [`Collect`](crate::metrics::Collect) that turns its newest snapshot into
+//! metric families. Others have the collector alone. Nothing is registered
+//! here: the composition root knows who is there.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+pub mod exporter;
+pub mod interfaces;
+pub mod traffic;

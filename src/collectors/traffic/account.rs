@@ -1,0 +1,219 @@
+//! The books: who is credited with what, and what was left over.
+//!
+//! Memory is bounded by the host, not by its traffic: an interface name holds
+//! at most 26 × 26 + 1 countries, and names come from the host's interfaces.
+//! Names stay for the life of the process, because a counter that disappears
+//! and comes back reads as a reset.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+
+use super::breakdown::direction_index;
+use super::{Breakdown, CountryTraffic, InterfaceTraffic, Snapshot};
+use crate::accounting::{
+    Account, Family, InterfaceId, InterfaceTotal, Origin, TrafficDelta, Volume,
+};
+use crate::geoip::Country;
+
+/// The `interface` label of traffic whose interface was never named. The
+/// poller names first and credits after, so this shows a fault of ours, and
+/// shows it instead of hiding bytes.
+const UNNAMED: &str = "UNKNOWN";
+
+/// Two letters, or none.
+const COUNTRIES: usize = 26 * 26 + 1;
+
+/// The slot of a country without traffic.
+const NOWHERE: u16 = u16::MAX;
+
+/// Sums up what every interface exchanged with every country.
+#[derive(Debug, Default)]
+pub struct TrafficAccount {
+    attachments: HashMap<InterfaceId, Attachment, FixedState>,
+    /// Series by name; a place here is never given up.
+    books: Vec<Book>,
+    places: HashMap<Arc<str>, usize, FixedState>,
+    packets: u64,
+}
+
+/// What is known of one interface number.
+#[derive(Debug, Default)]
+struct Attachment {
+    /// Where in `books` growth goes now.
+    place: usize,
+    credited: Breakdown,
+    /// The part of the totals already booked as unattributed.
+    unattributed: Breakdown,
+    /// The newest exact totals.
+    totals: Breakdown,
+    non_ip: [Volume; 2],
+}
+
+/// The series of one interface name.
+#[derive(Debug)]
+struct Book {
+    traffic: InterfaceTraffic,
+    /// Where in `traffic.countries` a country is.
+    slots: Box<[u16; COUNTRIES]>,
+}
+
+impl TrafficAccount {
+    /// Returns an account without any traffic.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Returns the place of a name's series, which exist from now on.
+    fn place_of(&mut self, name: &Arc<str>) -> usize {
+        if let Some(&place) = self.places.get(name) {
+            return place;
+        }
+        let place = self.books.len();
+        self.books.push(Book::new(Arc::clone(name)));
+        self.places.insert(Arc::clone(name), place);
+        place
+    }
+
+    /// Gives an interface nobody named a name.
+    fn ensure_named(&mut self, interface: InterfaceId) {
+        if !self.attachments.contains_key(&interface) {
+            self.name_interface(interface, &UNNAMED.into());
+        }
+    }
+}
+
+impl Account for TrafficAccount {
+    type Snapshot = Snapshot;
+
+    fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>) {
+        let place = self.place_of(name);
+        self.attachments.entry(interface).or_default().place = place;
+    }
+
+    fn credit(&mut self, delta: &TrafficDelta, origin: &Origin) {
+        let key = &delta.key;
+        // Called for every changed flow of every poll: one look-up when the
+        // interface is known, which it is.
+        let Some(attachment) = self.attachments.get_mut(&key.interface) else {
+            self.ensure_named(key.interface);
+            return self.credit(delta, origin);
+        };
+        *attachment.credited.get_mut(key.direction, key.ip_version) +=
+            delta.volume;
+        *self.books[attachment.place]
+            .volume_mut(origin.country)
+            .get_mut(key.direction, key.ip_version) += delta.volume;
+    }
+
+    fn observe_totals(&mut self, totals: &[InterfaceTotal]) {
+        for total in totals {
+            self.ensure_named(total.interface);
+            let attachment =
+                self.attachments.entry(total.interface).or_default();
+            let traffic = &mut self.books[attachment.place].traffic;
+            let direction = total.direction;
+            let seen = match total.family {
+                Family::Ip(version) => {
+                    // Flows are read after the totals, so what is credited
+                    // may be ahead: then nothing is left over.
+                    let left_over = total.volume
+                        - attachment.credited.get(direction, version);
+                    *traffic.unattributed.get_mut(direction, version) += raise(
+                        attachment.unattributed.get_mut(direction, version),
+                        left_over,
+                    );
+                    raise(
+                        attachment.totals.get_mut(direction, version),
+                        total.volume,
+                    )
+                }
+                Family::NonIp => {
+                    let side = direction_index(direction);
+                    let seen =
+                        raise(&mut attachment.non_ip[side], total.volume);
+                    traffic.non_ip[side] += seen;
+                    seen
+                }
+            };
+            self.packets += seen.packets;
+        }
+    }
+
+    fn forget_interface(&mut self, interface: InterfaceId) {
+        self.attachments.remove(&interface);
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let mut interfaces: Vec<_> =
+            self.books.iter().map(|book| book.traffic.clone()).collect();
+        interfaces.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Snapshot { packets: self.packets, interfaces }
+    }
+}
+
+impl Book {
+    fn new(name: Arc<str>) -> Self {
+        Self {
+            traffic: InterfaceTraffic {
+                name,
+                countries: Vec::new(),
+                unattributed: Breakdown::default(),
+                non_ip: <[Volume; 2]>::default(),
+            },
+            slots: Box::new([NOWHERE; COUNTRIES]),
+        }
+    }
+
+    fn volume_mut(&mut self, country: Country) -> &mut Breakdown {
+        let index = country_index(country);
+        if self.slots[index] == NOWHERE {
+            self.insert(country, index);
+        }
+        &mut self.traffic.countries[usize::from(self.slots[index])].volume
+    }
+
+    /// Makes room for a new country in the order of countries, so that
+    /// snapshots need no sorting. Happens once for each country.
+    fn insert(&mut self, country: Country, index: usize) {
+        let countries = &mut self.traffic.countries;
+        let place = countries.partition_point(|known| known.country < country);
+        countries.insert(
+            place,
+            CountryTraffic { country, volume: Breakdown::default() },
+        );
+        let place = u16::try_from(place)
+            .expect("there are fewer countries than a u16 counts");
+        for slot in self.slots.iter_mut() {
+            if *slot != NOWHERE && *slot >= place {
+                *slot += 1;
+            }
+        }
+        self.slots[index] = place;
+    }
+}
+
+/// Returns a number below `COUNTRIES` that no other country has.
+fn country_index(country: Country) -> usize {
+    let letter = |byte: u8| usize::from(byte.wrapping_sub(b'A') % 26);
+    match *country.as_str().as_bytes() {
+        [a, b] => letter(a) * 26 + letter(b),
+        _ => COUNTRIES - 1,
+    }
+}
+
+/// Raises a mark to a new height and returns by how much; a mark never falls.
+fn raise(mark: &mut Volume, height: Volume) -> Volume {
+    let growth = height - *mark;
+    *mark += growth;
+    growth
+}
+
+#[cfg(test)]
+mod tests;

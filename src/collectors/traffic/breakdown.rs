@@ -1,0 +1,50 @@
+//! One volume for each direction and IP version.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use crate::accounting::{Direction, IpVersion, Volume};
+
+/// One volume for each direction and IP version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Breakdown([[Volume; 2]; 2]);
+
+impl Breakdown {
+    /// Returns the volume of one direction and IP version.
+    #[must_use]
+    pub fn get(&self, direction: Direction, ip_version: IpVersion) -> Volume {
+        self.0[direction_index(direction)][ip_version_index(ip_version)]
+    }
+
+    /// Returns the volume of one direction and IP version, to be changed.
+    pub(super) fn get_mut(
+        &mut self,
+        direction: Direction,
+        ip_version: IpVersion,
+    ) -> &mut Volume {
+        &mut self.0[direction_index(direction)][ip_version_index(ip_version)]
+    }
+
+    /// Returns the sum of both IP versions.
+    #[must_use]
+    pub fn total(&self, direction: Direction) -> Volume {
+        let mut total = self.get(direction, IpVersion::V4);
+        total += self.get(direction, IpVersion::V6);
+        total
+    }
+}
+
+pub(super) fn direction_index(direction: Direction) -> usize {
+    match direction {
+        Direction::Received => 0,
+        Direction::Sent => 1,
+    }
+}
+
+fn ip_version_index(ip_version: IpVersion) -> usize {
+    match ip_version {
+        IpVersion::V4 => 0,
+        IpVersion::V6 => 1,
+    }
+}

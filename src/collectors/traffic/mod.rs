@@ -1,0 +1,55 @@
+//! Bytes and packets by interface, direction, IP version and country, and
+//! what could not be given to a country.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+mod account;
+mod breakdown;
+mod families;
+
+pub use account::TrafficAccount;
+pub use breakdown::Breakdown;
+pub use families::TrafficCollector;
+
+use std::sync::Arc;
+
+use crate::accounting::{Direction, Volume};
+use crate::geoip::Country;
+
+/// All traffic since the exporter started, at the end of one poll.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Packets the hooks saw, on all interfaces together.
+    pub packets: u64,
+    /// Interfaces that are or were attached, in the order of their names.
+    pub interfaces: Vec<InterfaceTraffic>,
+}
+
+/// The traffic of all interfaces that had one name, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfaceTraffic {
+    /// The value of the `interface` label.
+    pub name: Arc<str>,
+    /// Countries with traffic, in the order of [`Country`].
+    pub countries: Vec<CountryTraffic>,
+    /// What the hooks saw and no flow was left to tell the country of.
+    pub unattributed: Breakdown,
+    non_ip: [Volume; 2],
+}
+
+impl InterfaceTraffic {
+    /// Returns what was no IP packet, or none whose addresses could be read.
+    #[must_use]
+    pub fn non_ip(&self, direction: Direction) -> Volume {
+        self.non_ip[breakdown::direction_index(direction)]
+    }
+}
+
+/// The traffic of one interface with one country.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountryTraffic {
+    /// The other end.
+    pub country: Country,
+    /// How much; what is zero never was anything else.
+    pub volume: Breakdown,
+}

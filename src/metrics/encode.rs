@@ -1,0 +1,253 @@
+//! The text of metric families, in the two formats Prometheus reads.
+//!
+//! The prometheus crate's own encoder knows the older format only and writes
+//! an infinite value as `inf`. This one writes both, straight into the page or
+//! its compressor.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::io::{self, Write};
+
+use prometheus::proto::{
+    Histogram, LabelPair, Metric, MetricFamily, MetricType, Summary,
+};
+
+/// How metrics are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Prometheus text, version 0.0.4.
+    Text,
+    /// OpenMetrics text, version 1.0.0.
+    OpenMetrics,
+}
+
+impl Format {
+    /// Returns the `Content-Type` of a page in this format.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => {
+                "application/openmetrics-text; version=1.0.0; charset=utf-8"
+            }
+        }
+    }
+}
+
+/// Writes one page, family by family.
+pub struct Encoder<W> {
+    format: Format,
+    to: W,
+    /// Re-used from line to line.
+    line: Vec<u8>,
+}
+
+/// A label a sample has beside those of its metric: `le` or `quantile`.
+type Bound = Option<(&'static str, f64)>;
+
+impl<W: Write> Encoder<W> {
+    /// Returns an encoder of a page to be written here.
+    pub fn new(format: Format, to: W) -> Self {
+        Self { format, to, line: Vec::new() }
+    }
+
+    /// Writes a family, or nothing where it has no samples.
+    ///
+    /// # Errors
+    ///
+    /// When the page cannot be written.
+    pub fn family(&mut self, family: &MetricFamily) -> io::Result<()> {
+        if family.get_metric().is_empty() {
+            return Ok(());
+        }
+        let (base, kind, suffix) = self.title(family);
+        self.to.write_all(b"# HELP ")?;
+        self.to.write_all(base.as_bytes())?;
+        self.to.write_all(b" ")?;
+        self.line.clear();
+        escape(
+            &mut self.line,
+            family.help(),
+            self.format == Format::OpenMetrics,
+        );
+        self.to.write_all(&self.line)?;
+        writeln!(self.to, "\n# TYPE {base} {kind}")?;
+        for metric in family.get_metric() {
+            match family.get_field_type() {
+                MetricType::COUNTER => {
+                    let value = metric.get_counter().get_value();
+                    self.sample(base, suffix, metric, None, value)?;
+                }
+                MetricType::GAUGE => {
+                    let value = metric.get_gauge().get_value();
+                    self.sample(base, suffix, metric, None, value)?;
+                }
+                MetricType::HISTOGRAM => self.histogram(base, metric)?,
+                MetricType::SUMMARY => self.summary(base, metric)?,
+                // The crate offers no way to make one.
+                MetricType::UNTYPED => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the page.
+    ///
+    /// # Errors
+    ///
+    /// When the page cannot be written.
+    pub fn finish(mut self) -> io::Result<()> {
+        if self.format == Format::OpenMetrics {
+            self.to.write_all(b"# EOF\n")?;
+        }
+        self.to.flush()
+    }
+
+    /// Returns the name and type to announce, and what samples add to the
+    /// name. In OpenMetrics `_total` and `_info` belong to the samples.
+    fn title<'f>(
+        &self,
+        family: &'f MetricFamily,
+    ) -> (&'f str, &'static str, &'static str) {
+        let name = family.name();
+        let open = self.format == Format::OpenMetrics;
+        match family.get_field_type() {
+            MetricType::COUNTER if open => {
+                let base = name.strip_suffix("_total").unwrap_or(name);
+                (base, "counter", "_total")
+            }
+            MetricType::COUNTER => (name, "counter", ""),
+            MetricType::GAUGE => match name.strip_suffix("_info") {
+                Some(base) if open => (base, "info", "_info"),
+                _ => (name, "gauge", ""),
+            },
+            MetricType::HISTOGRAM => (name, "histogram", ""),
+            MetricType::SUMMARY => (name, "summary", ""),
+            MetricType::UNTYPED if open => (name, "unknown", ""),
+            MetricType::UNTYPED => (name, "untyped", ""),
+        }
+    }
+
+    fn histogram(&mut self, base: &str, metric: &Metric) -> io::Result<()> {
+        let histogram: &Histogram = metric.get_histogram();
+        let count = super::family::sample(histogram.get_sample_count());
+        for bucket in histogram.get_bucket() {
+            if bucket.upper_bound().is_finite() {
+                let bound = Some(("le", bucket.upper_bound()));
+                let below = super::family::sample(bucket.cumulative_count());
+                self.sample(base, "_bucket", metric, bound, below)?;
+            }
+        }
+        let all = Some(("le", f64::INFINITY));
+        self.sample(base, "_bucket", metric, all, count)?;
+        let sum = histogram.get_sample_sum();
+        self.sample(base, "_sum", metric, None, sum)?;
+        self.sample(base, "_count", metric, None, count)
+    }
+
+    fn summary(&mut self, base: &str, metric: &Metric) -> io::Result<()> {
+        let summary: &Summary = metric.get_summary();
+        for quantile in summary.get_quantile() {
+            let bound = Some(("quantile", quantile.quantile()));
+            self.sample(base, "", metric, bound, quantile.value())?;
+        }
+        self.sample(base, "_sum", metric, None, summary.sample_sum())?;
+        let count = super::family::sample(summary.sample_count());
+        self.sample(base, "_count", metric, None, count)
+    }
+
+    fn sample(
+        &mut self,
+        base: &str,
+        suffix: &str,
+        metric: &Metric,
+        bound: Bound,
+        value: f64,
+    ) -> io::Result<()> {
+        let line = &mut self.line;
+        line.clear();
+        line.extend_from_slice(base.as_bytes());
+        line.extend_from_slice(suffix.as_bytes());
+        self::labels(line, metric.get_label(), bound, self.format)?;
+        line.push(b' ');
+        number(line, value)?;
+        line.push(b'\n');
+        self.to.write_all(line)
+    }
+}
+
+fn labels(
+    line: &mut Vec<u8>,
+    labels: &[LabelPair],
+    bound: Bound,
+    format: Format,
+) -> io::Result<()> {
+    if labels.is_empty() && bound.is_none() {
+        return Ok(());
+    }
+    let mut separator = b'{';
+    for label in labels {
+        line.push(separator);
+        line.extend_from_slice(label.name().as_bytes());
+        line.extend_from_slice(b"=\"");
+        escape(line, label.value(), true);
+        line.push(b'"');
+        separator = b',';
+    }
+    if let Some((name, value)) = bound {
+        line.push(separator);
+        line.extend_from_slice(name.as_bytes());
+        line.extend_from_slice(b"=\"");
+        number(line, value)?;
+        // OpenMetrics compares bounds as text and wants 1.0, not 1.
+        if format == Format::OpenMetrics
+            && value.is_finite()
+            && value.fract() == 0.0
+        {
+            line.extend_from_slice(b".0");
+        }
+        line.push(b'"');
+    }
+    line.push(b'}');
+    Ok(())
+}
+
+/// Appends text with backslashes, line feeds and, inside quotes, quotes
+/// escaped.
+fn escape(line: &mut Vec<u8>, text: &str, quotes: bool) {
+    for byte in text.bytes() {
+        match byte {
+            b'\\' => line.extend_from_slice(b"\\\\"),
+            b'\n' => line.extend_from_slice(b"\\n"),
+            b'"' if quotes => line.extend_from_slice(b"\\\""),
+            _ => line.push(byte),
+        }
+    }
+}
+
+fn number(line: &mut Vec<u8>, value: f64) -> io::Result<()> {
+    /// Up to here every whole number has a float of its own.
+    const WHOLE: f64 = 9_007_199_254_740_992.0;
+
+    if value.is_nan() {
+        line.extend_from_slice(b"NaN");
+        Ok(())
+    } else if value.is_infinite() {
+        let infinity: &[u8] = if value > 0.0 { b"+Inf" } else { b"-Inf" };
+        line.extend_from_slice(infinity);
+        Ok(())
+    } else if value.fract() == 0.0 && value.abs() < WHOLE {
+        // Most values are counts, and whole numbers are written five times as
+        // fast.
+        #[expect(clippy::cast_possible_truncation, reason = "whole and small")]
+        let whole = value as i64;
+        write!(line, "{whole}")
+    } else {
+        write!(line, "{value}")
+    }
+}
+
+#[cfg(test)]
+mod tests;

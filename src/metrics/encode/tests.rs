@@ -1,0 +1,146 @@
+use prometheus::core::Collector;
+use prometheus::{Encoder as _, HistogramOpts, TextEncoder};
+
+use super::*;
+use crate::metrics::family::Description;
+
+const REQUESTS: Description<2> = Description {
+    name: "test_requests_total",
+    help: "A \"help\" with \\ and\na line feed.",
+    labels: ["path", "code"],
+};
+
+const TEMPERATURE: Description =
+    Description { name: "test_temperature", help: "How warm.", labels: [] };
+
+const BUILD: Description<1> =
+    Description { name: "test_build_info", help: "Who.", labels: ["version"] };
+
+fn page(format: Format, families: &[MetricFamily]) -> String {
+    let mut page = Vec::new();
+    let mut encoder = Encoder::new(format, &mut page);
+    for family in families {
+        encoder.family(family).unwrap();
+    }
+    encoder.finish().unwrap();
+    String::from_utf8(page).unwrap()
+}
+
+fn requests() -> MetricFamily {
+    let mut family = REQUESTS.counter();
+    family.push(["/a\"b\\c\nd", "200"], 3.0);
+    family.push(["/ü", "404"], 0.0);
+    family.build()
+}
+
+#[test]
+fn text_escapes_what_the_format_says() {
+    assert_eq!(
+        page(Format::Text, &[requests()]),
+        "# HELP test_requests_total A \"help\" with \\\\ and\\na line feed.\n\
+         # TYPE test_requests_total counter\n\
+         test_requests_total{path=\"/a\\\"b\\\\c\\nd\",code=\"200\"} 3\n\
+         test_requests_total{path=\"/ü\",code=\"404\"} 0\n"
+    );
+}
+
+#[test]
+fn open_metrics_names_counters_without_total_and_ends_the_page() {
+    assert_eq!(
+        page(Format::OpenMetrics, &[requests()]),
+        "# HELP test_requests A \\\"help\\\" with \\\\ and\\na line feed.\n\
+         # TYPE test_requests counter\n\
+         test_requests_total{path=\"/a\\\"b\\\\c\\nd\",code=\"200\"} 3\n\
+         test_requests_total{path=\"/ü\",code=\"404\"} 0\n\
+         # EOF\n"
+    );
+}
+
+#[test]
+fn constants_are_gauges_in_text_and_info_in_open_metrics() {
+    let mut build = BUILD.gauge();
+    build.push(["1.2.3"], 1.0);
+    let build = [build.build()];
+    assert_eq!(
+        page(Format::Text, &build),
+        "# HELP test_build_info Who.\n\
+         # TYPE test_build_info gauge\n\
+         test_build_info{version=\"1.2.3\"} 1\n"
+    );
+    assert_eq!(
+        page(Format::OpenMetrics, &build),
+        "# HELP test_build Who.\n\
+         # TYPE test_build info\n\
+         test_build_info{version=\"1.2.3\"} 1\n\
+         # EOF\n"
+    );
+}
+
+#[test]
+fn numbers_are_written_as_prometheus_reads_them() {
+    for (value, text) in [
+        (0.0, "0"),
+        (-0.0, "0"),
+        (-7.0, "-7"),
+        (0.5, "0.5"),
+        (1e-9, "0.000000001"),
+        (9_007_199_254_740_991.0, "9007199254740991"),
+        (9_007_199_254_740_994.0, "9007199254740994"),
+        (18_446_744_073_709_552_000.0, "18446744073709552000"),
+        (f64::INFINITY, "+Inf"),
+        (f64::NEG_INFINITY, "-Inf"),
+        (f64::NAN, "NaN"),
+    ] {
+        let page = page(Format::Text, &[TEMPERATURE.gauge_of(value)]);
+        let line = page.lines().last().unwrap();
+        assert_eq!(line, format!("test_temperature {text}"));
+    }
+}
+
+#[test]
+fn a_family_without_samples_is_left_out() {
+    let empty = [REQUESTS.counter().build()];
+    assert_eq!(page(Format::Text, &empty), "");
+    assert_eq!(page(Format::OpenMetrics, &empty), "# EOF\n");
+}
+
+fn histogram() -> Vec<MetricFamily> {
+    let histogram = prometheus::Histogram::with_opts(
+        HistogramOpts::new("test_seconds", "How long.")
+            .buckets(vec![0.5, 2.0])
+            .const_label("to", "DE"),
+    )
+    .unwrap();
+    for seconds in [0.25, 1.0, 1.5, 64.0] {
+        histogram.observe(seconds);
+    }
+    histogram.collect()
+}
+
+#[test]
+fn histograms_are_written_with_all_their_lines() {
+    assert_eq!(
+        page(Format::OpenMetrics, &histogram()),
+        "# HELP test_seconds How long.\n\
+         # TYPE test_seconds histogram\n\
+         test_seconds_bucket{to=\"DE\",le=\"0.5\"} 1\n\
+         test_seconds_bucket{to=\"DE\",le=\"2.0\"} 3\n\
+         test_seconds_bucket{to=\"DE\",le=\"+Inf\"} 4\n\
+         test_seconds_sum{to=\"DE\"} 66.75\n\
+         test_seconds_count{to=\"DE\"} 4\n\
+         # EOF\n"
+    );
+}
+
+/// The crate's encoder is the oracle for all it can write.
+#[test]
+fn text_is_what_the_prometheus_crate_would_write() {
+    let mut families = vec![requests(), TEMPERATURE.gauge_of(21.5)];
+    families.extend(histogram());
+    let mut expected = Vec::new();
+    TextEncoder::new().encode(&families, &mut expected).unwrap();
+    assert_eq!(
+        page(Format::Text, &families),
+        String::from_utf8(expected).unwrap()
+    );
+}
