@@ -1,8 +1,33 @@
 //! From an address to the country it is registered in.
 //!
-//! Pure: no I/O, clock, threads or logging.
+//! `database` reads a file, `tree` proves that walking it ends, `record` knows
+//! the layouts, `cache` remembers answers, `locator` puts them together for
+//! the poller, and `watch` tells when the file is another one.
+//!
+//! This file is pure: no I/O, clock, threads or logging.
+
+mod cache;
+mod database;
+mod locator;
+mod record;
+mod tree;
+mod watch;
 
 use std::fmt;
+use std::net::IpAddr;
+
+pub use database::{Database, Error, MAX_DATABASE_BYTES};
+pub use locator::Locator;
+pub use watch::{Identity, Watch};
+
+/// Answers where an address is.
+///
+/// City and network databases answer through traits of their own, so that one
+/// missing file takes nothing away from the others.
+pub trait LocateCountry: Send {
+    /// Returns the country of `address`, `UNKNOWN` where nobody knows.
+    fn country_of(&mut self, address: IpAddr) -> Country;
+}
 
 /// An ISO 3166-1 alpha-2 country code, or `UNKNOWN`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,0 +1,305 @@
+//! A country database file, read into memory and checked once.
+//!
+//! The file is never mapped: whoever truncates a mapped file kills its readers
+//! with SIGBUS. It is checked as a whole when it is opened, which takes some
+//! tens of milliseconds, so that a lookup later has nothing left to fail at.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::net::IpAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use maxminddb::{MaxMindDbError, Reader};
+use thiserror::Error;
+
+use super::record::Record;
+use super::tree::{self, Layout};
+use super::{Country, Identity};
+
+/// The largest file that is read: 512 MiB. Country databases have 3 to 30
+/// MiB, the largest city databases some 200.
+pub const MAX_DATABASE_BYTES: u64 = 512 << 20;
+
+/// How many distinct records are decoded when a database is opened. Country
+/// databases have some hundred, which are all checked; city databases have
+/// hundreds of thousands, of which these many are enough to know the kind.
+const MAX_RECORDS_CHECKED: usize = 20_000;
+
+/// Why a database was not opened. The text names the file.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The file is not there or may not be read.
+    #[error("cannot open GeoIP database {path:?}: {}", plain(.cause))]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// Reading the file failed half-way.
+    #[error("cannot read GeoIP database {path:?}: {}", plain(.cause))]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// A directory, a device, a socket.
+    #[error("cannot open GeoIP database {path:?}: it is {kind}, not a file")]
+    NotAFile {
+        /// Its path.
+        path: PathBuf,
+        /// What it is, with its article.
+        kind: &'static str,
+    },
+    /// A file of no bytes.
+    #[error("cannot open GeoIP database {path:?}: the file is empty")]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file of more than [`MAX_DATABASE_BYTES`].
+    #[error(
+        "cannot open GeoIP database {path:?}: the file is larger than \
+         {} MiB", MAX_DATABASE_BYTES >> 20
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file was written to while it was read.
+    #[error("cannot read GeoIP database {path:?}: it changed meanwhile")]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is not a MaxMind database, or is cut short.
+    #[error(
+        "cannot use GeoIP database {path:?}: it is not a complete MaxMind \
+         database (.mmdb) file: {reason}"
+    )]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        reason: String,
+    },
+    /// The tree or a record cannot be followed.
+    #[error("cannot use GeoIP database {path:?}: it is damaged: {reason}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A database of something else: networks, anonymous proxies, domains.
+    #[error(
+        "cannot use GeoIP database {path:?}: it is of type {database_type:?} \
+         and its records carry no country; take a country or city database"
+    )]
+    NoCountry {
+        /// The file.
+        path: PathBuf,
+        /// What the file calls itself.
+        database_type: String,
+    },
+}
+
+/// A country database that was found sound.
+pub struct Database {
+    path: PathBuf,
+    identity: Option<Identity>,
+    reader: Reader<Vec<u8>>,
+}
+
+impl Database {
+    /// Reads and checks the database at `path`.
+    ///
+    /// # Errors
+    ///
+    /// Returns one line that names the file and what is wrong with it.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let (bytes, identity) = read_file(path)?;
+        let mut database = Self::from_bytes(path, bytes)?;
+        database.identity = Some(identity);
+        Ok(database)
+    }
+
+    /// Checks the bytes of a database; `path` is only what it is called.
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::open`].
+    pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
+        if bytes.is_empty() {
+            return Err(Error::Empty { path: path.into() });
+        }
+        let records = {
+            let reader = Reader::from_source(&bytes[..])
+                .map_err(|error| not_a_database(path, &error))?;
+            record_addresses(path, &bytes, &reader)?
+        };
+        let reader = Reader::from_source(bytes)
+            .map_err(|error| not_a_database(path, &error))?;
+        check_records(path, &reader, &records)?;
+        Ok(Self { path: path.into(), identity: None, reader })
+    }
+
+    /// Returns the country of `address`, `UNKNOWN` where no record or no
+    /// country is there.
+    #[must_use]
+    pub fn country(&self, address: IpAddr) -> Country {
+        self.country_by_record(address, |_, decode| decode())
+    }
+
+    /// Returns the country of `address` from `answer`, which is given the
+    /// record's offset and, for when it does not remember, the decoding.
+    pub(super) fn country_by_record(
+        &self,
+        address: IpAddr,
+        answer: impl FnOnce(usize, &dyn Fn() -> Country) -> Country,
+    ) -> Country {
+        // An IPv6 address in a database of IPv4 only is an error here.
+        let Ok(found) = self.reader.lookup(address) else {
+            return Country::UNKNOWN;
+        };
+        let Some(offset) = found.offset() else {
+            return Country::UNKNOWN;
+        };
+        answer(offset, &|| {
+            found
+                .decode::<Record>()
+                .ok()
+                .flatten()
+                .map_or(Country::UNKNOWN, |record| record.country)
+        })
+    }
+
+    /// Returns the path it was opened by.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns which file was read, `None` for one made of bytes.
+    #[must_use]
+    pub fn identity(&self) -> Option<Identity> {
+        self.identity
+    }
+
+    /// Returns what the database calls itself, such as `GeoLite2-Country`.
+    #[must_use]
+    pub fn database_type(&self) -> &str {
+        &self.reader.metadata().database_type
+    }
+
+    /// Returns when the database was built, in seconds since the epoch.
+    #[must_use]
+    pub fn build_epoch(&self) -> u64 {
+        self.reader.metadata().build_epoch
+    }
+
+    /// Returns 4 where it knows IPv4 addresses only, else 6.
+    #[must_use]
+    pub fn ip_version(&self) -> u16 {
+        self.reader.metadata().ip_version
+    }
+}
+
+/// Reads a regular file of reasonable size.
+fn read_file(path: &Path) -> Result<(Vec<u8>, Identity), Error> {
+    let open_error = |cause| Error::Open { path: path.into(), cause };
+    let read_error = |cause| Error::Read { path: path.into(), cause };
+    // Opening a FIFO would otherwise wait for somebody to write to it.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)
+        .map_err(open_error)?;
+    let metadata = file.metadata().map_err(open_error)?;
+    if !metadata.is_file() {
+        let kind = if metadata.is_dir() { "a directory" } else { "a device" };
+        return Err(Error::NotAFile { path: path.into(), kind });
+    }
+    if metadata.len() > MAX_DATABASE_BYTES {
+        return Err(Error::TooLarge { path: path.into() });
+    }
+    let identity = Identity::from(&metadata);
+    let bytes = read_bounded(&file, metadata.len()).map_err(read_error)?;
+    let after = file.metadata().map_err(read_error)?;
+    if Identity::from(&after) != identity {
+        return Err(Error::Changed { path: path.into() });
+    }
+    Ok((bytes, identity))
+}
+
+/// Reads `length` bytes and one more, should the file have grown.
+fn read_bounded(file: &File, length: u64) -> io::Result<Vec<u8>> {
+    let capacity = usize::try_from(length).map_err(io::Error::other)?;
+    let mut bytes = Vec::with_capacity(capacity + 1);
+    file.take(length + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Returns an address for each distinct record of a sound tree.
+fn record_addresses(
+    path: &Path,
+    bytes: &[u8],
+    reader: &Reader<&[u8]>,
+) -> Result<Vec<IpAddr>, Error> {
+    let metadata = reader.metadata();
+    let layout = Layout {
+        node_count: metadata.node_count,
+        record_bits: metadata.record_size,
+        address_bits: if metadata.ip_version == 4 { 32 } else { 128 },
+    };
+    tree::record_addresses(bytes, layout, MAX_RECORDS_CHECKED).map_err(
+        |damage| Error::Damaged {
+            path: path.into(),
+            reason: damage.to_string(),
+        },
+    )
+}
+
+/// Decodes the records at these addresses and asks for a country in one.
+fn check_records(
+    path: &Path,
+    reader: &Reader<Vec<u8>>,
+    addresses: &[IpAddr],
+) -> Result<(), Error> {
+    let mut has_country = false;
+    for &address in addresses {
+        let record = reader
+            .lookup(address)
+            .and_then(|found| found.decode::<Record>())
+            .map_err(|error| Error::Damaged {
+                path: path.into(),
+                reason: error.to_string(),
+            })?;
+        has_country |= record.is_some_and(|record| record.has_country);
+    }
+    if has_country {
+        return Ok(());
+    }
+    Err(Error::NoCountry {
+        path: path.into(),
+        database_type: reader.metadata().database_type.clone(),
+    })
+}
+
+fn not_a_database(path: &Path, error: &MaxMindDbError) -> Error {
+    // The reader's own text starts with the same again.
+    let reason = error.to_string();
+    let reason = reason.strip_prefix("invalid database: ").unwrap_or(&reason);
+    Error::NotADatabase { path: path.into(), reason: reason.into() }
+}
+
+/// Returns what the system said without the number behind it.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.into(),
+        None => text,
+    }
+}

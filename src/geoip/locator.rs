@@ -1,0 +1,67 @@
+//! Countries for the poller: a database, if there is one, behind a cache.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use super::cache::RecordCache;
+use super::{Country, Database, LocateCountry};
+
+/// Answers from the database in force. One thread owns it.
+pub struct Locator {
+    database: Option<Arc<Database>>,
+    cache: RecordCache,
+    epoch: u64,
+}
+
+impl Locator {
+    /// Returns a locator that answers from `database`, or `UNKNOWN` to
+    /// everything where there is none, and remembers the countries of
+    /// `cache_size` records.
+    #[must_use]
+    pub fn new(
+        database: Option<Arc<Database>>,
+        cache_size: NonZeroUsize,
+    ) -> Self {
+        Self { database, cache: RecordCache::new(cache_size), epoch: 0 }
+    }
+
+    /// Answers from another database from now on.
+    pub fn replace(&mut self, database: Option<Arc<Database>>) {
+        self.database = database;
+        self.cache.clear();
+        self.epoch += 1;
+    }
+
+    /// Changes the number of records whose countries are remembered.
+    pub fn resize(&mut self, cache_size: NonZeroUsize) {
+        self.cache.resize(cache_size);
+    }
+
+    /// Returns a number that grows with every `replace`: an answer that was
+    /// kept is as good as a new one as long as this stays the same.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Returns the database in force.
+    #[must_use]
+    pub fn database(&self) -> Option<&Arc<Database>> {
+        self.database.as_ref()
+    }
+}
+
+impl LocateCountry for Locator {
+    fn country_of(&mut self, address: IpAddr) -> Country {
+        self.database.as_deref().map_or(Country::UNKNOWN, |database| {
+            database.country_by_record(address, |offset, decode| {
+                self.cache.country(offset, decode)
+            })
+        })
+    }
+}

@@ -1,0 +1,150 @@
+//! Tells when the database's file has become another one.
+//!
+//! The daemon looks once in a while; whether it then opens the file is decided
+//! here. Opening a file that is still being written would only fail, and warn
+//! for nothing, so a change counts once two looks in a row saw the same.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// What tells one file, or one state of a file, from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+    /// Bytes.
+    size: u64,
+    /// Last modification: seconds since the epoch, and nanoseconds.
+    modified: (i64, i64),
+}
+
+impl Identity {
+    /// Returns the identity of the file at `path` with symbolic links
+    /// followed, `None` where there is none or it cannot be seen.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        std::fs::metadata(path).ok().as_ref().map(Self::from)
+    }
+}
+
+impl From<&Metadata> for Identity {
+    fn from(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+}
+
+/// Compares successive looks at a file with the one opened last.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Watch {
+    opened: Option<Identity>,
+    seen: Option<Identity>,
+}
+
+impl Watch {
+    /// Notes which file was opened last, or tried: `None` where there was
+    /// none. To be called whenever the database is opened for another reason,
+    /// such as a reload.
+    pub fn opened(&mut self, identity: Option<Identity>) {
+        *self = Self { opened: identity, seen: identity };
+    }
+
+    /// Takes one look and returns whether the file is to be opened now: it is
+    /// there, is not the one opened last, and was the same at the last look.
+    ///
+    /// Each state of a file is reported once, so that one that cannot be
+    /// opened is complained about once. A file that vanished is no reason to
+    /// give up what was read from it.
+    #[must_use]
+    pub fn is_new(&mut self, now: Option<Identity>) -> bool {
+        let stable = now.is_some() && now == self.seen;
+        self.seen = now;
+        if !stable || now == self.opened {
+            return false;
+        }
+        self.opened = now;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn state(size: u64) -> Option<Identity> {
+        Some(Identity { device: 1, inode: 2, size, modified: (3, 4) })
+    }
+
+    fn watch(opened: Option<Identity>) -> Watch {
+        let mut watch = Watch::default();
+        watch.opened(opened);
+        watch
+    }
+
+    #[test]
+    fn a_file_that_stays_is_left_alone() {
+        let mut watch = watch(state(1));
+        assert!(!watch.is_new(state(1)));
+        assert!(!watch.is_new(state(1)));
+    }
+
+    #[test]
+    fn a_file_that_appears_is_opened_at_the_second_look_and_once() {
+        let mut watch = watch(None);
+        assert!(!watch.is_new(None));
+        assert!(!watch.is_new(state(1)));
+        assert!(watch.is_new(state(1)));
+        assert!(!watch.is_new(state(1)));
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_is_left_alone_until_it_rests() {
+        let mut watch = watch(state(1));
+        for size in 2..5 {
+            assert!(!watch.is_new(state(size)));
+        }
+        assert!(watch.is_new(state(4)));
+    }
+
+    #[test]
+    fn a_file_that_vanishes_and_comes_back_the_same_is_left_alone() {
+        let mut watch = watch(state(1));
+        for now in [None, None, state(1), state(1)] {
+            assert!(!watch.is_new(now));
+        }
+    }
+
+    #[test]
+    fn a_file_opened_by_a_reload_is_left_alone() {
+        let mut watch = watch(state(1));
+        assert!(!watch.is_new(state(2)));
+        watch.opened(state(2));
+        assert!(!watch.is_new(state(2)));
+    }
+
+    #[test]
+    fn a_file_written_anew_in_place_or_replaced_has_another_identity() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.mmdb");
+        assert_eq!(Identity::of(&path), None);
+
+        fs::write(&path, "one").unwrap();
+        let first = Identity::of(&path);
+        assert_eq!(first, Identity::of(&path));
+
+        fs::write(&path, "longer").unwrap();
+        let second = Identity::of(&path);
+        assert_ne!(first, second);
+
+        fs::write(folder.path().join("y"), "longer").unwrap();
+        fs::rename(folder.path().join("y"), &path).unwrap();
+        assert_ne!(second, Identity::of(&path));
+    }
+}
