@@ -8,4 +8,6 @@ pub mod collectors;
 pub mod config;
 pub mod geoip;
 pub mod kernel;
+pub mod logging;
 pub mod metrics;
+pub mod poller;

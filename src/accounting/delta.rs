@@ -5,8 +5,8 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 use foldhash::fast::RandomState;
 
@@ -205,18 +205,21 @@ impl<N: Default> DeltaTracker<N> {
         }
     }
 
-    /// Returns the flows of one interface.
+    /// Returns the flows of these interfaces.
     #[must_use]
-    pub fn flows_of(&self, interface: InterfaceId) -> Vec<FlowKey> {
+    pub fn flows_of(&self, interfaces: &BTreeSet<InterfaceId>) -> Vec<FlowKey> {
         let flows = self.flows.keys();
-        flows.filter(|key| key.interface == interface).copied().collect()
+        flows
+            .filter(|key| interfaces.contains(&key.interface))
+            .copied()
+            .collect()
     }
 
-    /// Forgets the flows of an interface, of which `removed` were still in the
-    /// kernel's map; the others had been evicted.
-    pub fn forget(&mut self, interface: InterfaceId, removed: u64) {
+    /// Forgets the flows of these interfaces, of which `removed` were still in
+    /// the kernel's map; the others had been evicted.
+    pub fn forget(&mut self, interfaces: &BTreeSet<InterfaceId>, removed: u64) {
         let before = self.flows.len();
-        self.flows.retain(|key, _| key.interface != interface);
+        self.flows.retain(|key, _| !interfaces.contains(&key.interface));
         let forgotten = (before - self.flows.len()) as u64;
         self.removed += removed;
         self.evictions.explained += forgotten.saturating_sub(removed);

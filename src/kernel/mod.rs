@@ -19,8 +19,10 @@ use std::time::Duration;
 
 use crate::accounting::{FlowKey, InterfaceId, InterfaceTotal, Reading};
 pub use error::Error;
-pub use interfaces::reconcile;
-pub use interfaces::{Action, Attached, Interface, InterfaceTable, LinkLayer};
+
+pub use interfaces::{
+    Action, Attached, Interface, InterfaceTable, LinkLayer, reconcile,
+};
 pub use probe::{ProbeSettings, TrafficProbe};
 pub use rtnetlink::{InterfaceEvent, InterfaceMonitor};
 
@@ -90,4 +92,15 @@ pub trait Probe: Send {
 
     /// Returns the length of a tick, the unit of [`Sweep::now`].
     fn tick(&self) -> Duration;
+}
+
+/// Where news of network devices comes from.
+pub trait FollowInterfaces: Send {
+    /// Waits for something to happen and returns it, oldest first, or `None`
+    /// once nobody wants to know any more. The first answer is a list of all
+    /// devices and comes at once.
+    ///
+    /// # Errors
+    /// Where waiting again would not help.
+    fn next(&mut self) -> Result<Option<Vec<InterfaceEvent>>, Error>;
 }

@@ -19,7 +19,7 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 use super::error::Error;
-use super::{Interface, LinkLayer, sys};
+use super::{FollowInterfaces, Interface, LinkLayer, sys};
 
 /// Numbers of rtnetlink(7) and netlink(7).
 const RTNLGRP_LINK: u32 = 1;
@@ -86,12 +86,32 @@ impl InterfaceMonitor {
         })
     }
 
-    /// Waits until something happened and returns it, oldest first, or `None`
-    /// once the monitor is to stop.
-    ///
-    /// # Errors
-    /// Where the socket fails in a way that waiting again would not mend.
-    pub fn next(&mut self) -> Result<Option<Vec<InterfaceEvent>>, Error> {
+    fn listed(&mut self) -> io::Result<Vec<InterfaceEvent>> {
+        Ok(vec![InterfaceEvent::Listed(list(&mut self.buffer)?)])
+    }
+
+    /// Reads all events that are there.
+    fn drain(&mut self) -> io::Result<Vec<InterfaceEvent>> {
+        let mut events = Vec::new();
+        loop {
+            self.buffer.clear();
+            match self.events.recv(&mut self.buffer, 0) {
+                Ok(_) => for_each_message(&self.buffer, |kind, payload| {
+                    events.extend(event(kind, payload));
+                    Ok(())
+                })?,
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => return Ok(events),
+                    io::ErrorKind::Interrupted => {}
+                    _ => return Err(error),
+                },
+            }
+        }
+    }
+}
+
+impl FollowInterfaces for InterfaceMonitor {
+    fn next(&mut self) -> Result<Option<Vec<InterfaceEvent>>, Error> {
         let error = |source| {
             Error::call("read network interfaces over netlink", source)
         };
@@ -116,29 +136,6 @@ impl InterfaceMonitor {
                 self.listed().map(Some).map_err(error)
             }
             Err(source) => Err(error(source)),
-        }
-    }
-
-    fn listed(&mut self) -> io::Result<Vec<InterfaceEvent>> {
-        Ok(vec![InterfaceEvent::Listed(list(&mut self.buffer)?)])
-    }
-
-    /// Reads all events that are there.
-    fn drain(&mut self) -> io::Result<Vec<InterfaceEvent>> {
-        let mut events = Vec::new();
-        loop {
-            self.buffer.clear();
-            match self.events.recv(&mut self.buffer, 0) {
-                Ok(_) => for_each_message(&self.buffer, |kind, payload| {
-                    events.extend(event(kind, payload));
-                    Ok(())
-                })?,
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => return Ok(events),
-                    io::ErrorKind::Interrupted => {}
-                    _ => return Err(error),
-                },
-            }
         }
     }
 }

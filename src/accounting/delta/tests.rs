@@ -18,6 +18,10 @@ fn key(interface: u32, number: u8) -> FlowKey {
     }
 }
 
+fn set(interface: u32) -> BTreeSet<InterfaceId> {
+    [InterfaceId(interface)].into()
+}
+
 fn reading(number: u8, packets: u64, generation: u32) -> Reading {
     Reading {
         key: key(0, number),
@@ -134,10 +138,10 @@ fn ages_are_right_across_the_wrap_of_the_clock() {
 fn a_removed_flow_is_no_eviction() {
     let mut tracker = DeltaTracker::default();
     credited(&mut tracker, &[reading(1, 1, 1), reading(2, 1, 2)], 0, 2);
-    assert_eq!(tracker.flows_of(InterfaceId(0)).len(), 2);
-    assert_eq!(tracker.flows_of(InterfaceId(1)).len(), 0);
+    assert_eq!(tracker.flows_of(&set(0)).len(), 2);
+    assert_eq!(tracker.flows_of(&set(1)).len(), 0);
     // One of the two had been evicted before it could be removed.
-    tracker.forget(InterfaceId(0), 1);
+    tracker.forget(&set(0), 1);
     let (_, observation) = credited(&mut tracker, &[], 0, 2);
     assert_eq!((observation.entries, observation.evictions), (0, 1));
 }
@@ -254,12 +258,12 @@ proptest! {
                         &mut tracker, &oracle.poll(), 0, oracle.created,
                     );
                     total += credits.iter().map(|c| c.1).sum::<u64>();
-                    let flows = tracker.flows_of(InterfaceId(interface));
+                    let flows = tracker.flows_of(&set(interface));
                     for flow in &flows {
                         oracle.map.remove(&flow.remote[0]);
                         oracle.polled.remove(&flow.remote[0]);
                     }
-                    tracker.forget(InterfaceId(interface), flows.len() as u64);
+                    tracker.forget(&set(interface), flows.len() as u64);
                 }
             }
         }

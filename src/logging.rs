@@ -1,0 +1,144 @@
+//! The log: lines on standard error, as text or JSON, at a level that can
+//! change while the program runs. There is no global logger.
+
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use slog::{Drain, Level, Logger, OwnedKVList, Record, crit, o};
+use slog_term::{FullFormat, PlainSyncDecorator};
+
+use crate::config::{LogFormat, LogLevel};
+
+/// Changes how much is logged and in which form.
+#[derive(Clone, Debug)]
+pub struct LogControl(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    level: AtomicUsize,
+    is_json: AtomicBool,
+}
+
+impl LogControl {
+    /// Logs by these settings from the next line on.
+    pub fn set(&self, level: LogLevel, format: LogFormat) {
+        let level = match level {
+            LogLevel::Error => Level::Error,
+            LogLevel::Warn => Level::Warning,
+            LogLevel::Info => Level::Info,
+            LogLevel::Debug => Level::Debug,
+            LogLevel::Trace => Level::Trace,
+        };
+        self.0.level.store(level.as_usize(), Ordering::Relaxed);
+        let is_json = format == LogFormat::Json;
+        self.0.is_json.store(is_json, Ordering::Relaxed);
+    }
+}
+
+/// Returns a logger to standard error and what changes it.
+#[must_use]
+pub fn to_stderr(level: LogLevel, format: LogFormat) -> (Logger, LogControl) {
+    let control = LogControl(Arc::new(State {
+        level: AtomicUsize::new(0),
+        is_json: AtomicBool::new(false),
+    }));
+    control.set(level, format);
+    let text = FullFormat::new(PlainSyncDecorator::new(io::stderr()))
+        .use_custom_timestamp(slog_term::timestamp_utc)
+        .use_original_order()
+        .build();
+    let json = std::sync::Mutex::new(slog_json::Json::default(io::stderr()));
+    let output = Output { control: control.clone(), text, json };
+    // A closed standard error is no reason to stop counting.
+    (Logger::root(output.ignore_res(), o!()), control)
+}
+
+struct Output<T, J> {
+    control: LogControl,
+    text: T,
+    json: J,
+}
+
+impl<T, J> Drain for Output<T, J>
+where
+    T: Drain<Ok = (), Err = io::Error>,
+    J: Drain<Ok = ()>,
+{
+    type Ok = ();
+    type Err = io::Error;
+
+    fn log(&self, record: &Record, values: &OwnedKVList) -> io::Result<()> {
+        let state = &self.control.0;
+        if record.level().as_usize() > state.level.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if state.is_json.load(Ordering::Relaxed) {
+            self.json
+                .log(record, values)
+                .map_err(|_| io::Error::other("cannot write a log line"))
+        } else {
+            self.text.log(record, values)
+        }
+    }
+
+    fn is_enabled(&self, level: Level) -> bool {
+        level.as_usize() <= self.control.0.level.load(Ordering::Relaxed)
+    }
+}
+
+/// Logs panics, of any thread, as one line each.
+pub fn log_panics(log: &Logger) {
+    let log = log.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let place = panic.location().map(ToString::to_string);
+        let thread = std::thread::current();
+        crit!(log, "panic, which is a bug: please report it";
+            "message" => message.replace('\n', " "),
+            "place" => place.unwrap_or_default(),
+            "thread" => thread.name().unwrap_or("unnamed"));
+    }));
+}
+
+/// Returns an error and its causes in one line.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_and_its_causes_are_one_line() {
+        let cause = io::Error::from_raw_os_error(libc::ENODEV);
+        let error = crate::kernel::Error::Call {
+            action: "attach to interface eth0".into(),
+            source: cause,
+        };
+        assert_eq!(
+            chain(&error),
+            "cannot attach to interface eth0: \
+             No such device (os error 19)"
+        );
+    }
+
+    #[test]
+    fn the_level_can_change_while_the_logger_is_in_use() {
+        let (log, control) = to_stderr(LogLevel::Warn, LogFormat::Text);
+        assert!(log.is_warning_enabled() && !log.is_info_enabled());
+        let child = log.new(o!("child" => true));
+        control.set(LogLevel::Debug, LogFormat::Json);
+        assert!(child.is_debug_enabled() && !child.is_trace_enabled());
+    }
+}

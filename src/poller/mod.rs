@@ -1,0 +1,273 @@
+//! Polls the kernel: reads what was counted, finds what it grew by and where
+//! it went, and tells the accounts.
+//!
+//! Runs on the poller thread, which owns the kernel side: the programs, the
+//! attachments and everything that was read from the maps.
+
+mod attachments;
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, select, tick};
+use slog::{Logger, debug, info, warn};
+
+use crate::accounting::{DeltaTracker, Origin};
+use crate::collectors::exporter::PollStatistics;
+use crate::collectors::interfaces;
+use crate::config::{Config, Interfaces};
+use crate::geoip::{Database, LocateCountry as _, Locator};
+use crate::kernel::{self, InterfaceEvent, Probe, Sweep};
+use crate::metrics::published::{Publisher, Sink};
+use attachments::Attachments;
+
+/// What the poller is told while it runs. Dropping the sender stops it.
+pub enum Control {
+    /// Work by these settings and this database from now on; `done` is dropped
+    /// once that is so.
+    Reload {
+        /// The settings.
+        settings: Settings,
+        /// The database, if there is one.
+        database: Option<Arc<Database>>,
+        /// Kept until everything is applied.
+        done: Sender<()>,
+    },
+    /// The database's file has changed.
+    Database(Arc<Database>),
+}
+
+/// The settings that the poller works by and that can change while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The time between two polls.
+    pub poll_interval: Duration,
+    /// How many flows one system call reads.
+    pub flow_batch_size: NonZeroU32,
+    /// Which interfaces are counted.
+    pub interfaces: Interfaces,
+    /// How many database records are kept decoded.
+    pub geoip_cache_size: NonZeroUsize,
+}
+
+impl From<&Config> for Settings {
+    fn from(config: &Config) -> Self {
+        Self {
+            poll_interval: config.poll_interval,
+            flow_batch_size: config.flow_batch_size,
+            interfaces: config.interfaces.clone(),
+            geoip_cache_size: config.geoip_cache_size,
+        }
+    }
+}
+
+/// Where the poller publishes what is not an account.
+#[derive(Debug)]
+pub struct Publishers {
+    /// What it did, and what the kernel side said.
+    pub statistics: Publisher<PollStatistics>,
+    /// The state of the interfaces.
+    pub interfaces: Publisher<interfaces::Snapshot>,
+}
+
+/// The poller, ready to run.
+pub struct Poller<P> {
+    log: Logger,
+    settings: Settings,
+    probe: P,
+    attachments: Attachments,
+    tracker: DeltaTracker<Located>,
+    locator: Locator,
+    sinks: Vec<Box<dyn Sink>>,
+    publishers: Publishers,
+    statistics: PollStatistics,
+    /// Whether the last poll failed, so that a lasting failure is one line in
+    /// the log.
+    is_failing: bool,
+    sweep: Sweep,
+}
+
+/// Where a flow's remote prefix is, and by which database.
+#[derive(Debug, Default)]
+struct Located {
+    origin: Origin,
+    /// The locator's epoch plus one; zero is not located yet.
+    epoch: u64,
+}
+
+impl<P: Probe> Poller<P> {
+    /// Attaches to the interfaces that are there and returns a poller that
+    /// will follow `interfaces`.
+    ///
+    /// # Errors
+    /// Where the process lacks the right to attach. An interface that cannot
+    /// be attached for another reason is logged and tried again.
+    pub fn new(
+        log: Logger,
+        settings: Settings,
+        probe: P,
+        database: Option<Arc<Database>>,
+        sinks: Vec<Box<dyn Sink>>,
+        publishers: Publishers,
+        devices: Vec<InterfaceEvent>,
+    ) -> Result<Self, kernel::Error> {
+        let mut poller = Self {
+            attachments: Attachments::new(log.clone()),
+            locator: Locator::new(database, settings.geoip_cache_size),
+            log,
+            settings,
+            probe,
+            tracker: DeltaTracker::default(),
+            sinks,
+            publishers,
+            statistics: PollStatistics::default(),
+            is_failing: false,
+            sweep: Sweep::default(),
+        };
+        poller.attachments.note(devices);
+        match poller.reconcile() {
+            Some(error @ kernel::Error::NotPermitted { .. }) => Err(error),
+            _ => Ok(poller),
+        }
+    }
+
+    /// Polls until the sender of `control` is dropped, and then once more.
+    pub fn run(
+        mut self,
+        control: &Receiver<Control>,
+        devices: &Receiver<Vec<InterfaceEvent>>,
+    ) {
+        let mut ticks = tick(self.settings.poll_interval);
+        self.poll();
+        loop {
+            select! {
+                recv(control) -> message => match message {
+                    Ok(Control::Reload { settings, database, done }) => {
+                        if settings.poll_interval
+                            != self.settings.poll_interval
+                        {
+                            ticks = tick(settings.poll_interval);
+                        }
+                        self.reload(settings, database);
+                        drop(done);
+                    }
+                    Ok(Control::Database(database)) => {
+                        self.poll();
+                        self.locator.replace(Some(database));
+                    }
+                    Err(_) => break,
+                },
+                recv(devices) -> events => match events {
+                    Ok(events) => {
+                        self.attachments.note(events);
+                        self.reconcile();
+                    }
+                    // The daemon ends as a whole when that thread does.
+                    Err(_) => break,
+                },
+                recv(ticks) -> _ => self.poll(),
+            }
+        }
+        self.poll();
+        info!(self.log, "detaching"; "interfaces" => self.attachments.len());
+    }
+
+    /// Takes over new settings. What was counted up to now is credited by the
+    /// old database first.
+    fn reload(&mut self, settings: Settings, database: Option<Arc<Database>>) {
+        self.poll();
+        self.locator.replace(database);
+        self.locator.resize(settings.geoip_cache_size);
+        self.settings = settings;
+        self.reconcile();
+    }
+
+    /// Attaches and detaches what should be, and shows the result. Returns the
+    /// first error, which has been logged.
+    fn reconcile(&mut self) -> Option<kernel::Error> {
+        let error = self.attachments.reconcile(
+            &self.settings.interfaces,
+            &mut self.probe,
+            &mut self.sinks,
+        );
+        let states = self.attachments.states(&self.settings.interfaces);
+        self.publishers.interfaces.publish(states);
+        error
+    }
+
+    fn poll(&mut self) {
+        let started = Instant::now();
+        match self.probe.read(self.settings.flow_batch_size, &mut self.sweep) {
+            Ok(()) => {
+                self.statistics.map_read_duration = started.elapsed();
+                self.account();
+                self.statistics.polls += 1;
+                if std::mem::take(&mut self.is_failing) {
+                    info!(
+                        self.log,
+                        "polling again; nothing was lost but what \
+                        the kernel evicted"
+                    );
+                }
+            }
+            // The accounts stay as they are, and the next poll finds what this
+            // one missed.
+            Err(error) => {
+                self.statistics.poll_failures += 1;
+                if !std::mem::replace(&mut self.is_failing, true) {
+                    warn!(self.log, "cannot poll; trying again";
+                        "error" => crate::logging::chain(&error));
+                }
+            }
+        }
+        self.statistics.poll_duration = started.elapsed();
+        self.publishers.statistics.publish(self.statistics);
+        debug!(self.log, "polled";
+            "flows" => self.statistics.map_entries,
+            "seconds" => self.statistics.poll_duration.as_secs_f64());
+    }
+
+    /// Credits what the sweep shows.
+    fn account(&mut self) {
+        let Self { sweep, tracker, locator, sinks, statistics, .. } = self;
+        let epoch = locator.epoch() + 1;
+        let observation = tracker.observe(
+            &sweep.readings,
+            sweep.now,
+            sweep.statistics.new_keys,
+            |delta, located| {
+                if located.epoch != epoch {
+                    let address = delta.key.remote_address();
+                    let country = locator.country_of(address);
+                    *located = Located { origin: Origin { country }, epoch };
+                }
+                for sink in sinks.iter_mut() {
+                    sink.credit(delta, &located.origin);
+                }
+            },
+        );
+        for sink in sinks.iter_mut() {
+            sink.observe_totals(&sweep.totals);
+        }
+        statistics.lookup_failures = sweep.statistics.lookup_failures;
+        statistics.update_failures = sweep.statistics.update_failures;
+        statistics.new_keys = sweep.statistics.new_keys;
+        statistics.evictions = observation.evictions;
+        statistics.map_entries = observation.entries;
+        statistics.minimum_eviction_age =
+            observation.minimum_eviction_age.map(|ticks| {
+                self.probe
+                    .tick()
+                    .saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX))
+            });
+        self.attachments.retire(
+            &mut self.probe,
+            &mut self.tracker,
+            &mut self.sinks,
+        );
+        for sink in &mut self.sinks {
+            sink.publish();
+        }
+    }
+}
