@@ -7,4 +7,5 @@ pub mod accounting;
 pub mod collectors;
 pub mod config;
 pub mod geoip;
+pub mod http;
 pub mod metrics;
