@@ -1,13 +1,47 @@
 //! geoip-exporter counts, in the kernel, every byte this machine exchanges
 //! with every country and serves the totals to Prometheus.
+//!
+//! # A tour
+//!
+//! Two small eBPF programs a network interface (`bpf-src/`, loaded and attached
+//! by [`kernel`]) add every packet's bytes to a map by remote prefix, and to
+//! exact totals by interface. The [`poller`] reads both, every few seconds:
+//! [`accounting`] finds what the readings grew by, [`geoip`] where that went,
+//! and the accounts of the [`collectors`] add it up. Each account is published
+//! as a whole ([`metrics::published`]), and a scrape over [`http`] turns the
+//! newest snapshots into text ([`metrics`]).
+//!
+//! [`cli`] and [`config`] say how to run, [`daemon`] puts all of it together,
+//! and keeps it together through signals, reloads and the end.
+//!
+//! # The rules
+//!
+//! Dependencies point down only, and a test holds them to it:
+//!
+//! ```text
+//! main → daemon → everything
+//! poller     → kernel, accounting, geoip, collectors (types), metrics, config
+//! http       → metrics, collectors (snapshots)
+//! collectors → accounting, geoip (types), metrics
+//! kernel     → accounting, config (types)
+//! accounting, config, geoip, lifecycle → nothing that has effects
+//! ```
+//!
+//! A file whose head says "Pure" takes all it needs as arguments: the same
+//! input gives the same output, and its tests need no root, sockets or clocks.
+//! `unsafe` is allowed in two files of [`kernel`], and argued at each place.
 
 #![deny(unsafe_code)]
 
 pub mod accounting;
+pub mod cli;
 pub mod collectors;
 pub mod config;
+pub mod daemon;
 pub mod geoip;
+pub mod http;
 pub mod kernel;
 pub mod logging;
 pub mod metrics;
 pub mod poller;
+pub mod sysexits;

@@ -102,7 +102,7 @@ impl<W: Write> Encoder<W> {
         if self.format == Format::OpenMetrics {
             self.to.write_all(b"# EOF\n")?;
         }
-        self.to.flush()
+        Ok(())
     }
 
     /// Returns the name and type to announce, and what samples add to the

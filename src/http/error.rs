@@ -1,0 +1,127 @@
+//! What can go wrong with the socket, and what would help.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::net::SocketAddr;
+
+/// Why there is no web server.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Somebody else listens there.
+    #[error(
+        "cannot listen on {address}: the port is in use, perhaps by \
+         node_exporter, whose default is 9100 too; choose another with \
+         --listen-address, such as --listen-address {}",
+        example(*address)
+    )]
+    AddressInUse {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// The port is reserved.
+    #[error(
+        "cannot listen on {address}: permission denied; ports below 1024 need \
+         CAP_NET_BIND_SERVICE; choose another with --listen-address, such as \
+         --listen-address {}",
+        example(*address)
+    )]
+    PermissionDenied {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// The address belongs to nobody here.
+    #[error(
+        "cannot listen on {address}: no interface has the address {}; choose \
+         one of this machine's with --listen-address, or 0.0.0.0 for all",
+        address.ip()
+    )]
+    AddressNotAvailable {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// Anything else.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// No thread for the server.
+    #[error("cannot start the thread that accepts HTTP connections")]
+    Thread(#[source] io::Error),
+    /// The server's loop is gone.
+    #[error("the HTTP server ended without being asked to")]
+    Ended,
+}
+
+impl Error {
+    /// Returns what a failed bind means.
+    pub(super) fn from_bind(address: SocketAddr, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::AddrInUse => Self::AddressInUse { address },
+            io::ErrorKind::PermissionDenied => {
+                Self::PermissionDenied { address }
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                Self::AddressNotAvailable { address }
+            }
+            _ => Self::Listen { address, source },
+        }
+    }
+}
+
+/// Returns the same address with a port that is likely to be free.
+fn example(mut address: SocketAddr) -> SocketAddr {
+    address.set_port(if address.port() == 9101 { 9102 } else { 9101 });
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(kind: io::ErrorKind, address: &str) -> String {
+        Error::from_bind(address.parse().unwrap(), kind.into()).to_string()
+    }
+
+    #[test]
+    fn a_busy_port_names_the_address_and_the_way_out() {
+        assert_eq!(
+            message(io::ErrorKind::AddrInUse, "0.0.0.0:9100"),
+            "cannot listen on 0.0.0.0:9100: the port is in use, perhaps by \
+             node_exporter, whose default is 9100 too; choose another with \
+             --listen-address, such as --listen-address 0.0.0.0:9101"
+        );
+    }
+
+    #[test]
+    fn a_low_port_names_the_capability() {
+        let message = message(io::ErrorKind::PermissionDenied, "[::1]:80");
+        assert!(message.starts_with("cannot listen on [::1]:80: permission"));
+        assert!(message.contains("CAP_NET_BIND_SERVICE"), "{message}");
+        assert!(message.ends_with("--listen-address [::1]:9101"), "{message}");
+    }
+
+    #[test]
+    fn a_foreign_address_is_named() {
+        let message =
+            message(io::ErrorKind::AddrNotAvailable, "192.0.2.1:9100");
+        assert!(
+            message.contains("no interface has the address 192.0.2.1;"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn any_other_fault_keeps_its_cause() {
+        let address = "127.0.0.1:9100".parse().unwrap();
+        let error = Error::from_bind(address, io::Error::other("out of luck"));
+        assert_eq!(error.to_string(), "cannot listen on 127.0.0.1:9100");
+        let cause = std::error::Error::source(&error).unwrap();
+        assert_eq!(cause.to_string(), "out of luck");
+    }
+}

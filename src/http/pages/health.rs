@@ -1,0 +1,48 @@
+//! Whether the exporter lives, and whether it has something to say.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use rouille::{Request, Response};
+
+use crate::collectors::exporter::PollStatistics;
+use crate::http::routes::Page;
+use crate::metrics::published::Published;
+
+/// `/-/healthy`: the process answers.
+#[derive(Debug)]
+pub struct Healthy;
+
+impl Page for Healthy {
+    fn serves(&self, path: &str) -> bool {
+        path == "/-/healthy"
+    }
+
+    fn answer(&self, _: &Request) -> Response {
+        Response::text("geoip-exporter is healthy\n").with_no_cache()
+    }
+}
+
+/// `/-/ready`: the first poll was published.
+#[derive(Debug)]
+pub struct Ready {
+    /// Where polls are published.
+    pub polls: Published<PollStatistics>,
+}
+
+impl Page for Ready {
+    fn serves(&self, path: &str) -> bool {
+        path == "/-/ready"
+    }
+
+    fn answer(&self, _: &Request) -> Response {
+        let response = if self.polls.get().polls > 0 {
+            Response::text("geoip-exporter is ready\n")
+        } else {
+            Response::text("geoip-exporter waits for its first poll\n")
+                .with_status_code(503)
+        };
+        response.with_no_cache()
+    }
+}

@@ -1,0 +1,116 @@
+//! The landing page: what this is, and where everything else is.
+//!
+//! It needs no script and nothing from elsewhere.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use rouille::{Request, Response};
+
+use crate::collectors::exporter::Build;
+use crate::collectors::interfaces;
+use crate::http::routes::Page;
+use crate::metrics::published::Published;
+
+const TEMPLATE: &str = include_str!("index.html");
+
+/// Nothing but the page itself and the style in it.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A line in the list of pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The page's path.
+    pub path: &'static str,
+    /// What is there.
+    pub text: &'static str,
+}
+
+/// `/`: links to the other pages, and the state of the interfaces.
+#[derive(Debug)]
+pub struct Index {
+    /// Which program this is.
+    pub build: Build,
+    /// Where the metrics are.
+    pub metrics_path: Published<String>,
+    /// The states of the interfaces.
+    pub interfaces: Published<interfaces::Snapshot>,
+    /// Pages beside those every exporter has.
+    pub links: Vec<Link>,
+}
+
+impl Page for Index {
+    fn serves(&self, path: &str) -> bool {
+        path == "/"
+    }
+
+    fn answer(&self, _: &Request) -> Response {
+        let Build { version, revision } = self.build;
+        let version = format!("Version {version}, revision {revision}");
+        let page = TEMPLATE
+            .replace("{{version}}", &escape(&version))
+            .replace("{{links}}", &self.link_list())
+            .replace("{{interfaces}}", &self.interface_table());
+        Response::html(page)
+            .with_unique_header(
+                "Content-Security-Policy",
+                CONTENT_SECURITY_POLICY,
+            )
+            .with_no_cache()
+    }
+}
+
+impl Index {
+    fn link_list(&self) -> String {
+        let metrics_path = self.metrics_path.get();
+        let health = [
+            ("/-/healthy", "Whether the process answers"),
+            ("/-/ready", "Whether the first poll is done"),
+        ];
+        [(metrics_path.as_str(), "Metrics, for Prometheus")]
+            .into_iter()
+            .chain(self.links.iter().map(|link| (link.path, link.text)))
+            .chain(health)
+            .map(|(path, text)| {
+                let (path, text) = (escape(path), escape(text));
+                format!("<li><a href=\"{path}\">{path}</a> {text}</li>\n")
+            })
+            .collect()
+    }
+
+    fn interface_table(&self) -> String {
+        let interfaces = self.interfaces.get();
+        if interfaces.is_empty() {
+            return "<p>None yet.</p>".into();
+        }
+        let rows: String = interfaces
+            .iter()
+            .map(|(name, status)| {
+                let (name, status) = (escape(name), status.label());
+                format!("<tr><td>{name}</td><td>{status}</td></tr>\n")
+            })
+            .collect();
+        format!(
+            "<table>\n<tr><th>Interface</th><th>State</th></tr>\n\
+             {rows}</table>"
+        )
+    }
+}
+
+/// Escapes text for HTML, inside and outside of quoted attributes.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}

@@ -1,0 +1,70 @@
+//! The page Prometheus scrapes.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::io::{self, BufWriter, IntoInnerError};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use rouille::{Request, Response};
+
+use crate::http::routes::Page;
+use crate::metrics::encode::Format;
+use crate::metrics::published::Published;
+use crate::metrics::{Registry, negotiate};
+
+/// How many bytes go to the compressor in one piece.
+const COMPRESSED_AT_ONCE: usize = 32 * 1024;
+
+/// All metrics, in the format and coding the scraper asks for.
+pub struct Metrics {
+    /// Where the page is, which a reload may change.
+    pub path: Published<String>,
+    /// What is on it.
+    pub registry: Registry,
+}
+
+impl Page for Metrics {
+    fn serves(&self, path: &str) -> bool {
+        *self.path.get() == path
+    }
+
+    fn answer(&self, request: &Request) -> Response {
+        let format = negotiate::format(request.header("Accept"));
+        let gzip = negotiate::accepts_gzip(request.header("Accept-Encoding"));
+        match self.page(format, gzip) {
+            Ok(page) => {
+                let response = Response::from_data(format.content_type(), page)
+                    .with_unique_header("Vary", "Accept, Accept-Encoding")
+                    .with_no_cache();
+                if gzip {
+                    response.with_unique_header("Content-Encoding", "gzip")
+                } else {
+                    response
+                }
+            }
+            Err(error) => {
+                Response::text(format!("500: cannot write the page: {error}\n"))
+                    .with_status_code(500)
+            }
+        }
+    }
+}
+
+impl Metrics {
+    fn page(&self, format: Format, gzip: bool) -> io::Result<Vec<u8>> {
+        if !gzip {
+            let mut page = Vec::new();
+            self.registry.write(format, &mut page)?;
+            return Ok(page);
+        }
+        // The compressor is dear to call and the lines are short.
+        let compressor = GzEncoder::new(Vec::new(), Compression::fast());
+        let mut buffer =
+            BufWriter::with_capacity(COMPRESSED_AT_ONCE, compressor);
+        self.registry.write(format, &mut buffer)?;
+        buffer.into_inner().map_err(IntoInnerError::into_error)?.finish()
+    }
+}

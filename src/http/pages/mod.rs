@@ -1,0 +1,11 @@
+//! One page per file.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+mod health;
+mod index;
+mod metrics;
+
+pub use health::{Healthy, Ready};
+pub use index::{Index, Link};
+pub use metrics::Metrics;

@@ -1,0 +1,210 @@
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::sync::Arc;
+
+use flate2::read::GzDecoder;
+
+use super::*;
+use crate::collectors::exporter::{Build, PollStatistics};
+use crate::collectors::interfaces::{self, InterfacesCollector, Status};
+use crate::http::pages::{Healthy, Index, Link, Metrics, Ready};
+use crate::metrics::Registry;
+use crate::metrics::published::Publisher;
+
+/// A site, and what changes it.
+struct Site {
+    routes: Routes,
+    metrics_path: Publisher<String>,
+    interfaces: Publisher<interfaces::Snapshot>,
+    polls: Publisher<PollStatistics>,
+}
+
+fn site() -> Site {
+    let metrics_path = Publisher::new("/metrics".to_owned());
+    let interfaces = Publisher::new(BTreeMap::from([
+        (Arc::from("eth0"), Status::Up),
+        (Arc::from("<&\"tun"), Status::NotFound),
+    ]));
+    let polls = Publisher::new(PollStatistics::default());
+    let mut registry = Registry::new();
+    registry.register(InterfacesCollector::new(interfaces.reader()));
+    let routes = Routes::new(metrics_path.reader())
+        .with(Metrics { path: metrics_path.reader(), registry })
+        .with(Healthy)
+        .with(Ready { polls: polls.reader() })
+        .with(Index {
+            build: Build { version: "1.2.3", revision: "abcdef" },
+            metrics_path: metrics_path.reader(),
+            interfaces: interfaces.reader(),
+            links: vec![Link { path: "/map", text: "Live map" }],
+        });
+    Site { routes, metrics_path, interfaces, polls }
+}
+
+struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        let mut found = self.headers.iter().filter(|(key, _)| key == name);
+        let value = found.next().map(|(_, value)| value.as_str());
+        assert!(found.next().is_none(), "{name} stands there twice");
+        value
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+impl Site {
+    fn ask(&self, method: &str, url: &str, headers: &[(&str, &str)]) -> Answer {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let request = Request::fake_http(method, url, headers, vec![]);
+        let response = self.routes.answer(&request);
+        let mut body = Vec::new();
+        let (mut reader, size) = response.data.into_reader_and_size();
+        reader.read_to_end(&mut body).unwrap();
+        assert_eq!(size, Some(body.len()), "the length is known beforehand");
+        let headers = response
+            .headers
+            .into_iter()
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        Answer { status: response.status_code, headers, body }
+    }
+
+    fn get(&self, url: &str) -> Answer {
+        self.ask("GET", url, &[])
+    }
+}
+
+const METRICS: &str = "# HELP geoip_interface_status State of the interface: \
+                       0 up, 1 down, 2 not found.\n\
+                       # TYPE geoip_interface_status gauge\n\
+                       geoip_interface_status{interface=\"<&\\\"tun\"} 2\n\
+                       geoip_interface_status{interface=\"eth0\"} 0\n";
+
+#[test]
+fn metrics_are_text_unless_asked_otherwise() {
+    let answer = site().get("/metrics");
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.text(), METRICS);
+    assert_eq!(
+        answer.header("Content-Type"),
+        Some("text/plain; version=0.0.4; charset=utf-8")
+    );
+    assert_eq!(answer.header("X-Content-Type-Options"), Some("nosniff"));
+    assert_eq!(answer.header("Content-Encoding"), None);
+    assert_eq!(answer.header("Vary"), Some("Accept, Accept-Encoding"));
+}
+
+#[test]
+fn metrics_are_open_metrics_when_asked_for() {
+    let accept = ("Accept", "application/openmetrics-text;version=1.0.0");
+    let answer = site().ask("GET", "/metrics", &[accept]);
+    assert_eq!(answer.text(), format!("{METRICS}# EOF\n"));
+    assert_eq!(
+        answer.header("Content-Type"),
+        Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
+    );
+}
+
+#[test]
+fn metrics_are_compressed_when_accepted() {
+    let answer = site().ask("GET", "/metrics", &[("accept-encoding", "gzip")]);
+    assert_eq!(answer.header("Content-Encoding"), Some("gzip"));
+    let mut page = String::new();
+    GzDecoder::new(&*answer.body).read_to_string(&mut page).unwrap();
+    assert_eq!(page, METRICS);
+}
+
+#[test]
+fn a_query_string_changes_nothing() {
+    assert_eq!(site().get("/metrics?name[]=x&y=%zz").text(), METRICS);
+    assert_eq!(site().get("/-/healthy?").status, 200);
+}
+
+#[test]
+fn the_metrics_path_moves_while_the_server_runs() {
+    let mut site = site();
+    site.metrics_path.publish("/m".to_owned());
+    assert_eq!(site.get("/m").status, 200);
+    let old = site.get("/metrics");
+    assert_eq!(old.status, 404);
+    assert!(old.text().contains("metrics are at /m\n"), "{}", old.text());
+    assert!(site.get("/").text().contains("<a href=\"/m\">"));
+}
+
+#[test]
+fn metrics_may_take_the_place_of_the_landing_page() {
+    let mut site = site();
+    site.metrics_path.publish("/".to_owned());
+    assert_eq!(site.get("/").text(), METRICS);
+}
+
+#[test]
+fn a_page_that_does_not_exist_gets_a_hint() {
+    for url in ["/metric", "/metrics/", "//", "/%00%ff", "", "*"] {
+        let answer = site().get(url);
+        assert_eq!(answer.status, 404, "{url}");
+        assert_eq!(
+            answer.text(),
+            "404: there is no such page; the metrics are at /metrics\n"
+        );
+        assert_eq!(answer.header("X-Content-Type-Options"), Some("nosniff"));
+    }
+}
+
+#[test]
+fn only_get_and_head_are_taken() {
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "get", "X"] {
+        let answer = site().ask(method, "/metrics", &[]);
+        assert_eq!(answer.status, 405, "{method}");
+        assert_eq!(answer.header("Allow"), Some("GET, HEAD"));
+        assert_eq!(answer.text(), "405: this page takes GET and HEAD only\n");
+    }
+    assert_eq!(site().ask("HEAD", "/metrics", &[]).status, 200);
+}
+
+#[test]
+fn healthy_from_the_start_and_ready_from_the_first_poll_on() {
+    let mut site = site();
+    let healthy = site.get("/-/healthy");
+    assert_eq!(healthy.status, 200);
+    assert_eq!(healthy.text(), "geoip-exporter is healthy\n");
+    assert_eq!(site.get("/-/ready").status, 503);
+    let failed = PollStatistics { poll_failures: 1, ..Default::default() };
+    site.polls.publish(failed);
+    assert_eq!(site.get("/-/ready").status, 503);
+    site.polls.publish(PollStatistics { polls: 1, ..failed });
+    assert_eq!(site.get("/-/ready").status, 200);
+}
+
+#[test]
+fn the_landing_page_links_to_everything_and_trusts_nothing() {
+    let mut site = site();
+    let answer = site.get("/");
+    assert_eq!(answer.header("Content-Type"), Some("text/html; charset=utf-8"));
+    let page = answer.text();
+    for part in [
+        "<a href=\"/metrics\">/metrics</a> Metrics, for Prometheus",
+        "<a href=\"/map\">/map</a> Live map",
+        "<a href=\"/-/healthy\">",
+        "<a href=\"/-/ready\">",
+        "Version 1.2.3, revision abcdef",
+        "<tr><td>eth0</td><td>up</td></tr>",
+        "<tr><td>&lt;&amp;&quot;tun</td><td>not found</td></tr>",
+    ] {
+        assert!(page.contains(part), "{part} is missing in {page}");
+    }
+    assert!(!page.contains("{{") && !page.contains("<script"), "{page}");
+    site.interfaces.publish(BTreeMap::new());
+    assert!(site.get("/").text().contains("None yet."));
+}
