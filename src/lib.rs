@@ -4,6 +4,8 @@
 #![deny(unsafe_code)]
 
 pub mod accounting;
+pub mod cli;
 pub mod config;
 pub mod geoip;
 pub mod metrics;
+pub mod sysexits;
