@@ -1,1 +1,56 @@
-fn main() {}
+//! Runs geoip-exporter.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use crossbeam_channel::unbounded;
+use geoip_exporter::cli::{self, Action, Cli, Outcome};
+use geoip_exporter::daemon::{self, Error, Layers, ThisHost};
+use geoip_exporter::{config, logging, sysexits};
+
+#[expect(clippy::print_stderr, reason = "the one place")]
+fn main() -> ExitCode {
+    let cli = match cli::parse(std::env::args_os()) {
+        Ok(Outcome::Run(cli)) => cli,
+        Ok(Outcome::Print(text)) => return print(&text),
+        Err(error) => {
+            eprintln!("{error}");
+            return sysexits::USAGE.into();
+        }
+    };
+    match run(cli) {
+        Ok(text) => print(&text),
+        Err(error) => {
+            eprintln!("{}", logging::chain(&error));
+            error.exit_code().into()
+        }
+    }
+}
+
+/// Does what was asked for and returns what to print.
+#[expect(clippy::print_stderr, reason = "warnings are for people")]
+fn run(Cli { action, flags }: Cli) -> Result<String, Error> {
+    let environment = std::env::vars_os().collect();
+    let layers = Layers { flags, environment, ..Layers::default() };
+    if action == Action::Run {
+        let events = unbounded();
+        daemon::catch_signals(events.0.clone()).map_err(Error::Thread)?;
+        daemon::run(layers, &ThisHost, events)?;
+        return Ok(String::new());
+    }
+    let loaded = layers.load().map_err(Error::Config)?;
+    for warning in &loaded.warnings {
+        eprintln!("warning: {warning}");
+    }
+    Ok(match action {
+        Action::PrintConfig => config::print_config(&loaded),
+        _ => String::new(),
+    })
+}
+
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => sysexits::OK.into(),
+        Err(_) => sysexits::IOERR.into(),
+    }
+}

@@ -1,6 +1,31 @@
-//! The configuration: every setting, what it decides and its default.
+//! The configuration: what is set, where it comes from and what is wrong
+//! with it.
 //!
-//! Pure: no I/O, clock, threads or logging.
+//! `settings` is the one definition of every setting; flags, environment
+//! variables, TOML keys and the documents are made from it. `load` reads the
+//! layers, `resolve` merges and checks them, `plan` says what a reload
+//! changes, `print` writes a configuration as TOML.
+//!
+//! Pure, all but `load`: no I/O, clock, threads or logging.
+
+pub mod error;
+mod layer;
+mod load;
+mod plan;
+mod print;
+mod resolve;
+mod setting;
+mod settings;
+mod values;
+
+pub use error::{Error, Problem, Source};
+pub use layer::Flags;
+pub use load::{CONFIG_VARIABLE, Paths, load};
+pub use plan::{Plan, plan};
+pub use print::print_config;
+pub use resolve::Loaded;
+pub use setting::{Effect, Kind, Setting, nearest};
+pub use settings::{all, find};
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};

@@ -106,6 +106,15 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Returns whether there is no file.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Open { cause, .. }
+            if cause.kind() == io::ErrorKind::NotFound)
+    }
+}
+
 /// A country database that was found sound.
 pub struct Database {
     path: PathBuf,

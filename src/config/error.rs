@@ -1,0 +1,124 @@
+//! What is wrong with a configuration, one line per problem.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::sysexits;
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Nobody set it.
+    Default,
+    /// A TOML file.
+    File(PathBuf),
+    /// An environment variable, by its full name.
+    Variable(String),
+    /// A flag, with its leading `--`.
+    Flag(String),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            // A name with a line break in it must not break the line.
+            Self::File(path) => one_line(&path.to_string_lossy()).fmt(f),
+            Self::Variable(name) | Self::Flag(name) => one_line(name).fmt(f),
+        }
+    }
+}
+
+/// One thing that is wrong: `SOURCE: KEY: what was found, what is allowed`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where.
+    pub source: Source,
+    /// Line and column in a file, from 1, when its TOML cannot be parsed.
+    pub position: Option<(usize, usize)>,
+    /// The key, when the source has more than one.
+    pub key: Option<String>,
+    /// What was found and what would be right.
+    pub text: String,
+}
+
+impl Problem {
+    /// A problem of a source as a whole.
+    pub(super) fn new(source: Source, text: impl Into<String>) -> Self {
+        Self { source, position: None, key: None, text: text.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(f)?;
+        if let Some((line, column)) = self.position {
+            write!(f, ":{line}:{column}")?;
+        }
+        if let Some(key) = &self.key {
+            write!(f, ": {}", one_line(key))?;
+        }
+        write!(f, ": {}", one_line(&self.text))
+    }
+}
+
+/// Everything that is wrong with a configuration; one line per problem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// At least one.
+    problems: Vec<Problem>,
+}
+
+impl Error {
+    pub(super) fn new(problems: Vec<Problem>) -> Self {
+        Self { problems }
+    }
+
+    /// Returns the problems, in the order of the layers.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Returns the exit code: usage when only flags are wrong, else
+    /// configuration.
+    pub fn exit_code(&self) -> u8 {
+        let flag =
+            |problem: &Problem| matches!(problem.source, Source::Flag(_));
+        if self.problems.iter().all(flag) {
+            sysexits::USAGE
+        } else {
+            sysexits::CONFIG
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            problem.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Escapes what would break a line.
+pub(super) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for char in text.chars() {
+        if char.is_control() || matches!(char, '\u{2028}' | '\u{2029}') {
+            line.extend(char.escape_default());
+        } else {
+            line.push(char);
+        }
+    }
+    line
+}

@@ -1,0 +1,197 @@
+//! One layer of the configuration: a file, the environment or the flags.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use figment::value::{Dict, Map, Value};
+use figment::{Metadata, Profile, Provider};
+
+use super::error::{Problem, Source};
+use super::setting::{Kind, Setting, nearest};
+
+/// What every environment variable begins with.
+pub(super) const PREFIX: &str = "GEOIP_EXPORTER_";
+
+/// What the command line sets.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// The file that replaces the default one.
+    pub config_file: Option<PathBuf>,
+    /// Settings and their text.
+    pub values: Vec<(&'static Setting, String)>,
+}
+
+/// Who a layer's values come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A TOML file.
+    File(PathBuf),
+    /// Environment variables.
+    Environment,
+    /// Flags.
+    Flags,
+}
+
+/// One layer's values, not yet checked.
+#[derive(Clone, Debug)]
+pub(super) struct Layer {
+    pub(super) origin: Origin,
+    pub(super) values: Dict,
+}
+
+impl Layer {
+    /// Reads a TOML file's text.
+    pub(super) fn toml(path: &Path, text: &str) -> Result<Self, Problem> {
+        let origin = Origin::File(path.into());
+        match toml::from_str(text) {
+            Ok(values) => Ok(Self { origin, values }),
+            Err(error) => {
+                let message = error.message().trim().replace('\n', ", ");
+                let mut problem =
+                    Problem::new(Source::File(path.into()), message);
+                let start = error.span().map(|span| span.start);
+                problem.position = start.map(|start| position(text, start));
+                Err(problem)
+            }
+        }
+    }
+
+    /// Takes the settings among environment variables; those with our prefix
+    /// that are no setting are problems.
+    pub(super) fn environment(
+        settings: &[&'static Setting],
+        variables: &[(OsString, OsString)],
+        ignored: &str,
+    ) -> (Self, Vec<Problem>) {
+        let mut layer =
+            Self { origin: Origin::Environment, values: Dict::new() };
+        let mut problems = Vec::new();
+        let names: Vec<String> = settings
+            .iter()
+            .filter(|setting| setting.has_flag())
+            .map(|setting| setting.variable())
+            .collect();
+        for (name, value) in variables {
+            let name = name.to_string_lossy();
+            if !name.starts_with(PREFIX) || name == ignored {
+                continue;
+            }
+            let source = Source::Variable(name.clone().into_owned());
+            let setting = settings.iter().find(|setting| {
+                setting.has_flag() && setting.variable() == name
+            });
+            match (setting, value.to_str()) {
+                (Some(setting), Some(text)) => layer.set(setting, text),
+                (Some(_), None) => problems
+                    .push(Problem::new(source, "the value is not UTF-8 text")),
+                (None, _) if is_service_link(&name, value) => {}
+                (None, _) => {
+                    let candidates = names.iter().map(String::as_str);
+                    let candidates = candidates.chain([ignored]);
+                    let text = unknown(nearest(&name, candidates));
+                    problems.push(Problem::new(source, text));
+                }
+            }
+        }
+        (layer, problems)
+    }
+
+    /// Takes the settings of the command line.
+    pub(super) fn flags(flags: &Flags) -> Self {
+        let mut layer = Self { origin: Origin::Flags, values: Dict::new() };
+        for (setting, text) in &flags.values {
+            layer.set(setting, text);
+        }
+        layer
+    }
+
+    /// Returns the name under which this layer sets `key`.
+    pub(super) fn source(&self, setting: &Setting) -> Source {
+        match &self.origin {
+            Origin::File(path) => Source::File(path.clone()),
+            Origin::Environment => Source::Variable(setting.variable()),
+            Origin::Flags => Source::Flag(format!("--{}", setting.flag())),
+        }
+    }
+
+    fn set(&mut self, setting: &Setting, text: &str) {
+        let value = match setting.kind {
+            Kind::Text | Kind::Table => Value::from(text),
+            // What is no number stays text, and is refused by name later.
+            Kind::Number => text
+                .parse::<i128>()
+                .map_or_else(|_| Value::from(text), Value::from),
+            Kind::Switch => match text {
+                "true" => Value::from(true),
+                "false" => Value::from(false),
+                _ => Value::from(text),
+            },
+        };
+        let path: Vec<&str> = setting.key.split('.').collect();
+        insert(&mut self.values, &path, value);
+    }
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        match &self.origin {
+            Origin::File(path) => {
+                Metadata::from("file", figment::Source::File(path.clone()))
+            }
+            Origin::Environment => Metadata::named("environment"),
+            Origin::Flags => Metadata::named("flags"),
+        }
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Profile::Default.collect(self.values.clone()))
+    }
+}
+
+/// Says that a name is none of ours, and which one may be meant.
+pub(super) fn unknown(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(name) => format!("unknown setting, did you mean {name}?"),
+        None => "unknown setting, geoip-exporter --help lists them all".into(),
+    }
+}
+
+/// Returns whether Kubernetes made this variable for a service that happens
+/// to be named geoip-exporter: it must not keep the exporter from starting.
+fn is_service_link(name: &str, value: &OsString) -> bool {
+    let rest = &name[PREFIX.len()..];
+    let port = rest.strip_prefix("PORT_").unwrap_or_default();
+    rest == "SERVICE_HOST"
+        || rest == "SERVICE_PORT"
+        || rest.starts_with("SERVICE_PORT_")
+        || port.starts_with(|char: char| char.is_ascii_digit())
+        || (rest == "PORT" && value.to_string_lossy().contains("://"))
+}
+
+fn insert(dict: &mut Dict, path: &[&str], value: Value) {
+    match path {
+        [] => {}
+        [key] => {
+            dict.insert((*key).into(), value);
+        }
+        [table, rest @ ..] => {
+            let entry = dict
+                .entry((*table).into())
+                .or_insert_with(|| Value::from(Dict::new()));
+            if let Value::Dict(_, inner) = entry {
+                insert(inner, rest, value);
+            }
+        }
+    }
+}
+
+/// Returns line and column of a byte, both from 1.
+fn position(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
+}

@@ -1,0 +1,178 @@
+//! Reads the layers: the only file of the configuration that touches the
+//! disk.
+//!
+//! Runs on the main thread, at the start and at every reload.
+
+#![forbid(unsafe_code)]
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use super::error::{Error, Problem, Source};
+use super::layer::{Flags, Layer};
+use super::resolve::{Loaded, resolve};
+use super::settings;
+
+/// The variable that names the configuration file, as `--config` does.
+pub const CONFIG_VARIABLE: &str = "GEOIP_EXPORTER_CONFIG";
+
+/// No configuration is larger; `/dev/zero` is.
+const LARGEST_FILE: u64 = 1024 * 1024;
+
+/// Where configuration files are looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// The file that is read when none is named; it may be absent.
+    pub file: PathBuf,
+    /// The directory whose `*.toml` files are read after it; it may be
+    /// absent.
+    pub directory: PathBuf,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self {
+            file: "/etc/geoip-exporter.toml".into(),
+            directory: "/etc/geoip-exporter.d".into(),
+        }
+    }
+}
+
+/// Reads and merges every layer: defaults, file, directory, environment,
+/// flags.
+///
+/// `environment` is that of the process, such as
+/// `std::env::vars_os().collect()`.
+///
+/// # Errors
+///
+/// Returns every problem of every layer together.
+pub fn load(
+    flags: &Flags,
+    environment: &[(OsString, OsString)],
+    paths: &Paths,
+) -> Result<Loaded, Error> {
+    let settings: Vec<_> = settings::all().collect();
+    let mut problems = Vec::new();
+    let mut layers = Vec::new();
+
+    match named_file(flags, environment) {
+        Some((file, by)) if file.as_os_str().is_empty() => {
+            problems.push(Problem::new(by, "names no file"));
+        }
+        Some((file, by)) => match read(&file) {
+            Ok(text) => push(&mut layers, &mut problems, &file, &text),
+            Err(why) => {
+                let text = format!("{why} (named by {by})");
+                problems.push(Problem::new(Source::File(file), text));
+            }
+        },
+        None => read_optional(&paths.file, &mut layers, &mut problems),
+    }
+    match drop_ins(&paths.directory) {
+        Ok(files) => {
+            for file in files {
+                match read(&file) {
+                    Ok(text) => push(&mut layers, &mut problems, &file, &text),
+                    Err(why) => {
+                        problems.push(Problem::new(Source::File(file), why));
+                    }
+                }
+            }
+        }
+        Err(error) => problems.push(Problem::new(
+            Source::File(paths.directory.clone()),
+            format!("cannot be read: {error}"),
+        )),
+    }
+    let (layer, unknown) =
+        Layer::environment(&settings, environment, CONFIG_VARIABLE);
+    layers.push(layer);
+    problems.extend(unknown);
+    layers.push(Layer::flags(flags));
+
+    resolve(&settings, &layers, problems)
+}
+
+/// Returns the file that was asked for, and by whom.
+fn named_file(
+    flags: &Flags,
+    environment: &[(OsString, OsString)],
+) -> Option<(PathBuf, Source)> {
+    if let Some(file) = &flags.config_file {
+        return Some((file.clone(), Source::Flag("--config".into())));
+    }
+    let (_, file) =
+        environment.iter().find(|(name, _)| name == CONFIG_VARIABLE)?;
+    Some((file.into(), Source::Variable(CONFIG_VARIABLE.into())))
+}
+
+fn read_optional(
+    file: &Path,
+    layers: &mut Vec<Layer>,
+    problems: &mut Vec<Problem>,
+) {
+    // A link that leads nowhere is a mistake, not an absent file.
+    let absent = fs::symlink_metadata(file)
+        .is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    if absent {
+        return;
+    }
+    match read(file) {
+        Ok(text) => push(layers, problems, file, &text),
+        Err(why) => {
+            problems.push(Problem::new(Source::File(file.into()), why));
+        }
+    }
+}
+
+fn push(
+    layers: &mut Vec<Layer>,
+    problems: &mut Vec<Problem>,
+    file: &Path,
+    text: &str,
+) {
+    match Layer::toml(file, text) {
+        Ok(layer) => layers.push(layer),
+        Err(problem) => problems.push(problem),
+    }
+}
+
+/// Reads a file's text, or says why not.
+fn read(file: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    File::open(file)
+        .and_then(|open| open.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("cannot be read: {error}"))?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err("is no configuration: it has more than 1 MiB".into());
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let byte = error.utf8_error().valid_up_to() + 1;
+        format!("is not UTF-8 text: byte {byte} is wrong")
+    })
+}
+
+/// Returns the files of the directory in name order; hidden ones are left
+/// out, as editors put their backups there.
+fn drop_ins(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Ok(Vec::new());
+        }
+        entries => entries?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let file = entry?.path();
+        let name = file.file_name().unwrap_or_default();
+        let hidden = name.as_encoded_bytes().starts_with(b".");
+        if !hidden && file.extension() == Some(OsStr::new("toml")) {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}

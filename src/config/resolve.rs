@@ -1,0 +1,167 @@
+//! Merges the layers and checks every value: layers in, a configuration or
+//! its problems out.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use figment::value::{Dict, Value};
+use figment::{Figment, Provider};
+
+use super::error::{Error, Problem, Source};
+use super::layer::{Layer, Origin, unknown};
+use super::setting::{Setting, nearest};
+use super::{Config, values};
+use std::path::PathBuf;
+
+/// A configuration and where it comes from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Every setting's key and the source of its value, in the order of the
+    /// documents.
+    pub sources: Vec<(&'static str, Source)>,
+    /// The files that were read, lowest first.
+    pub files: Vec<PathBuf>,
+    /// What is wrong but harmless: values that a higher layer overrides.
+    pub warnings: Vec<Problem>,
+}
+
+/// Merges `layers`, lowest first, over the defaults.
+///
+/// A key that does not exist is a problem in every layer. A value that is
+/// wrong is a problem when it would take effect, and a warning when a higher
+/// layer overrides it: so a flag can always get a machine going again, and
+/// nothing wrong stays unseen.
+///
+/// # Errors
+///
+/// Returns every problem, together with those in `problems`.
+pub(super) fn resolve(
+    settings: &[&'static Setting],
+    layers: &[Layer],
+    mut problems: Vec<Problem>,
+) -> Result<Loaded, Error> {
+    let merged = layers
+        .iter()
+        .fold(Figment::new(), |merged, layer| merged.merge(layer.clone()));
+    let mut config = Config::default();
+    let mut warnings = Vec::new();
+    for layer in layers {
+        let mut given = Vec::new();
+        walk(settings, layer, &layer.values, "", &mut given, &mut problems);
+        for (setting, value) in given {
+            let effective = decides(&merged, layer, setting);
+            // An overridden value is tried where it can do no harm.
+            let mut scratch = config.clone();
+            let Err(fault) = (setting.read)(&mut scratch, value) else {
+                if effective {
+                    config = scratch;
+                }
+                continue;
+            };
+            let place = if effective { &mut problems } else { &mut warnings };
+            for (inside, mut text) in setting.explain(value, fault) {
+                if !effective {
+                    text += " (overridden)";
+                }
+                place.push(problem(layer, setting, &inside, text));
+            }
+        }
+    }
+    problems.dedup();
+    if !problems.is_empty() {
+        return Err(Error::new(problems));
+    }
+    let sources = settings
+        .iter()
+        .map(|setting| {
+            let decides = |layer: &&Layer| decides(&merged, layer, setting);
+            let source = match layers.iter().rev().find(decides) {
+                Some(layer) => layer.source(setting),
+                None => Source::Default,
+            };
+            (setting.key, source)
+        })
+        .collect();
+    let files = layers.iter().filter_map(|layer| match &layer.origin {
+        Origin::File(path) => Some(path.clone()),
+        Origin::Environment | Origin::Flags => None,
+    });
+    Ok(Loaded { config, sources, files: files.collect(), warnings })
+}
+
+/// Returns whether the merged value of `setting` is that of `layer`.
+fn decides(merged: &Figment, layer: &Layer, setting: &Setting) -> bool {
+    let winner = merged.find_metadata(setting.key);
+    let layer = layer.metadata();
+    winner.is_some_and(|winner| {
+        winner.name == layer.name && winner.source == layer.source
+    })
+}
+
+/// Finds the settings in a layer's tables; all else is a problem.
+fn walk<'a>(
+    settings: &[&'static Setting],
+    layer: &Layer,
+    table: &'a Dict,
+    path: &str,
+    given: &mut Vec<(&'static Setting, &'a Value)>,
+    problems: &mut Vec<Problem>,
+) {
+    for (name, value) in table {
+        let key = match path {
+            "" => quote_key(name),
+            path => format!("{path}.{}", quote_key(name)),
+        };
+        if let Some(setting) = settings.iter().find(|s| s.key == key) {
+            given.push((setting, value));
+            continue;
+        }
+        let inner = format!("{key}.");
+        let is_table = settings.iter().any(|s| s.key.starts_with(&inner));
+        let text = match value {
+            Value::Dict(_, table) if is_table => {
+                walk(settings, layer, table, &key, given, problems);
+                continue;
+            }
+            value if is_table => {
+                format!(
+                    "{} is not a table, such as [{key}]",
+                    values::found(value)
+                )
+            }
+            _ => unknown(nearest(&key, settings.iter().map(|s| s.key))),
+        };
+        // Only a file can hold a key that is no setting.
+        if let Origin::File(path) = &layer.origin {
+            let source = Source::File(path.clone());
+            let key = Some(key);
+            problems.push(Problem { source, position: None, key, text });
+        }
+    }
+}
+
+fn problem(
+    layer: &Layer,
+    setting: &Setting,
+    inside: &str,
+    text: String,
+) -> Problem {
+    let source = layer.source(setting);
+    let in_file = matches!(source, Source::File(_));
+    let key = in_file.then(|| format!("{}{inside}", setting.key));
+    Problem { source, position: None, key, text }
+}
+
+/// Quotes a key as TOML would have to, so that `"a.b"` is not taken for
+/// `b` in the table `a`.
+fn quote_key(name: &str) -> String {
+    let bare = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if !name.is_empty() && name.bytes().all(bare) {
+        name.into()
+    } else {
+        values::quoted(name)
+    }
+}

@@ -1,0 +1,291 @@
+//! Every setting: the one definition behind flags, environment variables,
+//! TOML keys, `--help`, the sample file, the man pages and the README.
+//!
+//! A feature with a table of its own keeps its settings in its own file, with
+//! keys such as `connections.interval`, and adds one line to [`TABLES`].
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::setting::{Effect, Kind, Setting};
+use super::{Interfaces, values};
+
+/// Below 10 ms reading the map would take longer than the pause; beyond an
+/// hour the totals stand still for longer than any rate looks back, while
+/// new flows push out old ones that nobody read.
+const POLL_INTERVAL: RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_secs(3600);
+
+/// The kernel sets the memory of every entry aside at the start: 16,777,216
+/// entries are several gigabytes, and more with every CPU.
+const MAP_MAX_ENTRIES: RangeInclusive<u32> = 1..=1 << 24;
+
+/// The buffers of one system call hold this many entries for every CPU.
+const FLOW_BATCH_SIZE: RangeInclusive<u32> = 1..=1 << 20;
+
+/// More records than any database of countries has.
+const GEOIP_CACHE_SIZE: RangeInclusive<u32> = 1..=1 << 24;
+
+/// Every group of settings, in the order of the documents.
+const TABLES: &[&[Setting]] = &[GENERAL];
+
+/// Returns every setting, in the order of the documents.
+pub fn all() -> impl Iterator<Item = &'static Setting> {
+    TABLES.iter().copied().flatten()
+}
+
+/// Returns the setting with this key.
+pub fn find(key: &str) -> Option<&'static Setting> {
+    all().find(|setting| setting.key == key)
+}
+
+const GENERAL: &[Setting] = &[
+    Setting {
+        key: "interfaces",
+        kind: Kind::Text,
+        value_name: "NAMES",
+        summary: "Interfaces to count: any, or a list of names",
+        details: "\"any\" means every interface but loopback, up or down, \
+            also those that appear later. A list is written with commas or, \
+            in a TOML file, as an array; loopback may be in it. A named \
+            interface that does not exist is waited for. Blanks and names \
+            given twice are ignored.",
+        expected: "\"any\", a comma list or an array of interface names",
+        example: "\"eth0,wg0\"",
+        effect: Effect::Live,
+        read: |config, value| {
+            config.interfaces = values::interfaces(value)?;
+            Ok(())
+        },
+        write: |config| match &config.interfaces {
+            Interfaces::Any => "any".into(),
+            Interfaces::Named(names) => names.clone().into(),
+        },
+        keep: |config, old| config.interfaces = old.interfaces.clone(),
+    },
+    Setting {
+        key: "geoip_db",
+        kind: Kind::Text,
+        value_name: "FILE",
+        summary: "Database of countries, an mmdb file",
+        details: "The layouts of MaxMind, DB-IP, IPinfo and others with a \
+            flat country_code are read. While there is no such file every \
+            country is UNKNOWN. A reload opens it again even if nothing \
+            changed.",
+        expected: "the path of a file",
+        example: "\"/usr/share/GeoIP/GeoLite2-Country.mmdb\"",
+        effect: Effect::Live,
+        read: |config, value| {
+            config.geoip_db = values::file(value)?.into();
+            Ok(())
+        },
+        write: |config| config.geoip_db.to_string_lossy().into_owned().into(),
+        keep: |config, old| config.geoip_db = old.geoip_db.clone(),
+    },
+    Setting {
+        key: "geoip_db_watch",
+        kind: Kind::Switch,
+        value_name: "BOOL",
+        summary: "Load the database again when its file changes",
+        details: "With false it is loaded again at a reload only.",
+        expected: "true or false",
+        example: "true",
+        effect: Effect::Live,
+        read: |config, value| {
+            config.geoip_db_watch = values::switch(value)?;
+            Ok(())
+        },
+        write: |config| config.geoip_db_watch.into(),
+        keep: |config, old| config.geoip_db_watch = old.geoip_db_watch,
+    },
+    Setting {
+        key: "geoip_cache_size",
+        kind: Kind::Number,
+        value_name: "RECORDS",
+        summary: "Database records kept decoded",
+        details: "A country database has a few hundred records, so the \
+            default keeps them all.",
+        expected: "a whole number from 1 to 16777216",
+        example: "65536",
+        effect: Effect::Live,
+        read: |config, value| {
+            let size = values::nonzero(value, GEOIP_CACHE_SIZE)?;
+            config.geoip_cache_size =
+                size.try_into().map_err(|_| values::Fault::NotExpected)?;
+            Ok(())
+        },
+        write: |config| integer(config.geoip_cache_size.get()),
+        keep: |config, old| config.geoip_cache_size = old.geoip_cache_size,
+    },
+    Setting {
+        key: "map_max_entries",
+        kind: Kind::Number,
+        value_name: "FLOWS",
+        summary: "Flows the kernel keeps between two polls",
+        details: "A flow is an interface, a direction and a remote prefix. \
+            When more of them are active within one poll_interval than fit, \
+            the kernel drops the least recently used; their bytes since the \
+            last poll are counted in geoip_unattributed_bytes_*_total, \
+            without a country. Every entry takes memory for every CPU.",
+        expected: "a whole number from 1 to 16777216",
+        example: "100000",
+        effect: Effect::Restart,
+        read: |config, value| {
+            config.map_max_entries = values::nonzero(value, MAP_MAX_ENTRIES)?;
+            Ok(())
+        },
+        write: |config| i64::from(config.map_max_entries.get()).into(),
+        keep: |config, old| config.map_max_entries = old.map_max_entries,
+    },
+    Setting {
+        key: "poll_interval",
+        kind: Kind::Text,
+        value_name: "DURATION",
+        summary: "Time between two polls of the kernel's counts",
+        details: "A number with a unit: ms, s, m or min, h, and their \
+            sequences such as 1m30s. Under 10ms the machine would do little \
+            but poll. Over an hour the totals would stand still for too long \
+            to compute rates from, and short flows would be pushed out \
+            before they are read. Keep it below the scrape interval.",
+        expected: "a duration from 10ms to 1h",
+        example: "\"2s\"",
+        effect: Effect::Live,
+        read: |config, value| {
+            config.poll_interval = values::duration(value, POLL_INTERVAL)?;
+            Ok(())
+        },
+        write: |config| values::duration_text(config.poll_interval).into(),
+        keep: |config, old| config.poll_interval = old.poll_interval,
+    },
+    Setting {
+        key: "flow_batch_size",
+        kind: Kind::Number,
+        value_name: "FLOWS",
+        summary: "Flows read by one system call",
+        details: "It bounds the memory of the buffers: a flow takes 24 bytes \
+            and 24 more for every CPU. From a few hundred on it hardly \
+            changes the cost of a poll.",
+        expected: "a whole number from 1 to 1048576",
+        example: "10000",
+        effect: Effect::Live,
+        read: |config, value| {
+            config.flow_batch_size = values::nonzero(value, FLOW_BATCH_SIZE)?;
+            Ok(())
+        },
+        write: |config| i64::from(config.flow_batch_size.get()).into(),
+        keep: |config, old| config.flow_batch_size = old.flow_batch_size,
+    },
+    Setting {
+        key: "ipv4_prefix_length",
+        kind: Kind::Number,
+        value_name: "BITS",
+        summary: "Bits of a remote IPv4 address that make a flow",
+        details: "Addresses with these bits in common are counted together \
+            and get the country of the first one. 32 keeps every address \
+            apart; fewer bits take less memory.",
+        expected: "a whole number from 8 to 32",
+        example: "24",
+        effect: Effect::Restart,
+        read: |config, value| {
+            config.ipv4_prefix_length = values::number(value, 8..=32)?;
+            Ok(())
+        },
+        write: |config| i64::from(config.ipv4_prefix_length).into(),
+        keep: |config, old| config.ipv4_prefix_length = old.ipv4_prefix_length,
+    },
+    Setting {
+        key: "ipv6_prefix_length",
+        kind: Kind::Number,
+        value_name: "BITS",
+        summary: "Bits of a remote IPv6 address that make a flow",
+        details: "Addresses with these bits in common are counted together \
+            and get the country of the first one. 128 keeps every address \
+            apart; fewer bits take less memory.",
+        expected: "a whole number from 16 to 128",
+        example: "48",
+        effect: Effect::Restart,
+        read: |config, value| {
+            config.ipv6_prefix_length = values::number(value, 16..=128)?;
+            Ok(())
+        },
+        write: |config| i64::from(config.ipv6_prefix_length).into(),
+        keep: |config, old| config.ipv6_prefix_length = old.ipv6_prefix_length,
+    },
+    Setting {
+        key: "listen_address",
+        kind: Kind::Text,
+        value_name: "ADDRESS:PORT",
+        summary: "Address and port that serve the metrics",
+        details: "IPv6 addresses are written in brackets: [::1]:9100. An \
+            empty address, as in :9100, means every address of the machine, \
+            IPv6 and IPv4. Port 0 lets the kernel choose a free port, which \
+            the log names.",
+        expected: "an address and port",
+        example: "\"127.0.0.1:9100\"",
+        effect: Effect::Restart,
+        read: |config, value| {
+            config.listen_address = values::address(value)?;
+            Ok(())
+        },
+        write: |config| config.listen_address.to_string().into(),
+        keep: |config, old| config.listen_address = old.listen_address,
+    },
+    Setting {
+        key: "metrics_path",
+        kind: Kind::Text,
+        value_name: "PATH",
+        summary: "Path of the metrics page",
+        details: "It begins with a slash. The landing page / and the health \
+            pages under /-/ are taken.",
+        expected: "a path",
+        example: "\"/metrics\"",
+        effect: Effect::Live,
+        read: |config, value| {
+            config.metrics_path = values::metrics_path(value)?;
+            Ok(())
+        },
+        write: |config| config.metrics_path.clone().into(),
+        keep: |config, old| config.metrics_path = old.metrics_path.clone(),
+    },
+    Setting {
+        key: "log_level",
+        kind: Kind::Text,
+        value_name: "LEVEL",
+        summary: "How much is logged: error, warn, info, debug or trace",
+        details: "Each level includes the ones before it. debug adds every \
+            poll, trace every interface event.",
+        expected: "one of error, warn, info, debug and trace",
+        example: "\"info\"",
+        effect: Effect::Live,
+        read: |config, value| {
+            config.log_level = values::log_level(value)?;
+            Ok(())
+        },
+        write: |config| config.log_level.as_str().into(),
+        keep: |config, old| config.log_level = old.log_level,
+    },
+    Setting {
+        key: "log_format",
+        kind: Kind::Text,
+        value_name: "FORMAT",
+        summary: "How log lines are written: text or json",
+        details: "text is for people, json writes one object a line.",
+        expected: "one of text and json",
+        example: "\"text\"",
+        effect: Effect::Live,
+        read: |config, value| {
+            config.log_format = values::log_format(value)?;
+            Ok(())
+        },
+        write: |config| config.log_format.as_str().into(),
+        keep: |config, old| config.log_format = old.log_format,
+    },
+];
+
+fn integer(number: usize) -> toml::Value {
+    i64::try_from(number).unwrap_or(i64::MAX).into()
+}

@@ -1,0 +1,51 @@
+//! Why the daemon ended, and with which status.
+
+use std::io;
+
+use crate::{config, http, kernel, sysexits};
+
+/// Why the daemon ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(config::Error),
+    /// There is no web server.
+    #[error(transparent)]
+    Http(#[from] http::Error),
+    /// The kernel refused.
+    #[error(transparent)]
+    Kernel(#[from] kernel::Error),
+    /// There is no thread.
+    #[error("cannot start a thread")]
+    Thread(#[source] io::Error),
+    /// A worker ended that should not.
+    #[error("the {name} thread ended: {reason}")]
+    Worker {
+        /// The worker.
+        name: &'static str,
+        /// Why, as far as it could tell.
+        reason: String,
+    },
+    /// A worker did not end when it should.
+    #[error("a thread did not end within {0} seconds")]
+    Stuck(u64),
+}
+
+impl Error {
+    /// Returns the status to exit with.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(error) => error.exit_code(),
+            Self::Http(http::Error::PermissionDenied { .. })
+            | Self::Kernel(kernel::Error::NotPermitted { .. }) => {
+                sysexits::NOPERM
+            }
+            Self::Http(_) | Self::Kernel(_) => sysexits::UNAVAILABLE,
+            Self::Thread(_) | Self::Worker { .. } | Self::Stuck(_) => {
+                sysexits::SOFTWARE
+            }
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Puts everything together: the only module that knows every other.
+//!
+//! [`run`] is the start, in order; `supervisor` is what happens then;
+//! `lifecycle` decides it.
+
+mod error;
+pub mod lifecycle;
+mod signals;
+mod supervisor;
+mod worker;
+
+use std::any::Any;
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use slog::{Logger, info, warn};
+
+use crate::collectors::exporter::{
+    self, Build, ExporterCollector, LastReload, PollStatistics,
+};
+use crate::collectors::interfaces::{self, InterfacesCollector};
+use crate::collectors::traffic::{TrafficAccount, TrafficCollector};
+use crate::config::{self, Config, Flags, Paths};
+use crate::geoip::{self, Database, Watch};
+use crate::http::pages::{Healthy, Index, Metrics, Ready};
+use crate::http::{self, Routes};
+use crate::kernel::{
+    self, FollowInterfaces, InterfaceMonitor, Probe, ProbeSettings,
+    TrafficProbe,
+};
+use crate::logging;
+use crate::metrics::published::{Feed, Publisher, Sink};
+use crate::metrics::{Process, Registry};
+use crate::poller::{self, Poller};
+pub use error::Error;
+use lifecycle::{Event, Lifecycle};
+pub use signals::catch as catch_signals;
+use supervisor::{Controls, State, Supervisor};
+
+/// What the exporter says it is.
+const BUILD: Build = Build {
+    version: env!("CARGO_PKG_VERSION"),
+    revision: match option_env!("GEOIP_EXPORTER_REVISION") {
+        Some(revision) => revision,
+        None => "unknown",
+    },
+};
+
+/// The names of the threads that must not end.
+const POLLER: &str = "poller";
+const INTERFACES: &str = "interfaces";
+const HTTP: &str = "http";
+
+/// Where the layers of the configuration come from, at the start and at every
+/// reload.
+#[derive(Clone, Debug, Default)]
+pub struct Layers {
+    /// The command line.
+    pub flags: Flags,
+    /// The environment of the process.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Where files are looked for.
+    pub paths: Paths,
+}
+
+impl Layers {
+    /// Reads and checks the configuration.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn load(&self) -> Result<config::Loaded, config::Error> {
+        config::load(&self.flags, &self.environment, &self.paths)
+    }
+}
+
+/// What is kept as long as interfaces are to be followed.
+pub type KeepFollowing = Box<dyn Any + Send>;
+
+/// The machine to count on.
+pub trait Host {
+    /// Its kernel side.
+    type Probe: Probe + 'static;
+
+    /// Loads the kernel side.
+    ///
+    /// # Errors
+    /// See [`TrafficProbe::load`].
+    fn load(
+        &self,
+        settings: &ProbeSettings,
+    ) -> Result<Self::Probe, kernel::Error>;
+
+    /// Returns a source of news of network devices, which ends once the second
+    /// half is dropped.
+    ///
+    /// # Errors
+    /// See [`InterfaceMonitor::open`].
+    fn follow_interfaces(
+        &self,
+    ) -> Result<(Box<dyn FollowInterfaces>, KeepFollowing), kernel::Error>;
+}
+
+/// The machine this process runs on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ThisHost;
+
+impl Host for ThisHost {
+    type Probe = TrafficProbe;
+
+    fn load(
+        &self,
+        settings: &ProbeSettings,
+    ) -> Result<TrafficProbe, kernel::Error> {
+        TrafficProbe::load(settings)
+    }
+
+    fn follow_interfaces(
+        &self,
+    ) -> Result<(Box<dyn FollowInterfaces>, KeepFollowing), kernel::Error> {
+        let (monitor, stopper) = InterfaceMonitor::open()?;
+        Ok((Box::new(monitor), Box::new(stopper)))
+    }
+}
+
+/// Both ends of the channel on which everything reports to the supervisor.
+pub type EventChannel = (Sender<Event>, Receiver<Event>);
+
+/// Runs the daemon until it is told to stop, or fails.
+///
+/// All that can fail at the start fails here, before anything is counted.
+///
+/// # Errors
+/// What is wrong, and never a half-working daemon.
+pub fn run<H: Host>(
+    layers: Layers,
+    host: &H,
+    events: EventChannel,
+) -> Result<(), Error> {
+    let loaded = layers.load().map_err(Error::Config)?;
+    let config = loaded.config;
+
+    let (log, log_control) =
+        logging::to_stderr(config.log_level, config.log_format);
+    logging::log_panics(&log);
+    info!(log, "starting"; "version" => BUILD.version,
+        "revision" => BUILD.revision, "config" => file_list(&loaded.files));
+    for warning in &loaded.warnings {
+        warn!(log, "configuration"; "warning" => %warning);
+    }
+
+    let server = http::Server::bind(config.listen_address)?;
+    let mut watch = Watch::default();
+    let database = open_first_database(&log, &config, &mut watch);
+    let probe = host.load(&probe_settings(&config))?;
+    let (mut devices, keep_following) = host.follow_interfaces()?;
+    let first_devices = devices.next()?.unwrap_or_default();
+
+    let traffic = Feed::new(TrafficAccount::new());
+    let statistics = Publisher::new(PollStatistics::default());
+    let interfaces = Publisher::new(interfaces::Snapshot::new());
+    let published = State::new(&config, database.as_deref());
+
+    let mut registry = Registry::new();
+    registry.register(TrafficCollector::new(traffic.reader()));
+    registry.register(InterfacesCollector::new(interfaces.reader()));
+    registry.register(ExporterCollector {
+        build: BUILD,
+        settings: published.settings.reader(),
+        last_reload: published.last_reload.reader(),
+        database: published.database.reader(),
+        polls: statistics.reader(),
+        traffic: traffic.reader(),
+    });
+    registry.register(Process::default());
+    let metrics_path = published.metrics_path.reader();
+    let routes = Routes::new(metrics_path.clone())
+        .with(Metrics { path: metrics_path.clone(), registry })
+        .with(Healthy)
+        .with(Ready { polls: statistics.reader() })
+        .with(Index {
+            build: BUILD,
+            metrics_path,
+            interfaces: interfaces.reader(),
+            links: Vec::new(),
+        });
+
+    let poller = Poller::new(
+        log.clone(),
+        poller::Settings::from(&config),
+        probe,
+        database,
+        vec![Box::new(traffic) as Box<dyn Sink>],
+        poller::Publishers { statistics, interfaces },
+        first_devices,
+    )?;
+
+    let address = server.local_addr();
+    let controls = start_workers(
+        &events.0,
+        poller,
+        devices,
+        keep_following,
+        server,
+        routes,
+    )
+    .map_err(Error::Thread)?;
+    info!(log, "listening"; "address" => %address,
+        "metrics_path" => &config.metrics_path);
+
+    let lifecycle = Lifecycle::new(vec![POLLER, INTERFACES, HTTP]);
+    Supervisor {
+        log,
+        log_control,
+        layers,
+        config,
+        published,
+        controls: Some(controls),
+        watch,
+    }
+    .run(lifecycle, &events.1)
+}
+
+/// Starts the threads. Each ends once its half of the result is dropped.
+fn start_workers<P: Probe + 'static>(
+    events: &Sender<Event>,
+    poller: Poller<P>,
+    mut devices: Box<dyn FollowInterfaces>,
+    keep_following: KeepFollowing,
+    server: http::Server,
+    routes: Routes,
+) -> std::io::Result<Controls> {
+    let (control, controlled) = unbounded();
+    let (device_events, followed) = unbounded();
+    let (keep_serving, stop_serving) = bounded(0);
+    worker::spawn(POLLER, events.clone(), move || {
+        poller.run(&controlled, &followed);
+        Ok(())
+    })?;
+    worker::spawn(INTERFACES, events.clone(), move || {
+        while let Some(happened) = devices.next()? {
+            // The poller ends first when the daemon does.
+            if device_events.send(happened).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    })?;
+    worker::spawn(HTTP, events.clone(), move || {
+        Ok(server.run(routes, &stop_serving)?)
+    })?;
+    Ok(Controls { poller: control, keep_following, keep_serving })
+}
+
+fn probe_settings(config: &Config) -> ProbeSettings {
+    ProbeSettings {
+        map_max_entries: config.map_max_entries,
+        ipv4_prefix_length: config.ipv4_prefix_length,
+        ipv6_prefix_length: config.ipv6_prefix_length,
+    }
+}
+
+fn file_list(files: &[std::path::PathBuf]) -> String {
+    if files.is_empty() {
+        return "defaults".into();
+    }
+    let files: Vec<_> = files.iter().map(|f| f.to_string_lossy()).collect();
+    files.join(", ")
+}
+
+/// Opens the database. Without one the daemon counts all the same.
+fn open_first_database(
+    log: &Logger,
+    config: &Config,
+    watch: &mut Watch,
+) -> Option<Arc<Database>> {
+    watch.opened(geoip::Identity::of(&config.geoip_db));
+    match Database::open(&config.geoip_db) {
+        Ok(database) => {
+            log_database(log, &database);
+            Some(Arc::new(database))
+        }
+        Err(error) => {
+            let until = match config.geoip_db_watch {
+                true => "until the file is there or after a reload",
+                false => "until a reload",
+            };
+            warn!(log, "every country is UNKNOWN"; "until" => until,
+                "error" => logging::chain(&error));
+            None
+        }
+    }
+}
+
+fn log_database(log: &Logger, database: &Database) {
+    info!(log, "opened the GeoIP database";
+        "path" => %database.path().display(),
+        "type" => database.database_type(),
+        "build_timestamp" => database.build_epoch());
+}
+
+fn describe(database: &Database) -> exporter::Database {
+    exporter::Database {
+        path: database.path().to_owned(),
+        database_type: database.database_type().to_owned(),
+        build_timestamp_seconds: database.build_epoch(),
+    }
+}
+
+fn succeeded_now() -> LastReload {
+    LastReload { successful: true, success_time: SystemTime::now() }
+}

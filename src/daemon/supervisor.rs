@@ -1,0 +1,238 @@
+//! Waits for what happens and does about it what the lifecycle says.
+//!
+//! Runs on the main thread.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use slog::{Logger, debug, error, info, warn};
+
+use super::lifecycle::{Action, Event, Lifecycle};
+use super::{
+    Error, KeepFollowing, Layers, describe, log_database, succeeded_now,
+};
+use crate::collectors::exporter::{self, LastReload, Settings};
+use crate::config::{self, Config};
+use crate::geoip::{self, Database, Identity, Watch};
+use crate::logging::{LogControl, chain};
+use crate::metrics::published::Publisher;
+use crate::poller::{self, Control};
+
+/// How often the database's file is looked at.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long the workers have to end: a poll of a large map, an answer to a
+/// slow client.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the supervisor publishes for scrapes.
+pub(super) struct State {
+    pub(super) settings: Publisher<Settings>,
+    pub(super) last_reload: Publisher<LastReload>,
+    pub(super) database: Publisher<Option<exporter::Database>>,
+    pub(super) metrics_path: Publisher<String>,
+}
+
+impl State {
+    pub(super) fn new(config: &Config, database: Option<&Database>) -> Self {
+        Self {
+            settings: Publisher::new(exported(config)),
+            last_reload: Publisher::new(succeeded_now()),
+            database: Publisher::new(database.map(describe)),
+            metrics_path: Publisher::new(config.metrics_path.clone()),
+        }
+    }
+}
+
+fn exported(config: &Config) -> Settings {
+    Settings {
+        map_max_entries: config.map_max_entries.get(),
+        poll_interval: config.poll_interval,
+        flow_batch_size: config.flow_batch_size.get(),
+    }
+}
+
+/// What keeps the workers running. Dropping a part ends its worker.
+pub(super) struct Controls {
+    pub(super) poller: Sender<Control>,
+    pub(super) keep_following: KeepFollowing,
+    pub(super) keep_serving: Sender<Infallible>,
+}
+
+pub(super) struct Supervisor {
+    pub(super) log: Logger,
+    pub(super) log_control: LogControl,
+    pub(super) layers: Layers,
+    /// What is in force.
+    pub(super) config: Config,
+    pub(super) published: State,
+    /// None once the workers were told to end.
+    pub(super) controls: Option<Controls>,
+    pub(super) watch: Watch,
+}
+
+/// Why a reload changed nothing.
+#[derive(Debug, thiserror::Error)]
+enum ReloadError {
+    #[error(transparent)]
+    Config(config::Error),
+    #[error(transparent)]
+    Database(geoip::Error),
+}
+
+impl Supervisor {
+    /// Supervises until everything has ended.
+    pub(super) fn run(
+        mut self,
+        mut lifecycle: Lifecycle,
+        events: &Receiver<Event>,
+    ) -> Result<(), Error> {
+        let mut deadline = None;
+        loop {
+            let event = match events.recv_timeout(WATCH_INTERVAL) {
+                Ok(event) => event,
+                Err(RecvTimeoutError::Timeout) => {
+                    if deadline.is_some_and(|at| Instant::now() > at) {
+                        return Err(Error::Stuck(STOP_PATIENCE.as_secs()));
+                    }
+                    self.look_at_database();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            };
+            match lifecycle.on(event) {
+                None => {}
+                Some(Action::Reload) => self.reload(),
+                Some(Action::Stop) => {
+                    info!(self.log, "stopping");
+                    self.controls = None;
+                    deadline = Some(Instant::now() + STOP_PATIENCE);
+                }
+                Some(Action::Exit) => {
+                    info!(self.log, "stopped");
+                    return Ok(());
+                }
+                Some(Action::Fail { name, reason }) => {
+                    return Err(Error::Worker { name, reason });
+                }
+            }
+        }
+    }
+
+    /// Re-reads everything and applies all of it, or nothing.
+    fn reload(&mut self) {
+        info!(self.log, "reloading");
+        match self.try_reload() {
+            Ok(()) => {
+                self.published.last_reload.publish(succeeded_now());
+                info!(self.log, "reloaded");
+            }
+            Err(failure) => {
+                match &failure {
+                    ReloadError::Config(faults) => {
+                        for problem in faults.problems() {
+                            error!(self.log, "configuration";
+                                "error" => %problem);
+                        }
+                    }
+                    ReloadError::Database(fault) => {
+                        error!(self.log, "database";
+                            "error" => chain(fault));
+                    }
+                }
+                error!(self.log, "not reloaded; everything stays as it was");
+                let last = *self.published.last_reload.reader().get();
+                self.published
+                    .last_reload
+                    .publish(LastReload { successful: false, ..last });
+            }
+        }
+    }
+
+    fn try_reload(&mut self) -> Result<(), ReloadError> {
+        let loaded = self.layers.load().map_err(ReloadError::Config)?;
+        let plan = config::plan(&self.config, &loaded.config);
+        let identity = Identity::of(&plan.config.geoip_db);
+        let database = self.open_database(&plan.config)?;
+
+        // From here on nothing can fail.
+        for warning in &loaded.warnings {
+            warn!(self.log, "configuration"; "warning" => %warning);
+        }
+        if let Some(warning) = plan.warning() {
+            warn!(self.log, "configuration"; "warning" => warning);
+        }
+        self.watch.opened(identity);
+        self.config = plan.config;
+        self.log_control.set(self.config.log_level, self.config.log_format);
+        self.published.settings.publish(exported(&self.config));
+        self.published.metrics_path.publish(self.config.metrics_path.clone());
+        self.published.database.publish(database.as_deref().map(describe));
+        self.tell_poller(database);
+        Ok(())
+    }
+
+    /// Opens the database, where there is one or has been one.
+    fn open_database(
+        &self,
+        config: &Config,
+    ) -> Result<Option<Arc<Database>>, ReloadError> {
+        match Database::open(&config.geoip_db) {
+            Ok(database) => {
+                log_database(&self.log, &database);
+                Ok(Some(Arc::new(database)))
+            }
+            Err(fault)
+                if fault.is_not_found()
+                    && self.published.database.reader().get().is_none() =>
+            {
+                warn!(self.log, "every country stays UNKNOWN";
+                    "error" => chain(&fault));
+                Ok(None)
+            }
+            Err(fault) => Err(ReloadError::Database(fault)),
+        }
+    }
+
+    /// Hands the settings over, and waits until they are in force.
+    fn tell_poller(&self, database: Option<Arc<Database>>) {
+        let Some(controls) = &self.controls else { return };
+        let (done, applied) = bounded(0);
+        let settings = poller::Settings::from(&self.config);
+        let control = Control::Reload { settings, database, done };
+        if controls.poller.send(control).is_ok() {
+            // Nothing is ever sent: the poller drops its end. Were it gone,
+            // its end would be dropped with it, and its exit is an event.
+            let _ = applied.recv();
+        }
+    }
+
+    /// Opens the database anew where its file has changed.
+    fn look_at_database(&mut self) {
+        let path = &self.config.geoip_db;
+        if !self.config.geoip_db_watch || !self.watch.is_new(Identity::of(path))
+        {
+            return;
+        }
+        match Database::open(path) {
+            Ok(database) => {
+                log_database(&self.log, &database);
+                self.published.database.publish(Some(describe(&database)));
+                if let Some(controls) = &self.controls {
+                    let database = Arc::new(database);
+                    let control = Control::Database(database);
+                    if controls.poller.send(control).is_err() {
+                        debug!(self.log, "the poller is gone");
+                    }
+                }
+            }
+            Err(fault) => {
+                warn!(self.log, "the GeoIP database has changed and cannot be \
+                    opened; the last good one stays in use";
+                    "error" => chain(&fault));
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Exit codes, those of `sysexits.h`.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+/// A normal end: stopped by a signal, or what was asked for is done.
+pub const OK: u8 = 0;
+/// The command line is wrong: an unknown flag, or a flag's value.
+pub const USAGE: u8 = 64;
+/// Something it needs is not there: the listen address is taken, or the
+/// kernel is too old.
+pub const UNAVAILABLE: u8 = 69;
+/// A fault of the program itself: a worker ended that should run on.
+pub const SOFTWARE: u8 = 70;
+/// Standard output cannot be written.
+pub const IOERR: u8 = 74;
+/// A right is missing.
+pub const NOPERM: u8 = 77;
+/// The configuration is wrong: a file or an environment variable.
+pub const CONFIG: u8 = 78;
+
+/// Every exit code with its name and meaning, for the documents.
+pub const ALL: [(u8, &str, &str); 7] = [
+    (OK, "OK", "Stopped by a signal, or what was asked for is done."),
+    (
+        USAGE,
+        "USAGE",
+        "The command line is wrong: an unknown flag, or a flag's value.",
+    ),
+    (
+        UNAVAILABLE,
+        "UNAVAILABLE",
+        "Something it needs is not there: the listen address is taken, or \
+         the kernel is too old.",
+    ),
+    (SOFTWARE, "SOFTWARE", "A fault of the program itself. Please report it."),
+    (IOERR, "IOERR", "Standard output cannot be written."),
+    (NOPERM, "NOPERM", "A right is missing; the message names the capability."),
+    (
+        CONFIG,
+        "CONFIG",
+        "The configuration is wrong: a file or an environment variable.",
+    ),
+];
