@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use slog::{Drain, Level, Logger, OwnedKVList, Record, crit, o};
 use slog_term::{FullFormat, PlainSyncDecorator};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::config::{LogFormat, LogLevel};
 
@@ -46,13 +48,20 @@ pub fn to_stderr(level: LogLevel, format: LogFormat) -> (Logger, LogControl) {
     }));
     control.set(level, format);
     let text = FullFormat::new(PlainSyncDecorator::new(io::stderr()))
-        .use_custom_timestamp(slog_term::timestamp_utc)
+        .use_custom_timestamp(timestamp)
         .use_original_order()
         .build();
     let json = std::sync::Mutex::new(slog_json::Json::default(io::stderr()));
     let output = Output { control: control.clone(), text, json };
     // A closed standard error is no reason to stop counting.
     (Logger::root(output.ignore_res(), o!()), control)
+}
+
+/// Writes the time as RFC 3339 has it, as the JSON lines do.
+fn timestamp(to: &mut dyn io::Write) -> io::Result<()> {
+    let now = OffsetDateTime::now_utc();
+    let text = now.format(&Rfc3339).map_err(io::Error::other)?;
+    to.write_all(text.as_bytes())
 }
 
 struct Output<T, J> {

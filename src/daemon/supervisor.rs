@@ -57,7 +57,9 @@ fn exported(config: &Config) -> Settings {
 /// What keeps the workers running. Dropping a part ends its worker.
 pub(super) struct Controls {
     pub(super) poller: Sender<Control>,
+    #[expect(dead_code, reason = "is only there to be dropped")]
     pub(super) keep_following: KeepFollowing,
+    #[expect(dead_code, reason = "is only there to be dropped")]
     pub(super) keep_serving: Sender<Infallible>,
 }
 
