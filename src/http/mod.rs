@@ -13,20 +13,23 @@ pub use routes::Routes;
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, select};
 use rouille::{Request, Response};
+use slog::{Discard, Logger, debug, o, warn};
 
 /// How many requests are answered at the same time, unless told otherwise.
 pub const DEFAULT_POOL_SIZE: usize = 4;
 
-/// How often the accepting loop looks whether it is to stop.
+/// How often the loop looks whether it is to stop, when nothing is asked.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How often the loop looks whether the socket still listens.
+const SOCKET_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long stopping waits for answers under way. A client that asks without
 /// a pause keeps the loop of the library busy, and does not keep us.
@@ -40,6 +43,7 @@ pub struct Server {
     pool_size: usize,
     /// Given to the handler, which the library wants before the socket.
     routes: Arc<OnceLock<Routes>>,
+    log: Logger,
 }
 
 impl std::fmt::Debug for Server {
@@ -58,23 +62,17 @@ impl Server {
     ///
     /// When the address is in use, not ours or not allowed.
     pub fn bind(address: SocketAddr) -> Result<Self, Error> {
-        let routes = Arc::new(OnceLock::<Routes>::new());
-        let handler: Handler = {
-            let routes = Arc::clone(&routes);
-            Box::new(move |request| match routes.get() {
-                Some(routes) => routes.answer(request),
-                None => Response::text("starting\n").with_status_code(503),
-            })
-        };
-        let inner =
-            rouille::Server::new(address, handler).map_err(|error| {
-                let source = match error.downcast::<io::Error>() {
-                    Ok(error) => *error,
-                    Err(error) => io::Error::other(error),
-                };
-                Error::from_bind(address, source)
-            })?;
-        Ok(Self { inner, pool_size: DEFAULT_POOL_SIZE, routes })
+        let routes = Arc::new(OnceLock::new());
+        let inner = listen(address, &routes)?;
+        let log = Logger::root(Discard, o!());
+        Ok(Self { inner, pool_size: DEFAULT_POOL_SIZE, routes, log })
+    }
+
+    /// Says in this log, not nowhere, when the socket had to be opened again.
+    #[must_use]
+    pub fn log_to(mut self, log: Logger) -> Self {
+        self.log = log;
+        self
     }
 
     /// Sets how many requests are answered at the same time, at least one.
@@ -102,8 +100,6 @@ impl Server {
     ) -> Result<(), Error> {
         // Nobody else sets it: `run` consumes the server.
         let _ = self.routes.set(routes);
-        let inner = self.inner.pool_size(self.pool_size);
-        let stopping = Arc::new(AtomicBool::new(false));
         let (alive, ended) = crossbeam_channel::bounded::<Infallible>(0);
 
         // The library's loop returns only after a pause between requests, so
@@ -111,22 +107,21 @@ impl Server {
         let accepting = thread::Builder::new()
             .name("http-accept".into())
             .spawn({
-                let stopping = Arc::clone(&stopping);
+                let stop = stop.clone();
                 move || {
                     let _alive = alive;
-                    while !stopping.load(Ordering::Relaxed) {
-                        inner.poll_timeout(STOP_CHECK_INTERVAL);
-                    }
-                    inner.join();
+                    self.accept(&stop);
                 }
             })
             .map_err(Error::Thread)?;
 
         select! {
             recv(stop) -> _ => {}
-            recv(ended) -> _ => return Err(Error::Ended),
+            // Both may be true at once: then it ended as asked.
+            recv(ended) -> _ => if !stop_requested(stop) {
+                return Err(Error::Ended);
+            }
         }
-        stopping.store(true, Ordering::Relaxed);
         if ended.recv_timeout(STOP_PATIENCE)
             == Err(RecvTimeoutError::Disconnected)
         {
@@ -135,4 +130,64 @@ impl Server {
         }
         Ok(())
     }
+
+    fn accept(self, stop: &Receiver<Infallible>) {
+        let log = &self.log;
+        let address = self.local_addr();
+        let mut inner = self.inner.pool_size(self.pool_size);
+        let mut checked = Instant::now();
+        while !stop_requested(stop) {
+            inner.poll_timeout(STOP_CHECK_INTERVAL);
+            if checked.elapsed() < SOCKET_CHECK_INTERVAL {
+                continue;
+            }
+            checked = Instant::now();
+            // The library stops listening for good, without a word, when one
+            // connection cannot be accepted: when file descriptors run out.
+            if !is_free(address) {
+                continue;
+            }
+            match listen(address, &self.routes) {
+                Ok(again) => {
+                    inner = again.pool_size(self.pool_size);
+                    warn!(
+                        log, "accepting connections failed, listening again";
+                        "address" => %address
+                    );
+                }
+                // Somebody was faster, or there are no descriptors yet.
+                Err(error) => {
+                    debug!(log, "not listening"; "reason" => %error);
+                }
+            }
+        }
+        inner.join();
+    }
+}
+
+fn listen(
+    address: SocketAddr,
+    routes: &Arc<OnceLock<Routes>>,
+) -> Result<rouille::Server<Handler>, Error> {
+    let routes = Arc::clone(routes);
+    let handler: Handler = Box::new(move |request| match routes.get() {
+        Some(routes) => routes.answer(request),
+        None => Response::text("starting\n").with_status_code(503),
+    });
+    rouille::Server::new(address, handler).map_err(|error| {
+        let source = match error.downcast::<io::Error>() {
+            Ok(error) => *error,
+            Err(error) => io::Error::other(error),
+        };
+        Error::from_bind(address, source)
+    })
+}
+
+/// Whether nobody listens there: two cannot at the same time.
+fn is_free(address: SocketAddr) -> bool {
+    TcpListener::bind(address).is_ok()
+}
+
+fn stop_requested(stop: &Receiver<Infallible>) -> bool {
+    stop.try_recv() == Err(TryRecvError::Disconnected)
 }
