@@ -7,5 +7,6 @@
 )]
 
 mod databases;
+mod exposition;
 mod geoip;
 mod mmdb;
