@@ -52,21 +52,26 @@ pub(super) fn resolve(
         let mut given = Vec::new();
         walk(settings, layer, &layer.values, "", &mut given, &mut problems);
         for (setting, value) in given {
-            let effective = decides(&merged, layer, setting);
             // An overridden value is tried where it can do no harm.
-            let mut scratch = config.clone();
-            let Err(fault) = (setting.read)(&mut scratch, value) else {
-                if effective {
-                    config = scratch;
+            let mut tried = config.clone();
+            let result = (setting.read)(&mut tried, value);
+            let by = winner(&merged, layers, setting);
+            let overridden = by.filter(|by| by.origin != layer.origin);
+            match (result, overridden) {
+                (Ok(()), None) => config = tried,
+                (Ok(()), Some(_)) => {}
+                (Err(fault), None) => {
+                    for (inside, text) in setting.explain(value, fault) {
+                        problems.push(problem(layer, setting, &inside, text));
+                    }
                 }
-                continue;
-            };
-            let place = if effective { &mut problems } else { &mut warnings };
-            for (inside, mut text) in setting.explain(value, fault) {
-                if !effective {
-                    text += " (overridden)";
+                (Err(fault), Some(by)) => {
+                    let by = by.source(setting);
+                    for (inside, text) in setting.explain(value, fault) {
+                        let text = format!("{text} (overridden by {by})");
+                        warnings.push(problem(layer, setting, &inside, text));
+                    }
                 }
-                place.push(problem(layer, setting, &inside, text));
             }
         }
     }
@@ -77,11 +82,8 @@ pub(super) fn resolve(
     let sources = settings
         .iter()
         .map(|setting| {
-            let decides = |layer: &&Layer| decides(&merged, layer, setting);
-            let source = match layers.iter().rev().find(decides) {
-                Some(layer) => layer.source(setting),
-                None => Source::Default,
-            };
+            let source = winner(&merged, layers, setting)
+                .map_or(Source::Default, |layer| layer.source(setting));
             (setting.key, source)
         })
         .collect();
@@ -92,11 +94,15 @@ pub(super) fn resolve(
     Ok(Loaded { config, sources, files: files.collect(), warnings })
 }
 
-/// Returns whether the merged value of `setting` is that of `layer`.
-fn decides(merged: &Figment, layer: &Layer, setting: &Setting) -> bool {
-    let winner = merged.find_metadata(setting.key);
-    let layer = layer.metadata();
-    winner.is_some_and(|winner| {
+/// Returns the layer that the merged value of `setting` comes from.
+fn winner<'a>(
+    merged: &Figment,
+    layers: &'a [Layer],
+    setting: &Setting,
+) -> Option<&'a Layer> {
+    let winner = merged.find_metadata(setting.key)?;
+    layers.iter().rev().find(|layer| {
+        let layer = layer.metadata();
         winner.name == layer.name && winner.source == layer.source
     })
 }

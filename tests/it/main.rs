@@ -6,6 +6,9 @@
     reason = "Clippy knows the tests themselves only, not what they call"
 )]
 
+mod cli;
+mod config;
 mod databases;
+mod documents;
 mod geoip;
 mod mmdb;
