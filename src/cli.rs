@@ -96,10 +96,13 @@ fn cli(matches: &ArgMatches) -> Cli {
 /// Returns the command: every flag with its help.
 pub fn command() -> Command {
     let settings = config::all().filter(|s| s.has_flag()).map(|setting| {
-        let help = format!("{} [default: {}]", setting.summary, {
-            let default = setting.default_value();
-            default.as_str().map_or_else(|| default.to_string(), String::from)
-        });
+        let default = setting.default_value();
+        let default =
+            default.as_str().map_or_else(|| default.to_string(), String::from);
+        let help = format!(
+            "{}; {} [default: {default}]",
+            setting.summary, setting.expected
+        );
         let argument = Arg::new(setting.key)
             .long(setting.flag())
             .value_name(setting.value_name)
@@ -163,11 +166,13 @@ pub fn command() -> Command {
 
 const AFTER_HELP: &str = "\
 Every setting is also a key in a TOML file (poll_interval) and an environment
-variable (GEOIP_EXPORTER_POLL_INTERVAL). Later ones override earlier ones:
-defaults, /etc/geoip-exporter.toml or --config FILE, /etc/geoip-exporter.d/*.toml
-in name order, environment, flags. SIGHUP reads them all again.
-
-See geoip-exporter(8) and geoip-exporter.toml(5).";
+variable (GEOIP_EXPORTER_POLL_INTERVAL). Later layers override earlier ones:
+  1. the defaults
+  2. /etc/geoip-exporter.toml, or the file --config names
+  3. /etc/geoip-exporter.d/*.toml, in name order
+  4. the environment
+  5. the flags
+SIGHUP reads them all again. See geoip-exporter(8), geoip-exporter.toml(5).";
 
 /// Brings arguments into the form that clap reads.
 ///

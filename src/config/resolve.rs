@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::path::PathBuf;
+
 use figment::value::{Dict, Value};
 use figment::{Figment, Provider};
 
@@ -12,7 +14,6 @@ use super::error::{Error, Problem, Source};
 use super::layer::{Layer, Origin, unknown};
 use super::setting::{Setting, nearest};
 use super::{Config, values};
-use std::path::PathBuf;
 
 /// A configuration and where it comes from.
 #[derive(Clone, Debug)]
@@ -169,5 +170,101 @@ fn quote_key(name: &str) -> String {
         name.into()
     } else {
         values::quoted(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::setting::{Effect, Kind};
+    use crate::config::values::Fault;
+
+    /// A setting as a feature with a table of its own would define it.
+    const INTERVAL: Setting = Setting {
+        key: "connections.interval",
+        kind: Kind::Number,
+        value_name: "NUMBER",
+        summary: "",
+        details: "",
+        expected: "a whole number from 1 to 9",
+        example: "5",
+        effect: Effect::Live,
+        read: |config, value| {
+            config.flow_batch_size = values::nonzero(value, 1..=9)?;
+            Ok(())
+        },
+        write: |config| i64::from(config.flow_batch_size.get()).into(),
+        keep: |_, _| {},
+    };
+
+    /// A list of tables that checks its own inside.
+    const RANGES: Setting = Setting {
+        key: "ip_range",
+        kind: Kind::Table,
+        read: |_, value| {
+            let tables = value.as_array().ok_or(Fault::NotExpected)?;
+            let faults = (0..tables.len())
+                .map(|index| (format!("[{index}].name"), "missing".into()))
+                .collect();
+            Err(Fault::Inside(faults))
+        },
+        ..INTERVAL
+    };
+
+    const SETTINGS: &[&Setting] = &[&INTERVAL, &RANGES];
+
+    fn resolved(text: &str, variables: &[(&str, &str)]) -> String {
+        let file = Layer::toml(Path::new("x"), text).unwrap();
+        let variables: Vec<_> =
+            variables.iter().map(|(k, v)| (k.into(), v.into())).collect();
+        let (environment, problems) =
+            Layer::environment(SETTINGS, &variables, "");
+        match resolve(SETTINGS, &[file, environment], problems) {
+            Ok(loaded) => format!(
+                "{} from {}",
+                loaded.config.flow_batch_size, loaded.sources[0].1
+            ),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_table_s_settings_have_layers_and_messages_like_all_others() {
+        let file = "[connections]\ninterval = 3";
+        assert_eq!(resolved(file, &[]), "3 from x");
+        let variable = "GEOIP_EXPORTER_CONNECTIONS__INTERVAL";
+        assert_eq!(
+            resolved(file, &[(variable, "4")]),
+            format!("4 from {variable}")
+        );
+        for (text, expected) in [
+            (
+                "connections.interval = 10",
+                "x: connections.interval: 10 is not a whole number from 1 to \
+                 9, such as 5",
+            ),
+            (
+                "connections = 3",
+                "x: connections: 3 is not a table, such as [connections]",
+            ),
+            (
+                "[connections]\nintervall = 3",
+                "x: connections.intervall: unknown setting, did you mean \
+                 connections.interval?",
+            ),
+            (
+                "[[ip_range]]\n[[ip_range]]",
+                "x: ip_range[0].name: missing\nx: ip_range[1].name: missing",
+            ),
+        ] {
+            assert_eq!(resolved(text, &[]), expected);
+        }
+        assert_eq!(
+            resolved("", &[("GEOIP_EXPORTER_IP_RANGE", "x")]),
+            "GEOIP_EXPORTER_IP_RANGE: unknown setting, geoip-exporter --help \
+             lists them all"
+        );
     }
 }

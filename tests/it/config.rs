@@ -271,11 +271,11 @@ fn a_wrong_value_says_what_was_found_and_what_is_allowed() {
         ),
         (
             "geoip_db = \"\"",
-            "geoip_db: \"\" is not the path of a file, such as \"/usr/share/GeoIP/GeoLite2-Country.mmdb\"",
+            "geoip_db: \"\" is not the path of an mmdb file, such as \"/usr/share/GeoIP/GeoLite2-Country.mmdb\"",
         ),
         (
             "geoip_db = 1979-05-27",
-            "geoip_db: 1979-05-27 is not the path of a file, such as \"/usr/share/GeoIP/GeoLite2-Country.mmdb\"",
+            "geoip_db: 1979-05-27 is not the path of an mmdb file, such as \"/usr/share/GeoIP/GeoLite2-Country.mmdb\"",
         ),
         (
             "geoip_db_watch = \"true\"",
