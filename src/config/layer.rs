@@ -50,12 +50,17 @@ impl Layer {
         match toml::from_str(text) {
             Ok(values) => Ok(Self { origin, values }),
             Err(error) => {
-                let message = error.message().trim().replace('\n', ", ");
-                let mut problem =
-                    Problem::new(Source::File(path.into()), message);
-                let start = error.span().map(|span| span.start);
-                problem.position = start.map(|start| position(text, start));
-                Err(problem)
+                let position =
+                    error.span().map(|span| position(text, span.start));
+                let message = position
+                    .and_then(|(line, _)| text.lines().nth(line - 1))
+                    .and_then(missing_quotes)
+                    .unwrap_or_else(|| {
+                        error.message().trim().replace('\n', ", ")
+                    });
+                let source = Source::File(path.into());
+                let problem = Problem::new(source, message);
+                Err(Problem { position, ..problem })
             }
         }
     }
@@ -91,8 +96,12 @@ impl Layer {
                 (None, _) if is_service_link(&name, value) => {}
                 (None, _) => {
                     let candidates = names.iter().map(String::as_str);
-                    let candidates = candidates.chain([ignored]);
-                    let text = unknown(nearest(&name, candidates));
+                    let candidates = candidates
+                        .chain([ignored])
+                        .map(|name| name.trim_start_matches(PREFIX));
+                    let near = nearest(&name[PREFIX.len()..], candidates)
+                        .map(|near| format!("{PREFIX}{near}"));
+                    let text = unknown(near.as_deref());
                     problems.push(Problem::new(source, text));
                 }
             }
@@ -187,6 +196,21 @@ fn insert(dict: &mut Dict, path: &[&str], value: Value) {
             }
         }
     }
+}
+
+/// Says that `key = value` lacks quotes, if that is what is wrong with a line:
+/// the parser's own words would be about newlines.
+fn missing_quotes(line: &str) -> Option<String> {
+    let line = line.split('#').next().unwrap_or(line);
+    let (key, value) = line.split_once('=')?;
+    let (key, value) = (key.trim(), value.trim());
+    let plain = |c: char| c.is_alphanumeric() || "/.:-_%, ".contains(c);
+    let quoted = format!("{key} = \"{value}\"");
+    let helps = !value.is_empty()
+        && value.chars().all(plain)
+        && toml::from_str::<Dict>(line).is_err()
+        && toml::from_str::<Dict>(&quoted).is_ok();
+    helps.then(|| format!("text needs quotes: {quoted}"))
 }
 
 /// Returns line and column of a byte, both from 1.

@@ -9,14 +9,17 @@ use super::settings;
 
 /// Returns the effective configuration as TOML, each value with its source.
 pub fn print_config(loaded: &Loaded) -> String {
+    let mut rows: Vec<_> = settings::all().zip(&loaded.sources).collect();
+    // After a table's heading every key would belong to that table.
+    rows.sort_by_key(|(setting, _)| setting.key.contains('.'));
     let mut text = String::new();
-    let mut table = "";
-    for (setting, (_, source)) in settings::all().zip(&loaded.sources) {
-        let (inside, key) =
+    let mut heading = "";
+    for (setting, (_, source)) in rows {
+        let (table, key) =
             setting.key.rsplit_once('.').unwrap_or(("", setting.key));
-        if inside != table {
-            text += &format!("\n[{inside}]\n");
-            table = inside;
+        if table != heading {
+            text += &format!("\n[{table}]\n");
+            heading = table;
         }
         let value = (setting.write)(&loaded.config);
         text += &format!("{key} = {value}  # {source}\n");

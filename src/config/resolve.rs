@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::path::PathBuf;
+
 use figment::value::{Dict, Value};
 use figment::{Figment, Provider};
 
@@ -12,7 +14,6 @@ use super::error::{Error, Problem, Source};
 use super::layer::{Layer, Origin, unknown};
 use super::setting::{Setting, nearest};
 use super::{Config, values};
-use std::path::PathBuf;
 
 /// A configuration and where it comes from.
 #[derive(Clone, Debug)]
@@ -52,21 +53,26 @@ pub(super) fn resolve(
         let mut given = Vec::new();
         walk(settings, layer, &layer.values, "", &mut given, &mut problems);
         for (setting, value) in given {
-            let effective = decides(&merged, layer, setting);
             // An overridden value is tried where it can do no harm.
-            let mut scratch = config.clone();
-            let Err(fault) = (setting.read)(&mut scratch, value) else {
-                if effective {
-                    config = scratch;
+            let mut tried = config.clone();
+            let result = (setting.read)(&mut tried, value);
+            let by = winner(&merged, layers, setting);
+            let overridden = by.filter(|by| by.origin != layer.origin);
+            match (result, overridden) {
+                (Ok(()), None) => config = tried,
+                (Ok(()), Some(_)) => {}
+                (Err(fault), None) => {
+                    for (inside, text) in setting.explain(value, fault) {
+                        problems.push(problem(layer, setting, &inside, text));
+                    }
                 }
-                continue;
-            };
-            let place = if effective { &mut problems } else { &mut warnings };
-            for (inside, mut text) in setting.explain(value, fault) {
-                if !effective {
-                    text += " (overridden)";
+                (Err(fault), Some(by)) => {
+                    let by = by.source(setting);
+                    for (inside, text) in setting.explain(value, fault) {
+                        let text = format!("{text} (overridden by {by})");
+                        warnings.push(problem(layer, setting, &inside, text));
+                    }
                 }
-                place.push(problem(layer, setting, &inside, text));
             }
         }
     }
@@ -77,11 +83,8 @@ pub(super) fn resolve(
     let sources = settings
         .iter()
         .map(|setting| {
-            let decides = |layer: &&Layer| decides(&merged, layer, setting);
-            let source = match layers.iter().rev().find(decides) {
-                Some(layer) => layer.source(setting),
-                None => Source::Default,
-            };
+            let source = winner(&merged, layers, setting)
+                .map_or(Source::Default, |layer| layer.source(setting));
             (setting.key, source)
         })
         .collect();
@@ -92,11 +95,15 @@ pub(super) fn resolve(
     Ok(Loaded { config, sources, files: files.collect(), warnings })
 }
 
-/// Returns whether the merged value of `setting` is that of `layer`.
-fn decides(merged: &Figment, layer: &Layer, setting: &Setting) -> bool {
-    let winner = merged.find_metadata(setting.key);
-    let layer = layer.metadata();
-    winner.is_some_and(|winner| {
+/// Returns the layer that the merged value of `setting` comes from.
+fn winner<'a>(
+    merged: &Figment,
+    layers: &'a [Layer],
+    setting: &Setting,
+) -> Option<&'a Layer> {
+    let winner = merged.find_metadata(setting.key)?;
+    layers.iter().rev().find(|layer| {
+        let layer = layer.metadata();
         winner.name == layer.name && winner.source == layer.source
     })
 }
@@ -163,5 +170,101 @@ fn quote_key(name: &str) -> String {
         name.into()
     } else {
         values::quoted(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::setting::{Effect, Kind};
+    use crate::config::values::Fault;
+
+    /// A setting as a feature with a table of its own would define it.
+    const INTERVAL: Setting = Setting {
+        key: "connections.interval",
+        kind: Kind::Number,
+        value_name: "NUMBER",
+        summary: "",
+        details: "",
+        expected: "a whole number from 1 to 9",
+        example: "5",
+        effect: Effect::Live,
+        read: |config, value| {
+            config.flow_batch_size = values::nonzero(value, 1..=9)?;
+            Ok(())
+        },
+        write: |config| i64::from(config.flow_batch_size.get()).into(),
+        keep: |_, _| {},
+    };
+
+    /// A list of tables that checks its own inside.
+    const RANGES: Setting = Setting {
+        key: "ip_range",
+        kind: Kind::Table,
+        read: |_, value| {
+            let tables = value.as_array().ok_or(Fault::NotExpected)?;
+            let faults = (0..tables.len())
+                .map(|index| (format!("[{index}].name"), "missing".into()))
+                .collect();
+            Err(Fault::Inside(faults))
+        },
+        ..INTERVAL
+    };
+
+    const SETTINGS: &[&Setting] = &[&INTERVAL, &RANGES];
+
+    fn resolved(text: &str, variables: &[(&str, &str)]) -> String {
+        let file = Layer::toml(Path::new("x"), text).unwrap();
+        let variables: Vec<_> =
+            variables.iter().map(|(k, v)| (k.into(), v.into())).collect();
+        let (environment, problems) =
+            Layer::environment(SETTINGS, &variables, "");
+        match resolve(SETTINGS, &[file, environment], problems) {
+            Ok(loaded) => format!(
+                "{} from {}",
+                loaded.config.flow_batch_size, loaded.sources[0].1
+            ),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_table_s_settings_have_layers_and_messages_like_all_others() {
+        let file = "[connections]\ninterval = 3";
+        assert_eq!(resolved(file, &[]), "3 from x");
+        let variable = "GEOIP_EXPORTER_CONNECTIONS__INTERVAL";
+        assert_eq!(
+            resolved(file, &[(variable, "4")]),
+            format!("4 from {variable}")
+        );
+        for (text, expected) in [
+            (
+                "connections.interval = 10",
+                "x: connections.interval: 10 is not a whole number from 1 to \
+                 9, such as 5",
+            ),
+            (
+                "connections = 3",
+                "x: connections: 3 is not a table, such as [connections]",
+            ),
+            (
+                "[connections]\nintervall = 3",
+                "x: connections.intervall: unknown setting, did you mean \
+                 connections.interval?",
+            ),
+            (
+                "[[ip_range]]\n[[ip_range]]",
+                "x: ip_range[0].name: missing\nx: ip_range[1].name: missing",
+            ),
+        ] {
+            assert_eq!(resolved(text, &[]), expected);
+        }
+        assert_eq!(
+            resolved("", &[("GEOIP_EXPORTER_IP_RANGE", "x")]),
+            "GEOIP_EXPORTER_IP_RANGE: unknown setting, geoip-exporter --help \
+             lists them all"
+        );
     }
 }

@@ -48,7 +48,7 @@ const GENERAL: &[Setting] = &[
         key: "interfaces",
         kind: Kind::Text,
         value_name: "NAMES",
-        summary: "Interfaces to count: any, or a list of names",
+        summary: "Interfaces to count",
         details: "\"any\" means every interface but loopback, up or down, \
             also those that appear later. A list is written with commas or, \
             in a TOML file, as an array; loopback may be in it. A named \
@@ -71,12 +71,12 @@ const GENERAL: &[Setting] = &[
         key: "geoip_db",
         kind: Kind::Text,
         value_name: "FILE",
-        summary: "Database of countries, an mmdb file",
+        summary: "Database of countries",
         details: "The layouts of MaxMind, DB-IP, IPinfo and others with a \
             flat country_code are read. While there is no such file every \
             country is UNKNOWN. A reload opens it again even if nothing \
             changed.",
-        expected: "the path of a file",
+        expected: "the path of an mmdb file",
         example: "\"/usr/share/GeoIP/GeoLite2-Country.mmdb\"",
         effect: Effect::Live,
         read: |config, value| {
@@ -219,7 +219,7 @@ const GENERAL: &[Setting] = &[
         key: "listen_address",
         kind: Kind::Text,
         value_name: "ADDRESS:PORT",
-        summary: "Address and port that serve the metrics",
+        summary: "Where the metrics are served",
         details: "IPv6 addresses are written in brackets: [::1]:9100. An \
             empty address, as in :9100, means every address of the machine, \
             IPv6 and IPv4. Port 0 lets the kernel choose a free port, which \
@@ -239,9 +239,8 @@ const GENERAL: &[Setting] = &[
         kind: Kind::Text,
         value_name: "PATH",
         summary: "Path of the metrics page",
-        details: "It begins with a slash. The landing page / and the health \
-            pages under /-/ are taken.",
-        expected: "a path",
+        details: "The landing page / and the health pages under /-/ are taken.",
+        expected: "a path that begins with a slash",
         example: "\"/metrics\"",
         effect: Effect::Live,
         read: |config, value| {
@@ -255,7 +254,7 @@ const GENERAL: &[Setting] = &[
         key: "log_level",
         kind: Kind::Text,
         value_name: "LEVEL",
-        summary: "How much is logged: error, warn, info, debug or trace",
+        summary: "How much is logged",
         details: "Each level includes the ones before it. debug adds every \
             poll, trace every interface event.",
         expected: "one of error, warn, info, debug and trace",
@@ -272,7 +271,7 @@ const GENERAL: &[Setting] = &[
         key: "log_format",
         kind: Kind::Text,
         value_name: "FORMAT",
-        summary: "How log lines are written: text or json",
+        summary: "How log lines are written",
         details: "text is for people, json writes one object a line.",
         expected: "one of text and json",
         example: "\"text\"",

@@ -435,11 +435,8 @@ mod tests {
         assert_eq!(read(":9100"), Ok("[::]:9100".into()));
         assert_eq!(read("[::1]:9100"), Ok("[::1]:9100".into()));
         assert_eq!(read("127.0.0.1:0"), Ok("127.0.0.1:0".into()));
-        for text in ["9100", ":", ":+1", ":65536", "localhost:9100", "::1:9"] {
-            assert!(
-                text == "::1:9" || read(text).is_err(),
-                "{text} was accepted"
-            );
+        for text in ["9100", ":", ":+1", ":65536", "localhost:9", "::1:9"] {
+            assert_eq!(read(text), Err(Fault::NotExpected), "{text}");
         }
     }
 

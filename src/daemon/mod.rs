@@ -150,8 +150,7 @@ pub fn run<H: Host>(
         warn!(log, "configuration"; "warning" => %warning);
     }
 
-    let server =
-        http::Server::bind(config.listen_address)?.log_to(log.clone());
+    let server = http::Server::bind(config.listen_address)?.log_to(log.clone());
     let mut watch = Watch::default();
     let database = open_first_database(&log, &config, &mut watch);
     let probe = host.load(&probe_settings(&config))?;

@@ -6,7 +6,10 @@
     reason = "Clippy knows the tests themselves only, not what they call"
 )]
 
+mod cli;
+mod config;
 mod databases;
+mod documents;
 mod exposition;
 mod geoip;
 mod mmdb;

@@ -1,0 +1,198 @@
+//! The documents say what the code does: what is generated from the table of
+//! settings is compared, and rewritten when `UPDATE_DOCS` is set.
+
+mod render;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use geoip_exporter::config::{self, Flags, Kind, Paths, all};
+use geoip_exporter::{cli, sysexits};
+
+const README: &str = "README.md";
+const SAMPLE: &str = "etc/geoip-exporter.toml";
+const MAN_8: &str = "man/geoip-exporter.8";
+const MAN_5: &str = "man/geoip-exporter.toml.5";
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn text(name: &str) -> String {
+    fs::read_to_string(path(name))
+        .unwrap_or_else(|error| panic!("cannot read {name}: {error}"))
+}
+
+/// Compares a document with what it should be, or rewrites it.
+fn compare(name: &str, expected: &str) {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(path(name), expected).unwrap();
+        return;
+    }
+    let found = text(name);
+    let lines = found.lines().chain(["(end)"]);
+    let wrong = lines.zip(expected.lines().chain(["(end)"])).enumerate();
+    for (index, (found, expected)) in wrong {
+        let line = index + 1;
+        assert_eq!(
+            found, expected,
+            "{name}:{line} is out of date: run make docs"
+        );
+    }
+    assert_eq!(found, expected, "{name} is out of date: run make docs");
+}
+
+/// Compares what stands between the lines `begin` and `end`.
+fn compare_between(name: &str, begin: &str, end: &str, expected: &str) {
+    let found = text(name);
+    let missing = || panic!("{name} lacks the line {begin} or {end}");
+    let (before, rest) =
+        found.split_once(&format!("{begin}\n")).unwrap_or_else(missing);
+    let (_, after) =
+        rest.split_once(&format!("{end}\n")).unwrap_or_else(missing);
+    compare(name, &format!("{before}{begin}\n{expected}{end}\n{after}"));
+}
+
+/// What is shown to readers, with roff's escapes and line breaks undone.
+fn plain(text: &str) -> String {
+    let text = text.replace("\\-", "-").replace("\\&", "");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Returns the words that begin with `prefix`, such as flags.
+fn words<'a>(text: &'a str, prefix: &str) -> Vec<&'a str> {
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    text.match_indices(prefix)
+        .filter(|(at, _)| !text[..*at].ends_with(part))
+        .map(|(at, _)| {
+            let word = &text[at..];
+            let end = word.find(|c| !part(c)).unwrap_or(word.len());
+            word[..end].trim_end_matches('-')
+        })
+        .collect()
+}
+
+/// Both are in one test, as each rewrites the same file.
+#[test]
+fn the_manual_of_the_program_lists_every_flag_and_exit_code() {
+    compare_between(
+        MAN_8,
+        ".\\\" settings:begin",
+        ".\\\" settings:end",
+        &render::man_flags(),
+    );
+    compare_between(
+        MAN_8,
+        ".\\\" exit-status:begin",
+        ".\\\" exit-status:end",
+        &render::man_exit_status(),
+    );
+}
+
+#[test]
+fn the_manual_of_the_configuration_describes_every_setting() {
+    compare_between(
+        MAN_5,
+        ".\\\" settings:begin",
+        ".\\\" settings:end",
+        &render::man_settings(),
+    );
+}
+
+#[test]
+fn the_readme_lists_every_setting() {
+    compare_between(
+        README,
+        "<!-- settings:begin -->",
+        "<!-- settings:end -->",
+        &render::readme(),
+    );
+}
+
+#[test]
+fn the_sample_configuration_holds_every_setting_at_its_default() {
+    compare(SAMPLE, &render::sample());
+
+    let nowhere =
+        Paths { file: path(SAMPLE), directory: path("etc/no-such-directory") };
+    let commented = config::load(&Flags::default(), &[], &nowhere).unwrap();
+    assert_eq!(commented.config, config::Config::default());
+
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("uncommented.toml");
+    fs::write(&file, render::uncommented(&text(SAMPLE))).unwrap();
+    let paths = Paths { file: file.clone(), ..nowhere };
+    let loaded = config::load(&Flags::default(), &[], &paths)
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(loaded.config, config::Config::default());
+    for (key, source) in loaded.sources {
+        let named = config::Source::File(file.clone());
+        assert_eq!(source, named, "{key} is not in {SAMPLE}");
+    }
+}
+
+#[test]
+fn help_shows_every_setting_with_its_default() {
+    let help = plain(&cli::command().render_help().to_string());
+    for setting in all().filter(|setting| setting.kind != Kind::Table) {
+        let default = render::bare(&setting.default_value());
+        for part in [
+            format!("--{} ", setting.flag()),
+            format!("{}; {}", setting.summary, setting.expected),
+            format!("[default: {default}]"),
+        ] {
+            let key = setting.key;
+            assert!(help.contains(&part), "--help on {key} lacks {part:?}");
+        }
+    }
+}
+
+/// A flag or variable that was renamed must not live on in a sentence.
+#[test]
+fn no_document_names_a_flag_or_variable_that_does_not_exist() {
+    let command = cli::command();
+    let flags: Vec<String> = command
+        .get_arguments()
+        .filter_map(|argument| argument.get_long())
+        .map(|flag| format!("--{flag}"))
+        .collect();
+    let mut variables: Vec<String> =
+        all().map(config::Setting::variable).collect();
+    variables.push(config::CONFIG_VARIABLE.into());
+    for name in [MAN_8, MAN_5, SAMPLE] {
+        let text = plain(&text(name));
+        for flag in words(&text, "--").iter().filter(|flag| flag.len() > 2) {
+            assert!(
+                flags.iter().any(|known| known == flag),
+                "{name} names {flag}, which does not exist"
+            );
+        }
+        for variable in words(&text, "GEOIP_EXPORTER_") {
+            let known = variables.iter().any(|known| known == variable);
+            assert!(
+                known || variable == "GEOIP_EXPORTER_",
+                "{name} names {variable}, which does not exist"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_exit_code_is_documented_once() {
+    let codes: Vec<u8> = sysexits::ALL.map(|(code, ..)| code).into();
+    let mut sorted = codes.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!(codes, sorted, "in ascending order, each once");
+}
+
+#[test]
+fn every_setting_says_something_about_itself() {
+    for setting in all() {
+        let key = setting.key;
+        assert!(!setting.summary.is_empty(), "{key} has no summary");
+        assert!(!setting.summary.ends_with('.'), "{key}: summary");
+        assert!(setting.details.ends_with('.'), "{key}: details");
+        assert!(!setting.expected.is_empty(), "{key}: expected");
+    }
+}

@@ -1,0 +1,195 @@
+//! Writes the generated parts of the documents from the table of settings.
+
+use geoip_exporter::cli;
+use geoip_exporter::config::{Effect, Setting, all};
+use geoip_exporter::sysexits;
+
+/// Shows a value as a flag takes it: text without quotes.
+pub(super) fn bare(value: &toml::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), String::from)
+}
+
+fn effect(setting: &Setting) -> &'static str {
+    match setting.effect {
+        Effect::Live => "at a reload",
+        Effect::Restart => "at the next start",
+    }
+}
+
+/// The flags that are no settings, with their short form and help.
+fn other_flags() -> Vec<(String, String)> {
+    cli::command()
+        .get_arguments()
+        .filter(|argument| argument.get_help_heading().is_none())
+        .filter_map(|argument| {
+            let mut names = format!("--{}", argument.get_long()?);
+            if let Some(short) = argument.get_short() {
+                names = format!("-{short}, {names}");
+            }
+            if argument.get_action().takes_values() {
+                let value = argument.get_value_names().unwrap_or_default();
+                names += &format!(" {}", value[0]);
+            }
+            Some((names, argument.get_help()?.to_string()))
+        })
+        .collect()
+}
+
+/// The README's tables.
+pub(super) fn readme() -> String {
+    let mut text = String::from(
+        "| Setting and flag | Default | What it decides | Allowed | A change \
+         takes effect |\n|---|---|---|---|---|\n",
+    );
+    for setting in all() {
+        let flag = match setting.has_flag() {
+            true => format!("<br>`--{}`", setting.flag()),
+            false => String::new(),
+        };
+        text += &format!(
+            "| `{}`{flag} | `{}` | {} | {} | {} |\n",
+            setting.key,
+            setting.default_value(),
+            setting.summary,
+            setting.expected,
+            effect(setting),
+        );
+    }
+    text += "\n| Flag | What it does |\n|---|---|\n";
+    for (names, help) in other_flags() {
+        text += &format!("| `{names}` | {help} |\n");
+    }
+    text
+}
+
+const SAMPLE_HEAD: &str = "\
+# The configuration of geoip-exporter; geoip-exporter.toml(5) says more.
+#
+# Every setting is here at its default. To change one, remove the # before it.
+# Files in /etc/geoip-exporter.d override this one, environment variables
+# (GEOIP_EXPORTER_POLL_INTERVAL) those, and flags (--poll-interval) all.
+#
+# geoip-exporter --check-config finds mistakes, and a SIGHUP reads it again.
+";
+
+/// The sample configuration.
+pub(super) fn sample() -> String {
+    let mut text = SAMPLE_HEAD.to_owned();
+    let mut heading = "";
+    for setting in all() {
+        let (table, key) =
+            setting.key.rsplit_once('.').unwrap_or(("", setting.key));
+        if table != heading {
+            text += &format!("\n#[{table}]\n");
+            heading = table;
+        }
+        let allowed = format!("Allowed: {}.", setting.expected);
+        let restart = match setting.effect {
+            Effect::Live => "",
+            Effect::Restart => " Needs a restart.",
+        };
+        text += "\n";
+        for paragraph in [
+            &format!("{}.", setting.summary),
+            setting.details,
+            &format!("{allowed}{restart}"),
+        ] {
+            for line in wrapped(paragraph, 76) {
+                text += &format!("# {line}\n");
+            }
+        }
+        text += &format!("#{key} = {}\n", setting.default_value());
+    }
+    text
+}
+
+/// Removes the comment sign before each setting.
+pub(super) fn uncommented(sample: &str) -> String {
+    sample
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(setting) if !setting.starts_with(' ') => setting,
+            _ => line,
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// The options of the program's manual.
+pub(super) fn man_flags() -> String {
+    let mut text = String::new();
+    for (names, help) in other_flags() {
+        text += &format!(".TP\n.B {}\n{}.\n", roff(&names), roff(&help));
+    }
+    for setting in all().filter(|setting| setting.has_flag()) {
+        text += &format!(
+            ".TP\n.BI {} \" {}\"\n{}; {}.\nDefault: {}.\n",
+            roff(&format!("--{}", setting.flag())),
+            setting.value_name,
+            roff(setting.summary),
+            roff(setting.expected),
+            roff(&bare(&setting.default_value())),
+        );
+    }
+    text
+}
+
+/// The settings of the configuration's manual.
+pub(super) fn man_settings() -> String {
+    let mut text = String::new();
+    for setting in all() {
+        text += &format!(".TP\n.B {}\n", roff(setting.key));
+        text += &format!("{}.\n", roff(setting.summary));
+        for line in wrapped(setting.details, 76) {
+            text += &format!("{}\n", roff(&line));
+        }
+        text += &format!(
+            ".RS\n.IP \\(bu 2\nAllowed: {}, such as {}.\n.IP \\(bu 2\n\
+             Default: {}.\n.IP \\(bu 2\nA change takes effect {}.\n",
+            roff(setting.expected),
+            roff(setting.example),
+            roff(&setting.default_value().to_string()),
+            effect(setting),
+        );
+        if setting.has_flag() {
+            text += &format!(
+                ".IP \\(bu 2\nFlag\n.BR {} ,\nvariable\n.BR {} .\n",
+                roff(&format!("--{}", setting.flag())),
+                roff(&setting.variable()),
+            );
+        }
+        text += ".RE\n";
+    }
+    text
+}
+
+/// The exit codes of the program's manual.
+pub(super) fn man_exit_status() -> String {
+    sysexits::ALL
+        .iter()
+        .map(|(code, name, meaning)| {
+            format!(".TP\n.B {code} ({name})\n{}\n", roff(meaning))
+        })
+        .collect()
+}
+
+/// Escapes what roff would take for its own.
+fn roff(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
+}
+
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().expect("there is always a line");
+        if last.is_empty() {
+            *last = word.into();
+        } else if last.len() + 1 + word.len() <= width {
+            *last += &format!(" {word}");
+        } else {
+            lines.push(word.into());
+        }
+    }
+    lines
+}
