@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use maxminddb::{MaxMindDbError, Reader};
+use maxminddb::{LookupResult, MaxMindDbError, Reader};
 use thiserror::Error;
 
 use super::record::Record;
@@ -159,30 +159,14 @@ impl Database {
     /// country is there.
     #[must_use]
     pub fn country(&self, address: IpAddr) -> Country {
-        self.country_by_record(address, |_, decode| decode())
+        self.record(address).map_or(Country::UNKNOWN, |found| found.decode())
     }
 
-    /// Returns the country of `address` from `answer`, which is given the
-    /// record's offset and, for when it does not remember, the decoding.
-    pub(super) fn country_by_record(
-        &self,
-        address: IpAddr,
-        answer: impl FnOnce(usize, &dyn Fn() -> Country) -> Country,
-    ) -> Country {
+    /// Returns the record that `address` has.
+    pub(super) fn record(&self, address: IpAddr) -> Option<Found<'_>> {
         // An IPv6 address in a database of IPv4 only is an error here.
-        let Ok(found) = self.reader.lookup(address) else {
-            return Country::UNKNOWN;
-        };
-        let Some(offset) = found.offset() else {
-            return Country::UNKNOWN;
-        };
-        answer(offset, &|| {
-            found
-                .decode::<Record>()
-                .ok()
-                .flatten()
-                .map_or(Country::UNKNOWN, |record| record.country)
-        })
+        let found = self.reader.lookup(address).ok()?;
+        Some(Found { offset: found.offset()?, found })
     }
 
     /// Returns the path it was opened by.
@@ -213,6 +197,24 @@ impl Database {
     #[must_use]
     pub fn ip_version(&self) -> u16 {
         self.reader.metadata().ip_version
+    }
+}
+
+/// A record that was found, not decoded yet.
+pub(super) struct Found<'a> {
+    /// Where it lies: the same record has the same offset.
+    pub(super) offset: usize,
+    found: LookupResult<'a, Vec<u8>>,
+}
+
+impl Found<'_> {
+    /// Returns the record's country.
+    pub(super) fn decode(&self) -> Country {
+        // Decoding fails only for a record past those that were checked.
+        match self.found.decode::<Record>() {
+            Ok(Some(record)) => record.country,
+            Ok(None) | Err(_) => Country::UNKNOWN,
+        }
     }
 }
 

@@ -58,10 +58,11 @@ impl Locator {
 
 impl LocateCountry for Locator {
     fn country_of(&mut self, address: IpAddr) -> Country {
-        self.database.as_deref().map_or(Country::UNKNOWN, |database| {
-            database.country_by_record(address, |offset, decode| {
-                self.cache.country(offset, decode)
-            })
-        })
+        let found =
+            self.database.as_deref().and_then(|known| known.record(address));
+        match found {
+            Some(found) => self.cache.country(found.offset, || found.decode()),
+            None => Country::UNKNOWN,
+        }
     }
 }

@@ -1,0 +1,84 @@
+# `make run` and `make test` need git, make and cargo; they install the rest.
+
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+DESTDIR ?=
+ARGS ?=
+
+# Where rustup puts cargo, for shells that have not been told yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+EXPORTER := $(TARGET)/release/geoip-exporter
+C_SOURCES := $(wildcard bpf-src/*.c bpf-src/*.h)
+SHELL_SCRIPTS := $(wildcard scripts/*) .ci/run
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Count on all interfaces and serve it; flags: make run ARGS="--log-level debug"
+	@scripts/install-packages build run
+	cargo build --release --locked
+	@scripts/run $(ARGS)
+
+.PHONY: build
+build: ## Build the exporter
+	@scripts/install-packages build
+	cargo build --release --locked
+
+.PHONY: test
+test: ## Run all tests, the privileged ones as root in network namespaces
+	@scripts/install-packages build test
+	cargo test --locked
+	scripts/test-privileged
+
+.PHONY: check
+check: ## Check format, lints, documentation and dependencies
+	@scripts/install-packages build check
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --test privileged -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
+	clang-format --dry-run --Werror $(C_SOURCES)
+	shellcheck $(SHELL_SCRIPTS)
+	scripts/check-dependencies
+
+.PHONY: advisories
+advisories: ## Check the dependencies for known vulnerabilities; needs the network
+	scripts/check-dependencies advisories
+
+.PHONY: format
+format: ## Format all sources
+	cargo fmt
+	clang-format -i $(C_SOURCES)
+
+.PHONY: docs
+docs: ## Write anew what is made from the sources: man pages, sample, tables
+	UPDATE_DOCUMENTS=1 cargo test --locked --test it documents
+
+.PHONY: test-databases
+test-databases: ## Write anew the country databases in tests/data
+	UPDATE_TEST_DATABASES=1 cargo test --locked --test it databases
+
+.PHONY: install
+install: ## Install what `make build` built; PREFIX, SYSCONFDIR and DESTDIR say where
+	@test -x $(EXPORTER) || { echo 'nothing is built yet: run "make build"' >&2; exit 1; }
+	install -D -m 755 $(EXPORTER) $(DESTDIR)$(PREFIX)/bin/geoip-exporter
+	install -D -m 644 man/geoip-exporter.8 $(DESTDIR)$(PREFIX)/share/man/man8/geoip-exporter.8
+	install -D -m 644 man/geoip-exporter.toml.5 $(DESTDIR)$(PREFIX)/share/man/man5/geoip-exporter.toml.5
+	@if [ -e $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml ]; then \
+		echo 'leaving $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml as it is'; \
+	else \
+		set -x; install -D -m 644 etc/geoip-exporter.toml $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml; \
+	fi
+
+.PHONY: uninstall
+uninstall: ## Remove what `make install` installed, except the configuration
+	rm -f $(DESTDIR)$(PREFIX)/bin/geoip-exporter
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/geoip-exporter.8
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man5/geoip-exporter.toml.5
+	@if [ -e $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml ]; then \
+		echo 'leaving $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml'; \
+	fi
