@@ -54,9 +54,8 @@ struct network_header {
  * Returns `size` bytes at `offset`: in place where the skb is linear there,
  * else copied into `scratch`; NULL where the packet ends before.
  */
-static __always_inline const void *header_at(struct __sk_buff *skb,
-					     __u32 offset, void *scratch,
-					     __u32 size)
+static __always_inline const void *
+header_at(struct __sk_buff *skb, __u32 offset, void *scratch, __u32 size)
 {
 	void *data = (void *)(long)skb->data;
 	void *data_end = (void *)(long)skb->data_end;
@@ -114,8 +113,8 @@ parse_ethernet(struct __sk_buff *skb)
  * A packet socket may have sent anything: the version nibble is checked later
  * as for Ethernet.
  */
-static __always_inline struct network_header
-parse_link(struct __sk_buff *skb, enum link_layer link)
+static __always_inline struct network_header parse_link(struct __sk_buff *skb,
+							enum link_layer link)
 {
 	if (link == LINK_ETHERNET)
 		return parse_ethernet(skb);
@@ -145,8 +144,8 @@ static __always_inline __u32 transport_header_length(struct __sk_buff *skb,
  * Returns how many bytes of headers each packet of a super-frame had on the
  * wire: everything before the payload that was merged.
  */
-static __always_inline __u32
-merged_header_length(struct __sk_buff *skb, struct network_header network)
+static __always_inline __u32 merged_header_length(struct __sk_buff *skb,
+						  struct network_header network)
 {
 	__u32 offset = network.offset;
 	__u8 protocol;
