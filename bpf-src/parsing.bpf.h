@@ -17,16 +17,11 @@
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
-#include <linux/tcp.h>
-#include <linux/udp.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 /* Tags that are looked behind: two are QinQ, more are seen in the wild. */
 #define MAX_VLAN_TAGS 4
-
-/* Headers between IPv6 and the transport that are looked behind. */
-#define MAX_IPV6_EXTENSIONS 4
 
 /* Whether the device's packets begin with an Ethernet header. */
 enum link_layer {
@@ -39,16 +34,25 @@ struct vlan_header {
 	__be16 next_protocol;
 };
 
-struct extension_header {
-	__u8 next;
-	__u8 length; /* in units of 8 bytes, without the first 8 */
-};
-
 /* Where the network header is, and of which protocol. */
 struct network_header {
 	__u32 offset;
 	__be16 protocol; /* ETH_P_IP, ETH_P_IPV6, or anything else */
 };
+
+/*
+ * Reads a field of the context by itself. Left to its own, clang keeps the
+ * address of a field that is read often in a register, and the verifier lets
+ * nobody read through such an address.
+ */
+#define READ_CONTEXT(skb, field)                                         \
+	({                                                               \
+		void *value_;                                            \
+		asm("%0 = *(u32 *)(%1 + %2)"                             \
+		    : "=r"(value_)                                       \
+		    : "r"(skb), "i"(offsetof(struct __sk_buff, field))); \
+		value_;                                                  \
+	})
 
 /*
  * Returns `size` bytes at `offset`: in place where the skb is linear there,
@@ -57,8 +61,8 @@ struct network_header {
 static __always_inline const void *
 header_at(struct __sk_buff *skb, __u32 offset, void *scratch, __u32 size)
 {
-	void *data = (void *)(long)skb->data;
-	void *data_end = (void *)(long)skb->data_end;
+	void *data = READ_CONTEXT(skb, data);
+	void *data_end = READ_CONTEXT(skb, data_end);
 
 	if (data + offset + size <= data_end)
 		return data + offset;
@@ -120,72 +124,6 @@ static __always_inline struct network_header parse_link(struct __sk_buff *skb,
 		return parse_ethernet(skb);
 	return (struct network_header){ .offset = 0,
 					.protocol = skb->protocol };
-}
-
-/* Returns the length of the transport header, 0 where there is none known. */
-static __always_inline __u32 transport_header_length(struct __sk_buff *skb,
-						     __u32 offset,
-						     __u8 protocol)
-{
-	struct tcphdr scratch;
-	const struct tcphdr *tcp;
-
-	if (protocol == IPPROTO_UDP)
-		return sizeof(struct udphdr);
-	if (protocol != IPPROTO_TCP)
-		return 0;
-	tcp = header_at(skb, offset, &scratch, sizeof(scratch));
-	if (!tcp)
-		return 0;
-	return tcp->doff * 4;
-}
-
-/*
- * Returns how many bytes of headers each packet of a super-frame had on the
- * wire: everything before the payload that was merged.
- */
-static __always_inline __u32 merged_header_length(struct __sk_buff *skb,
-						  struct network_header network)
-{
-	__u32 offset = network.offset;
-	__u8 protocol;
-
-	if (network.protocol == bpf_htons(ETH_P_IP)) {
-		struct iphdr scratch;
-		const struct iphdr *ipv4;
-
-		ipv4 = header_at(skb, offset, &scratch, sizeof(scratch));
-		if (!ipv4)
-			return 0;
-		protocol = ipv4->protocol;
-		offset += ipv4->ihl * 4;
-	} else {
-		struct ipv6hdr scratch;
-		const struct ipv6hdr *ipv6;
-
-		ipv6 = header_at(skb, offset, &scratch, sizeof(scratch));
-		if (!ipv6)
-			return 0;
-		protocol = ipv6->nexthdr;
-		offset += sizeof(*ipv6);
-#pragma unroll
-		for (int i = 0; i < MAX_IPV6_EXTENSIONS; i++) {
-			struct extension_header extension_scratch;
-			const struct extension_header *extension;
-
-			if (protocol != IPPROTO_HOPOPTS &&
-			    protocol != IPPROTO_ROUTING &&
-			    protocol != IPPROTO_DSTOPTS)
-				break;
-			extension = header_at(skb, offset, &extension_scratch,
-					      sizeof(extension_scratch));
-			if (!extension)
-				break;
-			protocol = extension->next;
-			offset += 8 + extension->length * 8;
-		}
-	}
-	return offset + transport_header_length(skb, offset, protocol);
 }
 
 #endif /* PARSING_BPF_H */

@@ -22,6 +22,7 @@
 #ifndef WIRE_BPF_H
 #define WIRE_BPF_H
 
+#include "merged.bpf.h"
 #include "parsing.bpf.h"
 #include "traffic_abi.h"
 
@@ -50,7 +51,8 @@ wire_size_of(struct __sk_buff *skb, enum traffic_direction direction,
 	__u32 gso_size = skb->gso_size;
 
 	if (gso_size) {
-		__u32 headers = merged_header_length(skb, network);
+		__u32 headers = merged_header_length(skb, network.offset,
+						     network.protocol);
 
 		if (!packets && gso_size != GSO_BY_FRAGS && length > headers)
 			packets = (length - headers + gso_size - 1) / gso_size;

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * How long the headers are that the packets of a super-frame share: all that
+ * comes before the payload that was merged, through one tunnel. Only
+ * super-frames get here, so nothing in this file is on the path of each packet.
+ *
+ * The functions that are not static are so for the verifier: it checks each
+ * once by itself, for any argument, instead of again for every way that leads
+ * there.
+ */
+#ifndef MERGED_BPF_H
+#define MERGED_BPF_H
+
+#include <linux/tcp.h>
+#include <linux/udp.h>
+
+#include "parsing.bpf.h"
+
+/* Headers between IPv6 and the transport that are looked behind. */
+#define MAX_IPV6_EXTENSIONS 4
+
+struct extension_header {
+	__u8 next;
+	__u8 length; /* in units of 8 bytes, without the first 8 */
+};
+
+struct gre_header {
+	__be16 flags;
+	__be16 protocol;
+};
+
+/* RFC 2784 and 2890: each adds 4 bytes. */
+#define GRE_CHECKSUM bpf_htons(0x8000)
+#define GRE_KEY bpf_htons(0x2000)
+#define GRE_SEQUENCE bpf_htons(0x1000)
+
+/* VXLAN (RFC 7348) and Geneve (RFC 8926) begin with 8 bytes of this form. */
+struct udp_tunnel_header {
+	__u8 flags; /* VXLAN: 0x08; Geneve: version and length of options */
+	__u8 reserved;
+	__be16 protocol; /* Geneve only */
+	__be32 network; /* 24 bits, the last 8 zero */
+};
+
+#define VXLAN_FLAGS 0x08
+#define GENEVE_OPTIONS 0x3F /* length in units of 4 bytes */
+
+/* Where a transport header is, and of which protocol. */
+struct transport_header {
+	__u32 offset;
+	__u8 protocol; /* IPPROTO_*; IPPROTO_NONE where it was not found */
+};
+
+/*
+ * Copies a header, wherever in the skb it is; false where the packet ends
+ * before. Reading in place would be faster and give the verifier two ways to
+ * follow at each header.
+ */
+static __always_inline bool copy_header(struct __sk_buff *skb, __u32 offset,
+					void *header, __u32 size)
+{
+	return bpf_skb_load_bytes(skb, offset, header, size) == 0;
+}
+
+static __always_inline __u64 pack(struct transport_header transport)
+{
+	return (__u64)transport.offset << 8 | transport.protocol;
+}
+
+/* Returns the transport header packed: the offset, then 8 bits of protocol. */
+__noinline __u64 find_transport(struct __sk_buff *skb, __u32 offset,
+				__u32 network_protocol)
+{
+	struct transport_header transport = { .offset = offset,
+					      .protocol = IPPROTO_NONE };
+
+	if (network_protocol == bpf_htons(ETH_P_IP)) {
+		struct iphdr ipv4;
+
+		if (!copy_header(skb, transport.offset, &ipv4, sizeof(ipv4)))
+			return pack(transport);
+		transport.protocol = ipv4.protocol;
+		transport.offset += ipv4.ihl * 4;
+	} else if (network_protocol == bpf_htons(ETH_P_IPV6)) {
+		struct ipv6hdr ipv6;
+
+		if (!copy_header(skb, transport.offset, &ipv6, sizeof(ipv6)))
+			return pack(transport);
+		transport.protocol = ipv6.nexthdr;
+		transport.offset += sizeof(ipv6);
+#pragma unroll
+		for (int i = 0; i < MAX_IPV6_EXTENSIONS; i++) {
+			struct extension_header extension;
+
+			if (transport.protocol != IPPROTO_HOPOPTS &&
+			    transport.protocol != IPPROTO_ROUTING &&
+			    transport.protocol != IPPROTO_DSTOPTS)
+				break;
+			if (!copy_header(skb, transport.offset, &extension,
+					 sizeof(extension)))
+				break;
+			transport.protocol = extension.next;
+			transport.offset += 8 + extension.length * 8;
+		}
+	}
+	return pack(transport);
+}
+
+static __always_inline struct transport_header
+parse_network(struct __sk_buff *skb, struct network_header network)
+{
+	__u64 packed = find_transport(skb, network.offset, network.protocol);
+
+	return (struct transport_header){ .offset = packed >> 8,
+					  .protocol = packed };
+}
+
+/*
+ * Returns whether what a UDP header carries is the rest of the packet as a
+ * tunnelled Ethernet frame that begins at `offset`. A tunnel may use any port,
+ * so the content decides: only in a tunnel does the IP header in there tell
+ * the length of the whole super-frame, where GRO wrote it
+ * (inet_gro_complete(), ipv6_gro_complete()).
+ */
+static __always_inline bool is_tunnelled(struct __sk_buff *skb, __u32 offset,
+					 struct network_header *inner)
+{
+	struct ethhdr ethernet;
+	__u32 rest;
+
+	if (!copy_header(skb, offset, &ethernet, sizeof(ethernet)))
+		return false;
+	inner->protocol = ethernet.h_proto;
+	inner->offset = offset + sizeof(ethernet);
+	rest = skb->len - inner->offset;
+
+	if (inner->protocol == bpf_htons(ETH_P_IP)) {
+		struct iphdr ipv4;
+
+		return copy_header(skb, inner->offset, &ipv4, sizeof(ipv4)) &&
+		       ipv4.version == 4 && bpf_ntohs(ipv4.tot_len) == rest;
+	}
+	if (inner->protocol == bpf_htons(ETH_P_IPV6)) {
+		struct ipv6hdr ipv6;
+
+		return copy_header(skb, inner->offset, &ipv6, sizeof(ipv6)) &&
+		       ipv6.version == 6 &&
+		       bpf_ntohs(ipv6.payload_len) + sizeof(ipv6) == rest;
+	}
+	return false;
+}
+
+/*
+ * Finds the network header that a transport header carries, if it is a tunnel.
+ */
+static __always_inline bool parse_tunnel(struct __sk_buff *skb,
+					 struct transport_header transport,
+					 struct network_header *inner)
+{
+	inner->offset = transport.offset;
+	switch (transport.protocol) {
+	case IPPROTO_IPIP:
+		inner->protocol = bpf_htons(ETH_P_IP);
+		return true;
+	case IPPROTO_IPV6:
+		inner->protocol = bpf_htons(ETH_P_IPV6);
+		return true;
+	case IPPROTO_GRE: {
+		struct gre_header gre;
+		struct network_header framed;
+		__be16 protocol, flags;
+
+		if (!copy_header(skb, transport.offset, &gre, sizeof(gre)))
+			return false;
+		protocol = gre.protocol;
+		flags = gre.flags;
+		inner->offset += sizeof(gre);
+		if (flags & GRE_CHECKSUM)
+			inner->offset += 4;
+		if (flags & GRE_KEY)
+			inner->offset += 4;
+		if (flags & GRE_SEQUENCE)
+			inner->offset += 4;
+		if (protocol == bpf_htons(ETH_P_TEB) &&
+		    is_tunnelled(skb, inner->offset, &framed)) {
+			*inner = framed;
+			return true;
+		}
+		inner->protocol = protocol;
+		return true;
+	}
+	case IPPROTO_UDP: {
+		struct udp_tunnel_header tunnel;
+		__u32 payload = transport.offset + sizeof(struct udphdr);
+		__u32 options = 0;
+
+		if (!copy_header(skb, payload, &tunnel, sizeof(tunnel)))
+			return false;
+		if (tunnel.flags != VXLAN_FLAGS)
+			options = (tunnel.flags & GENEVE_OPTIONS) * 4;
+		return is_tunnelled(skb, payload + sizeof(tunnel) + options,
+				    inner);
+	}
+	default:
+		return false;
+	}
+}
+
+/*
+ * Returns how many bytes each packet of the super-frame had before the payload
+ * that was merged. Not inlined, to keep the path of ordinary packets short.
+ */
+__noinline __u32 merged_header_length(struct __sk_buff *skb, __u32 offset,
+				      __u32 network_protocol)
+{
+	struct network_header network = { .offset = offset,
+					  .protocol = network_protocol };
+	struct transport_header transport = parse_network(skb, network);
+	struct network_header inner;
+	struct tcphdr tcp;
+
+	if (parse_tunnel(skb, transport, &inner))
+		transport = parse_network(skb, inner);
+	if (transport.protocol == IPPROTO_UDP)
+		return transport.offset + sizeof(struct udphdr);
+	if (transport.protocol != IPPROTO_TCP)
+		return transport.offset;
+	if (!copy_header(skb, transport.offset, &tcp, sizeof(tcp)))
+		return transport.offset;
+	return transport.offset + tcp.doff * 4;
+}
+
+#endif /* MERGED_BPF_H */
