@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 
-use geoip_exporter::config::{self, Config};
+use geoip_exporter::config::{self, Config, print_config};
 
 use super::World;
 
@@ -391,4 +391,31 @@ fn a_wrong_flag_is_a_usage_error_and_anything_else_a_configuration_error() {
     assert_eq!(world.load().unwrap_err().exit_code(), 64);
     let world = world.variable("GEOIP_EXPORTER_LOG_LEVEL", "loud");
     assert_eq!(world.load().unwrap_err().exit_code(), 78);
+}
+
+#[test]
+fn a_file_that_is_read_twice_is_reported_once() {
+    let mut world = World::new().drop_in("a.toml", "x = 1\ny = 2\n");
+    world.flags.config_file = Some(world.path("geoip-exporter.d/a.toml"));
+    let refused = world.bad();
+    assert_eq!(refused.lines().count(), 2, "{refused}");
+}
+
+/// A line break in a name would let it write log lines and TOML of its own.
+#[test]
+fn a_line_break_in_a_name_stays_in_the_line() {
+    let world = World::new()
+        .drop_in("a\nlog_level = 1\n.toml", "log_format = \"json\"\n");
+    let printed = world.etc(print_config(&world.good()));
+    assert!(
+        printed.contains(
+            "log_format = \"json\"  \
+             # /etc/geoip-exporter.d/a\\nlog_level = 1\\n.toml\n"
+        ),
+        "{printed}"
+    );
+    let mut world = world.drop_in("a\nlog_level = 1\n.toml", "\"a\\nb\" = 1");
+    world.environment.push(("GEOIP_EXPORTER_A\nB".into(), "".into()));
+    let refused = world.bad();
+    assert_eq!(refused.lines().count(), 2, "{refused}");
 }
