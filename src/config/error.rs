@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -74,7 +75,11 @@ pub struct Error {
 }
 
 impl Error {
-    pub(super) fn new(problems: Vec<Problem>) -> Self {
+    pub(super) fn new(mut problems: Vec<Problem>) -> Self {
+        // `--config` may name a file of the directory, which is then read
+        // twice.
+        let mut seen = HashSet::new();
+        problems.retain(|problem| seen.insert(problem.to_string()));
         Self { problems }
     }
 

@@ -8,7 +8,9 @@
 //!
 //! Pure, all but `load`: no I/O, clock, threads or logging.
 
-pub mod error;
+mod duration;
+mod error;
+mod interfaces;
 mod layer;
 mod load;
 mod plan;

@@ -5,11 +5,20 @@
 #![forbid(unsafe_code)]
 
 use super::resolve::Loaded;
+use super::setting::Setting;
 use super::settings;
 
 /// Returns the effective configuration as TOML, each value with its source.
 pub fn print_config(loaded: &Loaded) -> String {
-    let mut rows: Vec<_> = settings::all().zip(&loaded.sources).collect();
+    print(settings::all(), loaded)
+}
+
+/// Prints `settings`, which are those that `loaded` was made from.
+fn print(
+    settings: impl Iterator<Item = &'static Setting>,
+    loaded: &Loaded,
+) -> String {
+    let mut rows: Vec<_> = settings.zip(&loaded.sources).collect();
     // After a table's heading every key would belong to that table.
     rows.sort_by_key(|(setting, _)| setting.key.contains('.'));
     let mut text = String::new();
@@ -25,4 +34,35 @@ pub fn print_config(loaded: &Loaded) -> String {
         text += &format!("{key} = {value}  # {source}\n");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Source};
+
+    #[test]
+    fn tables_come_after_the_keys_that_are_in_none() {
+        fn setting(key: &'static str) -> &'static Setting {
+            let general = settings::find("log_level").unwrap();
+            Box::leak(Box::new(Setting { key, ..*general }))
+        }
+        let keys = ["first", "a.b", "a.c", "last", "z.y"];
+        let loaded = Loaded {
+            config: Config::default(),
+            sources: keys.map(|key| (key, Source::Default)).into(),
+            files: Vec::new(),
+            warnings: Vec::new(),
+        };
+        assert_eq!(
+            print(keys.into_iter().map(setting), &loaded),
+            "first = \"info\"  # default\n\
+             last = \"info\"  # default\n\
+             \n[a]\n\
+             b = \"info\"  # default\n\
+             c = \"info\"  # default\n\
+             \n[z]\n\
+             y = \"info\"  # default\n"
+        );
+    }
 }

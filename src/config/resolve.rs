@@ -76,7 +76,6 @@ pub(super) fn resolve(
             }
         }
     }
-    problems.dedup();
     if !problems.is_empty() {
         return Err(Error::new(problems));
     }

@@ -12,7 +12,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::setting::{Effect, Kind, Setting};
-use super::{Interfaces, values};
+use super::{Interfaces, duration, interfaces, values};
 
 /// Below 10 ms reading the map would take longer than the pause; beyond an
 /// hour the totals stand still for longer than any rate looks back, while
@@ -58,7 +58,7 @@ const GENERAL: &[Setting] = &[
         example: "\"eth0,wg0\"",
         effect: Effect::Live,
         read: |config, value| {
-            config.interfaces = values::interfaces(value)?;
+            config.interfaces = interfaces::interfaces(value)?;
             Ok(())
         },
         write: |config| match &config.interfaces {
@@ -155,10 +155,10 @@ const GENERAL: &[Setting] = &[
         example: "\"2s\"",
         effect: Effect::Live,
         read: |config, value| {
-            config.poll_interval = values::duration(value, POLL_INTERVAL)?;
+            config.poll_interval = duration::duration(value, POLL_INTERVAL)?;
             Ok(())
         },
-        write: |config| values::duration_text(config.poll_interval).into(),
+        write: |config| duration::duration_text(config.poll_interval).into(),
         keep: |config, old| config.poll_interval = old.poll_interval,
     },
     Setting {

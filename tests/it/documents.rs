@@ -3,6 +3,7 @@
 
 mod render;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -175,6 +176,36 @@ fn no_document_names_a_flag_or_variable_that_does_not_exist() {
             );
         }
     }
+}
+
+/// The names stand in the collectors' sources as whole strings.
+#[test]
+fn the_manual_names_every_metric_and_no_other() {
+    let mut exported = BTreeSet::new();
+    let mut directories = vec![path("src/collectors")];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let file = entry.unwrap().path();
+            if file.is_dir() {
+                directories.push(file);
+                continue;
+            }
+            let source = fs::read_to_string(file).unwrap();
+            let parts = source.split('"');
+            let names = parts.filter(|part| {
+                let name = |c: char| c.is_ascii_lowercase() || c == '_';
+                part.starts_with("geoip_") && part.chars().all(name)
+            });
+            exported.extend(names.map(String::from));
+        }
+    }
+    assert!(exported.len() > 20, "only {exported:?} were found");
+    let manual = text(MAN_8);
+    let (_, metrics) = manual.split_once(".SH METRICS").unwrap();
+    let (metrics, _) = metrics.split_once(".SH").unwrap();
+    let documented: BTreeSet<String> =
+        words(metrics, "geoip_").into_iter().map(String::from).collect();
+    assert_eq!(documented, exported, "left: {MAN_8}, right: the collectors");
 }
 
 #[test]

@@ -1,0 +1,141 @@
+//! Command lines and what is made of them.
+
+use super::*;
+
+fn run(arguments: &[&str]) -> Cli {
+    match parse_texts(arguments) {
+        Ok(Outcome::Run(cli)) => cli,
+        other => panic!("{arguments:?}: {other:?}"),
+    }
+}
+
+fn parse_texts(arguments: &[&str]) -> Result<Outcome, UsageError> {
+    let program = [OsString::from(PROGRAM)];
+    parse(program.into_iter().chain(arguments.iter().map(OsString::from)))
+}
+
+fn values(arguments: &[&str]) -> Vec<(&'static str, String)> {
+    let flags = run(arguments).flags;
+    flags.values.into_iter().map(|(s, text)| (s.key, text)).collect()
+}
+
+fn refusal(arguments: &[&str]) -> String {
+    match parse_texts(arguments) {
+        Err(error) => error.to_string(),
+        other => panic!("{arguments:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn the_command_is_well_formed() {
+    command().debug_assert();
+}
+
+#[test]
+fn long_flags_take_one_dash_or_two_and_a_space_or_an_equals_sign() {
+    let expected = vec![("poll_interval", "5s".to_owned())];
+    for arguments in [
+        &["--poll-interval", "5s"][..],
+        &["--poll-interval=5s"],
+        &["-poll-interval", "5s"],
+        &["-poll-interval=5s"],
+    ] {
+        assert_eq!(values(arguments), expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_last_of_two_equal_flags_counts() {
+    let arguments = ["--log-level", "debug", "--log-level", "warn"];
+    assert_eq!(values(&arguments), [("log_level", "warn".into())]);
+    assert_eq!(
+        run(&["--check-config", "--check-config"]).action,
+        Action::CheckConfig
+    );
+}
+
+#[test]
+fn a_negative_value_belongs_to_its_flag() {
+    assert_eq!(
+        values(&["--poll-interval", "-2s", "--flow-batch-size", "-1"]),
+        [("poll_interval", "-2s".into()), ("flow_batch_size", "-1".into())]
+    );
+}
+
+#[test]
+fn a_switch_alone_is_on() {
+    for (arguments, expected) in [
+        (&["--geoip-db-watch"][..], "true"),
+        (&["--geoip-db-watch=false"], "false"),
+        (&["--geoip-db-watch", "false"], "false"),
+        (&["--geoip-db-watch", "--check-config"], "true"),
+    ] {
+        assert_eq!(
+            values(arguments),
+            [("geoip_db_watch", expected.into())],
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn help_and_version_are_text_to_print() {
+    for arguments in [["--help"], ["-h"], ["-help"]] {
+        let Ok(Outcome::Print(text)) = parse_texts(&arguments) else {
+            panic!("{arguments:?} is no help");
+        };
+        assert!(text.contains("--poll-interval <DURATION>"), "{text}");
+    }
+    for arguments in [["--version"], ["-V"]] {
+        let Ok(Outcome::Print(text)) = parse_texts(&arguments) else {
+            panic!("{arguments:?} is no version");
+        };
+        assert_eq!(text, format!("{PROGRAM} {}\n", env!("CARGO_PKG_VERSION")));
+    }
+}
+
+#[test]
+fn a_wrong_command_line_gets_one_clear_line() {
+    for (arguments, expected) in [
+        (
+            &["--pol-interval", "2s"][..],
+            "--pol-interval: unknown flag, did you mean --poll-interval?",
+        ),
+        (&["--colour=red"], "--colour: unknown flag, --help lists them all"),
+        (&["-x"], "-x: unknown flag, --help lists them all"),
+        (
+            &["eth0"],
+            "\"eth0\": unexpected argument, settings are given as flags \
+             such as --interfaces eth0",
+        ),
+        (
+            &["--", "eth0"],
+            "\"eth0\": unexpected argument, settings are given as flags \
+             such as --interfaces eth0",
+        ),
+        (
+            &["--poll-interval"],
+            "--poll-interval: needs a value, such as --poll-interval 2s",
+        ),
+        (
+            &["--poll-interval", "--log-level", "debug"],
+            "--poll-interval: needs a value, such as --poll-interval 2s",
+        ),
+        (&["--config"], "--config: needs a value, such as --config FILE"),
+        (&["--check-config=yes"], "--check-config: takes no value"),
+        (
+            &["--check-config", "--print-config"],
+            "--check-config and --print-config cannot be used together",
+        ),
+    ] {
+        assert_eq!(refusal(arguments), expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_argument_that_is_not_utf_8_is_refused() {
+    use std::os::unix::ffi::OsStringExt;
+    let arguments = [b"x".to_vec(), b"--geoip-db=\xff".to_vec()];
+    let result = parse(arguments.map(OsString::from_vec));
+    assert!(matches!(result, Err(UsageError(_))), "{result:?}");
+}

@@ -1,0 +1,200 @@
+//! Which layer decides, and what is said about it.
+
+use geoip_exporter::config::{
+    self, Config, Flags, Interfaces, Kind, Loaded, Paths, Setting, Source, all,
+    load, plan, print_config,
+};
+
+use super::World;
+
+/// Three values of a setting that are neither its default nor each other,
+/// as TOML.
+fn others(setting: &Setting) -> [&'static str; 3] {
+    match setting.key {
+        "interfaces" => ["[\"eth1\"]", "[\"eth2\", \"wg0\"]", "[\"lo\"]"],
+        "geoip_db" => ["\"/1.mmdb\"", "\"/2.mmdb\"", "\"/3.mmdb\""],
+        "geoip_db_watch" => ["false", "true", "false"],
+        "ipv4_prefix_length" => ["8", "16", "32"],
+        "ipv6_prefix_length" => ["16", "64", "128"],
+        "poll_interval" => ["\"1s\"", "\"30s\"", "\"500ms\""],
+        "listen_address" => {
+            ["\"127.0.0.1:0\"", "\"[::1]:9100\"", "\"192.0.2.1:1\""]
+        }
+        "metrics_path" => ["\"/a\"", "\"/b/c\"", "\"/d\""],
+        "log_level" => ["\"error\"", "\"debug\"", "\"trace\""],
+        "log_format" => ["\"json\"", "\"text\"", "\"json\""],
+        _ if setting.kind == Kind::Number => ["1", "22", "333"],
+        key => panic!("{key} has no values here: add some"),
+    }
+}
+
+fn value_of(setting: &Setting, loaded: &Loaded) -> String {
+    (setting.write)(&loaded.config).to_string()
+}
+
+fn source_of(setting: &Setting, loaded: &Loaded) -> Source {
+    let mut sources = loaded.sources.iter();
+    sources.find(|(key, _)| *key == setting.key).unwrap().1.clone()
+}
+
+/// How a flag or variable would write a TOML value.
+fn as_text(toml: &str) -> String {
+    toml.trim_matches(['[', ']']).replace(['"', ' '], "")
+}
+
+#[test]
+fn without_any_layer_the_defaults_hold() {
+    let world = World::new();
+    let loaded = world.good();
+    assert_eq!(loaded.config, Config::default());
+    assert!(loaded.sources.iter().all(|(_, from)| *from == Source::Default));
+    assert!(loaded.files.is_empty() && loaded.warnings.is_empty());
+    let nowhere = Paths {
+        file: world.path("none.toml"),
+        directory: world.path("none.d"),
+    };
+    let loaded = load(&Flags::default(), &[], &nowhere).unwrap();
+    assert_eq!(loaded.config, Config::default());
+}
+
+#[test]
+fn each_layer_overrides_the_one_below_for_every_setting() {
+    for setting in all() {
+        let key = setting.key;
+        let [one, two, three] = others(setting);
+        let expect = |world: &World, value: &str, source: Source| {
+            let loaded = world.good();
+            assert_eq!(value_of(setting, &loaded), value, "{key}");
+            assert_eq!(source_of(setting, &loaded), source, "{key}");
+            for other in all().filter(|other| other.key != key) {
+                let default = Source::Default;
+                assert_eq!(source_of(other, &loaded), default, "{key}");
+            }
+        };
+        let world = World::new().file(&format!("{key} = {one}\n"));
+        expect(&world, one, Source::File(world.paths().file));
+        let world = world.drop_in("10-site.toml", &format!("{key} = {two}\n"));
+        let site = world.path("geoip-exporter.d/10-site.toml");
+        expect(&world, two, Source::File(site));
+        let world = world.drop_in("9.toml", &format!("{key} = {three}\n"));
+        let nine = world.path("geoip-exporter.d/9.toml");
+        expect(&world, three, Source::File(nine));
+        let variable = setting.variable();
+        let world = world.variable(&variable, &as_text(two));
+        expect(&world, two, Source::Variable(variable));
+        let world = world.flag(key, &as_text(one));
+        expect(&world, one, Source::Flag(format!("--{}", setting.flag())));
+    }
+}
+
+#[test]
+fn layers_that_set_different_keys_add_up() {
+    let world = World::new()
+        .file("poll_interval = \"5s\"\nlog_level = \"debug\"\n")
+        .drop_in("a.toml", "log_level = \"warn\"\n")
+        .variable("GEOIP_EXPORTER_FLOW_BATCH_SIZE", "7")
+        .flag("metrics_path", "/m");
+    let loaded = world.good();
+    let config = &loaded.config;
+    assert_eq!(config.poll_interval.as_secs(), 5);
+    assert_eq!(config.log_level.as_str(), "warn");
+    assert_eq!(config.flow_batch_size.get(), 7);
+    assert_eq!(config.metrics_path, "/m");
+    assert_eq!(
+        loaded.files,
+        [world.paths().file, world.path("geoip-exporter.d/a.toml")]
+    );
+}
+
+#[test]
+fn a_named_file_replaces_the_default_one_and_the_flag_beats_the_variable() {
+    let mut world = World::new()
+        .file("log_level = \"error\"\nflow_batch_size = 3\n")
+        .write("variable.toml", "log_level = \"debug\"\n")
+        .write("flag.toml", "log_level = \"trace\"\n");
+    let file = world.path("variable.toml");
+    let world_with_variable =
+        world.variable(config::CONFIG_VARIABLE, file.to_str().unwrap());
+    let loaded = world_with_variable.good();
+    assert_eq!(loaded.config.log_level.as_str(), "debug");
+    assert_eq!(loaded.config.flow_batch_size.get(), 10_000);
+    world = world_with_variable;
+    world.flags.config_file = Some(world.path("flag.toml"));
+    assert_eq!(world.good().config.log_level.as_str(), "trace");
+}
+
+#[test]
+fn only_visible_toml_files_of_the_directory_are_read() {
+    let world = World::new()
+        .drop_in(".#a.toml", "nonsense")
+        .drop_in("a.toml~", "nonsense")
+        .drop_in("a.toml.dpkg-old", "nonsense")
+        .drop_in("README", "nonsense");
+    assert_eq!(world.good().config, Config::default());
+}
+
+#[test]
+fn interfaces_are_any_or_a_list_in_every_spelling() {
+    let eth: Vec<String> = vec!["eth0".into(), "wg0".into()];
+    for (toml, expected) in [
+        ("\"any\"", Interfaces::Any),
+        ("[\"any\"]", Interfaces::Any),
+        ("\" any ,\"", Interfaces::Any),
+        ("\"eth0,wg0\"", Interfaces::Named(eth.clone())),
+        ("\" eth0 ,, wg0, eth0,\"", Interfaces::Named(eth.clone())),
+        ("[\"eth0\", \"\", \"wg0\", \"eth0\"]", Interfaces::Named(eth.clone())),
+        ("[\"eth0,wg0\"]", Interfaces::Named(eth)),
+        (
+            "\"a23456789012345\"",
+            Interfaces::Named(vec!["a23456789012345".into()]),
+        ),
+    ] {
+        let world = World::new().file(&format!("interfaces = {toml}"));
+        assert_eq!(world.good().config.interfaces, expected, "{toml}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_not_part_of_the_configuration() {
+    let world = World::new().file("\u{feff}log_level = \"WARNING\"\r\n");
+    assert_eq!(world.good().config.log_level.as_str(), "warn");
+}
+
+#[test]
+fn the_printed_configuration_names_every_source() {
+    let world = World::new()
+        .file("interfaces = \"eth0,wg0\"\n")
+        .variable("GEOIP_EXPORTER_POLL_INTERVAL", "90s")
+        .flag("listen_address", ":9101");
+    assert_eq!(
+        world.etc(print_config(&world.good())),
+        "interfaces = [\"eth0\", \"wg0\"]  # /etc/geoip-exporter.toml\n\
+         geoip_db = \"/usr/share/GeoIP/GeoLite2-Country.mmdb\"  # default\n\
+         geoip_db_watch = true  # default\n\
+         geoip_cache_size = 65536  # default\n\
+         map_max_entries = 100000  # default\n\
+         poll_interval = \"1m30s\"  # GEOIP_EXPORTER_POLL_INTERVAL\n\
+         flow_batch_size = 10000  # default\n\
+         ipv4_prefix_length = 24  # default\n\
+         ipv6_prefix_length = 48  # default\n\
+         listen_address = \"[::]:9101\"  # --listen-address\n\
+         metrics_path = \"/metrics\"  # default\n\
+         log_level = \"info\"  # default\n\
+         log_format = \"text\"  # default\n"
+    );
+}
+
+/// A setting whose `keep` or `write` forgot its field would be lost here.
+#[test]
+fn a_reload_sees_a_change_of_every_setting() {
+    let old = Config::default();
+    for setting in all() {
+        let text = as_text(others(setting)[0]);
+        let new = World::new().flag(setting.key, &text).good().config;
+        let plan = plan(&old, &new);
+        let restart = setting.effect == config::Effect::Restart;
+        let named = if restart { &plan.needs_restart } else { &plan.changed };
+        assert_eq!(named, &[setting.key]);
+        assert_eq!(plan.config, if restart { old.clone() } else { new });
+    }
+}

@@ -1,0 +1,128 @@
+//! Which values are allowed, and that any input gets an answer.
+
+use geoip_exporter::config::{Kind, all, print_config};
+use proptest::prelude::*;
+
+use super::World;
+
+#[test]
+fn the_limits_in_the_texts_are_the_limits() {
+    for setting in all().filter(|setting| setting.kind == Kind::Number) {
+        let rest =
+            setting.expected.strip_prefix("a whole number from ").unwrap();
+        let (least, most) = rest.split_once(" to ").unwrap();
+        let (least, most): (i64, i64) =
+            (least.parse().unwrap(), most.parse().unwrap());
+        for (number, allowed) in
+            [(least - 1, false), (least, true), (most, true), (most + 1, false)]
+        {
+            let world = World::new().flag(setting.key, &number.to_string());
+            let key = setting.key;
+            assert_eq!(world.load().is_ok(), allowed, "{key} = {number}");
+        }
+    }
+    for (text, allowed) in
+        [("9999us", false), ("10ms", true), ("1h", true), ("3601s", false)]
+    {
+        let world = World::new().flag("poll_interval", text);
+        assert_eq!(world.load().is_ok(), allowed, "{text}");
+    }
+}
+
+#[test]
+fn every_example_is_a_good_value() {
+    for setting in all() {
+        let toml = format!("{} = {}\n", setting.key, setting.example);
+        World::new().file(&toml).good();
+    }
+}
+
+/// Any value a TOML file can hold.
+fn toml_value() -> impl Strategy<Value = toml::Value> {
+    let leaf = prop_oneof![
+        any::<i64>().prop_map(toml::Value::from),
+        (-5i64..200).prop_map(toml::Value::from),
+        any::<f64>().prop_map(toml::Value::from),
+        any::<bool>().prop_map(toml::Value::from),
+        ".*".prop_map(toml::Value::from),
+        "[0-9]{1,3}(ms|s|m|h)?".prop_map(toml::Value::from),
+        "[a-z]{1,4}(,[a-z0-9]{0,16})*".prop_map(toml::Value::from),
+        Just(toml::Value::Datetime("1979-05-27T07:32:00Z".parse().unwrap())),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4)
+                .prop_map(toml::Value::from),
+            prop::collection::btree_map(".{0,8}", inner, 0..4).prop_map(
+                |table| toml::Value::Table(table.into_iter().collect())
+            ),
+        ]
+    })
+}
+
+fn toml_key() -> impl Strategy<Value = String> {
+    let keys: Vec<String> = all().map(|s| s.key.to_owned()).collect();
+    prop_oneof![8 => prop::sample::select(keys), 1 => ".{0,20}"]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever a file holds: no panic, and either a configuration that
+    /// prints and reads back as itself, or lines that name the file.
+    #[test]
+    fn any_table_is_a_configuration_or_problems_of_one_line_each(
+        table in prop::collection::btree_map(toml_key(), toml_value(), 0..6)
+    ) {
+        let table: toml::Table = table.into_iter().collect();
+        let world = World::new().file(&table.to_string());
+        match world.load() {
+            Ok(loaded) => {
+                let printed = print_config(&loaded);
+                let again = World::new().file(&printed).good();
+                prop_assert_eq!(again.config, loaded.config);
+            }
+            Err(error) => {
+                prop_assert!(!error.problems().is_empty());
+                for line in world.etc(&error).lines() {
+                    let named = line.starts_with("/etc/geoip-exporter.toml: ");
+                    prop_assert!(named, "{}", line);
+                }
+                let lines = error.to_string().lines().count();
+                prop_assert_eq!(lines, error.problems().len());
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_a_configuration_or_one_problem_line(
+        bytes in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..60),
+            "[a-z_]{1,9} ?= ?[\"\\[{'0-9a-z]{0,9}\n?.{0,9}"
+                .prop_map(String::into_bytes),
+        ]
+    ) {
+        let world = World::new().write("geoip-exporter.toml", bytes);
+        if let Err(error) = world.load() {
+            let text = world.etc(&error);
+            prop_assert_eq!(text.lines().count(), error.problems().len());
+            for line in text.lines() {
+                prop_assert!(line.starts_with("/etc/geoip-exporter.toml:"));
+            }
+        }
+    }
+
+    #[test]
+    fn any_text_for_a_flag_is_taken_or_refused_by_name(
+        index in any::<prop::sample::Index>(), text in ".*"
+    ) {
+        let settings: Vec<_> = all().collect();
+        let setting = index.get(&settings);
+        let world = World::new().flag(setting.key, &text);
+        if let Err(error) = world.load() {
+            let flag = format!("--{}: ", setting.flag());
+            prop_assert!(error.to_string().starts_with(&flag), "{}", error);
+            prop_assert_eq!(error.to_string().lines().count(), 1);
+        }
+    }
+}
