@@ -1,5 +1,5 @@
 //! The documents say what the code does: what is generated from the table of
-//! settings is compared, and rewritten when `UPDATE_DOCS` is set.
+//! settings is compared, and rewritten when `UPDATE_DOCUMENTS` is set.
 
 mod render;
 
@@ -26,8 +26,11 @@ fn text(name: &str) -> String {
 
 /// Compares a document with what it should be, or rewrites it.
 fn compare(name: &str, expected: &str) {
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(path(name), expected).unwrap();
+    if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
+        // Other tests may be reading it.
+        let new = path(&format!("{name}.new"));
+        fs::write(&new, expected).unwrap();
+        fs::rename(new, path(name)).unwrap();
         return;
     }
     let found = text(name);
