@@ -40,7 +40,6 @@ impl LogControl {
 }
 
 /// Returns a logger to standard error and what changes it.
-#[must_use]
 pub fn to_stderr(level: LogLevel, format: LogFormat) -> (Logger, LogControl) {
     let control = LogControl(Arc::new(State {
         level: AtomicUsize::new(0),

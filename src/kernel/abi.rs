@@ -175,7 +175,7 @@ mod tests {
                     interface: InterfaceId(7),
                     direction,
                     ip_version,
-                    remote: std::array::from_fn(|i| i as u8),
+                    remote: *b"0123456789abcdef",
                 };
                 assert_eq!(TrafficKey::from(&key).decode(), Some(key));
             }
