@@ -6,7 +6,7 @@
 //! counted until then; its flows are removed from the kernel's map; only then
 //! is its number free for the next interface.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use slog::{Logger, debug, info, trace, warn};
@@ -36,6 +36,9 @@ pub(super) struct Attachments {
     /// Whether the links are to be compared with the devices: events were
     /// lost, and a device may have gone and come back unseen.
     check_links: bool,
+    /// What is still to be done. Attaching waits twice for all CPUs, some
+    /// 25 ms; polls come between.
+    work: VecDeque<Action>,
 }
 
 impl Attachments {
@@ -48,6 +51,7 @@ impl Attachments {
             failed: BTreeMap::new(),
             missing: BTreeSet::new(),
             check_links: false,
+            work: VecDeque::new(),
         }
     }
 
@@ -75,31 +79,44 @@ impl Attachments {
         }
     }
 
-    /// Brings what is attached to what should be. What fails is logged, tried
-    /// again at the next call, and the first of it returned.
-    pub(super) fn reconcile<P: Probe>(
+    /// Finds what is to be done so that what is attached is what should be.
+    pub(super) fn plan<P: Probe>(
         &mut self,
         wanted: &Interfaces,
         probe: &mut P,
-        sinks: &mut [Box<dyn Sink>],
-    ) -> Option<Error> {
+    ) {
         if std::mem::take(&mut self.check_links) {
             self.detach_severed(probe);
         }
-        let mut first_error = None;
-        for action in reconcile(wanted, &self.table, &self.attached) {
-            match action {
-                Action::Detach(ifindex) => self.detach(ifindex, probe),
-                Action::Rename(interface) => self.rename(&interface, sinks),
-                Action::Attach(interface) => {
-                    let result = self.attach(&interface, probe, sinks);
-                    first_error = first_error.or(result.err());
-                }
-            }
-        }
+        self.work = reconcile(wanted, &self.table, &self.attached).into();
         self.failed.retain(|&ifindex, _| self.table.get(ifindex).is_some());
         self.log_missing(wanted);
-        first_error
+    }
+
+    /// Returns whether there is something to do.
+    pub(super) fn has_work(&self) -> bool {
+        !self.work.is_empty()
+    }
+
+    /// Does one thing that is to be done.
+    ///
+    /// # Errors
+    /// Where it failed, which has been logged. It is tried again at the next
+    /// plan.
+    pub(super) fn work<P: Probe>(
+        &mut self,
+        probe: &mut P,
+        sinks: &mut [Box<dyn Sink>],
+    ) -> Result<(), Error> {
+        match self.work.pop_front() {
+            Some(Action::Detach(ifindex)) => self.detach(ifindex, probe),
+            Some(Action::Rename(interface)) => self.rename(&interface, sinks),
+            Some(Action::Attach(interface)) => {
+                return self.attach(&interface, probe, sinks);
+            }
+            None => {}
+        }
+        Ok(())
     }
 
     /// Detaches what is no longer attached in the kernel.

@@ -126,10 +126,16 @@ impl<P: Probe> Poller<P> {
             sweep: Sweep::default(),
         };
         poller.attachments.note(devices);
-        match poller.reconcile() {
-            Some(error @ kernel::Error::NotPermitted { .. }) => Err(error),
-            _ => Ok(poller),
+        poller.attachments.plan(&poller.settings.interfaces, &mut poller.probe);
+        while poller.attachments.has_work() {
+            if let Err(error @ kernel::Error::NotPermitted { .. }) =
+                poller.work()
+            {
+                return Err(error);
+            }
         }
+        poller.publish_states();
+        Ok(poller)
     }
 
     /// Polls until the sender of `control` is dropped, and then once more.
@@ -141,6 +147,10 @@ impl<P: Probe> Poller<P> {
         let mut ticks = tick(self.settings.poll_interval);
         self.poll();
         loop {
+            let rest = match self.attachments.has_work() {
+                true => Duration::ZERO,
+                false => Duration::MAX,
+            };
             select! {
                 recv(control) -> message => match message {
                     Ok(Control::Reload { settings, database, done }) => {
@@ -161,12 +171,17 @@ impl<P: Probe> Poller<P> {
                 recv(devices) -> events => match events {
                     Ok(events) => {
                         self.attachments.note(events);
-                        self.reconcile();
+                        self.plan();
                     }
                     // The daemon ends as a whole when that thread does.
                     Err(_) => break,
                 },
                 recv(ticks) -> _ => self.poll(),
+                default(rest) => {
+                    // A failure is logged there, and tried again with the
+                    // next event.
+                    let _ = self.work();
+                }
             }
         }
         self.poll();
@@ -180,20 +195,27 @@ impl<P: Probe> Poller<P> {
         self.locator.replace(database);
         self.locator.resize(settings.geoip_cache_size);
         self.settings = settings;
-        self.reconcile();
+        self.plan();
+        while self.attachments.has_work() {
+            let _ = self.work();
+        }
     }
 
-    /// Attaches and detaches what should be, and shows the result. Returns the
-    /// first error, which has been logged.
-    fn reconcile(&mut self) -> Option<kernel::Error> {
-        let error = self.attachments.reconcile(
-            &self.settings.interfaces,
-            &mut self.probe,
-            &mut self.sinks,
-        );
+    /// Finds what there is to attach and detach, and shows how the interfaces
+    /// are.
+    fn plan(&mut self) {
+        self.attachments.plan(&self.settings.interfaces, &mut self.probe);
+        self.publish_states();
+    }
+
+    /// Attaches or detaches one interface.
+    fn work(&mut self) -> Result<(), kernel::Error> {
+        self.attachments.work(&mut self.probe, &mut self.sinks)
+    }
+
+    fn publish_states(&mut self) {
         let states = self.attachments.states(&self.settings.interfaces);
         self.publishers.interfaces.publish(states);
-        error
     }
 
     fn poll(&mut self) {
