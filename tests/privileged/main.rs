@@ -11,3 +11,8 @@
 
 mod harness;
 mod harness_tests;
+mod interfaces;
+mod lifecycle;
+mod reload;
+mod scraping;
+mod traffic;

@@ -1,11 +1,12 @@
 //! The exporter itself, as it was built, running inside a namespace.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -14,7 +15,6 @@ use tempfile::TempDir;
 use super::exposition::Scrape;
 use super::fixtures::data;
 use super::http::{self, Response};
-use super::link::Volume;
 use super::netns::Netns;
 use super::process::Background;
 use super::sys::Signal;
@@ -27,6 +27,7 @@ pub(crate) struct Setup {
     directory: TempDir,
     settings: BTreeMap<&'static str, toml::Value>,
     arguments: Vec<String>,
+    program: PathBuf,
     wrapper: Vec<String>,
 }
 
@@ -41,6 +42,7 @@ impl Setup {
             directory,
             settings: BTreeMap::new(),
             arguments: Vec::new(),
+            program: env!("CARGO_BIN_EXE_geoip-exporter").into(),
             wrapper: Vec::new(),
         }
         .set("poll_interval", "20ms")
@@ -63,6 +65,12 @@ impl Setup {
     /// Adds command line arguments.
     pub(crate) fn arguments(mut self, arguments: &[&str]) -> Self {
         self.arguments.extend(arguments.iter().map(ToString::to_string));
+        self
+    }
+
+    /// Starts a copy instead of what was built.
+    pub(crate) fn program(mut self, copy: &Path) -> Self {
+        self.program = copy.to_owned();
         self
     }
 
@@ -95,11 +103,11 @@ impl Setup {
     /// Starts it.
     fn spawn(self) -> Daemon {
         self.write();
-        let mut words = self.wrapper.clone();
-        words.push(env!("CARGO_BIN_EXE_geoip-exporter").to_owned());
-        let (program, rest) = words.split_first().expect("the exporter");
-        let mut command = self.namespace.command(program);
-        command.args(rest).arg("--config").arg(self.file());
+        let mut words: Vec<&OsStr> =
+            self.wrapper.iter().map(AsRef::as_ref).collect();
+        words.push(self.program.as_ref());
+        let mut command = self.namespace.command(words[0]);
+        command.args(&words[1..]).arg("--config").arg(self.file());
         command.args(&self.arguments);
         // The caller's own settings are not the test's.
         command.env_clear();
@@ -148,6 +156,11 @@ impl LogLine {
             Value::String(text) => Some(text.clone()),
             other => Some(other.to_string()),
         }
+    }
+
+    /// Returns the whole line.
+    pub(crate) fn text(&self) -> String {
+        self.fields.to_string()
     }
 
     /// Returns the message.
@@ -225,28 +238,54 @@ impl Daemon {
         });
     }
 
-    /// Scrapes it until one country's bytes and packets, `received` or
-    /// `sent`, are these, and panics when they ever are more.
-    pub(crate) fn await_volume(
-        &self,
-        direction: &str,
-        labels: &[(&str, &str)],
-        expected: Volume,
-    ) {
-        let what = format!("{direction} {labels:?}");
-        self.await_scrape(&what, |scrape| {
-            let seen = volume(scrape, direction, labels);
-            assert!(
-                seen.bytes <= expected.bytes
-                    && seen.packets <= expected.packets,
-                "{what}: {seen:?} is more than was sent, {expected:?}"
-            );
-            if seen == expected {
-                Ok(())
-            } else {
-                Err(format!("{seen:?} instead of {expected:?}"))
+    /// Waits until polls that began after the call have ended and been
+    /// published: what they did not find is not there.
+    pub(crate) fn await_polls(&self) {
+        // Each poll's duration differs from the last one's. The first change
+        // may come from a poll that had begun before.
+        let mut durations = Vec::new();
+        self.await_scrape("two further polls", |scrape| {
+            let duration = scrape.value("geoip_poll_duration_seconds", &[]);
+            if durations.last() != Some(&duration) {
+                durations.push(duration);
+            }
+            match durations.len() {
+                0..=3 => Err(format!("poll durations {durations:?}")),
+                _ => Ok(()),
             }
         });
+    }
+
+    /// Tells it to read its configuration again and waits until it did.
+    pub(crate) fn reload(&self) {
+        let reloaded = |scrape: &Scrape| {
+            scrape.value(
+                "geoip_config_last_reload_success_timestamp_seconds",
+                &[],
+            )
+        };
+        let before = reloaded(&self.scrape());
+        self.signal(Signal::Hangup);
+        self.await_scrape("a successful reload", |scrape| {
+            let success =
+                scrape.value("geoip_config_last_reload_successful", &[]);
+            if reloaded(scrape) != before && success == Some(1.0) {
+                Ok(())
+            } else {
+                Err(format!("{success:?} at {:?}", reloaded(scrape)))
+            }
+        });
+    }
+
+    /// Tells it to read a faulty configuration and waits until it refused
+    /// and logged a line with `fault` in it.
+    pub(crate) fn reload_refused(&mut self, fault: &str) {
+        let position = self.log_position();
+        self.signal(Signal::Hangup);
+        self.process.await_line(fault, position, PATIENCE, |line| {
+            line.contains(fault).then_some(())
+        });
+        self.await_sum("geoip_config_last_reload_successful", &[], 0);
     }
 
     /// Changes settings in the configuration file, without telling.
@@ -267,11 +306,6 @@ impl Daemon {
     /// Puts the configuration file back after [`Daemon::configure_text`].
     pub(crate) fn restore_configuration(&mut self) {
         self.setup.write();
-    }
-
-    /// Returns a path in the exporter's own directory.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.setup.path(name)
     }
 
     /// Sends a signal.
@@ -301,12 +335,6 @@ impl Daemon {
         })
     }
 
-    /// Returns everything logged so far.
-    pub(crate) fn log(&mut self) -> Vec<LogLine> {
-        let lines = self.process.lines().iter();
-        lines.filter_map(|line| LogLine::parse(line)).collect()
-    }
-
     /// Waits for its end.
     pub(crate) fn wait(&mut self, limit: Duration) -> ExitStatus {
         self.process.wait(limit)
@@ -317,26 +345,4 @@ impl Daemon {
         let directory = format!("/proc/{}/fd", self.pid());
         fs::read_dir(directory).expect("a running exporter").count()
     }
-}
-
-/// Returns the bytes and packets, `received` or `sent`, of the samples with
-/// at least these labels.
-pub(crate) fn volume(
-    scrape: &Scrape,
-    direction: &str,
-    labels: &[(&str, &str)],
-) -> Volume {
-    Volume {
-        packets: scrape
-            .sum(&format!("geoip_packets_{direction}_total"), labels),
-        bytes: scrape.sum(&format!("geoip_bytes_{direction}_total"), labels),
-    }
-}
-
-/// Returns a command that runs the exporter to its end, with no settings but
-/// its arguments.
-pub(crate) fn exporter(namespace: &Netns, arguments: &[&str]) -> Command {
-    let mut command = namespace.command(env!("CARGO_BIN_EXE_geoip-exporter"));
-    command.args(arguments).env_clear();
-    command
 }

@@ -132,7 +132,10 @@ impl Packet {
 
     /// Adds this many bytes of IPv4 options, a multiple of 4 up to 40.
     pub(crate) fn ipv4_options(mut self, length: usize) -> Self {
-        assert!(length % 4 == 0 && length <= 40, "{length} bytes of options");
+        assert!(
+            length.is_multiple_of(4) && length <= 40,
+            "{length} bytes of options"
+        );
         self.ipv4_options_length = length;
         self
     }

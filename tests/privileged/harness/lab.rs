@@ -2,7 +2,7 @@
 
 use super::fixtures::{LOCAL4, LOCAL6, Remote};
 use super::frames::{Packet, Transport};
-use super::link::{Volume, connect};
+use super::link::connect;
 use super::netns::Netns;
 use super::send::Sender;
 
@@ -68,11 +68,6 @@ pub(crate) fn frames_of(packets: &[Packet], version: &str) -> Vec<Vec<u8>> {
         .filter(|packet| packet.is_ipv6() == (version == "6"))
         .map(Packet::frame)
         .collect()
-}
-
-/// Returns the volume of one IP version, 4 or 6, of a mixture.
-pub(crate) fn volume_of(packets: &[Packet], version: &str) -> Volume {
-    Volume::of(&frames_of(packets, version))
 }
 
 fn mixture(

@@ -17,5 +17,6 @@ pub(crate) mod prometheus;
 pub(crate) mod send;
 pub(crate) mod sys;
 pub(crate) mod tcx;
+pub(crate) mod traffic;
 pub(crate) mod tun;
 pub(crate) mod wait;

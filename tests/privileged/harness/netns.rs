@@ -2,6 +2,7 @@
 //! it, so the kernel takes it down, and every interface in it, when its test
 //! passes, panics or is killed. There is nothing to clean up.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
@@ -68,7 +69,7 @@ impl Netns {
     /// Returns a command that starts inside the namespace and is killed when
     /// the thread that starts it ends. It sees the machine's own `/sys`, in
     /// which the interfaces are not those of the namespace.
-    pub(crate) fn command(&self, program: &str) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         sys::start_in(&mut command, Arc::clone(&self.handle));
         command
