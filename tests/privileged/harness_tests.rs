@@ -181,6 +181,20 @@ fn echo_reply(capture: &mut Capture) -> (u8, usize) {
     }
 }
 
+/// The kernel activates a link in the background and loses, with success,
+/// what is sent before.
+#[test]
+fn a_link_carries_the_very_first_frame() {
+    let lab = Lab::unplugged();
+    let frame = Packet::new(GERMANY.ipv4, LOCAL4).frame();
+    for _ in 0..30 {
+        connect(&lab.machine, WAN, &lab.world, PEER);
+        let sent = lab.inbound().send([&frame]);
+        assert_eq!(statistics(&lab.machine, WAN).received, sent);
+        lab.machine.ip("link del wan0");
+    }
+}
+
 #[test]
 fn a_hundred_thousand_frames_arrive_to_the_byte() {
     let lab = Lab::new();

@@ -2,7 +2,7 @@
 
 use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::lab::{Lab, PEER, WAN};
-use crate::harness::link::connect;
+use crate::harness::link::{connect, set_up};
 use crate::harness::traffic::Traffic;
 
 const UP: u64 = 0;
@@ -62,7 +62,7 @@ fn an_interface_that_is_down_is_shown_as_such() {
     await_status(&daemon, WAN, UP);
     lab.machine.ip("link set wan0 down");
     await_status(&daemon, WAN, DOWN);
-    lab.machine.ip("link set wan0 up");
+    set_up(&lab.machine, WAN);
     await_status(&daemon, WAN, UP);
     let mut traffic = Traffic::new(&lab);
     traffic.exchange();

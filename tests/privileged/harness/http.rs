@@ -39,8 +39,7 @@ pub(crate) fn request(
     stream.set_read_timeout(Some(ANSWER_WITHIN))?;
     // 1.0: the answer is not chunked and ends with the connection.
     // One write: a server may answer and close before a second.
-    let head =
-        format!("{method} {target} HTTP/1.0\r\nHost: {server}\r\n\r\n");
+    let head = format!("{method} {target} HTTP/1.0\r\nHost: {server}\r\n\r\n");
     stream.write_all(head.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::netns::Netns;
 use super::process::output_of;
+use super::wait::{PATIENCE, await_until};
 
 /// A hardware address.
 pub(crate) type Mac = [u8; 6];
@@ -113,7 +114,28 @@ pub(crate) fn connect(a: &Netns, a_name: &str, b: &Netns, b_name: &str) {
         b.path(),
     ));
     b.ip(&format!("link set {b_name} up"));
-    a.ip(&format!("link set {a_name} up"));
+    set_up(a, a_name);
+    await_ready(b, b_name);
+}
+
+/// Brings an interface up, whose other end is up, and waits until it carries
+/// packets.
+pub(crate) fn set_up(namespace: &Netns, name: &str) {
+    namespace.ip(&format!("link set {name} up"));
+    await_ready(namespace, name);
+}
+
+/// Waits until an interface that came up carries packets. The kernel sees to
+/// that in the background; what is sent before is lost, and nobody is told.
+fn await_ready(namespace: &Netns, name: &str) {
+    await_until(PATIENCE, &format!("{name} carries packets"), || {
+        let text = namespace.ip(&format!("-j link show dev {name}"));
+        let links: Value = serde_json::from_str(&text).expect("ip writes JSON");
+        match links[0]["qdisc"].as_str() {
+            Some(qdisc) if qdisc != "noop" => Ok(()),
+            _ => Err(text),
+        }
+    });
 }
 
 /// Switches offloads, as `ethtool -K` names them, on or off.
@@ -149,7 +171,7 @@ pub(crate) fn bridge(namespace: &Netns, name: &str, ports: &[&str]) {
 /// Moves an interface, which loses its state on the way, and brings it up.
 pub(crate) fn move_link(from: &Netns, name: &str, to: &Netns) {
     from.ip(&format!("link set {name} netns {}", to.path()));
-    to.ip(&format!("link set {name} up"));
+    set_up(to, name);
 }
 
 /// Renames an interface while it is up.
@@ -158,5 +180,5 @@ pub(crate) fn rename(namespace: &Netns, name: &str, new_name: &str) {
     // first works everywhere.
     namespace.ip(&format!("link set {name} down"));
     namespace.ip(&format!("link set {name} name {new_name}"));
-    namespace.ip(&format!("link set {new_name} up"));
+    set_up(namespace, new_name);
 }
