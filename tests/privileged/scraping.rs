@@ -115,6 +115,8 @@ fn every_metric_of_the_contract_has_its_type() {
 fn the_other_pages_answer() {
     let lab = Lab::new();
     let daemon = Setup::new(&lab.machine).set("interfaces", WAN).start();
+    // Not ready before the first poll.
+    daemon.await_polls();
     for (target, status, part) in [
         ("/", 200, "/metrics"),
         ("/-/healthy", 200, ""),
