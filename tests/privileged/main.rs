@@ -1,1 +1,18 @@
+//! The exporter against a real kernel: real packets, in network namespaces
+//! that each test makes for itself. Needs root; a missing right fails the
+//! tests, none skips itself.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a harness that cannot do its work fails the test, loudly"
+)]
+
+mod harness;
+mod harness_tests;
+mod interfaces;
+mod lifecycle;
+mod reload;
+mod scraping;
+mod traffic;

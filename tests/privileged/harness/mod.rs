@@ -1,0 +1,22 @@
+//! What the tests stand on: namespaces, links, frames, and the programs that
+//! run in them. Nothing here asserts anything about the exporter.
+//!
+//! A piece that cannot do its work panics and says what it was doing: there
+//! is no test without it, and none may skip itself.
+
+pub(crate) mod daemon;
+pub(crate) mod exposition;
+pub(crate) mod fixtures;
+pub(crate) mod frames;
+pub(crate) mod http;
+pub(crate) mod lab;
+pub(crate) mod link;
+pub(crate) mod netns;
+pub(crate) mod process;
+pub(crate) mod prometheus;
+pub(crate) mod send;
+pub(crate) mod sys;
+pub(crate) mod tcx;
+pub(crate) mod traffic;
+pub(crate) mod tun;
+pub(crate) mod wait;

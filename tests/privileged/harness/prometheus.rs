@@ -1,0 +1,107 @@
+//! A real Prometheus, and `promtool`, Debian's packages of them.
+
+use std::fs;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::Stdio;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::exposition::whole;
+use super::http::{self, encode};
+use super::netns::Netns;
+use super::process::Background;
+use super::wait::{PATIENCE, await_until};
+
+/// Where it listens. Every namespace has this port to itself.
+const ADDRESS: &str = "127.0.0.1:9090";
+
+/// A Prometheus that scrapes one target every second. Dropping it kills it.
+pub(crate) struct Prometheus {
+    namespace: Netns,
+    _process: Background,
+    _directory: TempDir,
+}
+
+impl Prometheus {
+    /// Starts one in a namespace and waits until it is ready.
+    pub(crate) fn start(namespace: &Netns, target: SocketAddr) -> Self {
+        let directory = TempDir::new().expect("cannot make a directory");
+        let file = directory.path().join("prometheus.yml");
+        let configuration = format!(
+            "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n\
+             scrape_configs:\n  - job_name: geoip\n    static_configs:\n\
+             \x20     - targets: ['{target}']\n"
+        );
+        fs::write(&file, configuration).expect("cannot write a file");
+        let mut command = namespace.command("prometheus");
+        command
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                directory.path().join("data").display()
+            ))
+            .arg(format!("--web.listen-address={ADDRESS}"));
+        let process = Background::start("prometheus", &mut command);
+        let started = Self {
+            namespace: namespace.clone(),
+            _process: process,
+            _directory: directory,
+        };
+        await_until(PATIENCE, "Prometheus is ready", || {
+            match started.get("/-/ready") {
+                Ok(response) if response.status == 200 => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        });
+        started
+    }
+
+    fn get(&self, target: &str) -> std::io::Result<http::Response> {
+        let address = ADDRESS.parse().expect("an address and port");
+        http::get(&self.namespace, address, target)
+    }
+
+    /// Evaluates a PromQL expression now. One number, or `None` where the
+    /// answer is empty; panics where it has several.
+    pub(crate) fn query(&self, expression: &str) -> Option<f64> {
+        let target = format!("/api/v1/query?query={}", encode(expression));
+        let response = self.get(&target).expect("cannot query Prometheus");
+        let answer: Value =
+            serde_json::from_str(&response.body).expect("it answers JSON");
+        assert_eq!(answer["status"], "success", "{expression}: {answer}");
+        let result = answer["data"]["result"].as_array().expect("a vector");
+        assert!(result.len() <= 1, "{expression}: several: {answer}");
+        let text = result.first()?["value"][1].as_str().expect("a value");
+        Some(text.parse().expect("a number"))
+    }
+
+    /// Evaluates until the expression is `expected`.
+    pub(crate) fn await_query(&self, expression: &str, expected: u64) {
+        await_until(PATIENCE, expression, || match self.query(expression) {
+            Some(value) if whole(value) == expected => Ok(()),
+            other => Err(format!("{other:?} instead of {expected}")),
+        });
+    }
+}
+
+/// Lets `promtool check metrics` judge a page, and returns what it had to
+/// say: nothing, where all is well.
+pub(crate) fn promtool_check(namespace: &Netns, page: &str) -> String {
+    let mut child = namespace
+        .command("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("cannot start promtool");
+    let mut input = child.stdin.take().expect("its input is piped");
+    input.write_all(page.as_bytes()).expect("promtool reads its input");
+    drop(input);
+    let output = child.wait_with_output().expect("it is our child");
+    let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
+    said.push_str(&String::from_utf8_lossy(&output.stderr));
+    said
+}

@@ -1,0 +1,109 @@
+//! Other people's TCX programs, and who is attached where.
+
+use std::fs;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use aya::maps::{Array, MapData};
+use aya::programs::tc::{SchedClassifierLink, TcAttachOptions};
+use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
+use aya::{Ebpf, EbpfLoader};
+
+use super::link::Volume;
+use super::netns::Netns;
+use super::process::output_of;
+
+/// What a program tells the kernel to do with a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Ask the next program.
+    Next = -1,
+    /// Let it through, past the programs behind.
+    Pass = 0,
+    /// Throw it away.
+    Drop = 2,
+}
+
+/// A counting program at one end of a hook's list, detached when dropped.
+pub(crate) struct Counter {
+    ebpf: Ebpf,
+    _link: SchedClassifierLink,
+}
+
+impl Counter {
+    /// Attaches one, first or last in the order of the hook.
+    pub(crate) fn attach(
+        namespace: &Netns,
+        interface: &str,
+        hook: TcAttachType,
+        order: LinkOrder,
+        verdict: Verdict,
+    ) -> Self {
+        // aya looks the name up in the namespace of the calling thread.
+        namespace.run(|| {
+            let number = verdict as i32;
+            let mut ebpf = EbpfLoader::new()
+                .override_global("verdict", &number, true)
+                .load(object())
+                .expect("cannot load the counting program");
+            let program: &mut SchedClassifier = ebpf
+                .program_mut("count")
+                .expect("it is in the object")
+                .try_into()
+                .expect("it is a classifier");
+            program.load().expect("cannot load the counting program");
+            let options = TcAttachOptions::TcxOrder(order);
+            let id = program
+                .attach_with_options(interface, hook, options)
+                .expect("cannot attach the counting program");
+            let link = program.take_link(id).expect("it was just attached");
+            Self { ebpf, _link: link }
+        })
+    }
+
+    /// Returns what the program has seen; bytes without tags kept apart.
+    pub(crate) fn seen(&self) -> Volume {
+        let map = self.ebpf.map("seen").expect("it is in the object");
+        let seen: Array<&MapData, u64> =
+            map.try_into().expect("it is an array of u64");
+        let read = |index| seen.get(&index, 0).expect("it has two elements");
+        Volume { packets: read(0), bytes: read(1) }
+    }
+}
+
+/// Returns the names of the programs on a hook, in the order they run.
+pub(crate) fn attached(
+    namespace: &Netns,
+    interface: &str,
+    hook: TcAttachType,
+) -> Vec<String> {
+    namespace.run(|| {
+        let (_, programs) = SchedClassifier::query_tcx(interface, hook)
+            .unwrap_or_else(|e| panic!("cannot query {interface}: {e}"));
+        programs
+            .iter()
+            .map(|p| p.name_as_str().unwrap_or_default().to_owned())
+            .collect()
+    })
+}
+
+/// Returns the counting program, compiled once in a run.
+fn object() -> &'static [u8] {
+    static OBJECT: OnceLock<Vec<u8>> = OnceLock::new();
+    OBJECT.get_or_init(|| {
+        let directory =
+            tempfile::TempDir::new().expect("cannot make a directory");
+        let output = directory.path().join("counter.bpf.o");
+        let source = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/privileged/harness/counter.bpf.c"
+        );
+        output_of(
+            Command::new("clang")
+                .args(["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-Wall"])
+                .args(["-Werror", "-c", source, "-o"])
+                .arg(&output),
+        );
+        fs::read(&output).expect("clang wrote it")
+    })
+}
