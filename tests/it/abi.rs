@@ -64,10 +64,7 @@ fn every_shared_struct_has_the_same_layout_on_both_sides() {
             "traffic_value".to_owned(),
             layout!(TrafficValue { packets, bytes, last_seen, generation }),
         ),
-        (
-            "traffic_total".to_owned(),
-            layout!(TrafficTotal { packets, bytes }),
-        ),
+        ("traffic_total".to_owned(), layout!(TrafficTotal { packets, bytes })),
         (
             "traffic_statistics".to_owned(),
             layout!(TrafficStatistics {
@@ -151,13 +148,7 @@ fn every_map_has_the_name_kind_and_sizes_that_user_space_expects() {
             NUMBER,
             DIRECT_IFINDEXES,
         ),
-        (
-            names::FAR_INTERFACES,
-            BPF_MAP_TYPE_HASH,
-            NUMBER,
-            NUMBER,
-            INTERFACES,
-        ),
+        (names::FAR_INTERFACES, BPF_MAP_TYPE_HASH, NUMBER, NUMBER, INTERFACES),
     ];
     let expected: BTreeMap<_, _> = expected
         .into_iter()

@@ -16,3 +16,4 @@ mod documents;
 mod exposition;
 mod geoip;
 mod mmdb;
+mod source;
