@@ -26,6 +26,15 @@ const volatile __u32 ipv4_prefix_length = 24;
 const volatile __u32 ipv6_prefix_length = 48;
 
 /*
+ * Never read: clang describes in the BTF only the types that something global
+ * has, and tests/it/abi.rs compares the enums too.
+ */
+const volatile struct {
+	enum traffic_direction direction;
+	enum traffic_family family;
+} traffic_enums = {};
+
+/*
  * The flows. LRU, so that a flood of prefixes costs attribution and never
  * memory; per-CPU, so that counting needs no lock and no atomics. User space
  * sets the size and deletes what belongs to an interface that is gone; all

@@ -16,15 +16,21 @@
 //!
 //! # The rules
 //!
-//! Dependencies point down only, and a test holds them to it:
+//! Dependencies point down only. A test reads this table and compares; a module
+//! that is not in it, such as [`sysexits`], uses nothing of ours.
 //!
 //! ```text
-//! main → daemon → everything
-//! poller     → kernel, accounting, geoip, collectors (types), metrics, config
-//! http       → metrics, collectors (snapshots)
-//! collectors → accounting, geoip (types), metrics
-//! kernel     → accounting, config (types)
-//! accounting, config, geoip, lifecycle → nothing that has effects
+//! main       → cli, config, daemon, logging, sysexits
+//! daemon     → everything below
+//! poller     → accounting, collectors, config, geoip, kernel, logging, metrics
+//! http       → collectors, metrics
+//! kernel     → accounting, config::Interfaces
+//! collectors → accounting, geoip::Country, metrics
+//! metrics    → accounting
+//! accounting → geoip::Country
+//! cli        → config
+//! logging    → config::LogFormat, config::LogLevel
+//! config     → sysexits
 //! ```
 //!
 //! A file whose head says "Pure" takes all it needs as arguments: the same

@@ -2,6 +2,9 @@
 
 use std::io;
 
+use aya::EbpfError;
+use aya::maps::MapError;
+
 use super::capabilities::Capability;
 
 /// The oldest kernel with TCX links.
@@ -84,6 +87,49 @@ fn missing(lacking: &[Capability]) -> String {
     }
     let names: Vec<_> = lacking.iter().map(|c| c.name()).collect();
     format!("missing {}", names.join(", "))
+}
+
+/// Returns what a failed load means: a refusal where the kernel's reason is
+/// one, else one line, also where the kernel's verifier wrote its whole log.
+pub(super) fn load_error(error: EbpfError) -> Error {
+    let action = "load the eBPF programs";
+    if let Some(source) = os_error(&error) {
+        let refused = Error::call(action, source);
+        if matches!(refused, Error::NotPermitted { .. }) {
+            return refused;
+        }
+    }
+    let mut reasons = Vec::new();
+    let mut next: Option<&dyn std::error::Error> = Some(&error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        let line = text.lines().next().unwrap_or_default();
+        let reason = line.split(" Verifier output").next().unwrap_or(line);
+        if !reasons.iter().any(|r: &String| r.contains(reason)) {
+            reasons.push(reason.trim_end_matches('.').to_owned());
+        }
+        next = error.source();
+    }
+    Error::Load { reason: reasons.join(": ") }
+}
+
+/// Returns the operating system's error at the bottom of a chain of errors.
+fn os_error(error: &(dyn std::error::Error + 'static)) -> Option<io::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(code) =
+            error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error)
+        {
+            return Some(io::Error::from_raw_os_error(code));
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// Returns the call's error inside an error of a map.
+pub(super) fn io_error(error: MapError) -> io::Error {
+    os_error(&error).unwrap_or_else(|| io::Error::other(error))
 }
 
 #[cfg(test)]

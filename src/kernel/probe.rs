@@ -11,13 +11,13 @@ use aya::programs::{
     ProgramError, SchedClassifier, TestRun as _, TestRunOptions,
 };
 use aya::util::{KernelVersion, nr_cpus};
-use aya::{Ebpf, EbpfError, EbpfLoader};
+use aya::{Ebpf, EbpfLoader};
 
 use super::abi::{
     DIRECT_IFINDEXES, DIRECTION_ORDER, FAMILY_ORDER, INTERFACES, TrafficKey,
     TrafficStatistics, TrafficTotal, names,
 };
-use super::error::{Error, MINIMUM_KERNEL};
+use super::error::{Error, MINIMUM_KERNEL, io_error, load_error};
 use super::flows::FlowReader;
 use super::slots::Slots;
 use super::{Interface, LinkLayer, Probe, Statistics, Sweep, sys};
@@ -382,47 +382,4 @@ fn take(ebpf: &mut Ebpf, name: &str) -> Result<Map, Error> {
 
 fn missing_part(name: &str) -> Error {
     Error::Load { reason: format!("the object has no fitting {name:?}") }
-}
-
-/// Returns the call's error inside an error of aya's, so that a refusal is
-/// told from other failures, and one line where the kernel's verifier wrote
-/// its whole log.
-fn load_error(error: EbpfError) -> Error {
-    let action = "load the eBPF programs";
-    if let Some(source) = os_error(&error) {
-        let refused = Error::call(action, source);
-        if matches!(refused, Error::NotPermitted { .. }) {
-            return refused;
-        }
-    }
-    let mut reasons = Vec::new();
-    let mut next: Option<&dyn std::error::Error> = Some(&error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        let line = text.lines().next().unwrap_or_default();
-        let reason = line.split(" Verifier output").next().unwrap_or(line);
-        if !reasons.iter().any(|r: &String| r.contains(reason)) {
-            reasons.push(reason.trim_end_matches('.').to_owned());
-        }
-        next = error.source();
-    }
-    Error::Load { reason: reasons.join(": ") }
-}
-
-/// Returns the operating system's error at the bottom of a chain of errors.
-fn os_error(error: &(dyn std::error::Error + 'static)) -> Option<io::Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(code) =
-            error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error)
-        {
-            return Some(io::Error::from_raw_os_error(code));
-        }
-        next = error.source();
-    }
-    None
-}
-
-fn io_error(error: MapError) -> io::Error {
-    os_error(&error).unwrap_or_else(|| io::Error::other(error))
 }

@@ -6,6 +6,9 @@
     reason = "Clippy knows the tests themselves only, not what they call"
 )]
 
+mod abi;
+mod architecture;
+mod btf;
 mod cli;
 mod config;
 mod databases;
@@ -13,3 +16,4 @@ mod documents;
 mod exposition;
 mod geoip;
 mod mmdb;
+mod source;

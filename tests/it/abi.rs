@@ -1,0 +1,204 @@
+//! Whether both sides of the border agree: `src/kernel/abi.rs` is compared
+//! with the compiled object, so with what the kernel will see and not with
+//! what a header says.
+
+use std::collections::BTreeMap;
+use std::mem::{offset_of, size_of};
+
+use aya_obj::generated::bpf_map_type::{
+    BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH,
+    BPF_MAP_TYPE_PERCPU_ARRAY,
+};
+use aya_obj::{Object, ProgramSection};
+use geoip_exporter::accounting::{Direction, Family, IpVersion};
+use geoip_exporter::kernel::abi::{
+    DIRECT_IFINDEXES, DIRECTION_ORDER, FAMILIES, FAMILY_ORDER, INTERFACES,
+    TrafficKey, TrafficStatistics, TrafficTotal, TrafficValue, names,
+};
+
+use crate::btf::{Btf, Field};
+
+/// The object that the program embeds.
+static OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/traffic.bpf.o"));
+
+fn object() -> Object {
+    Object::parse(OBJECT).unwrap()
+}
+
+fn btf() -> Btf {
+    Btf::parse(&object().btf.unwrap().to_bytes())
+}
+
+/// Returns a struct's size and its fields. Does not compile where a field is
+/// left out.
+macro_rules! layout {
+    ($type:ident { $($field:ident),* $(,)? }) => {{
+        fn size_of_field<F>(_: fn(&$type) -> &F) -> usize {
+            size_of::<F>()
+        }
+        let $type { $($field: _),* } = $type::default();
+        let fields: Vec<Field> = vec![$((
+            stringify!($field).to_owned(),
+            offset_of!($type, $field),
+            size_of_field(|it| &it.$field),
+        )),*];
+        (size_of::<$type>(), fields)
+    }};
+}
+
+#[test]
+fn every_shared_struct_has_the_same_layout_on_both_sides() {
+    let rust = BTreeMap::from([
+        (
+            "traffic_key".to_owned(),
+            layout!(TrafficKey {
+                interface,
+                direction,
+                ip_version,
+                local_range,
+                remote,
+            }),
+        ),
+        (
+            "traffic_value".to_owned(),
+            layout!(TrafficValue { packets, bytes, last_seen, generation }),
+        ),
+        ("traffic_total".to_owned(), layout!(TrafficTotal { packets, bytes })),
+        (
+            "traffic_statistics".to_owned(),
+            layout!(TrafficStatistics {
+                new_keys,
+                lookup_failures,
+                update_failures,
+                unknown_interfaces,
+            }),
+        ),
+    ]);
+    assert_eq!(btf().structs("traffic_"), rust);
+}
+
+/// A hole is memory nobody wrote, which makes one key many.
+#[test]
+fn no_shared_struct_has_a_hole() {
+    for (name, (size, fields)) in btf().structs("traffic_") {
+        let mut end = 0;
+        for (field, offset, size) in fields {
+            assert_eq!(offset, end, "before {name}.{field}");
+            end = offset + size;
+        }
+        assert_eq!(end, size, "at the end of {name}");
+    }
+}
+
+#[test]
+fn every_shared_enum_has_the_same_numbers_on_both_sides() {
+    let numbered = |names: Vec<&str>| -> Vec<(String, u32)> {
+        names.into_iter().map(String::from).zip(0..).collect()
+    };
+    let directions = DIRECTION_ORDER.map(|direction| match direction {
+        Direction::Received => "TRAFFIC_RECEIVED",
+        Direction::Sent => "TRAFFIC_SENT",
+    });
+    let families = FAMILY_ORDER.map(|family| match family {
+        Family::Ip(IpVersion::V4) => "TRAFFIC_IPV4",
+        Family::Ip(IpVersion::V6) => "TRAFFIC_IPV6",
+        Family::NonIp => "TRAFFIC_NON_IP",
+    });
+    let mut families = numbered(families.to_vec());
+    let count = u32::try_from(FAMILIES).unwrap();
+    families.push(("TRAFFIC_FAMILIES".into(), count));
+    let rust = BTreeMap::from([
+        ("traffic_direction".to_owned(), numbered(directions.to_vec())),
+        ("traffic_family".to_owned(), families),
+    ]);
+    assert_eq!(btf().enums("traffic_"), rust);
+}
+
+#[test]
+fn every_map_has_the_name_kind_and_sizes_that_user_space_expects() {
+    const NUMBER: usize = size_of::<u32>();
+    let expected = [
+        (
+            names::FLOWS,
+            BPF_MAP_TYPE_LRU_PERCPU_HASH,
+            size_of::<TrafficKey>(),
+            size_of::<TrafficValue>(),
+            // The default of `map_max_entries`, which user space sets anew.
+            geoip_exporter::config::Config::default().map_max_entries.get(),
+        ),
+        (
+            names::TOTALS,
+            BPF_MAP_TYPE_PERCPU_ARRAY,
+            NUMBER,
+            size_of::<TrafficTotal>(),
+            INTERFACES * 2,
+        ),
+        (
+            names::STATISTICS,
+            BPF_MAP_TYPE_PERCPU_ARRAY,
+            NUMBER,
+            size_of::<TrafficStatistics>(),
+            1,
+        ),
+        (
+            names::INTERFACES,
+            BPF_MAP_TYPE_ARRAY,
+            NUMBER,
+            NUMBER,
+            DIRECT_IFINDEXES,
+        ),
+        (names::FAR_INTERFACES, BPF_MAP_TYPE_HASH, NUMBER, NUMBER, INTERFACES),
+    ];
+    let expected: BTreeMap<_, _> = expected
+        .into_iter()
+        .map(|(name, kind, key, value, entries)| {
+            (name.to_owned(), (kind as u32, key, value, entries))
+        })
+        .collect();
+    let found: BTreeMap<_, _> = object()
+        .maps
+        .into_iter()
+        // Sections of variables are maps as well.
+        .filter(|(name, _)| !name.starts_with('.'))
+        .map(|(name, map)| {
+            let size = |size| usize::try_from(size).unwrap();
+            let sizes = (size(map.key_size()), size(map.value_size()));
+            (name, (map.map_type(), sizes.0, sizes.1, map.max_entries()))
+        })
+        .collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn every_program_has_the_name_that_user_space_loads_it_by() {
+    let mut expected = [
+        names::INGRESS,
+        names::EGRESS,
+        names::INGRESS_L3,
+        names::EGRESS_L3,
+        names::CLOCK,
+    ];
+    expected.sort_unstable();
+    let object = object();
+    let mut found: Vec<_> = object.programs.keys().collect();
+    found.sort_unstable();
+    assert_eq!(found, expected);
+    for (name, program) in &object.programs {
+        assert!(
+            matches!(program.section, ProgramSection::SchedClassifier),
+            "{name} is in {:?}",
+            program.section
+        );
+    }
+}
+
+/// The loader sets them by name, as numbers of 32 bits, and the programs must
+/// not be able to change them.
+#[test]
+fn the_prefix_lengths_are_read_only_numbers_of_32_bits() {
+    let variables = btf().variables(".rodata");
+    for name in [names::IPV4_PREFIX_LENGTH, names::IPV6_PREFIX_LENGTH] {
+        assert_eq!(variables.get(name), Some(&size_of::<u32>()), "{name}");
+    }
+}
