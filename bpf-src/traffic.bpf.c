@@ -67,7 +67,7 @@ struct {
 
 /*
  * ifindex to interface number + 1; 0 is a device that is not counted. Written
- * by user space around attaching and detaching, read for every packet.
+ * by user space after attaching and after detaching, read for every packet.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

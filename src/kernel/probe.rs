@@ -49,6 +49,7 @@ pub struct TrafficProbe {
     far_interfaces: HashMap<MapData, u32, u32>,
     flows: MapData,
     flow_reader: FlowReader,
+    map_max_entries: NonZeroU32,
     slots: Slots,
     attachments: BTreeMap<InterfaceId, Attachment>,
     tick: Duration,
@@ -122,6 +123,7 @@ impl TrafficProbe {
                 _ => return Err(missing_part(names::FLOWS)),
             },
             flow_reader: FlowReader::new(cpus),
+            map_max_entries: settings.map_max_entries,
             slots: Slots::new(INTERFACES),
             attachments: BTreeMap::new(),
             tick,
@@ -252,10 +254,11 @@ impl Probe for TrafficProbe {
             .ok_or(Error::TooManyInterfaces { limit: INTERFACES })?;
         let attached = (|| {
             let baseline = [self.total(id, 0)?, self.total(id, 1)?];
-            // First the number, then the links: no packet is seen before it
-            // is known whose it is.
-            self.set_number(interface.ifindex, id.0 + 1)?;
+            // First both links, then the number: until then the programs know
+            // nobody to count for, so that nothing is left behind under a
+            // number that was given back.
             let links = self.attach_links(interface)?;
+            self.set_number(interface.ifindex, id.0 + 1)?;
             Ok(Attachment { ifindex: interface.ifindex, links, baseline })
         })();
         match attached {
@@ -264,9 +267,6 @@ impl Probe for TrafficProbe {
                 Ok(id)
             }
             Err(error) => {
-                // The one link that may have been made counted nothing that
-                // anybody read; the next owner starts from a new baseline.
-                let _ = self.set_number(interface.ifindex, 0);
                 self.slots.give_back(id);
                 Err(error)
             }
@@ -314,6 +314,8 @@ impl Probe for TrafficProbe {
     ) -> Result<(), Error> {
         sweep.statistics = self.read_statistics()?;
         self.read_totals(&mut sweep.totals)?;
+        // The buffers need not be larger than the map.
+        let batch_size = batch_size.min(self.map_max_entries);
         self.flow_reader
             .read(self.flows.fd().as_fd(), batch_size, &mut sweep.readings)
             .map_err(|source| Error::call("read the map of flows", source))?;
