@@ -12,9 +12,9 @@ use std::net::SocketAddr;
 pub enum Error {
     /// Somebody else listens there.
     #[error(
-        "cannot listen on {address}: the port is in use, perhaps by \
-         node_exporter, whose default is 9100 too; choose another with \
-         --listen-address, such as --listen-address {}",
+        "cannot listen on {address}: the port is in use{}; choose another \
+         with --listen-address, such as --listen-address {}",
+        likely_owner(address.port()),
         example(*address)
     )]
     AddressInUse {
@@ -75,6 +75,14 @@ impl Error {
 }
 
 /// Returns the same address with a port that is likely to be free.
+/// Says who may be there already.
+fn likely_owner(port: u16) -> &'static str {
+    match port {
+        9100 => ", perhaps by node_exporter, whose default it is too",
+        _ => "",
+    }
+}
+
 fn example(mut address: SocketAddr) -> SocketAddr {
     address.set_port(if address.port() == 9101 { 9102 } else { 9101 });
     address
@@ -93,8 +101,13 @@ mod tests {
         assert_eq!(
             message(io::ErrorKind::AddrInUse, "0.0.0.0:9100"),
             "cannot listen on 0.0.0.0:9100: the port is in use, perhaps by \
-             node_exporter, whose default is 9100 too; choose another with \
+             node_exporter, whose default it is too; choose another with \
              --listen-address, such as --listen-address 0.0.0.0:9101"
+        );
+        assert_eq!(
+            message(io::ErrorKind::AddrInUse, "[::1]:9101"),
+            "cannot listen on [::1]:9101: the port is in use; choose another \
+             with --listen-address, such as --listen-address [::1]:9102"
         );
     }
 
