@@ -8,6 +8,10 @@ ARGS ?=
 # Where rustup puts cargo, for shells that have not been told yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
+# What /metrics says the exporter was built from.
+REVISION = $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
+BUILD = GEOIP_EXPORTER_REVISION=$(or $(REVISION),unknown) cargo build --release --locked
+
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 EXPORTER := $(TARGET)/release/geoip-exporter
 C_SOURCES := $(wildcard bpf-src/*.c bpf-src/*.h)
@@ -20,13 +24,13 @@ help: ## Show this list
 .PHONY: run
 run: ## Count on all interfaces and serve it; flags: make run ARGS="--log-level debug"
 	@scripts/install-packages build run
-	cargo build --release --locked
+	$(BUILD)
 	@scripts/run $(ARGS)
 
 .PHONY: build
 build: ## Build the exporter
 	@scripts/install-packages build
-	cargo build --release --locked
+	$(BUILD)
 
 .PHONY: test
 test: ## Run all tests, the privileged ones as root in network namespaces
