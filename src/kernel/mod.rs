@@ -13,6 +13,7 @@ mod probe;
 mod rtnetlink;
 mod slots;
 mod sys;
+mod version;
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -10,7 +10,7 @@ use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray};
 use aya::programs::{
     ProgramError, SchedClassifier, TestRun as _, TestRunOptions,
 };
-use aya::util::{KernelVersion, nr_cpus};
+use aya::util::nr_cpus;
 use aya::{Ebpf, EbpfLoader};
 
 use super::abi::{
@@ -20,7 +20,7 @@ use super::abi::{
 use super::error::{Error, MINIMUM_KERNEL, io_error, load_error};
 use super::flows::FlowReader;
 use super::slots::Slots;
-use super::{Interface, LinkLayer, Probe, Statistics, Sweep, sys};
+use super::{Interface, LinkLayer, Probe, Statistics, Sweep, sys, version};
 use crate::accounting::{
     Direction, FlowKey, InterfaceId, InterfaceTotal, Volume,
 };
@@ -71,7 +71,7 @@ impl TrafficProbe {
     /// # Errors
     /// Where the kernel is too old or a capability is missing, and names them.
     pub fn load(settings: &ProbeSettings) -> Result<Self, Error> {
-        check_kernel()?;
+        version::check()?;
         let mut ebpf = EbpfLoader::new()
             .map_max_entries(names::FLOWS, settings.map_max_entries.get())
             .override_global(
@@ -340,23 +340,6 @@ impl Probe for TrafficProbe {
 
     fn tick(&self) -> Duration {
         self.tick
-    }
-}
-
-fn check_kernel() -> Result<(), Error> {
-    let (major, minor) = MINIMUM_KERNEL;
-    let minimum = KernelVersion::new(major, minor, 0);
-    match KernelVersion::current() {
-        Ok(found) if found < minimum => {
-            let release = std::fs::read_to_string("/proc/sys/kernel/osrelease");
-            let found = release.map_or_else(
-                |_| format!("{found:?}"),
-                |release| release.trim().to_owned(),
-            );
-            Err(Error::KernelTooOld { found })
-        }
-        // A version that cannot be read is no reason not to try.
-        _ => Ok(()),
     }
 }
 
