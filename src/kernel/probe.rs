@@ -17,7 +17,7 @@ use super::abi::{
     DIRECT_IFINDEXES, DIRECTION_ORDER, FAMILY_ORDER, INTERFACES, TrafficKey,
     TrafficStatistics, TrafficTotal, names,
 };
-use super::error::{Error, MINIMUM_KERNEL, io_error, load_error};
+use super::error::{Error, io_error, load_error};
 use super::flows::FlowReader;
 use super::slots::Slots;
 use super::{Interface, LinkLayer, Probe, Statistics, Sweep, sys, version};

@@ -42,6 +42,46 @@ fn a_real_prometheus_sums_up_what_was_sent() {
     prometheus.await_query("geoip_interface_status", 0);
 }
 
+/// Returns the PromQL of the README, an expression each.
+fn documented_expressions() -> Vec<String> {
+    let readme = include_str!("../../README.md");
+    let blocks = readme.split("```promql\n").skip(1);
+    let blocks = blocks.map(|rest| rest.split("```").next().unwrap());
+    let expressions = blocks.flat_map(|block| block.split("\n\n"));
+    expressions
+        .map(|expression| {
+            let lines = expression.lines().filter(|l| !l.starts_with('#'));
+            lines.collect::<Vec<_>>().join("\n")
+        })
+        .collect()
+}
+
+/// An alarm that a healthy exporter sets off is worse than none.
+#[test]
+fn the_expressions_of_the_readme_hold_on_a_healthy_exporter() {
+    let lab = Lab::new();
+    let daemon = Setup::new(&lab.machine).set("interfaces", WAN).start();
+    let mut traffic = Traffic::new(&lab);
+    traffic.exchange();
+    traffic.await_booked(&daemon);
+    let prometheus = Prometheus::start(&lab.machine, daemon.address());
+    prometheus.await_query("up", 1);
+
+    let expressions = documented_expressions();
+    assert!(expressions.len() > 5, "{expressions:?}");
+    for expression in expressions {
+        let answer = prometheus.evaluate(&expression);
+        // The test's database is old, and says so.
+        let expected = expression.contains("build_timestamp");
+        // What is no alarm has no comparison.
+        if expression.contains(['<', '>', '='])
+            || expression.starts_with("absent")
+        {
+            assert_eq!(!answer.is_empty(), expected, "{expression}");
+        }
+    }
+}
+
 #[test]
 fn promtool_finds_no_fault_with_a_live_scrape() {
     let lab = Lab::new();

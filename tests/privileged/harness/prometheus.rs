@@ -63,16 +63,21 @@ impl Prometheus {
         http::get(&self.namespace, address, target)
     }
 
-    /// Evaluates a PromQL expression now. One number, or `None` where the
-    /// answer is empty; panics where it has several.
-    pub(crate) fn query(&self, expression: &str) -> Option<f64> {
+    /// Evaluates a PromQL expression now and returns the samples of the answer.
+    pub(crate) fn evaluate(&self, expression: &str) -> Vec<Value> {
         let target = format!("/api/v1/query?query={}", encode(expression));
         let response = self.get(&target).expect("cannot query Prometheus");
         let answer: Value =
             serde_json::from_str(&response.body).expect("it answers JSON");
         assert_eq!(answer["status"], "success", "{expression}: {answer}");
-        let result = answer["data"]["result"].as_array().expect("a vector");
-        assert!(result.len() <= 1, "{expression}: several: {answer}");
+        answer["data"]["result"].as_array().expect("a vector").clone()
+    }
+
+    /// Evaluates a PromQL expression now. One number, or `None` where the
+    /// answer is empty; panics where it has several.
+    pub(crate) fn query(&self, expression: &str) -> Option<f64> {
+        let result = self.evaluate(expression);
+        assert!(result.len() <= 1, "{expression}: several: {result:?}");
         let text = result.first()?["value"][1].as_str().expect("a value");
         Some(text.parse().expect("a number"))
     }
