@@ -69,7 +69,7 @@ test-databases: ## Write anew the country databases in tests/data
 .PHONY: install
 install: ## Install what `make build` built; PREFIX, SYSCONFDIR and DESTDIR say where
 	@test -x $(EXPORTER) || { echo 'nothing is built yet: run "make build"' >&2; exit 1; }
-	install -D -m 755 $(EXPORTER) $(DESTDIR)$(PREFIX)/bin/geoip-exporter
+	install -D -s -m 755 $(EXPORTER) $(DESTDIR)$(PREFIX)/bin/geoip-exporter
 	install -D -m 644 man/geoip-exporter.8 $(DESTDIR)$(PREFIX)/share/man/man8/geoip-exporter.8
 	install -D -m 644 man/geoip-exporter.toml.5 $(DESTDIR)$(PREFIX)/share/man/man5/geoip-exporter.toml.5
 	@if [ -e $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml ]; then \

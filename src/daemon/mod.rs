@@ -282,11 +282,11 @@ fn open_first_database(
             Some(Arc::new(database))
         }
         Err(error) => {
-            let until = match config.geoip_db_watch {
-                true => "until the file is there or after a reload",
-                false => "until a reload",
+            let remedy = match config.geoip_db_watch {
+                true => "is loaded when it appears",
+                false => "is loaded at the next reload",
             };
-            warn!(log, "every country is UNKNOWN"; "until" => until,
+            warn!(log, "every country is UNKNOWN"; "database" => remedy,
                 "error" => logging::chain(&error));
             None
         }
