@@ -45,7 +45,7 @@ const LONGEST_MAIN: usize = 60;
 /// Files that may be longer, and why.
 const LONG: [(&str, &str); 3] = [
     ("src/collectors/traffic/account/tests.rs", "an oracle and its cases"),
-    ("tests/it/config.rs", "every message of the configuration"),
+    ("tests/it/config/messages.rs", "every message there is"),
     ("tests/it/exposition.rs", "the page, its rules and its socket"),
 ];
 
