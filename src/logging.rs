@@ -41,16 +41,26 @@ impl LogControl {
 
 /// Returns a logger to standard error and what changes it.
 pub fn to_stderr(level: LogLevel, format: LogFormat) -> (Logger, LogControl) {
+    to(io::stderr, level, format)
+}
+
+/// Returns a logger to what `open` returns, and what changes it. Each format
+/// opens its own.
+pub fn to<W: io::Write + Send + 'static>(
+    open: impl Fn() -> W,
+    level: LogLevel,
+    format: LogFormat,
+) -> (Logger, LogControl) {
     let control = LogControl(Arc::new(State {
         level: AtomicUsize::new(0),
         is_json: AtomicBool::new(false),
     }));
     control.set(level, format);
-    let text = FullFormat::new(PlainSyncDecorator::new(io::stderr()))
+    let text = FullFormat::new(PlainSyncDecorator::new(open()))
         .use_custom_timestamp(timestamp)
         .use_original_order()
         .build();
-    let json = std::sync::Mutex::new(slog_json::Json::default(io::stderr()));
+    let json = std::sync::Mutex::new(slog_json::Json::default(open()));
     let output = Output { control: control.clone(), text, json };
     // A closed standard error is no reason to stop counting.
     (Logger::root(output.ignore_res(), o!()), control)

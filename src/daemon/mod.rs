@@ -22,7 +22,7 @@ use crate::collectors::exporter::{
 };
 use crate::collectors::interfaces::{self, InterfacesCollector};
 use crate::collectors::traffic::{TrafficAccount, TrafficCollector};
-use crate::config::{self, Config, Flags, Paths};
+use crate::config::{self, Config, Flags, LogFormat, LogLevel, Paths};
 use crate::geoip::{self, Database, Watch};
 use crate::http::pages::{Healthy, Index, Metrics, Ready};
 use crate::http::{self, Routes};
@@ -30,7 +30,7 @@ use crate::kernel::{
     self, FollowInterfaces, InterfaceMonitor, Probe, ProbeSettings,
     TrafficProbe,
 };
-use crate::logging;
+use crate::logging::{self, LogControl};
 use crate::metrics::published::{Feed, Publisher, Sink};
 use crate::metrics::{Process, Registry};
 use crate::poller::{self, Poller};
@@ -100,6 +100,17 @@ pub trait Host {
     fn follow_interfaces(
         &self,
     ) -> Result<(Box<dyn FollowInterfaces>, KeepFollowing), kernel::Error>;
+
+    /// Opens the log: standard error, with every panic in it.
+    fn open_log(
+        &self,
+        level: LogLevel,
+        format: LogFormat,
+    ) -> (Logger, LogControl) {
+        let (log, control) = logging::to_stderr(level, format);
+        logging::log_panics(&log);
+        (log, control)
+    }
 }
 
 /// The machine this process runs on.
@@ -141,9 +152,7 @@ pub fn run<H: Host>(
     let loaded = layers.load().map_err(Error::Config)?;
     let config = loaded.config;
 
-    let (log, log_control) =
-        logging::to_stderr(config.log_level, config.log_format);
-    logging::log_panics(&log);
+    let (log, log_control) = host.open_log(config.log_level, config.log_format);
     info!(log, "starting"; "version" => BUILD.version,
         "revision" => BUILD.revision, "config" => file_list(&loaded.files));
     for warning in &loaded.warnings {
