@@ -39,6 +39,10 @@ pub(super) struct Attachments {
     /// What is still to be done. Attaching waits twice for all CPUs, some
     /// 25 ms; polls come between.
     work: VecDeque<Action>,
+    /// Devices that were gone for a moment at least. One that is moved to
+    /// another network namespace and back is the same as before, by number and
+    /// name, but lost its links.
+    gone: BTreeSet<u32>,
 }
 
 impl Attachments {
@@ -52,6 +56,7 @@ impl Attachments {
             missing: BTreeSet::new(),
             check_links: false,
             work: VecDeque::new(),
+            gone: BTreeSet::new(),
         }
     }
 
@@ -74,6 +79,7 @@ impl Attachments {
                 }
                 InterfaceEvent::Gone(ifindex) => {
                     self.table.remove(ifindex);
+                    self.gone.insert(ifindex);
                 }
             }
         }
@@ -85,9 +91,7 @@ impl Attachments {
         wanted: &Interfaces,
         probe: &mut P,
     ) {
-        if std::mem::take(&mut self.check_links) {
-            self.detach_severed(probe);
-        }
+        self.detach_severed(probe);
         self.work = reconcile(wanted, &self.table, &self.attached).into();
         self.failed.retain(|&ifindex, _| self.table.get(ifindex).is_some());
         self.log_missing(wanted);
@@ -121,9 +125,12 @@ impl Attachments {
 
     /// Detaches what is no longer attached in the kernel.
     fn detach_severed<P: Probe>(&mut self, probe: &mut P) {
+        let check_all = std::mem::take(&mut self.check_links);
+        let gone = std::mem::take(&mut self.gone);
         let severed: Vec<u32> = self
             .attached
             .iter()
+            .filter(|(ifindex, _)| check_all || gone.contains(ifindex))
             .filter(|&(&ifindex, a)| !probe.is_attached(a.id, ifindex))
             .map(|(&ifindex, _)| ifindex)
             .collect();
