@@ -176,12 +176,13 @@ impl<P: Probe> Poller<P> {
                     // The daemon ends as a whole when that thread does.
                     Err(_) => break,
                 },
-                recv(ticks) -> _ => self.poll(),
-                default(rest) => {
-                    // A failure is logged there, and tried again with the
-                    // next event.
-                    let _ = self.work();
+                recv(ticks) -> _ => {
+                    self.poll();
+                    // Where a poll takes longer than the interval, the next
+                    // is due by now, and nothing else would ever be done.
+                    self.work_on();
                 }
+                default(rest) => self.work_on(),
             }
         }
         self.poll();
@@ -206,6 +207,12 @@ impl<P: Probe> Poller<P> {
     fn plan(&mut self) {
         self.attachments.plan(&self.settings.interfaces, &mut self.probe);
         self.publish_states();
+    }
+
+    /// Does one thing that is to be done. A failure is logged there, and tried
+    /// again with the next event.
+    fn work_on(&mut self) {
+        let _ = self.work();
     }
 
     /// Attaches or detaches one interface.
