@@ -11,6 +11,7 @@ mod architecture;
 mod btf;
 mod cli;
 mod config;
+mod daemon;
 mod databases;
 mod documents;
 mod exposition;

@@ -1,0 +1,551 @@
+//! A machine that counts what the test says: the kernel side and the news of
+//! network devices, in memory.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
+use geoip_exporter::accounting::{
+    Direction, Family, FlowKey, InterfaceId, InterfaceTotal, IpVersion,
+    Reading, Volume,
+};
+use geoip_exporter::config::{LogFormat, LogLevel};
+use geoip_exporter::daemon::{Host, KeepFollowing};
+use geoip_exporter::kernel::{
+    Error, FollowInterfaces, Interface, InterfaceEvent, LinkLayer, Probe,
+    ProbeSettings, Statistics, Sweep,
+};
+use geoip_exporter::logging::{self, LogControl};
+use slog::Logger;
+
+use super::log::Log;
+
+/// Longer than anything takes.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// ENODEV.
+const NO_SUCH_DEVICE: i32 = 19;
+
+/// A packet or many, before anybody counts it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Packet {
+    pub(super) ifindex: u32,
+    pub(super) direction: Direction,
+    /// None is no IP.
+    pub(super) remote: Option<IpAddr>,
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+}
+
+/// What the kernel side is to refuse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Failures {
+    pub(super) reads: bool,
+    pub(super) panics: bool,
+    pub(super) attaching: bool,
+    pub(super) permission: bool,
+    pub(super) removing_flows: bool,
+    /// How long a sweep takes.
+    pub(super) slow_reads: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Attachment {
+    ifindex: u32,
+    /// Which device it was.
+    incarnation: u64,
+    is_detached: bool,
+}
+
+#[derive(Debug)]
+struct Flow {
+    volume: Volume,
+    generation: u32,
+    last_seen: u32,
+}
+
+/// What both halves of the fake share with the test.
+#[derive(Debug, Default)]
+pub(super) struct Kernel {
+    /// Each with a number that no other device ever had.
+    devices: BTreeMap<u32, (u64, Interface)>,
+    incarnations: u64,
+    attachments: BTreeMap<InterfaceId, Attachment>,
+    flows: BTreeMap<FlowKey, Flow>,
+    totals: BTreeMap<(InterfaceId, Direction, Family), Volume>,
+    statistics: Statistics,
+    pub(super) settings: Option<ProbeSettings>,
+    /// The time in ticks of 10 ms.
+    pub(super) now: u32,
+    pub(super) failures: Failures,
+    /// Counted in the next read between the totals and the flows.
+    pub(super) mid_read: Vec<Packet>,
+    /// Sweeps begun.
+    pub(super) reads: u64,
+    pub(super) batch_size: u32,
+    pub(super) evictions: u64,
+    /// All that the hooks ever saw.
+    pub(super) seen: BTreeMap<(Direction, Family), Volume>,
+    pub(super) is_dropped: bool,
+    /// Where the daemon broke the rules of the probe.
+    pub(super) faults: Vec<String>,
+}
+
+impl Kernel {
+    /// Returns the number that a device's packets are counted under.
+    fn counted_as(&self, ifindex: u32) -> Option<InterfaceId> {
+        let (incarnation, _) = self.devices.get(&ifindex)?;
+        let attached = self.attachments.iter().find(|(_, attachment)| {
+            !attachment.is_detached
+                && attachment.ifindex == ifindex
+                && attachment.incarnation == *incarnation
+        });
+        attached.map(|(&id, _)| id)
+    }
+
+    pub(super) fn has(&self, ifindex: u32) -> bool {
+        self.devices.contains_key(&ifindex)
+    }
+
+    pub(super) fn is_counted(&self, ifindex: u32) -> bool {
+        self.counted_as(ifindex).is_some()
+    }
+
+    /// Counts as the programs do, where the device is attached.
+    pub(super) fn count(&mut self, packet: &Packet) {
+        let Some(interface) = self.counted_as(packet.ifindex) else { return };
+        let volume = Volume { packets: packet.packets, bytes: packet.bytes };
+        let direction = packet.direction;
+        let mut family = Family::NonIp;
+        if let Some(remote) = packet.remote {
+            let (ip_version, remote) = self.prefix(remote);
+            family = Family::Ip(ip_version);
+            let key = FlowKey { interface, direction, ip_version, remote };
+            self.count_flow(key, volume);
+        }
+        let total = (interface, direction, family);
+        *self.totals.entry(total).or_default() += volume;
+        *self.seen.entry((direction, family)).or_default() += volume;
+    }
+
+    fn prefix(&self, address: IpAddr) -> (IpVersion, [u8; 16]) {
+        let settings = self.settings.unwrap();
+        let mut remote = [0; 16];
+        let (version, length) = match address {
+            IpAddr::V4(v4) => {
+                remote[..4].copy_from_slice(&v4.octets());
+                (IpVersion::V4, settings.ipv4_prefix_length)
+            }
+            IpAddr::V6(v6) => {
+                remote = v6.octets();
+                (IpVersion::V6, settings.ipv6_prefix_length)
+            }
+        };
+        let mask = u128::MAX << (128 - u32::from(length));
+        (version, (u128::from_be_bytes(remote) & mask).to_be_bytes())
+    }
+
+    fn count_flow(&mut self, key: FlowKey, volume: Volume) {
+        let now = self.now;
+        if let Some(flow) = self.flows.get_mut(&key) {
+            flow.volume += volume;
+            flow.last_seen = now;
+            return;
+        }
+        let limit = self.settings.unwrap().map_max_entries.get();
+        if self.flows.len() >= usize::try_from(limit).unwrap() {
+            let oldest = self.flows.iter().min_by_key(|(_, f)| f.last_seen);
+            let oldest = *oldest.unwrap().0;
+            self.evict(&oldest);
+        }
+        self.statistics.lookup_failures += 1;
+        self.statistics.new_keys += 1;
+        let generation = u32::try_from(self.statistics.new_keys).unwrap() << 8;
+        self.flows.insert(key, Flow { volume, generation, last_seen: now });
+    }
+
+    /// Forgets a flow as the kernel does to make room.
+    pub(super) fn evict(&mut self, key: &FlowKey) {
+        if self.flows.remove(key).is_some() {
+            self.evictions += 1;
+        }
+    }
+
+    /// Returns the flows in the map.
+    pub(super) fn flows(&self) -> Vec<FlowKey> {
+        self.flows.keys().copied().collect()
+    }
+
+    /// Returns the devices that are counted, by ifindex.
+    pub(super) fn attached(&self) -> Vec<u32> {
+        let mut attached: Vec<u32> = self
+            .attachments
+            .values()
+            .filter(|attachment| !attachment.is_detached)
+            .map(|attachment| attachment.ifindex)
+            .collect();
+        attached.sort_unstable();
+        attached
+    }
+
+    /// Returns how many interface numbers are not free.
+    pub(super) fn numbers_in_use(&self) -> usize {
+        self.attachments.len()
+    }
+
+    fn list(&self) -> Vec<Interface> {
+        self.devices.values().map(|(_, device)| device.clone()).collect()
+    }
+}
+
+/// What the test tells the source of news.
+enum News {
+    Events(Vec<InterfaceEvent>),
+    Error,
+    End,
+}
+
+/// The machine. Clones are the same one.
+#[derive(Clone)]
+pub(super) struct FakeHost {
+    shared: Arc<(Mutex<Kernel>, Condvar)>,
+    news: Sender<News>,
+    heard: Receiver<News>,
+    pub(super) log: Log,
+}
+
+impl FakeHost {
+    /// Returns a machine with these devices, up.
+    pub(super) fn new(devices: &[(u32, &str)]) -> Self {
+        let (news, heard) = unbounded();
+        let shared = Arc::default();
+        let host = Self { shared, news, heard, log: Log::default() };
+        for &(ifindex, name) in devices {
+            host.insert(ifindex, name);
+        }
+        host
+    }
+
+    pub(super) fn kernel(&self) -> MutexGuard<'_, Kernel> {
+        // A test that failed may have left it locked; its daemon must end.
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the kernel side is so.
+    pub(super) fn wait_until(
+        &self,
+        what: &str,
+        is_so: impl Fn(&Kernel) -> bool,
+    ) {
+        let (guard, waited) = self
+            .shared
+            .1
+            .wait_timeout_while(self.kernel(), PATIENCE, |k| !is_so(k))
+            .unwrap();
+        drop(guard);
+        assert!(!waited.timed_out(), "never: {what}\n{}", self.log.text());
+    }
+
+    /// Waits until all that was counted up to now is published: until a sweep
+    /// begun later has been accounted for, which is so when the next begins.
+    pub(super) fn settle(&self) {
+        let reads = self.kernel().reads;
+        self.wait_until("two polls", |kernel| kernel.reads >= reads + 2);
+    }
+
+    /// Counts traffic of `bytes` bytes in one packet.
+    pub(super) fn receive(&self, ifindex: u32, remote: &str, bytes: u64) {
+        self.traffic(Direction::Received, ifindex, remote, bytes);
+    }
+
+    /// As `receive`.
+    pub(super) fn send(&self, ifindex: u32, remote: &str, bytes: u64) {
+        self.traffic(Direction::Sent, ifindex, remote, bytes);
+    }
+
+    fn traffic(
+        &self,
+        direction: Direction,
+        ifindex: u32,
+        ip: &str,
+        bytes: u64,
+    ) {
+        let remote = Some(ip.parse().unwrap());
+        let packet = Packet { ifindex, direction, remote, packets: 1, bytes };
+        self.kernel().count(&packet);
+    }
+
+    /// Makes a device and says so.
+    pub(super) fn add(&self, ifindex: u32, name: &str) {
+        let device = self.insert(ifindex, name);
+        self.tell(vec![InterfaceEvent::Changed(device)]);
+    }
+
+    fn insert(&self, ifindex: u32, name: &str) -> Interface {
+        let device = Interface {
+            ifindex,
+            name: name.into(),
+            link_layer: LinkLayer::Ethernet,
+            is_up: true,
+            is_loopback: name == "lo",
+        };
+        let mut kernel = self.kernel();
+        kernel.incarnations += 1;
+        let entry = (kernel.incarnations, device.clone());
+        kernel.devices.insert(ifindex, entry);
+        device
+    }
+
+    /// Removes a device and says so.
+    pub(super) fn remove(&self, ifindex: u32) {
+        self.remove_silently(ifindex);
+        self.tell(vec![InterfaceEvent::Gone(ifindex)]);
+    }
+
+    pub(super) fn remove_silently(&self, ifindex: u32) {
+        self.kernel().devices.remove(&ifindex).unwrap();
+    }
+
+    /// Makes a device of which nobody hears before the next list.
+    pub(super) fn add_silently(&self, ifindex: u32, name: &str) {
+        self.insert(ifindex, name);
+    }
+
+    /// Replaces a device and says so in one piece of news.
+    pub(super) fn replace(&self, ifindex: u32, name: &str) {
+        let device = self.insert(ifindex, name);
+        self.tell(vec![
+            InterfaceEvent::Gone(ifindex),
+            InterfaceEvent::Changed(device),
+        ]);
+    }
+
+    /// Changes a device and says so.
+    pub(super) fn change(
+        &self,
+        ifindex: u32,
+        change: impl FnOnce(&mut Interface),
+    ) {
+        let device = {
+            let mut kernel = self.kernel();
+            let (_, device) = kernel.devices.get_mut(&ifindex).unwrap();
+            change(device);
+            device.clone()
+        };
+        self.tell(vec![InterfaceEvent::Changed(device)]);
+    }
+
+    /// Lists all devices, as after a time in which news were lost.
+    pub(super) fn list(&self) {
+        let devices = self.kernel().list();
+        self.tell(vec![InterfaceEvent::Listed(devices)]);
+    }
+
+    fn tell(&self, events: Vec<InterfaceEvent>) {
+        self.news.send(News::Events(events)).unwrap();
+    }
+
+    /// Ends the news, with an error or without.
+    pub(super) fn end_news(&self, with_error: bool) {
+        let news = if with_error { News::Error } else { News::End };
+        self.news.send(news).unwrap();
+    }
+}
+
+impl Host for FakeHost {
+    type Probe = FakeProbe;
+
+    fn load(&self, settings: &ProbeSettings) -> Result<FakeProbe, Error> {
+        self.kernel().settings = Some(*settings);
+        Ok(FakeProbe { host: self.clone() })
+    }
+
+    fn follow_interfaces(
+        &self,
+    ) -> Result<(Box<dyn FollowInterfaces>, KeepFollowing), Error> {
+        let (keep, stop) = bounded(0);
+        let feed = Feed { host: self.clone(), has_listed: false, stop };
+        Ok((Box::new(feed), Box::new(keep)))
+    }
+
+    fn open_log(
+        &self,
+        level: LogLevel,
+        format: LogFormat,
+    ) -> (Logger, LogControl) {
+        logging::to(|| self.log.clone(), level, format)
+    }
+}
+
+struct Feed {
+    host: FakeHost,
+    has_listed: bool,
+    stop: Receiver<()>,
+}
+
+impl FollowInterfaces for Feed {
+    fn next(&mut self) -> Result<Option<Vec<InterfaceEvent>>, Error> {
+        if !std::mem::replace(&mut self.has_listed, true) {
+            let devices = self.host.kernel().list();
+            return Ok(Some(vec![InterfaceEvent::Listed(devices)]));
+        }
+        select! {
+            recv(self.stop) -> _ => Ok(None),
+            recv(self.host.heard) -> news => match news.unwrap() {
+                News::Events(events) => Ok(Some(events)),
+                News::Error => Err(call("read news of network devices", 5)),
+                News::End => Ok(None),
+            }
+        }
+    }
+}
+
+fn call(action: &str, code: i32) -> Error {
+    let source = io::Error::from_raw_os_error(code);
+    Error::Call { action: action.into(), source }
+}
+
+/// The kernel side of a [`FakeHost`].
+pub(super) struct FakeProbe {
+    host: FakeHost,
+}
+
+impl FakeProbe {
+    /// Changes the kernel side and lets those who wait look at it.
+    fn change<T>(&self, change: impl FnOnce(&mut Kernel) -> T) -> T {
+        let result = change(&mut self.host.kernel());
+        self.host.shared.1.notify_all();
+        result
+    }
+}
+
+impl Drop for FakeProbe {
+    fn drop(&mut self) {
+        self.change(|kernel| {
+            kernel.is_dropped = true;
+            kernel.attachments.clear();
+        });
+    }
+}
+
+impl Probe for FakeProbe {
+    fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error> {
+        self.change(|kernel| {
+            if kernel.failures.permission {
+                let action = format!("attach to {}", interface.name);
+                let lacking = Vec::new();
+                return Err(Error::NotPermitted { action, lacking });
+            }
+            if kernel.failures.attaching {
+                return Err(call("attach", 12));
+            }
+            let ifindex = interface.ifindex;
+            let Some(&(incarnation, _)) = kernel.devices.get(&ifindex) else {
+                return Err(call("attach", NO_SUCH_DEVICE));
+            };
+            let free = |id: &InterfaceId| !kernel.attachments.contains_key(id);
+            let id = (0..).map(InterfaceId).find(free).unwrap();
+            kernel.attachments.insert(
+                id,
+                Attachment { ifindex, incarnation, is_detached: false },
+            );
+            Ok(id)
+        })
+    }
+
+    fn detach(&mut self, interface: InterfaceId) {
+        self.change(|kernel| match kernel.attachments.get_mut(&interface) {
+            Some(attached) if !attached.is_detached => {
+                attached.is_detached = true;
+            }
+            other => {
+                let fault = format!("detached again: {other:?}");
+                kernel.faults.push(fault);
+            }
+        });
+    }
+
+    fn is_attached(&self, interface: InterfaceId, ifindex: u32) -> bool {
+        let kernel = self.host.kernel();
+        let incarnation = kernel.devices.get(&ifindex).map(|(n, _)| *n);
+        kernel.attachments.get(&interface).is_some_and(|attached| {
+            !attached.is_detached && Some(attached.incarnation) == incarnation
+        })
+    }
+
+    fn release(&mut self, interface: InterfaceId) {
+        self.change(|kernel| {
+            let was = kernel.attachments.remove(&interface);
+            if was.is_none_or(|attachment| !attachment.is_detached) {
+                kernel.faults.push("released what was attached".into());
+            }
+            if kernel.flows.keys().any(|key| key.interface == interface) {
+                kernel.faults.push("released with flows".into());
+            }
+            kernel.totals.retain(|(owner, ..), _| *owner != interface);
+        });
+    }
+
+    fn read(
+        &mut self,
+        batch_size: NonZeroU32,
+        sweep: &mut Sweep,
+    ) -> Result<(), Error> {
+        let failures = self.change(|kernel| {
+            kernel.reads += 1;
+            kernel.batch_size = batch_size.get();
+            kernel.failures
+        });
+        assert!(!failures.panics, "the test wants a panic");
+        std::thread::sleep(failures.slow_reads);
+        self.change(|kernel| {
+            sweep.statistics = kernel.statistics;
+            sweep.totals.clear();
+            let totals = kernel.totals.iter();
+            sweep.totals.extend(totals.map(
+                |(&(interface, direction, family), &volume)| InterfaceTotal {
+                    interface,
+                    direction,
+                    family,
+                    volume,
+                },
+            ));
+            for packet in std::mem::take(&mut kernel.mid_read) {
+                kernel.count(&packet);
+            }
+            // Late, so that a failure leaves half a sweep behind.
+            if kernel.failures.reads {
+                return Err(call("read the map of flows", 14));
+            }
+            sweep.readings.clear();
+            let flows = kernel.flows.iter();
+            sweep.readings.extend(flows.map(|(&key, flow)| Reading {
+                key,
+                volume: flow.volume,
+                generation: flow.generation,
+                last_seen: flow.last_seen,
+            }));
+            sweep.now = kernel.now;
+            Ok(())
+        })
+    }
+
+    fn remove_flows(&mut self, flows: &[FlowKey]) -> Result<u64, Error> {
+        self.change(|kernel| {
+            if kernel.failures.removing_flows {
+                return Err(call("remove a flow", 14));
+            }
+            let before = kernel.flows.len();
+            kernel.flows.retain(|key, _| !flows.contains(key));
+            Ok((before - kernel.flows.len()) as u64)
+        })
+    }
+
+    fn tick(&self) -> Duration {
+        Duration::from_millis(10)
+    }
+}

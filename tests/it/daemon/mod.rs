@@ -1,0 +1,11 @@
+//! The whole daemon over a machine in memory: everything but the kernel is
+//! real, the configuration's files, the databases, the threads, the sockets.
+
+mod fake;
+mod interfaces;
+mod life;
+mod log;
+mod property;
+mod reload;
+mod running;
+mod traffic;

@@ -1,0 +1,184 @@
+//! Whatever happens in whatever order: no byte is lost or counted twice.
+
+use geoip_exporter::accounting::Direction;
+use proptest::prelude::*;
+
+use super::fake::{FakeHost, Packet};
+use super::running::{Running, Scrape, with_database};
+
+const REMOTES: [&str; 6] = [
+    "192.0.2.7",
+    "198.51.100.1",
+    "203.0.113.1",
+    "10.0.0.1",
+    "2001:db8:1::1",
+    "2001:db8:2::1",
+];
+
+const NAMES: [&str; 3] = ["eth0", "eth1", "wan0"];
+
+const INTERFACES: [&str; 4] =
+    ["\"any\"", "[\"eth0\"]", "[\"eth1\", \"wan0\"]", "[\"eth0\", \"eth1\"]"];
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// Counted at once, or in the middle of the next sweep.
+    Packet(Packet, bool),
+    Evict(usize),
+    /// Makes the device, or one like it in its place.
+    Add(u32, usize),
+    Remove(u32),
+    Rename(u32, usize),
+    List,
+    Reload(usize),
+    BadReload,
+    FailReads(bool),
+    FailRemovals(bool),
+    Scrape,
+}
+
+fn packets() -> impl Strategy<Value = Step> {
+    let remote = proptest::option::weighted(0.9, 0..REMOTES.len());
+    let numbers = (2..4_u32, any::<bool>(), remote, 1..4_u64, 1..9_999_u64);
+    (numbers, any::<bool>()).prop_map(|(numbers, mid_read)| {
+        let (ifindex, is_sent, remote, packets, bytes) = numbers;
+        let direction =
+            if is_sent { Direction::Sent } else { Direction::Received };
+        let remote = remote.map(|i| REMOTES[i].parse().unwrap());
+        let packet = Packet { ifindex, direction, remote, packets, bytes };
+        Step::Packet(packet, mid_read)
+    })
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => packets(),
+        2 => (0..8_usize).prop_map(Step::Evict),
+        1 => (2..4_u32, 0..NAMES.len()).prop_map(|(i, n)| Step::Add(i, n)),
+        1 => (2..4_u32).prop_map(Step::Remove),
+        1 => (2..4_u32, 0..NAMES.len()).prop_map(|(i, n)| Step::Rename(i, n)),
+        1 => Just(Step::List),
+        1 => (0..INTERFACES.len()).prop_map(Step::Reload),
+        1 => Just(Step::BadReload),
+        1 => any::<bool>().prop_map(Step::FailReads),
+        1 => any::<bool>().prop_map(Step::FailRemovals),
+        3 => Just(Step::Scrape),
+    ]
+}
+
+fn config(interfaces: usize) -> String {
+    let interfaces = INTERFACES[interfaces];
+    let lines = format!("map_max_entries = 4\ninterfaces = {interfaces}\n");
+    with_database(&lines)
+}
+
+/// Does one step; what cannot be done is left out.
+fn take(step: &Step, daemon: &Running) {
+    let host = &daemon.host;
+    let has = |ifindex| host.kernel().has(ifindex);
+    match step {
+        Step::Packet(packet, false) => host.kernel().count(packet),
+        Step::Packet(packet, true) => host.kernel().mid_read.push(*packet),
+        Step::Evict(number) => {
+            let mut kernel = host.kernel();
+            let flow = kernel.flows().get(*number).copied();
+            if let Some(flow) = flow {
+                kernel.evict(&flow);
+            }
+        }
+        Step::Add(ifindex, name) if has(*ifindex) => {
+            host.replace(*ifindex, NAMES[*name]);
+        }
+        Step::Add(ifindex, name) => host.add(*ifindex, NAMES[*name]),
+        Step::Remove(ifindex) if has(*ifindex) => host.remove(*ifindex),
+        Step::Rename(ifindex, name) if has(*ifindex) => {
+            host.change(*ifindex, |device| device.name = NAMES[*name].into());
+        }
+        Step::Remove(_) | Step::Rename(..) => {}
+        Step::List => host.list(),
+        Step::Reload(interfaces) => {
+            daemon.configure(&config(*interfaces));
+            daemon.reload();
+        }
+        Step::BadReload => {
+            daemon.configure("poll_interval = \"never\"\n");
+            daemon.reload();
+        }
+        Step::FailReads(fail) => host.kernel().failures.reads = *fail,
+        Step::FailRemovals(fail) => {
+            host.kernel().failures.removing_flows = *fail;
+        }
+        Step::Scrape => {}
+    }
+}
+
+/// Fails where a counter has gone back or away.
+fn assert_grown(before: &Scrape, after: &Scrape) {
+    let counters = before.0.iter().filter(|(series, _)| {
+        let name = series.split('{').next().unwrap_or_default();
+        name.ends_with("_total")
+    });
+    for (series, &value) in counters {
+        assert!(after.get(series) >= value, "{series} was {value}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 48,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn every_byte_the_hooks_saw_is_somewhere(
+        steps in prop::collection::vec(steps(), 1..60),
+    ) {
+        let host = FakeHost::new(&[(2, "eth0"), (3, "eth1")]);
+        let daemon = Running::start(host, &config(0));
+        let mut last = daemon.scrape();
+        for step in &steps {
+            take(step, &daemon);
+            if matches!(step, Step::Scrape) {
+                let scrape = daemon.settled();
+                assert_grown(&last, &scrape);
+                last = scrape;
+            }
+        }
+        daemon.host.kernel().failures = Default::default();
+        daemon.host.settle();
+        let scrape = daemon.settled();
+        assert_grown(&last, &scrape);
+
+        let (seen, evictions) = {
+            let kernel = daemon.host.kernel();
+            (kernel.seen.clone(), kernel.evictions)
+        };
+        for (direction, word) in
+            [(Direction::Received, "received"), (Direction::Sent, "sent")]
+        {
+            let total = |unit: &str| {
+                scrape.sum(&format!("geoip_{unit}_{word}_total"))
+            };
+            let truth: u64 = seen
+                .iter()
+                .filter(|((seen_in, _), _)| *seen_in == direction)
+                .map(|(_, volume)| volume.bytes)
+                .sum();
+            let found = total("bytes")
+                + total("unattributed_bytes")
+                + total("non_ip_bytes");
+            prop_assert_eq!(found, truth as f64, "{}", word);
+        }
+        let packets: u64 = seen.values().map(|volume| volume.packets).sum();
+        prop_assert_eq!(
+            scrape.get("geoip_ebpf_packets_total"),
+            packets as f64
+        );
+        prop_assert_eq!(
+            scrape.get("geoip_ebpf_evictions_total"),
+            evictions as f64
+        );
+        daemon.stop();
+    }
+}
