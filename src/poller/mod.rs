@@ -10,7 +10,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, select, tick};
+use crossbeam_channel::{Receiver, Sender, never, select, tick};
 use slog::{Logger, debug, info, warn};
 
 use crate::accounting::{DeltaTracker, Origin};
@@ -144,6 +144,7 @@ impl<P: Probe> Poller<P> {
         control: &Receiver<Control>,
         devices: &Receiver<Vec<InterfaceEvent>>,
     ) {
+        let mut devices = devices.clone();
         let mut ticks = tick(self.settings.poll_interval);
         self.poll();
         loop {
@@ -173,8 +174,9 @@ impl<P: Probe> Poller<P> {
                         self.attachments.note(events);
                         self.plan();
                     }
-                    // The daemon ends as a whole when that thread does.
-                    Err(_) => break,
+                    // That thread tells why it ended, and the daemon ends as a
+                    // whole: another end would only hide the reason.
+                    Err(_) => devices = never(),
                 },
                 recv(ticks) -> _ => {
                     self.poll();

@@ -64,6 +64,8 @@ struct Attachment {
 #[derive(Debug)]
 struct Flow {
     volume: Volume,
+    /// In the last sweep that went well.
+    read: Volume,
     generation: u32,
     last_seen: u32,
 }
@@ -88,6 +90,8 @@ pub(super) struct Kernel {
     pub(super) reads: u64,
     pub(super) batch_size: u32,
     pub(super) evictions: u64,
+    /// Bytes of flows that were evicted before they were read.
+    pub(super) lost: u64,
     /// All that the hooks ever saw.
     pub(super) seen: BTreeMap<(Direction, Family), Volume>,
     pub(super) is_dropped: bool,
@@ -165,13 +169,22 @@ impl Kernel {
         self.statistics.lookup_failures += 1;
         self.statistics.new_keys += 1;
         let generation = u32::try_from(self.statistics.new_keys).unwrap() << 8;
-        self.flows.insert(key, Flow { volume, generation, last_seen: now });
+        self.flows.insert(
+            key,
+            Flow {
+                volume,
+                read: Volume::default(),
+                generation,
+                last_seen: now,
+            },
+        );
     }
 
     /// Forgets a flow as the kernel does to make room.
     pub(super) fn evict(&mut self, key: &FlowKey) {
-        if self.flows.remove(key).is_some() {
+        if let Some(flow) = self.flows.remove(key) {
             self.evictions += 1;
+            self.lost += flow.volume.bytes - flow.read.bytes;
         }
     }
 
@@ -522,13 +535,15 @@ impl Probe for FakeProbe {
                 return Err(call("read the map of flows", 14));
             }
             sweep.readings.clear();
-            let flows = kernel.flows.iter();
-            sweep.readings.extend(flows.map(|(&key, flow)| Reading {
-                key,
-                volume: flow.volume,
-                generation: flow.generation,
-                last_seen: flow.last_seen,
-            }));
+            for (&key, flow) in &mut kernel.flows {
+                flow.read = flow.volume;
+                sweep.readings.push(Reading {
+                    key,
+                    volume: flow.volume,
+                    generation: flow.generation,
+                    last_seen: flow.last_seen,
+                });
+            }
             sweep.now = kernel.now;
             Ok(())
         })
