@@ -3,6 +3,7 @@
 
 mod fake;
 mod interfaces;
+mod kernel;
 mod life;
 mod log;
 mod property;

@@ -3,7 +3,8 @@
 use geoip_exporter::accounting::Direction;
 use proptest::prelude::*;
 
-use super::fake::{FakeHost, Packet};
+use super::fake::FakeHost;
+use super::kernel::Packet;
 use super::running::{Running, Scrape, with_database};
 
 /// Few, so that what was evicted comes back.

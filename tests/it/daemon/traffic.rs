@@ -2,7 +2,8 @@
 
 use geoip_exporter::accounting::Direction;
 
-use super::fake::{FakeHost, Packet};
+use super::fake::FakeHost;
+use super::kernel::Packet;
 use super::running::{BASE, Running, with_database};
 
 fn start(lines: &str) -> Running {

@@ -1,0 +1,196 @@
+//! What the kernel side holds: devices, flows and totals, and how packets
+//! change them.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use geoip_exporter::accounting::{
+    Direction, Family, FlowKey, InterfaceId, IpVersion, Volume,
+};
+use geoip_exporter::kernel::{Interface, ProbeSettings, Statistics};
+
+/// A packet or many, before anybody counts it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Packet {
+    pub(super) ifindex: u32,
+    pub(super) direction: Direction,
+    /// None is no IP.
+    pub(super) remote: Option<IpAddr>,
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+}
+
+/// What the kernel side is to refuse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Failures {
+    pub(super) reads: bool,
+    pub(super) panics: bool,
+    pub(super) attaching: bool,
+    pub(super) permission: bool,
+    pub(super) removing_flows: bool,
+    /// How long a sweep takes.
+    pub(super) slow_reads: Duration,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Attachment {
+    pub(super) ifindex: u32,
+    /// Which device it was.
+    pub(super) incarnation: u64,
+    pub(super) is_detached: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Flow {
+    pub(super) volume: Volume,
+    /// In the last sweep that went well.
+    pub(super) read: Volume,
+    pub(super) generation: u32,
+    pub(super) last_seen: u32,
+}
+
+/// What both halves of the fake share with the test.
+#[derive(Debug, Default)]
+pub(super) struct Kernel {
+    /// Each with a number that no other device ever had.
+    pub(super) devices: BTreeMap<u32, (u64, Interface)>,
+    pub(super) incarnations: u64,
+    pub(super) attachments: BTreeMap<InterfaceId, Attachment>,
+    pub(super) flows: BTreeMap<FlowKey, Flow>,
+    pub(super) totals: BTreeMap<(InterfaceId, Direction, Family), Volume>,
+    pub(super) statistics: Statistics,
+    pub(super) settings: Option<ProbeSettings>,
+    /// The time in ticks of 10 ms.
+    pub(super) now: u32,
+    pub(super) failures: Failures,
+    /// Counted in the next read between the totals and the flows.
+    pub(super) mid_read: Vec<Packet>,
+    /// Sweeps begun.
+    pub(super) reads: u64,
+    pub(super) batch_size: u32,
+    pub(super) evictions: u64,
+    /// Bytes of flows that were evicted before they were read.
+    pub(super) lost: u64,
+    /// All that the hooks ever saw.
+    pub(super) seen: BTreeMap<(Direction, Family), Volume>,
+    pub(super) is_dropped: bool,
+    /// Where the daemon broke the rules of the probe.
+    pub(super) faults: Vec<String>,
+}
+
+impl Kernel {
+    /// Returns the number that a device's packets are counted under.
+    fn counted_as(&self, ifindex: u32) -> Option<InterfaceId> {
+        let (incarnation, _) = self.devices.get(&ifindex)?;
+        let attached = self.attachments.iter().find(|(_, attachment)| {
+            !attachment.is_detached
+                && attachment.ifindex == ifindex
+                && attachment.incarnation == *incarnation
+        });
+        attached.map(|(&id, _)| id)
+    }
+
+    pub(super) fn has(&self, ifindex: u32) -> bool {
+        self.devices.contains_key(&ifindex)
+    }
+
+    pub(super) fn is_counted(&self, ifindex: u32) -> bool {
+        self.counted_as(ifindex).is_some()
+    }
+
+    /// Counts as the programs do, where the device is attached.
+    pub(super) fn count(&mut self, packet: &Packet) {
+        let Some(interface) = self.counted_as(packet.ifindex) else { return };
+        let volume = Volume { packets: packet.packets, bytes: packet.bytes };
+        let direction = packet.direction;
+        let mut family = Family::NonIp;
+        if let Some(remote) = packet.remote {
+            let (ip_version, remote) = self.prefix(remote);
+            family = Family::Ip(ip_version);
+            let key = FlowKey { interface, direction, ip_version, remote };
+            self.count_flow(key, volume);
+        }
+        let total = (interface, direction, family);
+        *self.totals.entry(total).or_default() += volume;
+        *self.seen.entry((direction, family)).or_default() += volume;
+    }
+
+    fn prefix(&self, address: IpAddr) -> (IpVersion, [u8; 16]) {
+        let settings = self.settings.unwrap();
+        let mut remote = [0; 16];
+        let (version, length) = match address {
+            IpAddr::V4(v4) => {
+                remote[..4].copy_from_slice(&v4.octets());
+                (IpVersion::V4, settings.ipv4_prefix_length)
+            }
+            IpAddr::V6(v6) => {
+                remote = v6.octets();
+                (IpVersion::V6, settings.ipv6_prefix_length)
+            }
+        };
+        let mask = u128::MAX << (128 - u32::from(length));
+        (version, (u128::from_be_bytes(remote) & mask).to_be_bytes())
+    }
+
+    fn count_flow(&mut self, key: FlowKey, volume: Volume) {
+        let now = self.now;
+        if let Some(flow) = self.flows.get_mut(&key) {
+            flow.volume += volume;
+            flow.last_seen = now;
+            return;
+        }
+        let limit = self.settings.unwrap().map_max_entries.get();
+        if self.flows.len() >= usize::try_from(limit).unwrap() {
+            let oldest = self.flows.iter().min_by_key(|(_, f)| f.last_seen);
+            let oldest = *oldest.unwrap().0;
+            self.evict(&oldest);
+        }
+        self.statistics.lookup_failures += 1;
+        self.statistics.new_keys += 1;
+        let generation = u32::try_from(self.statistics.new_keys).unwrap() << 8;
+        self.flows.insert(
+            key,
+            Flow {
+                volume,
+                read: Volume::default(),
+                generation,
+                last_seen: now,
+            },
+        );
+    }
+
+    /// Forgets a flow as the kernel does to make room.
+    pub(super) fn evict(&mut self, key: &FlowKey) {
+        if let Some(flow) = self.flows.remove(key) {
+            self.evictions += 1;
+            self.lost += flow.volume.bytes - flow.read.bytes;
+        }
+    }
+
+    /// Returns the flows in the map.
+    pub(super) fn flows(&self) -> Vec<FlowKey> {
+        self.flows.keys().copied().collect()
+    }
+
+    /// Returns the devices that are counted, by ifindex.
+    pub(super) fn attached(&self) -> Vec<u32> {
+        let mut attached: Vec<u32> = self
+            .attachments
+            .values()
+            .filter(|attachment| !attachment.is_detached)
+            .map(|attachment| attachment.ifindex)
+            .collect();
+        attached.sort_unstable();
+        attached
+    }
+
+    /// Returns how many interface numbers are not free.
+    pub(super) fn numbers_in_use(&self) -> usize {
+        self.attachments.len()
+    }
+
+    pub(super) fn list(&self) -> Vec<Interface> {
+        self.devices.values().map(|(_, device)| device.clone()).collect()
+    }
+}
