@@ -13,6 +13,7 @@ mod harness;
 mod harness_tests;
 mod interfaces;
 mod lifecycle;
+mod offload;
 mod reload;
 mod scraping;
 mod traffic;
