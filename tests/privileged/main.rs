@@ -17,3 +17,4 @@ mod offload;
 mod reload;
 mod scraping;
 mod traffic;
+mod tunnels;
