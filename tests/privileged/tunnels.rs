@@ -3,11 +3,15 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::harness::account::{Counted, count, settle};
 use crate::harness::bench::{Bench, Link, Segmenting};
 use crate::harness::conversation::{
-    Datagrams, Host, introduce, talk_tcp, talk_udp,
+    Datagrams, Host, bound_tcp, introduce, talk_tcp, talk_udp,
 };
-use crate::harness::link::{mac_of, mac_text, set_up};
+use crate::harness::frames::ETHERNET;
+use crate::harness::lab::Lab;
+use crate::harness::link::{Volume, mac_of, mac_text, set_offloads, set_up};
+use crate::harness::send::Sniffer;
 use crate::harness::tcx::Counter;
 
 /// Bytes each way over each connection.
@@ -24,10 +28,9 @@ const INSIDE6: [Ipv6Addr; 2] = [
     Ipv6Addr::new(0x2001, 0xdb8, 0xbb, 0, 0, 0, 0, 1),
 ];
 
-/// Makes a VXLAN device at both ends of a bench and returns the hosts inside.
-fn build(bench: &Bench, outer: u8) -> [Host<'_>; 2] {
-    let ends = [bench.machine(), bench.world()];
-    let hosts = [0, 1].map(|own| {
+/// Makes a VXLAN device at both ends and returns the hosts inside.
+fn build<'a>(ends: [Host<'a>; 2], outer: u8) -> [Host<'a>; 2] {
+    [0, 1].map(|own| {
         let (this, other) = (&ends[own], &ends[1 - own]);
         this.namespace.ip(&format!(
             "link add {} address {} type vxlan id 42 dstport 4789 \
@@ -45,9 +48,7 @@ fn build(bench: &Bench, outer: u8) -> [Host<'_>; 2] {
             ipv4: INSIDE4[own],
             ipv6: INSIDE6[own],
         }
-    });
-    introduce(&hosts[0], &hosts[1]);
-    hosts
+    })
 }
 
 fn vxlan_is_exact(segmenting: Segmenting) {
@@ -55,7 +56,9 @@ fn vxlan_is_exact(segmenting: Segmenting) {
         for gro in [false, true] {
             let link = Link { segmenting, gro, mtu: 1_500 };
             let bench = Bench::new(link);
-            let [machine, world] = build(&bench, outer);
+            let ends = [bench.machine(), bench.world()];
+            let [machine, world] = build(ends, outer);
+            introduce(&machine, &world);
             let case = format!(
                 "VXLAN over IPv{outer}, {segmenting:?}, GRO {}",
                 if gro { "on" } else { "off" }
@@ -94,4 +97,46 @@ fn tunnelled_super_frames_that_the_stack_cuts_are_counted_to_the_byte() {
 #[test]
 fn tunnelled_super_frames_that_nobody_cuts_are_counted_alike_at_both_ends() {
     vxlan_is_exact(Segmenting::Device);
+}
+
+#[test]
+fn a_vxlan_device_is_counted_to_the_byte() {
+    for gro in [false, true] {
+        let lab = Lab::new();
+        let ends = [Host::machine(&lab), Host::world(&lab)];
+        for end in &ends {
+            bound_tcp(end.namespace, 400_000);
+            set_offloads(end.namespace, end.interface, &["gro"], gro);
+        }
+        let inside = build(ends, 4);
+        for host in &inside {
+            let by_device = ["tso", "tx-udp-segmentation"];
+            set_offloads(host.namespace, host.interface, &by_device, false);
+            set_offloads(host.namespace, host.interface, &["gro"], gro);
+        }
+        let daemons = inside.each_ref().map(count);
+        let mut sniffer = Sniffer::open(&lab.machine, TUNNEL[0]);
+        introduce(&ends[0], &ends[1]);
+        introduce(&inside[0], &inside[1]);
+        for ip_version in [4, 6] {
+            talk_tcp(&inside[0], &inside[1], ip_version, CONVERSATION);
+        }
+        let [here, there] = settle([
+            Counted::of(&inside[0], &daemons[0]),
+            Counted::of(&inside[1], &daemons[1]),
+        ]);
+        here.show(&format!("vxlan device, GRO {gro}"), sniffer.drain());
+        assert_eq!(here.sent, there.received);
+        assert_eq!(there.sent, here.received);
+        assert_eq!(here.device.dropped, 0);
+        // The device counts without the Ethernet header of what it carries.
+        for (ours, device) in [
+            (here.sent, here.device.sent),
+            (here.received, here.device.received),
+        ] {
+            let header = ETHERNET as u64 * device.packets;
+            let bytes = device.bytes + header;
+            assert_eq!(ours, Volume { bytes, ..device });
+        }
+    }
 }

@@ -17,6 +17,14 @@ pub(crate) struct Counted<'a> {
     pub(crate) daemon: &'a Daemon,
 }
 
+impl<'a> Counted<'a> {
+    /// Names the interface of a host.
+    pub(crate) fn of(host: &Host<'a>, daemon: &'a Daemon) -> Self {
+        let Host { namespace, interface, .. } = *host;
+        Self { namespace, interface, daemon }
+    }
+}
+
 /// The figures of an interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Account {

@@ -9,7 +9,7 @@ use super::account::{Account, Counted, count, settle};
 use super::conversation::{Host, bound_tcp, introduce};
 use super::daemon::Daemon;
 use super::frames::ETHERNET;
-use super::lab::{Lab, PEER, WAN};
+use super::lab::{Lab, WAN};
 use super::link::{Volume, set_offloads};
 use super::send::Sniffer;
 use super::tcx::{Counter, Verdict};
@@ -118,16 +118,8 @@ impl Bench {
     pub(crate) fn check(&self, what: &str) -> Account {
         let [machine_exporter, world_exporter] = &self.daemons;
         let accounts = settle([
-            Counted {
-                namespace: &self.lab.machine,
-                interface: WAN,
-                daemon: machine_exporter,
-            },
-            Counted {
-                namespace: &self.lab.world,
-                interface: PEER,
-                daemon: world_exporter,
-            },
+            Counted::of(&self.machine(), machine_exporter),
+            Counted::of(&self.world(), world_exporter),
         ]);
         let before = self.before.replace(accounts);
         let sniffed = self.sniffer.borrow_mut().drain();

@@ -285,3 +285,17 @@ pub(crate) fn name_tun(
     })
     .map(drop)
 }
+
+/// Tells the device behind `file` which offloads, in `TUN_F_` flags, the
+/// program that reads it can do.
+pub(crate) fn set_tun_offloads(
+    file: &File,
+    offloads: libc::c_uint,
+) -> io::Result<()> {
+    let offloads = libc::c_ulong::from(offloads);
+    // SAFETY: TUNSETOFFLOAD takes a number and no pointer.
+    check(unsafe {
+        libc::ioctl(file.as_raw_fd(), libc::TUNSETOFFLOAD, offloads)
+    })
+    .map(drop)
+}
