@@ -119,6 +119,30 @@ impl SuperFrameSender {
     }
 }
 
+/// Puts frames onto an interface whose headers the kernel does not keep in one
+/// piece.
+pub(crate) struct ScatteredSender(SuperFrameSender);
+
+impl ScatteredSender {
+    /// Opens an interface for sending.
+    pub(crate) fn open(namespace: &Netns, interface: &str) -> Self {
+        Self(SuperFrameSender::open(namespace, interface))
+    }
+
+    /// Sends a frame of more than a page, of which only so many bytes are in
+    /// the linear part of the packet.
+    pub(crate) fn send(&mut self, frame: &[u8], linear: u16) {
+        assert!(frame.len() > 4096, "the kernel puts less in one piece");
+        // struct virtio_net_hdr, all zero but the length of the headers.
+        let mut message = vec![0, 0];
+        message.extend(linear.to_ne_bytes());
+        message.extend([0; 6]);
+        message.extend(frame);
+        let written = self.0.file.write(&message).expect("cannot send a frame");
+        assert_eq!(written, message.len(), "a frame was cut");
+    }
+}
+
 /// Takes the frames that an interface receives from now on.
 pub(crate) struct Capture {
     file: File,
