@@ -55,6 +55,7 @@ wire_size_of(struct __sk_buff *skb, enum traffic_direction direction,
 
 	if (gso_size) {
 		struct merged_headers headers = merged_headers_of(skb, network);
+		__u32 unsent;
 
 		if (!packets && gso_size != GSO_BY_FRAGS &&
 		    length > headers.length)
@@ -64,7 +65,10 @@ wire_size_of(struct __sk_buff *skb, enum traffic_direction direction,
 			packets = 1;
 		if (direction == TRAFFIC_RECEIVED)
 			bytes += (packets - 1) * headers.length;
-		bytes -= packets * headers.unsent;
+		/* Not where a sender lied and the kernel added nothing. */
+		unsent = packets * headers.unsent;
+		if (unsent < bytes)
+			bytes -= unsent;
 	}
 	if (!packets)
 		packets = 1;

@@ -15,6 +15,7 @@ mod harness_tests;
 mod interfaces;
 mod lifecycle;
 mod offload;
+mod parser;
 mod redirects;
 mod reload;
 mod scraping;

@@ -6,6 +6,7 @@
 
 pub(crate) mod account;
 pub(crate) mod bench;
+pub(crate) mod classifier;
 pub(crate) mod conversation;
 pub(crate) mod daemon;
 pub(crate) mod exposition;
