@@ -22,7 +22,13 @@
 struct extension_header {
 	__u8 next;
 	__u8 length; /* in units of 8 bytes, without the first 8 */
+	__u8 option; /* the first one, of a header that holds options */
+	__u8 option_length;
+	__be32 option_value;
 };
+
+/* RFC 2675: a hop-by-hop option, for packets of more than 65,535 bytes. */
+#define OPTION_JUMBO 0xC2
 
 struct gre_header {
 	__be16 flags;
@@ -49,6 +55,13 @@ struct udp_tunnel_header {
 struct transport_header {
 	__u32 offset;
 	__u8 protocol; /* IPPROTO_*; IPPROTO_NONE where it was not found */
+	__u8 unsent; /* bytes before it that segmentation takes out */
+};
+
+/* What the packets of a super-frame share. */
+struct merged_headers {
+	__u32 length; /* in the super-frame, before the merged payload */
+	__u32 unsent; /* of these, what no packet had or will have */
 };
 
 /*
@@ -62,12 +75,30 @@ static __always_inline bool copy_header(struct __sk_buff *skb, __u32 offset,
 	return bpf_skb_load_bytes(skb, offset, header, size) == 0;
 }
 
+/* The verifier lets functions that it checks by themselves return a number. */
 static __always_inline __u64 pack(struct transport_header transport)
 {
-	return (__u64)transport.offset << 8 | transport.protocol;
+	return (__u64)transport.offset << 16 | transport.unsent << 8 |
+	       transport.protocol;
 }
 
-/* Returns the transport header packed: the offset, then 8 bits of protocol. */
+/*
+ * A super-frame of IPv6 that is too long for its length field (BIG TCP) says
+ * so in a header that the kernel added and will take out before it segments
+ * (ip6_xmit(), ipv6_gro_complete(), ipv6_hopopt_jumbo_remove()).
+ */
+static __always_inline bool
+is_jumbo_header(const struct ipv6hdr *ipv6,
+		const struct extension_header *extension)
+{
+	return ipv6->payload_len == 0 && ipv6->nexthdr == IPPROTO_HOPOPTS &&
+	       extension->length == 0 && extension->option == OPTION_JUMBO;
+}
+
+/*
+ * Returns the transport header packed: the offset, 8 bits of `unsent`, 8 bits
+ * of protocol.
+ */
 __noinline __u64 find_transport(struct __sk_buff *skb, __u32 offset,
 				__u32 network_protocol)
 {
@@ -99,6 +130,8 @@ __noinline __u64 find_transport(struct __sk_buff *skb, __u32 offset,
 			if (!copy_header(skb, transport.offset, &extension,
 					 sizeof(extension)))
 				break;
+			if (i == 0 && is_jumbo_header(&ipv6, &extension))
+				transport.unsent = sizeof(extension);
 			transport.protocol = extension.next;
 			transport.offset += 8 + extension.length * 8;
 		}
@@ -111,8 +144,18 @@ parse_network(struct __sk_buff *skb, struct network_header network)
 {
 	__u64 packed = find_transport(skb, network.offset, network.protocol);
 
-	return (struct transport_header){ .offset = packed >> 8,
+	return (struct transport_header){ .offset = packed >> 16,
+					  .unsent = packed >> 8,
 					  .protocol = packed };
+}
+
+/*
+ * Returns whether the length in an IP header is `length`, or zero where that
+ * is more than the header can tell.
+ */
+static __always_inline bool tells_length(__be16 told, __u32 length)
+{
+	return length > 0xFFFF ? told == 0 : bpf_ntohs(told) == length;
 }
 
 /*
@@ -138,14 +181,14 @@ static __always_inline bool is_tunnelled(struct __sk_buff *skb, __u32 offset,
 		struct iphdr ipv4;
 
 		return copy_header(skb, inner->offset, &ipv4, sizeof(ipv4)) &&
-		       ipv4.version == 4 && bpf_ntohs(ipv4.tot_len) == rest;
+		       ipv4.version == 4 && tells_length(ipv4.tot_len, rest);
 	}
 	if (inner->protocol == bpf_htons(ETH_P_IPV6)) {
 		struct ipv6hdr ipv6;
 
 		return copy_header(skb, inner->offset, &ipv6, sizeof(ipv6)) &&
 		       ipv6.version == 6 &&
-		       bpf_ntohs(ipv6.payload_len) + sizeof(ipv6) == rest;
+		       tells_length(ipv6.payload_len, rest - sizeof(ipv6));
 	}
 	return false;
 }
@@ -207,27 +250,39 @@ static __always_inline bool parse_tunnel(struct __sk_buff *skb,
 }
 
 /*
- * Returns how many bytes each packet of the super-frame had before the payload
- * that was merged. Not inlined, to keep the path of ordinary packets short.
+ * Returns what merged_headers_of() does as one number. Not inlined, to keep
+ * the path of ordinary packets short.
  */
-__noinline __u32 merged_header_length(struct __sk_buff *skb, __u32 offset,
-				      __u32 network_protocol)
+__noinline __u64 find_merged_headers(struct __sk_buff *skb, __u32 offset,
+				     __u32 network_protocol)
 {
 	struct network_header network = { .offset = offset,
 					  .protocol = network_protocol };
 	struct transport_header transport = parse_network(skb, network);
+	__u64 unsent = transport.unsent;
 	struct network_header inner;
 	struct tcphdr tcp;
 
-	if (parse_tunnel(skb, transport, &inner))
+	if (parse_tunnel(skb, transport, &inner)) {
 		transport = parse_network(skb, inner);
+		unsent += transport.unsent;
+	}
 	if (transport.protocol == IPPROTO_UDP)
-		return transport.offset + sizeof(struct udphdr);
-	if (transport.protocol != IPPROTO_TCP)
-		return transport.offset;
-	if (!copy_header(skb, transport.offset, &tcp, sizeof(tcp)))
-		return transport.offset;
-	return transport.offset + tcp.doff * 4;
+		transport.offset += sizeof(struct udphdr);
+	else if (transport.protocol == IPPROTO_TCP &&
+		 copy_header(skb, transport.offset, &tcp, sizeof(tcp)))
+		transport.offset += tcp.doff * 4;
+	return unsent << 32 | transport.offset;
+}
+
+static __always_inline struct merged_headers
+merged_headers_of(struct __sk_buff *skb, struct network_header network)
+{
+	__u64 packed =
+		find_merged_headers(skb, network.offset, network.protocol);
+
+	return (struct merged_headers){ .length = packed,
+					.unsent = packed >> 32 };
 }
 
 #endif /* MERGED_BPF_H */

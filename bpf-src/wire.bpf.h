@@ -14,7 +14,10 @@
  * ingress  len + (frames - 1) * headers: sch_handle_ingress() sets the packet
  *          length before the link header is pushed back and knows nothing of
  *          the headers that GRO removed (net/core/dev.c, net/core/gro.c).
- * both     a VLAN tag that the kernel keeps beside the packet
+ * both     the header that IPv6 super-frames of more than 64 KiB (BIG TCP)
+ *          carry to say how long they are is on no wire; qdisc_pkt_len_init()
+ *          adds it once a frame.
+ *          A VLAN tag that the kernel keeps beside the packet
  *          (skb_vlan_tag_present) is on the wire, once a frame.
  * frames   gso_segs; a source outside the kernel (a guest, a tun user) leaves
  *          it zero and gives gso_size alone, as qdisc_pkt_len_init() knows.
@@ -51,13 +54,21 @@ wire_size_of(struct __sk_buff *skb, enum traffic_direction direction,
 	__u32 gso_size = skb->gso_size;
 
 	if (gso_size) {
-		__u32 headers = merged_header_length(skb, network.offset,
-						     network.protocol);
+		struct merged_headers headers = merged_headers_of(skb, network);
+		__u32 unsent;
 
-		if (!packets && gso_size != GSO_BY_FRAGS && length > headers)
-			packets = (length - headers + gso_size - 1) / gso_size;
-		if (direction == TRAFFIC_RECEIVED && packets > 1)
-			bytes += (packets - 1) * headers;
+		if (!packets && gso_size != GSO_BY_FRAGS &&
+		    length > headers.length)
+			packets = (length - headers.length + gso_size - 1) /
+				  gso_size;
+		if (!packets)
+			packets = 1;
+		if (direction == TRAFFIC_RECEIVED)
+			bytes += (packets - 1) * headers.length;
+		/* Not where a sender lied and the kernel added nothing. */
+		unsent = packets * headers.unsent;
+		if (unsent < bytes)
+			bytes -= unsent;
 	}
 	if (!packets)
 		packets = 1;

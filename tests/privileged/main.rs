@@ -9,10 +9,16 @@
     reason = "a harness that cannot do its work fails the test, loudly"
 )]
 
+mod devices;
 mod harness;
 mod harness_tests;
 mod interfaces;
 mod lifecycle;
+mod offload;
+mod parser;
+mod redirects;
 mod reload;
 mod scraping;
+mod shapes;
 mod traffic;
+mod tunnels;

@@ -1,12 +1,20 @@
 //! Interfaces inside the tests' namespaces, and what the kernel counts on
 //! them.
 
+use std::io;
 use std::ops::{Add, Sub};
 
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::{LinkAttribute, LinkMessage};
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use serde_json::Value;
 
 use super::netns::Netns;
 use super::process::output_of;
+use super::sys;
 use super::wait::{PATIENCE, await_until};
 
 /// A hardware address.
@@ -74,7 +82,7 @@ impl Sub for Volume {
 }
 
 /// The kernel's own counters of one interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Statistics {
     pub(crate) received: Volume,
     pub(crate) sent: Volume,
@@ -152,6 +160,41 @@ pub(crate) fn set_offloads(
         command.args([offload, state]);
     }
     output_of(&mut command);
+}
+
+/// Lets an interface send and receive super-frames of more than 64 KiB. Said
+/// to the kernel itself, because `ip` learnt the half for IPv4 only in 6.3.
+pub(crate) fn set_super_frame_size(namespace: &Netns, name: &str, size: u32) {
+    let answer = namespace.run(|| -> io::Result<NetlinkPayload<_>> {
+        let mut link = LinkMessage::default();
+        link.header.index = sys::interface_index(name)?;
+        link.attributes = vec![
+            LinkAttribute::GsoMaxSize(size),
+            LinkAttribute::GroMaxSize(size),
+            LinkAttribute::GsoIpv4MaxSize(size),
+            LinkAttribute::GroIpv4MaxSize(size),
+        ];
+        let mut request = NetlinkMessage::new(
+            NetlinkHeader::default(),
+            NetlinkPayload::from(RouteNetlinkMessage::SetLink(link)),
+        );
+        request.header.flags = NLM_F_REQUEST | NLM_F_ACK;
+        request.finalize();
+        let mut bytes = vec![0; request.buffer_len()];
+        request.serialize(&mut bytes);
+
+        let socket = Socket::new(NETLINK_ROUTE)?;
+        socket.send_to(&bytes, &SocketAddr::new(0, 0), 0)?;
+        let (answer, _) = socket.recv_from_full()?;
+        let answer: NetlinkMessage<RouteNetlinkMessage> =
+            NetlinkMessage::deserialize(&answer).map_err(io::Error::other)?;
+        Ok(answer.payload)
+    });
+    let answer = answer.expect("the kernel answers");
+    assert!(
+        matches!(&answer, NetlinkPayload::Error(e) if e.code.is_none()),
+        "cannot set the sizes of super-frames of {name}: {answer:?}"
+    );
 }
 
 /// Makes a bridge of these ports, without spanning tree or snooping, so that

@@ -4,6 +4,10 @@
 //! A piece that cannot do its work panics and says what it was doing: there
 //! is no test without it, and none may skip itself.
 
+pub(crate) mod account;
+pub(crate) mod bench;
+pub(crate) mod classifier;
+pub(crate) mod conversation;
 pub(crate) mod daemon;
 pub(crate) mod exposition;
 pub(crate) mod fixtures;

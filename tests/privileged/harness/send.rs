@@ -119,6 +119,30 @@ impl SuperFrameSender {
     }
 }
 
+/// Puts frames onto an interface whose headers the kernel does not keep in one
+/// piece.
+pub(crate) struct ScatteredSender(SuperFrameSender);
+
+impl ScatteredSender {
+    /// Opens an interface for sending.
+    pub(crate) fn open(namespace: &Netns, interface: &str) -> Self {
+        Self(SuperFrameSender::open(namespace, interface))
+    }
+
+    /// Sends a frame of more than a page, of which only so many bytes are in
+    /// the linear part of the packet.
+    pub(crate) fn send(&mut self, frame: &[u8], linear: u16) {
+        assert!(frame.len() > 4096, "the kernel puts less in one piece");
+        // struct virtio_net_hdr, all zero but the length of the headers.
+        let mut message = vec![0, 0];
+        message.extend(linear.to_ne_bytes());
+        message.extend([0; 6]);
+        message.extend(frame);
+        let written = self.0.file.write(&message).expect("cannot send a frame");
+        assert_eq!(written, message.len(), "a frame was cut");
+    }
+}
+
 /// Takes the frames that an interface receives from now on.
 pub(crate) struct Capture {
     file: File,
@@ -132,15 +156,7 @@ impl Capture {
         let ignore_outgoing = 23;
         sys::set_socket_option(&socket, libc::SOL_PACKET, ignore_outgoing, 1)
             .expect("packet sockets can ignore what goes out");
-        // Room for some ten thousand small frames.
-        let room = 32 << 20;
-        sys::set_socket_option(
-            &socket,
-            libc::SOL_SOCKET,
-            libc::SO_RCVBUFFORCE,
-            room,
-        )
-        .expect("root may take a large buffer");
+        enlarge_queue(&socket);
         Self { file: socket.into() }
     }
 
@@ -174,6 +190,54 @@ impl Capture {
         !sys::wait_readable(self.file.as_fd(), Duration::ZERO)
             .expect("cannot look for a frame")
     }
+}
+
+/// What a packet socket saw, each packet as long as the socket was told: a
+/// super-frame is one packet, and the outermost VLAN tag may be kept apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sniffed {
+    pub(crate) received: Volume,
+    pub(crate) sent: Volume,
+}
+
+/// Sees what passes an interface both ways, as `tcpdump` does.
+pub(crate) struct Sniffer {
+    socket: OwnedFd,
+}
+
+impl Sniffer {
+    /// Opens an interface.
+    pub(crate) fn open(namespace: &Netns, interface: &str) -> Self {
+        let socket = open(namespace, interface, true);
+        enlarge_queue(&socket);
+        Self { socket }
+    }
+
+    /// Returns what passed since the last call, and panics where that was
+    /// more than the queue holds.
+    pub(crate) fn drain(&mut self) -> Sniffed {
+        let mut sniffed = Sniffed::default();
+        while let Some((length, outgoing)) =
+            sys::drop_packet(&self.socket).expect("cannot receive")
+        {
+            let volume = if outgoing {
+                &mut sniffed.sent
+            } else {
+                &mut sniffed.received
+            };
+            *volume = *volume + Volume { packets: 1, bytes: length as u64 };
+        }
+        let lost = sys::packets_lost(&self.socket);
+        assert_eq!(lost.expect("it is a packet socket"), 0, "lost packets");
+        sniffed
+    }
+}
+
+/// Makes room for some ten thousand small frames.
+fn enlarge_queue(socket: &OwnedFd) {
+    let (level, room) = (libc::SOL_SOCKET, 32 << 20);
+    sys::set_socket_option(socket, level, libc::SO_RCVBUFFORCE, room)
+        .expect("root may take a large buffer");
 }
 
 fn open(namespace: &Netns, interface: &str, receive: bool) -> OwnedFd {

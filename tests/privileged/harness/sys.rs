@@ -137,6 +137,57 @@ pub(crate) fn set_socket_option(
     .map(drop)
 }
 
+/// Takes a packet off a packet socket and drops it. Returns its length and
+/// whether it was going out; `None` where none is waiting.
+pub(crate) fn drop_packet(
+    socket: &OwnedFd,
+) -> io::Result<Option<(usize, bool)>> {
+    // SAFETY: all-zero bytes are a valid sockaddr_ll, a plain C structure.
+    let mut address: libc::sockaddr_ll = unsafe { zeroed() };
+    let mut address_length = length_of::<libc::sockaddr_ll>();
+    // SAFETY: a null buffer of no length is written to by nobody; the other
+    // pointers are to live variables, the second the first one's length.
+    let length = unsafe {
+        libc::recvfrom(
+            socket.as_raw_fd(),
+            std::ptr::null_mut(),
+            0,
+            libc::MSG_TRUNC | libc::MSG_DONTWAIT,
+            (&raw mut address).cast(),
+            &raw mut address_length,
+        )
+    };
+    match usize::try_from(length) {
+        Ok(length) => {
+            Ok(Some((length, address.sll_pkttype == libc::PACKET_OUTGOING)))
+        }
+        Err(_) => match io::Error::last_os_error() {
+            error if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            error => Err(error),
+        },
+    }
+}
+
+/// Returns how many packets a packet socket had no room for since it was
+/// asked last.
+pub(crate) fn packets_lost(socket: &OwnedFd) -> io::Result<u32> {
+    // SAFETY: all-zero bytes are a valid tpacket_stats, two integers.
+    let mut statistics: libc::tpacket_stats = unsafe { zeroed() };
+    let mut length = length_of::<libc::tpacket_stats>();
+    // SAFETY: the pointers are to live variables, the second the first one's
+    // length.
+    check(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_STATISTICS,
+            (&raw mut statistics).cast(),
+            &raw mut length,
+        )
+    })?;
+    Ok(statistics.tp_drops)
+}
+
 /// Sends frames with one system call and returns how many the kernel took.
 pub(crate) fn send_messages(
     socket: &OwnedFd,
@@ -231,6 +282,20 @@ pub(crate) fn name_tun(
     // call returns.
     check(unsafe {
         libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request)
+    })
+    .map(drop)
+}
+
+/// Tells the device behind `file` which offloads, in `TUN_F_` flags, the
+/// program that reads it can do.
+pub(crate) fn set_tun_offloads(
+    file: &File,
+    offloads: libc::c_uint,
+) -> io::Result<()> {
+    let offloads = libc::c_ulong::from(offloads);
+    // SAFETY: TUNSETOFFLOAD takes a number and no pointer.
+    check(unsafe {
+        libc::ioctl(file.as_raw_fd(), libc::TUNSETOFFLOAD, offloads)
     })
     .map(drop)
 }

@@ -63,11 +63,19 @@ impl Counter {
 
     /// Returns what the program has seen; bytes without tags kept apart.
     pub(crate) fn seen(&self) -> Volume {
+        Volume { packets: self.read(0), bytes: self.read(1) }
+    }
+
+    /// Returns the length of the longest packet it has seen.
+    pub(crate) fn longest(&self) -> u64 {
+        self.read(2)
+    }
+
+    fn read(&self, index: u32) -> u64 {
         let map = self.ebpf.map("seen").expect("it is in the object");
         let seen: Array<&MapData, u64> =
             map.try_into().expect("it is an array of u64");
-        let read = |index| seen.get(&index, 0).expect("it has two elements");
-        Volume { packets: read(0), bytes: read(1) }
+        seen.get(&index, 0).expect("it has three elements")
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 use super::netns::Netns;
 use super::sys;
@@ -17,6 +19,16 @@ pub(crate) enum Layer {
     Ip,
 }
 
+/// Whether super-frames pass between the device and the program behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SuperFrames {
+    /// No: every packet is one.
+    No,
+    /// Packets have a virtio header before them, and the program offers to
+    /// cut super-frames, as a virtual machine does.
+    Yes,
+}
+
 /// A tun or tap device, gone when it is dropped.
 pub(crate) struct Tun {
     file: File,
@@ -25,10 +37,27 @@ pub(crate) struct Tun {
 impl Tun {
     /// Makes the device in a namespace and brings it up, without addresses.
     pub(crate) fn create(namespace: &Netns, name: &str, layer: Layer) -> Self {
-        let flags = match layer {
+        Self::create_with(namespace, name, layer, SuperFrames::No)
+    }
+
+    /// Makes the device, also one for super-frames.
+    pub(crate) fn create_with(
+        namespace: &Netns,
+        name: &str,
+        layer: Layer,
+        super_frames: SuperFrames,
+    ) -> Self {
+        let mut flags = libc::IFF_NO_PI;
+        flags |= match layer {
             Layer::Ethernet => libc::IFF_TAP,
             Layer::Ip => libc::IFF_TUN,
         };
+        // Checksums, TCP over either family, UDP over either.
+        let mut offloads = 0;
+        if super_frames == SuperFrames::Yes {
+            flags |= libc::IFF_VNET_HDR;
+            offloads = 0x01 | 0x02 | 0x04 | 0x20 | 0x40;
+        }
         // The device belongs to the namespace its file is opened in.
         let file = namespace.run(|| {
             let file = File::options()
@@ -36,7 +65,8 @@ impl Tun {
                 .write(true)
                 .open("/dev/net/tun")
                 .expect("cannot open /dev/net/tun");
-            sys::name_tun(&file, name, flags | libc::IFF_NO_PI)
+            sys::name_tun(&file, name, flags)
+                .and_then(|()| sys::set_tun_offloads(&file, offloads))
                 .unwrap_or_else(|e| panic!("cannot make {name}: {e}"));
             file
         });
@@ -57,9 +87,60 @@ impl Tun {
         let came = sys::wait_readable(self.file.as_fd(), PATIENCE)
             .expect("cannot wait for a packet");
         assert!(came, "the machine sent no packet");
-        let mut packet = vec![0; 1 << 16];
+        let mut packet = vec![0; 1 << 17];
         let length = self.file.read(&mut packet).expect("cannot take");
         packet.truncate(length);
         packet
+    }
+}
+
+/// Carries packets between two devices of one kind until it is dropped, which
+/// deletes them.
+pub(crate) struct Cable {
+    ends: [(Netns, String); 2],
+    carriers: Vec<JoinHandle<()>>,
+}
+
+impl Cable {
+    /// Makes two devices, each in its namespace, and connects them.
+    pub(crate) fn new(
+        ends: [(&Netns, &str); 2],
+        layer: Layer,
+        super_frames: SuperFrames,
+    ) -> Self {
+        let files = ends.map(|(namespace, name)| {
+            let tun = Tun::create_with(namespace, name, layer, super_frames);
+            Arc::new(tun.file)
+        });
+        let carriers = [(0, 1), (1, 0)]
+            .map(|(from, to)| {
+                let (from, to) =
+                    (Arc::clone(&files[from]), Arc::clone(&files[to]));
+                // Ends when a device is deleted.
+                thread::spawn(move || {
+                    let mut packet = vec![0; 1 << 17];
+                    while let Ok(length) = (&*from).read(&mut packet) {
+                        if (&*to).write(&packet[..length]).is_err() {
+                            return;
+                        }
+                    }
+                })
+            })
+            .into();
+        let ends =
+            ends.map(|(namespace, name)| (namespace.clone(), name.to_owned()));
+        Self { ends, carriers }
+    }
+}
+
+impl Drop for Cable {
+    fn drop(&mut self) {
+        for (namespace, name) in &self.ends {
+            namespace.ip(&format!("link delete {name}"));
+        }
+        for carrier in self.carriers.drain(..) {
+            // It has nothing to say.
+            let _ = carrier.join();
+        }
     }
 }

@@ -1,0 +1,211 @@
+//! The exporter's programs, loaded but attached nowhere: the kernel runs them
+//! on any packet with any offload written beside it.
+
+use aya::maps::{Array, Map, MapData, PerCpuArray, PerCpuHashMap};
+use aya::programs::{SchedClassifier, TestRun, TestRunOptions};
+use aya::{Ebpf, EbpfLoader};
+use geoip_exporter::accounting::IpVersion;
+use geoip_exporter::kernel::abi::{
+    FAMILIES, TrafficStatistics, TrafficTotal, names,
+};
+
+use super::link::Volume;
+use super::netns::Netns;
+
+/// The object that the exporter embeds.
+static OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/traffic.bpf.o"));
+
+/// Fields of `struct __sk_buff`, by offset, and its size.
+const WIRE_LEN: usize = 160;
+const GSO_SEGS: usize = 164;
+const GSO_SIZE: usize = 176;
+const CONTEXT: usize = 192;
+
+/// What a program returns to let the next one see the packet.
+const TCX_NEXT: u32 = u32::MAX;
+
+/// The loopback of a namespace, which test packets belong to.
+const LOOPBACK: u32 = 1;
+
+/// One of the programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hook {
+    Ingress,
+    Egress,
+    IngressWithoutEthernet,
+    EgressWithoutEthernet,
+}
+
+impl Hook {
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Ingress,
+        Self::Egress,
+        Self::IngressWithoutEthernet,
+        Self::EgressWithoutEthernet,
+    ];
+
+    fn program(self) -> &'static str {
+        match self {
+            Self::Ingress => names::INGRESS,
+            Self::Egress => names::EGRESS,
+            Self::IngressWithoutEthernet => names::INGRESS_L3,
+            Self::EgressWithoutEthernet => names::EGRESS_L3,
+        }
+    }
+
+    /// Returns whether packets leave through it.
+    pub(crate) fn is_egress(self) -> bool {
+        matches!(self, Self::Egress | Self::EgressWithoutEthernet)
+    }
+}
+
+/// What the kernel says about a packet beside it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Offload {
+    pub(crate) gso_size: u32,
+    pub(crate) gso_segs: u32,
+    /// Zero for the packet's own length.
+    pub(crate) wire_len: u32,
+}
+
+/// How a packet was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Count {
+    /// `None` where it is not IP.
+    pub(crate) ip_version: Option<IpVersion>,
+    pub(crate) volume: Volume,
+}
+
+/// The loaded programs and their maps.
+pub(crate) struct Classifier {
+    namespace: Netns,
+    ebpf: Ebpf,
+    totals: PerCpuArray<MapData, TrafficTotal>,
+    statistics: PerCpuArray<MapData, TrafficStatistics>,
+    flows: PerCpuHashMap<MapData, [u8; 24], [u8; 24]>,
+}
+
+impl Classifier {
+    /// Loads the programs, which count loopback as interface 0.
+    pub(crate) fn load() -> Self {
+        let mut ebpf = EbpfLoader::new().load(OBJECT).expect("cannot load");
+        for hook in Hook::ALL {
+            let program: &mut SchedClassifier = ebpf
+                .program_mut(hook.program())
+                .expect("it is in the object")
+                .try_into()
+                .expect("it is a classifier");
+            program.load().expect("the verifier takes it");
+        }
+        let take = |ebpf: &mut Ebpf, name| -> Map {
+            ebpf.take_map(name).expect("it is in the object")
+        };
+        let mut interfaces: Array<MapData, u32> =
+            take(&mut ebpf, names::INTERFACES).try_into().expect("an array");
+        interfaces.set(LOOPBACK, 1, 0).expect("cannot write a map");
+        let totals = take(&mut ebpf, names::TOTALS);
+        let statistics = take(&mut ebpf, names::STATISTICS);
+        let flows = take(&mut ebpf, names::FLOWS);
+        Self {
+            namespace: Netns::new(),
+            totals: totals.try_into().expect("a per-CPU array"),
+            statistics: statistics.try_into().expect("a per-CPU array"),
+            flows: flows.try_into().expect("a per-CPU hash map"),
+            ebpf,
+        }
+    }
+
+    /// Runs a program on a packet and returns how it was counted. Panics where
+    /// the packet was not counted exactly once, or not passed on.
+    pub(crate) fn run(
+        &self,
+        hook: Hook,
+        packet: &[u8],
+        offload: Offload,
+    ) -> Count {
+        let direction = u32::from(hook.is_egress());
+        let before = self.total(direction);
+        let mut context = [0; CONTEXT];
+        for (offset, value) in [
+            (WIRE_LEN, offload.wire_len),
+            (GSO_SEGS, offload.gso_segs),
+            (GSO_SIZE, offload.gso_size),
+        ] {
+            context[offset..offset + 4].copy_from_slice(&value.to_ne_bytes());
+        }
+        let program: &SchedClassifier = self
+            .ebpf
+            .program(hook.program())
+            .expect("it is in the object")
+            .try_into()
+            .expect("it is a classifier");
+        let result = self.namespace.run(|| {
+            let mut options = TestRunOptions::new();
+            options.data_in = Some(packet);
+            options.ctx_in = Some(&context);
+            program.test_run(options)
+        });
+        let result = result.unwrap_or_else(|e| {
+            panic!("cannot run on {} bytes, {offload:?}: {e}", packet.len())
+        });
+        assert_eq!(result.return_value, TCX_NEXT, "a packet's fate changed");
+
+        let after = self.total(direction);
+        let counted: Vec<Count> = (0..FAMILIES)
+            .map(|family| Count {
+                ip_version: [Some(IpVersion::V4), Some(IpVersion::V6), None]
+                    [family],
+                volume: Volume {
+                    packets: after.packets[family] - before.packets[family],
+                    bytes: after.bytes[family] - before.bytes[family],
+                },
+            })
+            .filter(|count| count.volume != Volume::default())
+            .collect();
+        assert_eq!(counted.len(), 1, "{counted:?} for one packet");
+        counted[0]
+    }
+
+    fn total(&self, direction: u32) -> TrafficTotal {
+        let values = self.totals.get(&direction, 0).expect("it is there");
+        values.iter().fold(TrafficTotal::default(), |mut sum, value| {
+            for family in 0..FAMILIES {
+                sum.packets[family] += value.packets[family];
+                sum.bytes[family] += value.bytes[family];
+            }
+            sum
+        })
+    }
+
+    /// Checks that every IP packet in the totals is in a flow, and returns
+    /// how many flows there are.
+    pub(crate) fn assert_conserved(&self) -> usize {
+        let mut left = [self.total(0), self.total(1)];
+        let mut flows = 0;
+        for flow in self.flows.iter() {
+            let (key, values) = flow.expect("cannot read the flows");
+            flows += 1;
+            let (direction, version) = (usize::from(key[4]), key[5]);
+            let family = usize::from(version == 6);
+            for value in values.iter() {
+                let number = |at: usize| {
+                    let bytes = value[at..at + 8].try_into();
+                    u64::from_ne_bytes(bytes.expect("eight bytes"))
+                };
+                left[direction].packets[family] -= number(0);
+                left[direction].bytes[family] -= number(8);
+            }
+        }
+        for total in left {
+            assert_eq!(total.packets[..2], [0, 0], "packets without a flow");
+            assert_eq!(total.bytes[..2], [0, 0], "bytes without a flow");
+        }
+        let statistics = self.statistics.get(&0, 0).expect("it is there");
+        for value in statistics.iter() {
+            assert_eq!(value.update_failures, 0);
+            assert_eq!(value.unknown_interfaces, 0);
+        }
+        flows
+    }
+}
