@@ -205,6 +205,10 @@ impl<P: Probe> Poller<P> {
     /// are.
     fn plan(&mut self) {
         self.attachments.plan(&self.settings.interfaces, &mut self.probe);
+        if self.attachments.has_renames() {
+            self.poll();
+            self.attachments.rename(&mut self.sinks);
+        }
         self.publish_states();
     }
 
