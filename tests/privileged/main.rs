@@ -12,6 +12,7 @@
 mod harness;
 mod harness_tests;
 mod interfaces;
+mod life;
 mod lifecycle;
 mod reload;
 mod scraping;
