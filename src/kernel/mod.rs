@@ -66,6 +66,9 @@ pub trait Probe: Send {
     /// name any more.
     fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error>;
 
+    /// Returns whether there is a number for another device.
+    fn has_number(&self) -> bool;
+
     /// Stops counting. What was counted can still be read, until the number
     /// is released.
     fn detach(&mut self, interface: InterfaceId);

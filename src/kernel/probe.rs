@@ -269,6 +269,10 @@ impl Probe for TrafficProbe {
         }
     }
 
+    fn has_number(&self) -> bool {
+        self.slots.has_free()
+    }
+
     fn detach(&mut self, interface: InterfaceId) {
         let links = self
             .attachments

@@ -109,6 +109,14 @@ impl Attachments {
         !self.work.is_empty()
     }
 
+    /// Returns whether the next thing to be done needs a number, and all are
+    /// taken, but a poll would give some free.
+    pub(super) fn waits_for_number<P: Probe>(&self, probe: &P) -> bool {
+        matches!(self.work.front(), Some(Action::Attach(_)))
+            && !self.retiring.is_empty()
+            && !probe.has_number()
+    }
+
     /// Does one thing that is to be done.
     ///
     /// # Errors
@@ -282,3 +290,6 @@ impl Attachments {
         self.retiring.clear();
     }
 }
+
+#[cfg(test)]
+mod tests;
