@@ -9,6 +9,7 @@
     reason = "a harness that cannot do its work fails the test, loudly"
 )]
 
+mod churn;
 mod harness;
 mod harness_tests;
 mod interfaces;
