@@ -49,6 +49,12 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The ifindex is another device's by now, or the device has another name.
+    #[error("interface {name} is another device by now")]
+    Replaced {
+        /// The name it was expected to have.
+        name: String,
+    },
     /// Every interface number is taken.
     #[error("cannot count more than {limit} interfaces at the same time")]
     TooManyInterfaces {
@@ -70,11 +76,17 @@ impl Error {
         }
     }
 
-    /// Returns whether the device that was asked for is gone.
+    /// Returns whether there is no device any more with the ifindex and the
+    /// name that were asked for.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        matches!(self, Self::Call { source, .. }
-            if matches!(source.raw_os_error(), Some(libc::ENODEV)))
+        match self {
+            Self::Replaced { .. } => true,
+            Self::Call { source, .. } => {
+                source.raw_os_error() == Some(libc::ENODEV)
+            }
+            _ => false,
+        }
     }
 }
 

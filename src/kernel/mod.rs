@@ -9,6 +9,7 @@ mod capabilities;
 mod error;
 mod flows;
 mod interfaces;
+mod links;
 mod probe;
 mod rtnetlink;
 mod slots;
@@ -37,7 +38,7 @@ pub struct Statistics {
     /// Packets whose flow could not be created.
     pub update_failures: u64,
     /// Packets of a device that is not being counted, seen while it was being
-    /// detached or moved to another network namespace.
+    /// attached or detached, or moved to another network namespace.
     pub unknown_interfaces: u64,
 }
 
@@ -57,19 +58,24 @@ pub struct Sweep {
 
 /// The kernel side as the poller sees it.
 pub trait Probe: Send {
-    /// Starts counting on a device, under a number of its own.
+    /// Starts counting on a device, under a number of its own. Where that
+    /// fails, nothing was counted.
     ///
     /// # Errors
-    /// [`Error::is_gone`] where the device does not exist any more.
+    /// [`Error::is_gone`] where there is no device with this ifindex and this
+    /// name any more.
     fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error>;
+
+    /// Returns whether there is a number for another device.
+    fn has_number(&self) -> bool;
 
     /// Stops counting. What was counted can still be read, until the number
     /// is released.
     fn detach(&mut self, interface: InterfaceId);
 
-    /// Returns whether the device with this ifindex is still the one that was
-    /// attached.
-    fn is_attached(&self, interface: InterfaceId, ifindex: u32) -> bool;
+    /// Returns whether the device that has the ifindex now is still the one
+    /// that was attached.
+    fn is_attached(&self, interface: InterfaceId) -> bool;
 
     /// Gives the number of a detached interface free. To be called once all
     /// that was counted under it was read and its flows were removed.

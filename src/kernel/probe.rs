@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroU32;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray};
@@ -19,11 +19,10 @@ use super::abi::{
 };
 use super::error::{Error, io_error, load_error};
 use super::flows::FlowReader;
+use super::links::Links;
 use super::slots::Slots;
 use super::{Interface, LinkLayer, Probe, Statistics, Sweep, sys, version};
-use crate::accounting::{
-    Direction, FlowKey, InterfaceId, InterfaceTotal, Volume,
-};
+use crate::accounting::{FlowKey, InterfaceId, InterfaceTotal, Volume};
 
 /// The object that `build.rs` compiled.
 static OBJECT: &[u8] =
@@ -57,9 +56,8 @@ pub struct TrafficProbe {
 
 /// What there is to know about a number that is in use.
 struct Attachment {
-    ifindex: u32,
-    /// Ingress and egress; none once the interface is detached.
-    links: Vec<OwnedFd>,
+    /// None once the interface is detached.
+    links: Option<Links>,
     /// What the totals showed when the number was taken: they are never set
     /// back, so that a packet still being counted cannot undo it.
     baseline: [TrafficTotal; 2],
@@ -168,28 +166,26 @@ impl TrafficProbe {
         Ok(sum)
     }
 
-    fn attach_links(
-        &self,
-        interface: &Interface,
-    ) -> Result<Vec<OwnedFd>, Error> {
+    fn attach_links(&self, interface: &Interface) -> Result<Links, Error> {
         let (ingress, egress) = match interface.link_layer {
             LinkLayer::Ethernet => (names::INGRESS, names::EGRESS),
             LinkLayer::None => (names::INGRESS_L3, names::EGRESS_L3),
         };
-        let attach = |name, direction| {
-            let action = || format!("attach to interface {}", interface.name);
-            let program = classifier(&self.ebpf, name)
-                .and_then(SchedClassifier::fd)
-                .map_err(|error| {
-                    Error::call(action(), io::Error::other(error))
-                })?;
-            sys::attach_tcx(program.as_fd(), interface.ifindex, direction)
-                .map_err(|source| Error::call(action(), source))
+        let program = |name| {
+            classifier(&self.ebpf, name).and_then(SchedClassifier::fd).map_err(
+                |error| {
+                    Error::call(
+                        format!("attach to interface {}", interface.name),
+                        io::Error::other(error),
+                    )
+                },
+            )
         };
-        Ok(vec![
-            attach(ingress, Direction::Received)?,
-            attach(egress, Direction::Sent)?,
-        ])
+        Links::attach(
+            interface,
+            program(ingress)?.as_fd(),
+            program(egress)?.as_fd(),
+        )
     }
 
     fn read_statistics(&self) -> Result<Statistics, Error> {
@@ -254,12 +250,12 @@ impl Probe for TrafficProbe {
             .ok_or(Error::TooManyInterfaces { limit: INTERFACES })?;
         let attached = (|| {
             let baseline = [self.total(id, 0)?, self.total(id, 1)?];
-            // First both links, then the number: until then the programs know
-            // nobody to count for, so that nothing is left behind under a
-            // number that was given back.
+            // First the links, then the number: no packet is counted before
+            // it is certain whose it is, and where attaching fails half-way,
+            // none was.
             let links = self.attach_links(interface)?;
             self.set_number(interface.ifindex, id.0 + 1)?;
-            Ok(Attachment { ifindex: interface.ifindex, links, baseline })
+            Ok(Attachment { links: Some(links), baseline })
         })();
         match attached {
             Ok(attachment) => {
@@ -273,32 +269,35 @@ impl Probe for TrafficProbe {
         }
     }
 
+    fn has_number(&self) -> bool {
+        self.slots.has_free()
+    }
+
     fn detach(&mut self, interface: InterfaceId) {
-        let Some(attachment) = self.attachments.get_mut(&interface) else {
-            return;
-        };
-        attachment.links.clear();
-        let ifindex = attachment.ifindex;
-        let reused = self.attachments.iter().any(|(&other, attachment)| {
-            other != interface
-                && attachment.ifindex == ifindex
-                && !attachment.links.is_empty()
+        let links = self
+            .attachments
+            .get_mut(&interface)
+            .and_then(|attachment| attachment.links.take());
+        let Some(links) = links else { return };
+        let ifindex = links.ifindex();
+        let is_shared = self.attachments.values().any(|other| {
+            other.links.as_ref().is_some_and(|l| l.ifindex() == ifindex)
         });
-        if !reused {
+        if !is_shared {
+            // First the number, then the links, which takes long: a device
+            // that was moved to another network namespace is still seen.
             // Left in place, the entry names a number that is soon another's;
             // but no program runs on that device any more.
             let _ = self.set_number(ifindex, 0);
         }
+        drop(links);
     }
 
-    fn is_attached(&self, interface: InterfaceId, ifindex: u32) -> bool {
-        self.attachments.get(&interface).is_some_and(|attachment| {
-            !attachment.links.is_empty()
-                && attachment.links.iter().all(|link| {
-                    sys::tcx_link_ifindex(link.as_fd())
-                        .is_ok_and(|found| found == ifindex)
-                })
-        })
+    fn is_attached(&self, interface: InterfaceId) -> bool {
+        self.attachments
+            .get(&interface)
+            .and_then(|attachment| attachment.links.as_ref())
+            .is_some_and(Links::are_attached)
     }
 
     fn release(&mut self, interface: InterfaceId) {

@@ -32,8 +32,9 @@ const IFLA_IFNAME: u16 = 3;
 /// Room for the largest datagram: the kernel fills dumps up to 32 KiB.
 const DATAGRAM: usize = 64 * 1024;
 
-/// What the kernel holds for us while this thread is busy, in bytes. Beyond,
-/// events are lost, the kernel says so, and all devices are listed anew.
+/// What the kernel holds for us while this thread is busy, in bytes, where
+/// net.core.rmem_max allows it. Beyond, events are lost, the kernel says so,
+/// and all devices are listed anew.
 const RECEIVE_BUFFER: usize = 1024 * 1024;
 
 /// How long events may be missed without the kernel saying so.
@@ -90,6 +91,21 @@ impl InterfaceMonitor {
         Ok(vec![InterfaceEvent::Listed(list(&mut self.buffer)?)])
     }
 
+    /// Throws away what is there, after events were lost. It must be gone
+    /// before the devices are listed: these events are older than the list,
+    /// and those that would set them right are among the lost; and the kernel
+    /// goes on dropping events, without saying so again, until nothing is left
+    /// (NETLINK_S_CONGESTED in net/netlink/af_netlink.c).
+    fn discard(&mut self) -> io::Result<()> {
+        loop {
+            match self.drain() {
+                Ok(_) => return Ok(()),
+                Err(error) if is_overrun(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Reads all events that are there.
     fn drain(&mut self) -> io::Result<Vec<InterfaceEvent>> {
         let mut events = Vec::new();
@@ -131,13 +147,18 @@ impl FollowInterfaces for InterfaceMonitor {
         }
         match self.drain() {
             Ok(events) => Ok(Some(events)),
-            // The kernel had to drop events.
-            Err(lost) if lost.raw_os_error() == Some(libc::ENOBUFS) => {
+            Err(lost) if is_overrun(&lost) => {
+                self.discard().map_err(error)?;
                 self.listed().map(Some).map_err(error)
             }
             Err(source) => Err(error(source)),
         }
     }
+}
+
+/// Returns whether the kernel had to drop events.
+fn is_overrun(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOBUFS)
 }
 
 /// Lists all devices, over a socket of its own so that events and answers do

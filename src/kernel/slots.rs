@@ -36,6 +36,11 @@ impl Slots {
         Some(InterfaceId(self.unused - 1))
     }
 
+    /// Returns whether there is a number that is not in use.
+    pub(super) fn has_free(&self) -> bool {
+        !self.free.is_empty() || self.unused < self.limit
+    }
+
     /// Takes a number back.
     pub(super) fn give_back(&mut self, number: InterfaceId) {
         debug_assert!(number.0 < self.unused, "was never given out");
@@ -53,7 +58,9 @@ mod tests {
         assert_eq!(slots.take(), Some(InterfaceId(0)));
         assert_eq!(slots.take(), Some(InterfaceId(1)));
         assert_eq!(slots.take(), None);
+        assert!(!slots.has_free());
         slots.give_back(InterfaceId(0));
+        assert!(slots.has_free());
         assert_eq!(slots.take(), Some(InterfaceId(0)));
         assert_eq!(slots.take(), None);
     }

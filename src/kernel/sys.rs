@@ -1,5 +1,5 @@
 //! The commands of bpf(2) that aya does not wrap: batches, links by ifindex
-//! and what a link is attached to. Thin: one function a command.
+//! and what is attached to a device. Thin: one function a command.
 
 #![allow(unsafe_code)]
 
@@ -131,6 +131,13 @@ pub(super) fn delete_flow(
     }
 }
 
+fn tcx_hook(direction: Direction) -> u32 {
+    match direction {
+        Direction::Received => bpf_attach_type::BPF_TCX_INGRESS as u32,
+        Direction::Sent => bpf_attach_type::BPF_TCX_EGRESS as u32,
+    }
+}
+
 /// Attaches a program to a device's TCX hook, before all others that are
 /// there: a program before this one could end the chain or drop the packet,
 /// and it would not be counted. Others keep their place behind it.
@@ -148,10 +155,7 @@ pub(super) fn attach_tcx(
     let mut attr = zeroed_attr();
     attr.link_create.__bindgen_anon_1.prog_fd = fd_number(program.as_raw_fd());
     attr.link_create.__bindgen_anon_2.target_ifindex = ifindex;
-    attr.link_create.attach_type = match direction {
-        Direction::Received => bpf_attach_type::BPF_TCX_INGRESS as u32,
-        Direction::Sent => bpf_attach_type::BPF_TCX_EGRESS as u32,
-    };
+    attr.link_create.attach_type = tcx_hook(direction);
     attr.link_create.flags = BPF_F_BEFORE;
     // SAFETY: the command takes no addresses.
     let fd = unsafe { bpf(bpf_cmd::BPF_LINK_CREATE, &mut attr) }?;
@@ -160,12 +164,11 @@ pub(super) fn attach_tcx(
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Returns the ifindex of the device that a TCX link is attached to, or zero
-/// where the device is gone and the link is dead.
+/// Returns the number that the kernel gave a link.
 ///
 /// # Errors
 /// Whatever bpf(2) says.
-pub(super) fn tcx_link_ifindex(link: BorrowedFd<'_>) -> io::Result<u32> {
+pub(super) fn link_id(link: BorrowedFd<'_>) -> io::Result<u32> {
     // SAFETY: `bpf_link_info` is made of integers and unions of integers, for
     // which zero is a value.
     let mut info: bpf_link_info = unsafe { mem::zeroed() };
@@ -176,9 +179,51 @@ pub(super) fn tcx_link_ifindex(link: BorrowedFd<'_>) -> io::Result<u32> {
     attr.info.info = std::ptr::from_mut(&mut info) as u64;
     // SAFETY: the kernel writes at most `info_len` bytes into `info`.
     unsafe { bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr) }?;
-    // SAFETY: every member of the union is made of integers and was zeroed or
-    // written by the kernel; the link is a TCX link, so `tcx` is the one.
-    Ok(unsafe { info.__bindgen_anon_1.tcx.ifindex })
+    Ok(info.id)
+}
+
+/// Returns the numbers of the links on a TCX hook of the device that has this
+/// ifindex in this network namespace now.
+///
+/// # Errors
+/// Whatever bpf(2) says: ENODEV where there is no such device.
+pub(super) fn tcx_links(
+    ifindex: u32,
+    direction: Direction,
+) -> io::Result<Vec<u32>> {
+    // BPF_MPROG_MAX: no hook has more.
+    const LIMIT: usize = 64;
+    let mut programs = [0_u32; LIMIT];
+    let mut links = [0_u32; LIMIT];
+    let mut attr = zeroed_attr();
+    attr.query.__bindgen_anon_1.target_ifindex = ifindex;
+    attr.query.attach_type = tcx_hook(direction);
+    attr.query.prog_ids = address_of(&mut programs);
+    attr.query.link_ids = address_of(&mut links);
+    attr.query.__bindgen_anon_2.count =
+        u32::try_from(LIMIT).expect("the limit is small");
+    // SAFETY: the command writes at most `count` numbers to either address,
+    // and both have room for as many.
+    unsafe { bpf(bpf_cmd::BPF_PROG_QUERY, &mut attr) }?;
+    // SAFETY: the union is of integers, written by us and the kernel.
+    let count = unsafe { attr.query.__bindgen_anon_2.count } as usize;
+    Ok(links.into_iter().take(count).collect())
+}
+
+/// Returns the name of the device that has this ifindex now.
+///
+/// # Errors
+/// Whatever the system says: ENXIO where there is no such device.
+pub(super) fn interface_name(ifindex: u32) -> io::Result<String> {
+    let mut name = [0_u8; libc::IF_NAMESIZE];
+    // SAFETY: the call writes at most IF_NAMESIZE bytes.
+    let written =
+        unsafe { libc::if_indextoname(ifindex, name.as_mut_ptr().cast()) };
+    if written.is_null() {
+        return Err(io::Error::last_os_error());
+    }
+    let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+    Ok(String::from_utf8_lossy(name).into_owned())
 }
 
 /// Returns the length of a jiffy. The kernel tells HZ nowhere else: the coarse

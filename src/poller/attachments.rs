@@ -33,16 +33,14 @@ pub(super) struct Attachments {
     failed: BTreeMap<u32, String>,
     /// Names that no device has and that was logged.
     missing: BTreeSet<String>,
-    /// Whether the links are to be compared with the devices: events were
-    /// lost, and a device may have gone and come back unseen.
-    check_links: bool,
+    /// Ifindexes of attached devices that were gone, or may have been where
+    /// events were lost, and may be another's by now.
+    doubtful: BTreeSet<u32>,
+    /// What is to be counted under another name.
+    renames: Vec<Interface>,
     /// What is still to be done. Attaching waits twice for all CPUs, some
     /// 25 ms; polls come between.
     work: VecDeque<Action>,
-    /// Devices that were gone for a moment at least. One that is moved to
-    /// another network namespace and back is the same as before, by number and
-    /// name, but lost its links.
-    gone: BTreeSet<u32>,
 }
 
 impl Attachments {
@@ -54,9 +52,9 @@ impl Attachments {
             retiring: BTreeSet::new(),
             failed: BTreeMap::new(),
             missing: BTreeSet::new(),
-            check_links: false,
+            doubtful: BTreeSet::new(),
+            renames: Vec::new(),
             work: VecDeque::new(),
-            gone: BTreeSet::new(),
         }
     }
 
@@ -72,14 +70,16 @@ impl Attachments {
             match event {
                 InterfaceEvent::Listed(interfaces) => {
                     self.table.replace(interfaces);
-                    self.check_links = true;
+                    self.doubtful.extend(self.attached.keys());
                 }
                 InterfaceEvent::Changed(interface) => {
                     self.table.insert(interface);
                 }
                 InterfaceEvent::Gone(ifindex) => {
                     self.table.remove(ifindex);
-                    self.gone.insert(ifindex);
+                    if self.attached.contains_key(&ifindex) {
+                        self.doubtful.insert(ifindex);
+                    }
                 }
             }
         }
@@ -91,8 +91,15 @@ impl Attachments {
         wanted: &Interfaces,
         probe: &mut P,
     ) {
-        self.detach_severed(probe);
-        self.work = reconcile(wanted, &self.table, &self.attached).into();
+        self.detach_replaced(probe);
+        self.work.clear();
+        self.renames.clear();
+        for action in reconcile(wanted, &self.table, &self.attached) {
+            match action {
+                Action::Rename(interface) => self.renames.push(interface),
+                other => self.work.push_back(other),
+            }
+        }
         self.failed.retain(|&ifindex, _| self.table.get(ifindex).is_some());
         self.log_missing(wanted);
     }
@@ -100,6 +107,14 @@ impl Attachments {
     /// Returns whether there is something to do.
     pub(super) fn has_work(&self) -> bool {
         !self.work.is_empty()
+    }
+
+    /// Returns whether the next thing to be done needs a number, and all are
+    /// taken, but a poll would give some free.
+    pub(super) fn waits_for_number<P: Probe>(&self, probe: &P) -> bool {
+        matches!(self.work.front(), Some(Action::Attach(_)))
+            && !self.retiring.is_empty()
+            && !probe.has_number()
     }
 
     /// Does one thing that is to be done.
@@ -114,28 +129,26 @@ impl Attachments {
     ) -> Result<(), Error> {
         match self.work.pop_front() {
             Some(Action::Detach(ifindex)) => self.detach(ifindex, probe),
-            Some(Action::Rename(interface)) => self.rename(&interface, sinks),
             Some(Action::Attach(interface)) => {
                 return self.attach(&interface, probe, sinks);
             }
-            None => {}
+            Some(Action::Rename(_)) | None => {}
         }
         Ok(())
     }
 
-    /// Detaches what is no longer attached in the kernel.
-    fn detach_severed<P: Probe>(&mut self, probe: &mut P) {
-        let check_all = std::mem::take(&mut self.check_links);
-        let gone = std::mem::take(&mut self.gone);
-        let severed: Vec<u32> = self
-            .attached
-            .iter()
-            .filter(|(ifindex, _)| check_all || gone.contains(ifindex))
-            .filter(|&(&ifindex, a)| !probe.is_attached(a.id, ifindex))
-            .map(|(&ifindex, _)| ifindex)
-            .collect();
-        for ifindex in severed {
-            self.detach(ifindex, probe);
+    /// Detaches what was attached to another device than the one that has the
+    /// number now.
+    fn detach_replaced<P: Probe>(&mut self, probe: &mut P) {
+        for ifindex in std::mem::take(&mut self.doubtful) {
+            let is_replaced = self.table.get(ifindex).is_some()
+                && self
+                    .attached
+                    .get(&ifindex)
+                    .is_some_and(|attached| !probe.is_attached(attached.id));
+            if is_replaced {
+                self.detach(ifindex, probe);
+            }
         }
     }
 
@@ -147,16 +160,26 @@ impl Attachments {
         }
     }
 
-    fn rename(&mut self, interface: &Interface, sinks: &mut [Box<dyn Sink>]) {
-        let Some(attached) = self.attached.get_mut(&interface.ifindex) else {
-            return;
-        };
-        info!(self.log, "renamed";
-            "interface" => &interface.name, "was" => &attached.name);
-        attached.name.clone_from(&interface.name);
-        let name = Arc::from(interface.name.as_str());
-        for sink in sinks {
-            sink.name_interface(attached.id, &name);
+    /// Returns whether there are interfaces to be counted under another name.
+    pub(super) fn has_renames(&self) -> bool {
+        !self.renames.is_empty()
+    }
+
+    /// Counts under their new names. To be called behind a poll, which credits
+    /// to the old names what is theirs.
+    pub(super) fn rename(&mut self, sinks: &mut [Box<dyn Sink>]) {
+        for Interface { ifindex, name, .. } in std::mem::take(&mut self.renames)
+        {
+            let Some(attached) = self.attached.get_mut(&ifindex) else {
+                continue;
+            };
+            info!(self.log, "renamed";
+                "interface" => &name, "was" => &attached.name);
+            let shared = Arc::from(name.as_str());
+            for sink in &mut *sinks {
+                sink.name_interface(attached.id, &shared);
+            }
+            attached.name = name;
         }
     }
 
@@ -267,3 +290,6 @@ impl Attachments {
         self.retiring.clear();
     }
 }
+
+#[cfg(test)]
+mod tests;

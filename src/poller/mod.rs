@@ -160,7 +160,7 @@ impl<P: Probe> Poller<P> {
                         {
                             ticks = tick(settings.poll_interval);
                         }
-                        self.reload(settings, database);
+                        self.reload(settings, database, &ticks);
                         drop(done);
                     }
                     Ok(Control::Database(database)) => {
@@ -172,6 +172,10 @@ impl<P: Probe> Poller<P> {
                 recv(devices) -> events => match events {
                     Ok(events) => {
                         self.attachments.note(events);
+                        // As many as there are, for one plan.
+                        for events in devices.try_iter() {
+                            self.attachments.note(events);
+                        }
                         self.plan();
                     }
                     // That thread tells why it ended, and the daemon ends as a
@@ -192,8 +196,13 @@ impl<P: Probe> Poller<P> {
     }
 
     /// Takes over new settings. What was counted up to now is credited by the
-    /// old database first.
-    fn reload(&mut self, settings: Settings, database: Option<Arc<Database>>) {
+    /// old database first. Polls whenever it is time.
+    fn reload(
+        &mut self,
+        settings: Settings,
+        database: Option<Arc<Database>>,
+        ticks: &Receiver<Instant>,
+    ) {
         self.poll();
         self.locator.replace(database);
         self.locator.resize(settings.geoip_cache_size);
@@ -201,6 +210,9 @@ impl<P: Probe> Poller<P> {
         self.plan();
         while self.attachments.has_work() {
             let _ = self.work();
+            if ticks.try_recv().is_ok() {
+                self.poll();
+            }
         }
     }
 
@@ -208,6 +220,10 @@ impl<P: Probe> Poller<P> {
     /// are.
     fn plan(&mut self) {
         self.attachments.plan(&self.settings.interfaces, &mut self.probe);
+        if self.attachments.has_renames() {
+            self.poll();
+            self.attachments.rename(&mut self.sinks);
+        }
         self.publish_states();
     }
 
@@ -219,6 +235,9 @@ impl<P: Probe> Poller<P> {
 
     /// Attaches or detaches one interface.
     fn work(&mut self) -> Result<(), kernel::Error> {
+        if self.attachments.waits_for_number(&self.probe) {
+            self.poll();
+        }
         self.attachments.work(&mut self.probe, &mut self.sinks)
     }
 

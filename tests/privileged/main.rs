@@ -9,10 +9,12 @@
     reason = "a harness that cannot do its work fails the test, loudly"
 )]
 
+mod churn;
 mod devices;
 mod harness;
 mod harness_tests;
 mod interfaces;
+mod life;
 mod lifecycle;
 mod offload;
 mod parser;

@@ -2,14 +2,16 @@
 //!
 //! Memory is bounded by the host, not by its traffic: an interface name holds
 //! at most 26 × 26 + 1 countries, and names come from the host's interfaces.
-//! Names stay for the life of the process, because a counter that disappears
-//! and comes back reads as a reset.
+//! A name that anything was counted under stays for the life of the process,
+//! because a counter that disappears and comes back reads as a reset; one that
+//! nothing was counted under goes with its interface.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -36,7 +38,7 @@ const NOWHERE: u16 = u16::MAX;
 #[derive(Debug, Default)]
 pub struct TrafficAccount {
     attachments: HashMap<InterfaceId, Attachment, FixedState>,
-    /// Series by name; a place here is never given up.
+    /// Series by name.
     books: Vec<Book>,
     places: HashMap<Arc<str>, usize, FixedState>,
     packets: u64,
@@ -81,6 +83,27 @@ impl TrafficAccount {
         place
     }
 
+    /// Gives up a place that no interface is at and nothing was counted under.
+    fn give_up_if_unused(&mut self, place: usize) {
+        let is_at = |attachment: &Attachment| attachment.place == place;
+        if !self.books[place].is_blank() || self.attachments.values().any(is_at)
+        {
+            return;
+        }
+        let blank = self.books.swap_remove(place);
+        self.places.remove(&blank.traffic.name);
+        // The last book has moved to the place.
+        let from = self.books.len();
+        if let Some(moved) = self.books.get(place) {
+            self.places.insert(Arc::clone(&moved.traffic.name), place);
+            for attachment in self.attachments.values_mut() {
+                if attachment.place == from {
+                    attachment.place = place;
+                }
+            }
+        }
+    }
+
     /// Gives an interface nobody named a name.
     fn ensure_named(&mut self, interface: InterfaceId) {
         if !self.attachments.contains_key(&interface) {
@@ -94,7 +117,16 @@ impl Account for TrafficAccount {
 
     fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>) {
         let place = self.place_of(name);
-        self.attachments.entry(interface).or_default().place = place;
+        match self.attachments.entry(interface) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(Attachment { place, ..Attachment::default() });
+            }
+            Entry::Occupied(mut occupied) => {
+                let old =
+                    std::mem::replace(&mut occupied.get_mut().place, place);
+                self.give_up_if_unused(old);
+            }
+        }
     }
 
     fn credit(&mut self, delta: &TrafficDelta, origin: &Origin) {
@@ -147,7 +179,9 @@ impl Account for TrafficAccount {
     }
 
     fn forget_interface(&mut self, interface: InterfaceId) {
-        self.attachments.remove(&interface);
+        if let Some(attachment) = self.attachments.remove(&interface) {
+            self.give_up_if_unused(attachment.place);
+        }
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -169,6 +203,14 @@ impl Book {
             },
             slots: Box::new([NOWHERE; COUNTRIES]),
         }
+    }
+
+    /// Returns whether nothing was ever counted here.
+    fn is_blank(&self) -> bool {
+        let traffic = &self.traffic;
+        traffic.countries.is_empty()
+            && traffic.unattributed == Breakdown::default()
+            && traffic.non_ip == <[Volume; 2]>::default()
     }
 
     fn volume_mut(&mut self, country: Country) -> &mut Breakdown {

@@ -295,11 +295,15 @@ impl Probe for FakeProbe {
         });
     }
 
-    fn is_attached(&self, interface: InterfaceId, ifindex: u32) -> bool {
+    fn has_number(&self) -> bool {
+        true
+    }
+
+    fn is_attached(&self, interface: InterfaceId) -> bool {
         let kernel = self.host.kernel();
-        let incarnation = kernel.devices.get(&ifindex).map(|(n, _)| *n);
         kernel.attachments.get(&interface).is_some_and(|attached| {
-            !attached.is_detached && Some(attached.incarnation) == incarnation
+            let now = kernel.devices.get(&attached.ifindex).map(|(n, _)| *n);
+            !attached.is_detached && Some(attached.incarnation) == now
         })
     }
 

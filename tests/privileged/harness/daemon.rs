@@ -313,6 +313,13 @@ impl Daemon {
         self.process.signal(signal);
     }
 
+    /// Lets much happen, as if at one moment, while it does nothing.
+    pub(crate) fn at_once(&self, work: impl FnOnce()) {
+        self.signal(Signal::Stop);
+        work();
+        self.signal(Signal::Continue);
+    }
+
     /// Returns whether it still runs.
     pub(crate) fn is_running(&mut self) -> bool {
         self.process.is_running()
@@ -333,6 +340,12 @@ impl Daemon {
         self.process.await_line(what, from, PATIENCE, |line| {
             LogLine::parse(line).filter(|line| wanted(line))
         })
+    }
+
+    /// Returns the lines it has logged so far.
+    pub(crate) fn log(&mut self) -> Vec<LogLine> {
+        let lines = self.process.lines().iter();
+        lines.filter_map(|line| LogLine::parse(line)).collect()
     }
 
     /// Waits for its end.

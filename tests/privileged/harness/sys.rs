@@ -26,6 +26,9 @@ pub(crate) enum Signal {
     Interrupt,
     Terminate,
     Kill,
+    /// Lets it do nothing at all until `Continue`.
+    Stop,
+    Continue,
 }
 
 /// Returns the result of a system call, or the error it left in `errno`.
@@ -258,6 +261,8 @@ pub(crate) fn signal_child(
         Signal::Interrupt => libc::SIGINT,
         Signal::Terminate => libc::SIGTERM,
         Signal::Kill => libc::SIGKILL,
+        Signal::Stop => libc::SIGSTOP,
+        Signal::Continue => libc::SIGCONT,
     };
     // SAFETY: kill takes no pointers.
     check(unsafe { libc::kill(pid, number) }).map(drop)

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use super::daemon::Daemon;
 use super::exposition::{Labels, Scrape, whole};
 use super::fixtures::{REMOTES, Remote};
-use super::lab::{Lab, WAN, frames_of, received_from, sent_to};
+use super::lab::{Lab, PEER, WAN, frames_of, received_from, sent_to};
 use super::link::Volume;
+use super::netns::Netns;
 use super::send::Sender;
 
 /// What one sample of traffic is about.
@@ -46,8 +47,34 @@ pub(crate) fn books(scrape: &Scrape) -> Books {
     books
 }
 
-/// Sends through both ends of a lab's link and books what it sent.
+/// Waits until the exporter shows exactly these books, lets it poll on, and
+/// panics unless it then still does.
+pub(crate) fn await_books(daemon: &Daemon, expected: &Books) {
+    daemon.await_scrape("all traffic is counted", |scrape| {
+        let seen = books(scrape);
+        if seen == *expected {
+            Ok(())
+        } else {
+            Err(format!("{seen:#?}\ninstead of {expected:#?}"))
+        }
+    });
+    daemon.await_polls();
+    assert_books(&daemon.scrape(), expected);
+}
+
+/// Panics unless a scrape shows exactly these books, and nothing that lost
+/// its country.
+pub(crate) fn assert_books(scrape: &Scrape, expected: &Books) {
+    assert_eq!(books(scrape), *expected, "other books");
+    for direction in ["received", "sent"] {
+        let name = format!("geoip_unattributed_bytes_{direction}_total");
+        assert_eq!(scrape.sum(&name, &[]), 0, "{name}");
+    }
+}
+
+/// Sends through both ends of a link and books what it sent.
 pub(crate) struct Traffic {
+    interface: String,
     inbound: Sender,
     outbound: Sender,
     country_of: fn(Remote, &str) -> &'static str,
@@ -57,9 +84,20 @@ pub(crate) struct Traffic {
 impl Traffic {
     /// Opens a lab's link.
     pub(crate) fn new(lab: &Lab) -> Self {
+        Self::between(&lab.machine, WAN, &lab.world, PEER)
+    }
+
+    /// Opens any link of a machine with the world.
+    pub(crate) fn between(
+        machine: &Netns,
+        interface: &str,
+        world: &Netns,
+        peer: &str,
+    ) -> Self {
         Self {
-            inbound: lab.inbound(),
-            outbound: lab.outbound(),
+            interface: interface.to_owned(),
+            inbound: Sender::open(world, peer),
+            outbound: Sender::open(machine, interface),
             country_of: |remote, _| remote.country,
             booked: Books::new(),
         }
@@ -67,8 +105,25 @@ impl Traffic {
 
     /// Opens the link again, after it was made anew. The books go on.
     pub(crate) fn reconnect(&mut self, lab: &Lab) {
-        self.inbound = lab.inbound();
-        self.outbound = lab.outbound();
+        self.reopen(Traffic::new(lab));
+    }
+
+    /// Goes on through another link, under that one's name.
+    pub(crate) fn reopen(&mut self, other: Traffic) {
+        let Traffic { interface, inbound, outbound, booked, .. } = other;
+        assert!(booked.is_empty(), "would forget what it sent");
+        (self.interface, self.inbound, self.outbound) =
+            (interface, inbound, outbound);
+    }
+
+    /// Returns the name that it books under.
+    pub(crate) fn name(&self) -> &str {
+        &self.interface
+    }
+
+    /// Books what comes next under another name of the interface.
+    pub(crate) fn rename(&mut self, interface: &str) {
+        interface.clone_into(&mut self.interface);
     }
 
     /// Books what comes next under other countries, by remote and IP version.
@@ -109,7 +164,7 @@ impl Traffic {
                 sender.send(&frames);
             }
             let subject = Subject {
-                interface: WAN.to_owned(),
+                interface: self.interface.clone(),
                 direction,
                 country: (self.country_of)(remote, ip_version).to_owned(),
                 ip_version: ip_version.to_owned(),
@@ -135,22 +190,6 @@ impl Traffic {
     /// Waits until the exporter shows all that was booked, lets it poll on,
     /// and panics unless it then shows that and nothing else.
     pub(crate) fn await_booked(&self, daemon: &Daemon) {
-        daemon.await_scrape("all traffic is counted", |scrape| {
-            let seen = books(scrape);
-            if seen == self.booked {
-                Ok(())
-            } else {
-                Err(format!("{seen:#?}\ninstead of {:#?}", self.booked))
-            }
-        });
-        daemon.await_polls();
-        let scrape = daemon.scrape();
-        assert_eq!(books(&scrape), self.booked, "counted on without traffic");
-        for name in [
-            "geoip_unattributed_bytes_received_total",
-            "geoip_unattributed_bytes_sent_total",
-        ] {
-            assert_eq!(scrape.sum(name, &[]), 0, "{name}");
-        }
+        await_books(daemon, &self.booked);
     }
 }

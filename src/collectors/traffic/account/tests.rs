@@ -79,6 +79,45 @@ fn an_attached_interface_shows_zeros_before_its_first_packet() {
     assert_eq!(eth0.non_ip(Direction::Sent), Volume::default());
 }
 
+fn names(account: &TrafficAccount) -> Vec<String> {
+    let snapshot = account.snapshot();
+    snapshot.interfaces.iter().map(|i| i.name.to_string()).collect()
+}
+
+/// On a host with containers, interfaces with names of their own come and go
+/// for ever.
+#[test]
+fn an_interface_that_carried_nothing_leaves_nothing() {
+    let mut account = named(&[(1, "a"), (2, "b"), (3, "c"), (4, "b")]);
+    account.forget_interface(InterfaceId(1));
+    assert_eq!(names(&account), ["b", "c"]);
+    // Another interface still has the name.
+    account.forget_interface(InterfaceId(2));
+    assert_eq!(names(&account), ["b", "c"]);
+    receive(&mut account, 3, "DE", volume(1, 100));
+    receive(&mut account, 4, "FR", volume(2, 200));
+    for id in [3, 4] {
+        account.forget_interface(InterfaceId(id));
+    }
+    let snapshot = account.snapshot();
+    assert_eq!(received(&snapshot, "b", "FR"), Some(volume(2, 200)));
+    assert_eq!(received(&snapshot, "c", "DE"), Some(volume(1, 100)));
+}
+
+#[test]
+fn a_name_that_was_only_passed_through_leaves_nothing() {
+    let mut account = named(&[(1, "veth0"), (2, "lan0")]);
+    account.name_interface(InterfaceId(1), &"eth0".into());
+    account.name_interface(InterfaceId(1), &"eth0".into());
+    assert_eq!(names(&account), ["eth0", "lan0"]);
+    receive(&mut account, 1, "DE", volume(1, 100));
+    account.name_interface(InterfaceId(1), &"wan0".into());
+    receive(&mut account, 1, "DE", volume(2, 200));
+    let snapshot = account.snapshot();
+    assert_eq!(received(&snapshot, "eth0", "DE"), Some(volume(1, 100)));
+    assert_eq!(received(&snapshot, "wan0", "DE"), Some(volume(2, 200)));
+}
+
 #[test]
 fn countries_and_interfaces_come_in_order_whatever_came_first() {
     let mut account = named(&[(7, "wan"), (1, "eth0")]);
@@ -431,10 +470,12 @@ proptest! {
             prop_assert!(unattributed.packets <= host.lost.packets);
             let booked = countries.bytes + unattributed.bytes + non_ip.bytes;
             prop_assert!(booked <= host.wire.bytes);
-            // Nothing falls, nothing disappears.
+            // Nothing falls, and only what is zero disappears.
             let series_now = series(&now);
             for (key, values) in series(&earlier) {
-                for (then, now) in values.iter().zip(&series_now[&key]) {
+                let gone = vec![Volume::default(); values.len()];
+                let values_now = series_now.get(&key).unwrap_or(&gone);
+                for (then, now) in values.iter().zip(values_now) {
                     prop_assert!(then.bytes <= now.bytes);
                     prop_assert!(then.packets <= now.packets);
                 }

@@ -1,0 +1,309 @@
+use std::io::Write;
+use std::num::NonZeroU32;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use slog::{Drain, o};
+
+use super::*;
+use crate::accounting::{FlowKey, InterfaceTotal, Origin, TrafficDelta};
+use crate::kernel::{LinkLayer, Sweep};
+
+/// How many numbers the fake kernel side has.
+const LIMIT: u32 = 4;
+
+/// A kernel side in which every device is its ifindex and a birth, so that one
+/// that was made anew is another.
+#[derive(Default)]
+struct FakeProbe {
+    /// The devices there are: name and birth by ifindex.
+    devices: BTreeMap<u32, (String, u32)>,
+    /// By number: ifindex and birth of what was attached, none once detached.
+    numbers: BTreeMap<InterfaceId, Option<(u32, u32)>>,
+}
+
+impl Probe for FakeProbe {
+    fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error> {
+        let id = (0..LIMIT)
+            .map(InterfaceId)
+            .find(|id| !self.numbers.contains_key(id))
+            .ok_or(Error::TooManyInterfaces { limit: LIMIT })?;
+        let Interface { ifindex, name, .. } = interface;
+        match self.devices.get(ifindex) {
+            Some((found, birth)) if found == name => {
+                self.numbers.insert(id, Some((*ifindex, *birth)));
+                Ok(id)
+            }
+            _ => Err(Error::Replaced { name: name.clone() }),
+        }
+    }
+
+    fn has_number(&self) -> bool {
+        self.numbers.len() < LIMIT as usize
+    }
+
+    fn detach(&mut self, interface: InterfaceId) {
+        self.numbers.insert(interface, None);
+    }
+
+    fn is_attached(&self, interface: InterfaceId) -> bool {
+        self.numbers[&interface].is_some_and(|(ifindex, birth)| {
+            self.devices.get(&ifindex).is_some_and(|d| d.1 == birth)
+        })
+    }
+
+    fn release(&mut self, interface: InterfaceId) {
+        assert_eq!(self.numbers.remove(&interface), Some(None));
+    }
+
+    fn read(&mut self, _: NonZeroU32, _: &mut Sweep) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn remove_flows(&mut self, flows: &[FlowKey]) -> Result<u64, Error> {
+        Ok(flows.len() as u64)
+    }
+
+    fn tick(&self) -> Duration {
+        Duration::from_millis(4)
+    }
+}
+
+/// The names that numbers are counted under.
+#[derive(Default)]
+struct Names(Arc<Mutex<BTreeMap<InterfaceId, String>>>);
+
+impl Sink for Names {
+    fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>) {
+        self.0.lock().unwrap().insert(interface, name.to_string());
+    }
+    fn credit(&mut self, _: &TrafficDelta, _: &Origin) {}
+    fn observe_totals(&mut self, _: &[InterfaceTotal]) {}
+    fn forget_interface(&mut self, interface: InterfaceId) {
+        assert!(self.0.lock().unwrap().remove(&interface).is_some());
+    }
+    fn publish(&mut self) {}
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Attachments, the kernel below, and what came out of them.
+struct Host {
+    attachments: Attachments,
+    probe: FakeProbe,
+    sinks: Vec<Box<dyn Sink>>,
+    names: Arc<Mutex<BTreeMap<InterfaceId, String>>>,
+    wanted: Interfaces,
+    lines: Lines,
+    births: u32,
+}
+
+impl Host {
+    fn new(wanted: &str) -> Self {
+        let lines = Lines::default();
+        let decorator = slog_term::PlainSyncDecorator::new(lines.clone());
+        let drain = slog_term::FullFormat::new(decorator).build().fuse();
+        let names = Names::default();
+        Self {
+            attachments: Attachments::new(Logger::root(drain, o!())),
+            probe: FakeProbe::default(),
+            names: Arc::clone(&names.0),
+            sinks: vec![Box::new(names)],
+            wanted: match wanted {
+                "any" => Interfaces::Any,
+                list => Interfaces::Named(
+                    list.split(',').map(String::from).collect(),
+                ),
+            },
+            lines,
+            births: 0,
+        }
+    }
+
+    /// A device appears.
+    fn add(&mut self, ifindex: u32, name: &str) -> InterfaceEvent {
+        self.births += 1;
+        self.probe.devices.insert(ifindex, (name.into(), self.births));
+        changed(ifindex, name)
+    }
+
+    fn remove(&mut self, ifindex: u32) -> InterfaceEvent {
+        self.probe.devices.remove(&ifindex);
+        InterfaceEvent::Gone(ifindex)
+    }
+
+    fn rename(&mut self, ifindex: u32, name: &str) -> InterfaceEvent {
+        self.probe.devices.get_mut(&ifindex).unwrap().0 = name.into();
+        changed(ifindex, name)
+    }
+
+    fn note(&mut self, events: Vec<InterfaceEvent>) {
+        self.attachments.note(events);
+        self.attachments.plan(&self.wanted, &mut self.probe);
+        self.attachments.rename(&mut self.sinks);
+    }
+
+    fn work(&mut self) {
+        while self.attachments.has_work() {
+            let _ = self.attachments.work(&mut self.probe, &mut self.sinks);
+        }
+    }
+
+    fn poll(&mut self) {
+        let mut tracker = DeltaTracker::<()>::default();
+        self.attachments.retire(&mut self.probe, &mut tracker, &mut self.sinks);
+    }
+
+    /// Returns what is counted, by the name it is counted under.
+    fn counted(&self) -> Vec<(String, u32)> {
+        let names = self.names.lock().unwrap();
+        let mut counted: Vec<_> = self
+            .probe
+            .numbers
+            .iter()
+            .filter_map(|(id, on)| Some((names[id].clone(), (*on)?.0)))
+            .collect();
+        counted.sort();
+        counted
+    }
+
+    fn log(&self) -> String {
+        String::from_utf8(self.lines.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+fn changed(ifindex: u32, name: &str) -> InterfaceEvent {
+    InterfaceEvent::Changed(Interface {
+        ifindex,
+        name: name.into(),
+        link_layer: LinkLayer::Ethernet,
+        is_up: true,
+        is_loopback: false,
+    })
+}
+
+fn counted(list: &[(&str, u32)]) -> Vec<(String, u32)> {
+    list.iter().map(|&(name, ifindex)| (name.into(), ifindex)).collect()
+}
+
+#[test]
+fn a_double_with_the_same_number_and_name_is_attached_again() {
+    let mut host = Host::new("any");
+    let first = host.add(5, "eth0");
+    host.note(vec![first]);
+    host.work();
+    let events = vec![host.remove(5), host.add(5, "eth0")];
+    host.note(events);
+    host.work();
+    assert_eq!(host.counted(), counted(&[("eth0", 5)]));
+    let id = host.attachments.attached[&5].id;
+    assert!(host.probe.is_attached(id));
+}
+
+#[test]
+fn a_double_is_found_by_a_list_when_its_events_were_lost() {
+    let mut host = Host::new("any");
+    let first = host.add(5, "eth0");
+    host.note(vec![first.clone()]);
+    host.work();
+    host.remove(5);
+    host.add(5, "eth0");
+    let InterfaceEvent::Changed(device) = first else { unreachable!() };
+    host.note(vec![InterfaceEvent::Listed(vec![device])]);
+    host.work();
+    assert!(host.probe.is_attached(host.attachments.attached[&5].id));
+}
+
+#[test]
+fn a_device_that_changed_since_its_event_waits_for_the_next_event() {
+    let mut host = Host::new("any");
+    let event = host.add(5, "veth0");
+    host.note(vec![event]);
+    // Not told yet: another has the number, or it has another name.
+    host.remove(5);
+    let next = host.add(5, "eth0");
+    host.work();
+    assert_eq!(host.counted(), []);
+    assert!(!host.log().contains("WARN"), "{}", host.log());
+    host.note(vec![InterfaceEvent::Gone(5), next]);
+    host.work();
+    assert_eq!(host.counted(), counted(&[("eth0", 5)]));
+}
+
+#[test]
+fn what_is_still_to_be_done_follows_the_newest_events() {
+    let mut host = Host::new("a,b");
+    let events = vec![host.add(2, "a"), host.add(3, "b"), host.add(4, "c")];
+    host.note(events);
+    let _ = host.attachments.work(&mut host.probe, &mut host.sinks);
+    assert_eq!(host.counted(), counted(&[("a", 2)]));
+    // `b` goes, before its turn, and the others swap names.
+    let events = vec![
+        host.remove(3),
+        host.rename(2, "swap"),
+        host.rename(4, "a"),
+        host.rename(2, "c"),
+    ];
+    host.note(events);
+    host.work();
+    assert_eq!(host.counted(), counted(&[("a", 4)]));
+}
+
+#[test]
+fn each_interface_without_a_number_is_warned_of_once() {
+    let mut host = Host::new("any");
+    let events =
+        (0..LIMIT + 2).map(|i| host.add(10 + i, &format!("e{i}"))).collect();
+    host.note(events);
+    host.work();
+    host.note(vec![]);
+    host.work();
+    let log = host.log();
+    assert_eq!(log.matches("is not counted").count(), 2, "{log}");
+    assert!(log.contains("more than 4 interfaces"), "{log}");
+    // One leaves; its number is free once it was polled.
+    let event = host.remove(10);
+    host.note(vec![event]);
+    assert!(host.attachments.has_work());
+    while host.attachments.has_work() {
+        if host.attachments.waits_for_number(&host.probe) {
+            host.poll();
+        }
+        let _ = host.attachments.work(&mut host.probe, &mut host.sinks);
+    }
+    assert_eq!(host.counted().len(), LIMIT as usize);
+    assert_eq!(host.counted().last(), Some(&("e4".into(), 14)));
+    assert_eq!(host.log().matches("is not counted").count(), 2);
+}
+
+#[test]
+fn numbers_come_back_however_often_interfaces_do() {
+    let mut host = Host::new("any");
+    for round in 0..5_000 {
+        let (a, b) = (round % 7 + 2, round % 7 + 20);
+        let events = vec![host.add(a, "a"), host.add(b, "b")];
+        host.note(events);
+        host.work();
+        assert_eq!(host.counted(), counted(&[("a", a), ("b", b)]));
+        let events = vec![host.remove(a), host.remove(b)];
+        host.note(events);
+        host.work();
+        host.poll();
+        assert!(host.probe.numbers.is_empty());
+        assert!(host.names.lock().unwrap().is_empty());
+    }
+    assert!(host.attachments.failed.is_empty());
+    assert!(host.attachments.doubtful.is_empty());
+    assert!(!host.log().contains("WARN"));
+}
