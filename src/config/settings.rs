@@ -52,8 +52,9 @@ const GENERAL: &[Setting] = &[
         details: "\"any\" means every interface but loopback, up or down, \
             also those that appear later. A list is written with commas or, \
             in a TOML file, as an array; loopback may be in it. A named \
-            interface that does not exist is waited for. Blanks and names \
-            given twice are ignored.",
+            interface that does not exist is waited for; it is found by its \
+            name, not by an alternative one. Blanks and names given twice \
+            are ignored.",
         expected: "\"any\", a comma list or an array of interface names",
         example: "\"eth0,wg0\"",
         effect: Effect::Live,

@@ -207,6 +207,14 @@ fn hundreds_are_attached_while_polls_go_on_and_detached_at_the_end() {
         }
     });
     let early = daemon.log_position();
+    // One after the other, each in its time: a busy machine takes long for all.
+    for i in 0..MANY {
+        let name = format!("c{i}");
+        daemon.await_log(&name, position, |line| {
+            line.message() == "attached"
+                && line.get("interface").as_ref() == Some(&name)
+        });
+    }
     daemon.await_log("the end of the reload", early, |line| {
         line.message() == "reloaded"
     });

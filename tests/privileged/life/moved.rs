@@ -104,12 +104,11 @@ fn what_a_device_does_elsewhere_is_not_counted_for_its_namesake_in_number() {
         let mut wan = Traffic::new(&lab);
         wan.exchange();
         booked.push(wan);
-        // No waiting here: it sends as soon as it can.
         move_link(&lab.machine, WAN, &away);
+        await_log(&mut daemon, position, "detached", WAN);
         Traffic::between(&away, WAN, &lab.world, PEER).exchange();
         assert_eq!(index_of(&away, WAN), number);
         lan.exchange();
-        await_log(&mut daemon, position, "detached", WAN);
         away.ip("link del wan0");
     }
     assert_kernel_agrees(&lab, "lan0", &lan);
