@@ -46,8 +46,9 @@ pub struct Observation {
     /// were read, once a sweep meets no more new flows than they told of; less
     /// until then, never more.
     pub evictions: u64,
-    /// The shortest time, in ticks, from a flow's last packet to the poll that
-    /// missed it; zero where one came and went between two polls.
+    /// The shortest time, in ticks, from the last packet that was read of a
+    /// flow to the poll that missed it; zero where one came and went between
+    /// two polls.
     pub minimum_eviction_age: Option<u64>,
 }
 
