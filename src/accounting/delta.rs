@@ -46,8 +46,9 @@ pub struct Observation {
     /// were read, once a sweep meets no more new flows than they told of; less
     /// until then, never more.
     pub evictions: u64,
-    /// The shortest time, in ticks, from a flow's last packet to the poll that
-    /// missed it; zero where one came and went between two polls.
+    /// The shortest time, in ticks, from the last packet that was read of a
+    /// flow to the poll that missed it; zero where one came and went between
+    /// two polls.
     pub minimum_eviction_age: Option<u64>,
 }
 
@@ -215,14 +216,13 @@ impl<N: Default> DeltaTracker<N> {
             .collect()
     }
 
-    /// Forgets the flows of these interfaces, of which `removed` were still in
-    /// the kernel's map; the others had been evicted.
-    pub fn forget(&mut self, interfaces: &BTreeSet<InterfaceId>, removed: u64) {
-        let before = self.flows.len();
-        self.flows.retain(|key, _| !interfaces.contains(&key.interface));
-        let forgotten = (before - self.flows.len()) as u64;
-        self.removed += removed;
-        self.evictions.explained += forgotten.saturating_sub(removed);
+    /// Forgets a flow that the caller removed from the kernel's map. One that
+    /// was not there any more is not to be forgotten: it was evicted, and the
+    /// next sweep misses it.
+    pub fn forget(&mut self, flow: &FlowKey) {
+        if self.flows.remove(flow).is_some() {
+            self.removed += 1;
+        }
     }
 }
 

@@ -91,11 +91,11 @@ pub trait Probe: Send {
         sweep: &mut Sweep,
     ) -> Result<(), Error>;
 
-    /// Removes flows and returns how many of them were still there.
+    /// Removes a flow and returns whether it was still there.
     ///
     /// # Errors
-    /// At the first flow that cannot be removed.
-    fn remove_flows(&mut self, flows: &[FlowKey]) -> Result<u64, Error>;
+    /// Whatever the kernel says but that it was not.
+    fn remove_flow(&mut self, flow: &FlowKey) -> Result<bool, Error>;
 
     /// Returns the length of a tick, the unit of [`Sweep::now`].
     fn tick(&self) -> Duration;

@@ -322,19 +322,11 @@ impl Probe for TrafficProbe {
         Ok(())
     }
 
-    fn remove_flows(&mut self, flows: &[FlowKey]) -> Result<u64, Error> {
-        let mut removed = 0;
-        for flow in flows {
-            let was_there = sys::delete_flow(
-                self.flows.fd().as_fd(),
-                &TrafficKey::from(flow),
-            )
+    fn remove_flow(&mut self, flow: &FlowKey) -> Result<bool, Error> {
+        sys::delete_flow(self.flows.fd().as_fd(), &TrafficKey::from(flow))
             .map_err(|source| {
                 Error::call("remove a flow of a gone interface", source)
-            })?;
-            removed += u64::from(was_there);
-        }
-        Ok(removed)
+            })
     }
 
     fn tick(&self) -> Duration {

@@ -271,16 +271,18 @@ impl Attachments {
         if self.retiring.is_empty() {
             return;
         }
-        let flows = tracker.flows_of(&self.retiring);
-        let removed = match probe.remove_flows(&flows) {
-            Ok(removed) => removed,
-            Err(error) => {
-                debug!(self.log, "cannot remove flows; trying again";
-                    "error" => chain(&error));
-                return;
+        for flow in tracker.flows_of(&self.retiring) {
+            match probe.remove_flow(&flow) {
+                Ok(true) => tracker.forget(&flow),
+                // Evicted since the poll, as the next one will find.
+                Ok(false) => {}
+                Err(error) => {
+                    debug!(self.log, "cannot remove flows; trying again";
+                        "error" => chain(&error));
+                    return;
+                }
             }
-        };
-        tracker.forget(&self.retiring, removed);
+        }
         for &interface in &self.retiring {
             for sink in sinks.iter_mut() {
                 sink.forget_interface(interface);

@@ -10,7 +10,10 @@
 )]
 
 mod churn;
+mod coexistence;
+mod conservation;
 mod devices;
+mod evictions;
 mod harness;
 mod harness_tests;
 mod interfaces;
@@ -18,9 +21,11 @@ mod life;
 mod lifecycle;
 mod offload;
 mod parser;
+mod prefixes;
 mod redirects;
 mod reload;
 mod scraping;
 mod shapes;
+mod stress;
 mod traffic;
 mod tunnels;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+mod sweeps;
+
 use super::super::{Direction, IpVersion};
 use super::*;
 
@@ -140,10 +142,11 @@ fn a_removed_flow_is_no_eviction() {
     credited(&mut tracker, &[reading(1, 1, 1), reading(2, 1, 2)], 0, 2);
     assert_eq!(tracker.flows_of(&set(0)).len(), 2);
     assert_eq!(tracker.flows_of(&set(1)).len(), 0);
-    // One of the two had been evicted before it could be removed.
-    tracker.forget(&set(0), 1);
-    let (_, observation) = credited(&mut tracker, &[], 0, 2);
+    // The other had been evicted before it could be removed.
+    tracker.forget(&key(0, 1));
+    let (_, observation) = credited(&mut tracker, &[], 7, 2);
     assert_eq!((observation.entries, observation.evictions), (0, 1));
+    assert_eq!(observation.minimum_eviction_age, Some(7));
 }
 
 /// What can happen to a map of flows between two polls.
@@ -262,8 +265,8 @@ proptest! {
                     for flow in &flows {
                         oracle.map.remove(&flow.remote[0]);
                         oracle.polled.remove(&flow.remote[0]);
+                        tracker.forget(flow);
                     }
-                    tracker.forget(&set(interface), flows.len() as u64);
                 }
             }
         }

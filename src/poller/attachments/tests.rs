@@ -60,8 +60,8 @@ impl Probe for FakeProbe {
         Ok(())
     }
 
-    fn remove_flows(&mut self, flows: &[FlowKey]) -> Result<u64, Error> {
-        Ok(flows.len() as u64)
+    fn remove_flow(&mut self, _: &FlowKey) -> Result<bool, Error> {
+        Ok(true)
     }
 
     fn tick(&self) -> Duration {

@@ -366,14 +366,12 @@ impl Probe for FakeProbe {
         })
     }
 
-    fn remove_flows(&mut self, flows: &[FlowKey]) -> Result<u64, Error> {
+    fn remove_flow(&mut self, flow: &FlowKey) -> Result<bool, Error> {
         self.change(|kernel| {
             if kernel.failures.removing_flows {
                 return Err(call("remove a flow", 14));
             }
-            let before = kernel.flows.len();
-            kernel.flows.retain(|key, _| !flows.contains(key));
-            Ok((before - kernel.flows.len()) as u64)
+            Ok(kernel.flows.remove(flow).is_some())
         })
     }
 

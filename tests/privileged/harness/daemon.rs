@@ -19,6 +19,7 @@ use super::netns::Netns;
 use super::process::Background;
 use super::sys::Signal;
 use super::wait::{PATIENCE, await_until};
+use super::watch::Scraper;
 
 /// What the exporter is started with. Every setting stands in its
 /// configuration file, so that a reload can change it.
@@ -206,6 +207,11 @@ impl Daemon {
         http::get(&self.setup.namespace, self.address(), target)
     }
 
+    /// Returns what scrapes it from other threads.
+    pub(crate) fn scraper(&self) -> Scraper {
+        Scraper::new(&self.setup.namespace, self.address())
+    }
+
     /// Scrapes it.
     pub(crate) fn scrape(&self) -> Scrape {
         let response = self.get("/metrics").expect("cannot scrape");
@@ -351,6 +357,15 @@ impl Daemon {
     /// Waits for its end.
     pub(crate) fn wait(&mut self, limit: Duration) -> ExitStatus {
         self.process.wait(limit)
+    }
+
+    /// Returns how many bytes of its own memory are in RAM.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.pid());
+        let status = fs::read_to_string(path).expect("a running exporter");
+        let line = status.lines().find_map(|l| l.strip_prefix("RssAnon:"));
+        let kibibytes = line.and_then(|l| l.trim().strip_suffix(" kB"));
+        kibibytes.and_then(|k| k.parse::<u64>().ok()).expect("kB") * 1024
     }
 
     /// Returns how many file descriptors it has open.

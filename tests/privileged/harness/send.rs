@@ -54,6 +54,20 @@ impl Sender {
         }
     }
 
+    /// Sends frames one by one, of which a program on the egress hook may drop
+    /// some or all, and returns what they amount to.
+    pub(crate) fn offer(&self, frames: &[Vec<u8>]) -> Volume {
+        for frame in frames {
+            match sys::send_messages(&self.socket, &[frame]) {
+                Ok(sent) => assert_eq!(sent, 1),
+                // So the kernel tells the sender of a dropped frame.
+                Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => {}
+                Err(e) => panic!("cannot send a frame: {e}"),
+            }
+        }
+        Volume::of(frames)
+    }
+
     /// Sends one frame many times.
     pub(crate) fn repeat(&self, frame: &[u8], count: usize) -> Volume {
         self.send(std::iter::repeat_n(frame, count))

@@ -304,3 +304,23 @@ pub(crate) fn set_tun_offloads(
     })
     .map(drop)
 }
+
+/// Lets the calling thread run on one CPU alone: that many behind the first it
+/// may run on, from the beginning again where there are fewer.
+pub(crate) fn pin_to_cpu(number: usize) -> io::Result<()> {
+    let size = size_of::<libc::cpu_set_t>();
+    // SAFETY: all-zero bytes are a valid cpu_set_t: no CPU.
+    let mut allowed: libc::cpu_set_t = unsafe { zeroed() };
+    // SAFETY: the call writes `size` bytes into `allowed`.
+    check(unsafe { libc::sched_getaffinity(0, size, &raw mut allowed) })?;
+    let limit = usize::try_from(libc::CPU_SETSIZE).expect("a small number");
+    // SAFETY: every number is below the size of the set.
+    let is_allowed = |cpu: &usize| unsafe { libc::CPU_ISSET(*cpu, &allowed) };
+    let cpus: Vec<usize> = (0..limit).filter(is_allowed).collect();
+    // SAFETY: as above; and the chosen number came out of the set.
+    unsafe {
+        let mut chosen: libc::cpu_set_t = zeroed();
+        libc::CPU_SET(cpus[number % cpus.len()], &mut chosen);
+        check(libc::sched_setaffinity(0, size, &raw const chosen)).map(drop)
+    }
+}
