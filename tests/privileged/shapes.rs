@@ -298,3 +298,23 @@ fn headers_that_are_not_in_one_piece_are_found() {
     let [received, sent] = &known;
     assert_volumes(&account, [received, sent], &[]);
 }
+
+/// The kernel throws such a frame away before the hook, and the device has
+/// counted it: the one difference there is.
+#[test]
+fn a_frame_cut_inside_its_outermost_tag_never_reaches_the_hook() {
+    let lab = Lab::new();
+    let machine = Host::machine(&lab);
+    let daemon = count(&machine);
+    let whole = Packet::new(GERMANY.ipv4, LOCAL4).tag(DOT1Q, 7).frame();
+    let cut: Vec<Vec<u8>> =
+        (14..20).map(|length| whole[..length].to_vec()).collect();
+    let sender = lab.inbound();
+    sender.send(&cut);
+    let rest = [whole[..20].to_vec(), whole];
+    sender.send(&rest);
+    let [account] = settle([Counted::of(&machine, &daemon)]);
+    let (cut, rest) = (Volume::of(&cut), Volume::of(&rest));
+    assert_eq!(account.received.bytes, rest.bytes);
+    assert_eq!(account.device.received, cut + rest);
+}
