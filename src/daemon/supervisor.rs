@@ -25,7 +25,7 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long the workers have to end: a poll of a large map, an answer to a
 /// slow client, and detaching, which takes the kernel some 25 ms an interface.
-const STOP_PATIENCE: Duration = Duration::from_secs(60);
+const STOP_PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the supervisor publishes for scrapes.
 pub(super) struct State {
