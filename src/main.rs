@@ -8,27 +8,25 @@ use geoip_exporter::cli::{self, Action, Cli, Outcome};
 use geoip_exporter::daemon::{self, Error, Layers, ThisHost};
 use geoip_exporter::{config, logging, sysexits};
 
-#[expect(clippy::print_stderr, reason = "the one place")]
 fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
         Ok(Outcome::Run(cli)) => cli,
         Ok(Outcome::Print(text)) => return print(&text),
         Err(error) => {
-            eprintln!("{error}");
+            complain(&error.to_string());
             return sysexits::USAGE.into();
         }
     };
     match run(cli) {
         Ok(text) => print(&text),
         Err(error) => {
-            eprintln!("{}", logging::chain(&error));
+            complain(&logging::chain(&error));
             error.exit_code().into()
         }
     }
 }
 
 /// Does what was asked for and returns what to print.
-#[expect(clippy::print_stderr, reason = "warnings are for people")]
 fn run(Cli { action, flags }: Cli) -> Result<String, Error> {
     let environment = std::env::vars_os().collect();
     let layers = Layers { flags, environment, ..Layers::default() };
@@ -40,7 +38,7 @@ fn run(Cli { action, flags }: Cli) -> Result<String, Error> {
     }
     let loaded = layers.load().map_err(Error::Config)?;
     for warning in &loaded.warnings {
-        eprintln!("warning: {warning}");
+        complain(&format!("warning: {warning}"));
     }
     Ok(match action {
         Action::PrintConfig => config::print_config(&loaded),
@@ -53,4 +51,10 @@ fn print(text: &str) -> ExitCode {
         Ok(()) => sysexits::OK.into(),
         Err(_) => sysexits::IOERR.into(),
     }
+}
+
+/// Writes a line on standard error. Where that cannot be written, the exit
+/// status has to say it all.
+fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }

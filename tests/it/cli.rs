@@ -132,3 +132,16 @@ fn a_closed_standard_output_is_an_error_and_not_a_panic() {
     assert_eq!(code(&output), sysexits::IOERR);
     assert!(!stderr(&output).contains("panicked"));
 }
+
+#[test]
+fn a_closed_standard_error_leaves_the_exit_status_to_tell() {
+    for (arguments, expected) in [
+        (["--bogus", "--check-config"], sysexits::USAGE),
+        (["--config", "/nonexistent.toml"], sysexits::CONFIG),
+    ] {
+        let full =
+            fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = command(&arguments).stderr(full).output().unwrap();
+        assert_eq!(code(&output), expected, "{arguments:?}");
+    }
+}
