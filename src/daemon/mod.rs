@@ -27,8 +27,8 @@ use crate::geoip::{self, Database, Watch};
 use crate::http::pages::{Healthy, Index, Metrics, Ready};
 use crate::http::{self, Routes};
 use crate::kernel::{
-    self, FollowInterfaces, InterfaceMonitor, Probe, ProbeSettings,
-    TrafficProbe,
+    self, FollowInterfaces, InterfaceEvent, InterfaceMonitor, Probe,
+    ProbeSettings, TrafficProbe,
 };
 use crate::logging::{self, LogControl};
 use crate::metrics::published::{Feed, Publisher, Sink};
@@ -161,7 +161,8 @@ pub fn run<H: Host>(
 
     let server = http::Server::bind(config.listen_address)?.log_to(log.clone());
     let mut watch = Watch::default();
-    let database = open_first_database(&log, &config, &mut watch);
+    let (database, database_fault) =
+        open_first_database(&log, &config, &mut watch);
     let probe = host.load(&probe_settings(&config))?;
     let (mut devices, keep_following) = host.follow_interfaces()?;
     let first_devices = devices.next()?.unwrap_or_default();
@@ -208,6 +209,7 @@ pub fn run<H: Host>(
     let address = server.local_addr();
     let controls = start_workers(
         &events.0,
+        log.clone(),
         poller,
         devices,
         keep_following,
@@ -227,6 +229,7 @@ pub fn run<H: Host>(
         published,
         controls: Some(controls),
         watch,
+        database_fault,
     }
     .run(lifecycle, &events.1)
 }
@@ -234,6 +237,7 @@ pub fn run<H: Host>(
 /// Starts the threads. Each ends once its half of the result is dropped.
 fn start_workers<P: Probe + 'static>(
     events: &Sender<Event>,
+    log: Logger,
     poller: Poller<P>,
     mut devices: Box<dyn FollowInterfaces>,
     keep_following: KeepFollowing,
@@ -248,18 +252,42 @@ fn start_workers<P: Probe + 'static>(
         Ok(())
     })?;
     worker::spawn(INTERFACES, events.clone(), move || {
-        while let Some(happened) = devices.next()? {
-            // The poller ends first when the daemon does.
-            if device_events.send(happened).is_err() {
-                break;
-            }
-        }
+        follow(&log, devices.as_mut(), &device_events);
         Ok(())
     })?;
     worker::spawn(HTTP, events.clone(), move || {
         Ok(server.run(routes, &stop_serving)?)
     })?;
     Ok(Controls { poller: control, keep_following, keep_serving })
+}
+
+/// Passes the news of devices on to the poller, until either has enough. What
+/// is counted already goes on being counted while there is no news.
+fn follow(
+    log: &Logger,
+    devices: &mut dyn FollowInterfaces,
+    poller: &Sender<Vec<InterfaceEvent>>,
+) {
+    let mut is_failing = false;
+    loop {
+        match devices.next() {
+            Ok(Some(happened)) => {
+                if std::mem::take(&mut is_failing) {
+                    info!(log, "following interfaces again");
+                }
+                if poller.send(happened).is_err() {
+                    return;
+                }
+            }
+            Ok(None) => return,
+            Err(error) => {
+                if !std::mem::replace(&mut is_failing, true) {
+                    warn!(log, "cannot follow interfaces; trying again";
+                        "error" => logging::chain(&error));
+                }
+            }
+        }
+    }
 }
 
 fn probe_settings(config: &Config) -> ProbeSettings {
@@ -278,26 +306,31 @@ fn file_list(files: &[std::path::PathBuf]) -> String {
     files.join(", ")
 }
 
-/// Opens the database. Without one the daemon counts all the same.
+/// Opens the database, or returns why not, which has been logged. Without one
+/// the daemon counts all the same.
 fn open_first_database(
     log: &Logger,
     config: &Config,
     watch: &mut Watch,
-) -> Option<Arc<Database>> {
+) -> (Option<Arc<Database>>, Option<String>) {
     watch.opened(geoip::Identity::of(&config.geoip_db));
     match Database::open(&config.geoip_db) {
         Ok(database) => {
             log_database(log, &database);
-            Some(Arc::new(database))
+            (Some(Arc::new(database)), None)
         }
         Err(error) => {
-            let remedy = match config.geoip_db_watch {
-                true => "is loaded when it appears",
-                false => "is loaded at the next reload",
+            let until = match config.geoip_db_watch {
+                true => "it can be opened",
+                false => "a reload",
             };
-            warn!(log, "every country is UNKNOWN"; "database" => remedy,
-                "error" => logging::chain(&error));
-            None
+            if error.may_pass() {
+                watch.try_again();
+            }
+            let fault = logging::chain(&error);
+            warn!(log, "no GeoIP database: every country is UNKNOWN";
+                "until" => until, "error" => &fault);
+            (None, Some(fault))
         }
     }
 }

@@ -73,6 +73,9 @@ pub(super) struct Supervisor {
     /// None once the workers were told to end.
     pub(super) controls: Option<Controls>,
     pub(super) watch: Watch,
+    /// What was last said of a database that could not be opened, so that it
+    /// is said once.
+    pub(super) database_fault: Option<String>,
 }
 
 /// Why a reload changed nothing.
@@ -167,6 +170,7 @@ impl Supervisor {
             warn!(self.log, "configuration"; "warning" => warning);
         }
         self.watch.opened(identity);
+        self.database_fault = None;
         self.config = plan.config;
         self.log_control.set(self.config.log_level, self.config.log_format);
         self.published.settings.publish(exported(&self.config));
@@ -220,6 +224,7 @@ impl Supervisor {
         }
         match Database::open(path) {
             Ok(database) => {
+                self.database_fault = None;
                 log_database(&self.log, &database);
                 self.published.database.publish(Some(describe(&database)));
                 if let Some(controls) = &self.controls {
@@ -231,9 +236,16 @@ impl Supervisor {
                 }
             }
             Err(fault) => {
-                warn!(self.log, "the GeoIP database has changed and cannot be \
-                    opened; the last good one stays in use";
-                    "error" => chain(&fault));
+                if fault.may_pass() {
+                    self.watch.try_again();
+                }
+                let fault = Some(chain(&fault));
+                if self.database_fault != fault {
+                    warn!(self.log, "cannot open the GeoIP database; the last \
+                         good one stays in use";
+                        "error" => fault.as_deref());
+                    self.database_fault = fault;
+                }
             }
         }
     }

@@ -107,6 +107,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Returns whether the file is not at fault, and opening it again may work.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Open { .. } | Self::Read { .. })
+    }
+
     /// Returns whether there is no file.
     #[must_use]
     pub fn is_not_found(&self) -> bool {

@@ -17,6 +17,8 @@ pub struct Identity {
     size: u64,
     /// Last modification: seconds since the epoch, and nanoseconds.
     modified: (i64, i64),
+    /// Last change of anything, such as of who may read it.
+    changed: (i64, i64),
 }
 
 impl Identity {
@@ -35,6 +37,7 @@ impl From<&Metadata> for Identity {
             inode: metadata.ino(),
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
         }
     }
 }
@@ -52,6 +55,12 @@ impl Watch {
     /// such as a reload.
     pub fn opened(&mut self, identity: Option<Identity>) {
         *self = Self { opened: identity, seen: identity };
+    }
+
+    /// Notes that the file could not be opened for a reason that may pass: it
+    /// counts as new again.
+    pub fn try_again(&mut self) {
+        self.opened = None;
     }
 
     /// Takes one look and returns whether the file is to be opened now: it is
@@ -79,7 +88,13 @@ mod tests {
     use super::*;
 
     fn state(size: u64) -> Option<Identity> {
-        Some(Identity { device: 1, inode: 2, size, modified: (3, 4) })
+        Some(Identity {
+            device: 1,
+            inode: 2,
+            size,
+            modified: (3, 4),
+            changed: (5, 6),
+        })
     }
 
     fn watch(opened: Option<Identity>) -> Watch {
@@ -119,6 +134,28 @@ mod tests {
         for now in [None, None, state(1), state(1)] {
             assert!(!watch.is_new(now));
         }
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_opened_for_now_is_tried_again() {
+        let mut watch = watch(None);
+        assert!(!watch.is_new(state(1)));
+        assert!(watch.is_new(state(1)));
+        watch.try_again();
+        assert!(watch.is_new(state(1)));
+        assert!(!watch.is_new(state(1)));
+    }
+
+    #[test]
+    fn a_file_that_may_be_read_from_now_on_has_another_identity() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.mmdb");
+        fs::write(&path, "one").unwrap();
+        let before = Identity::of(&path);
+        let permissions = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(&path, permissions).unwrap();
+        assert_ne!(before, Identity::of(&path));
     }
 
     #[test]

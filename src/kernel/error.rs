@@ -23,11 +23,7 @@ pub enum Error {
         found: String,
     },
     /// The process may not use eBPF.
-    #[error(
-        "cannot {action}: operation not permitted ({}); run as root, or grant \
-         the capabilities: setcap cap_bpf,cap_net_admin,cap_perfmon+ep \
-         /path/to/geoip-exporter", missing(.lacking)
-    )]
+    #[error("cannot {action}: operation not permitted {}", remedy(.lacking))]
     NotPermitted {
         /// What was refused.
         action: String,
@@ -39,6 +35,15 @@ pub enum Error {
     Load {
         /// The kernel's or the loader's reason, in one line.
         reason: String,
+    },
+    /// The process may not have one more open file.
+    #[error(
+        "cannot {action}: too many open files, of which an interface needs \
+         two; raise the limit: LimitNOFILE= of the unit, or ulimit -Hn"
+    )]
+    TooManyFiles {
+        /// What was tried.
+        action: String,
     },
     /// A call failed.
     #[error("cannot {action}")]
@@ -72,6 +77,7 @@ impl Error {
             Some(libc::EPERM | libc::EACCES) => {
                 Self::NotPermitted { action, lacking: Capability::lacking() }
             }
+            Some(libc::EMFILE) => Self::TooManyFiles { action },
             _ => Self::Call { action, source },
         }
     }
@@ -90,15 +96,19 @@ impl Error {
     }
 }
 
-fn missing(lacking: &[Capability]) -> String {
+/// Says what is missing and how to get it.
+fn remedy(lacking: &[Capability]) -> String {
     if lacking.is_empty() {
-        // A security module, a lockdown or a user namespace.
-        return "the process has every capability it needs, so a security \
-                policy of this system forbids it"
+        return "although the process has every capability it needs: a user \
+                namespace, or a security policy of this system, forbids it"
             .into();
     }
     let names: Vec<_> = lacking.iter().map(|c| c.name()).collect();
-    format!("missing {}", names.join(", "))
+    format!(
+        "(missing {}); run as root, or grant the capabilities: setcap \
+         cap_bpf,cap_net_admin,cap_perfmon+ep /path/to/geoip-exporter",
+        names.join(", ")
+    )
 }
 
 /// Returns what a failed load means: a refusal where the kernel's reason is
@@ -158,6 +168,25 @@ mod tests {
         assert!(text.contains("missing CAP_BPF, CAP_NET_ADMIN"), "{text}");
         assert!(text.contains("setcap cap_bpf,"), "{text}");
         assert_eq!(text.lines().count(), 1);
+    }
+
+    #[test]
+    fn a_refusal_for_another_reason_does_not_ask_for_capabilities() {
+        let error = Error::NotPermitted {
+            action: "load the eBPF programs".into(),
+            lacking: vec![],
+        };
+        let text = error.to_string();
+        assert!(text.contains("user namespace"), "{text}");
+        assert!(!text.contains("setcap"), "{text}");
+    }
+
+    #[test]
+    fn a_lack_of_open_files_names_the_limit() {
+        let source = io::Error::from_raw_os_error(libc::EMFILE);
+        let text = Error::call("attach to interface eth0", source).to_string();
+        assert!(text.starts_with("cannot attach to interface eth0: too many"));
+        assert!(text.contains("LimitNOFILE="), "{text}");
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl FlowReader {
         readings: &mut Vec<Reading>,
     ) -> io::Result<()> {
         readings.clear();
-        self.resize(batch_size.get() as usize);
+        self.resize(batch_size.get() as usize)?;
         let mut from = None;
         loop {
             let mut to = Cursor::default();
@@ -57,14 +57,22 @@ impl FlowReader {
                 }
                 // A bucket that holds more than this exists only while the
                 // map has more flows, so the doubling ends.
-                Batch::TooSmall => self.resize(self.keys.len() * 2),
+                Batch::TooSmall => self.resize(self.keys.len() * 2)?,
             }
         }
     }
 
-    fn resize(&mut self, batch_size: usize) {
+    /// Makes room for a batch, or says that there is none: a poll that fails
+    /// is better than a process that is killed.
+    fn resize(&mut self, batch_size: usize) -> io::Result<()> {
+        let values = batch_size * self.cpus;
+        let more_keys = batch_size.saturating_sub(self.keys.len());
+        let more_values = values.saturating_sub(self.values.len());
+        self.keys.try_reserve(more_keys)?;
+        self.values.try_reserve(more_values)?;
         self.keys.resize(batch_size, TrafficKey::default());
-        self.values.resize(batch_size * self.cpus, TrafficValue::default());
+        self.values.resize(values, TrafficValue::default());
+        Ok(())
     }
 
     fn decode(&self, count: usize, readings: &mut Vec<Reading>) {

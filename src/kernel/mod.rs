@@ -108,6 +108,7 @@ pub trait FollowInterfaces: Send {
     /// devices and comes at once.
     ///
     /// # Errors
-    /// Where waiting again would not help.
+    /// Where it could not be found out what happened. The next call tries
+    /// again, after a while.
     fn next(&mut self) -> Result<Option<Vec<InterfaceEvent>>, Error>;
 }

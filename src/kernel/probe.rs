@@ -70,6 +70,9 @@ impl TrafficProbe {
     /// Where the kernel is too old or a capability is missing, and names them.
     pub fn load(settings: &ProbeSettings) -> Result<Self, Error> {
         version::check()?;
+        // Two links an interface are two files, and the usual soft limit is
+        // 1,024. Where this fails, attaching says what is missing.
+        let _ = sys::raise_open_files();
         let mut ebpf = EbpfLoader::new()
             .map_max_entries(names::FLOWS, settings.map_max_entries.get())
             .override_global(

@@ -40,6 +40,10 @@ const RECEIVE_BUFFER: usize = 1024 * 1024;
 /// How long events may be missed without the kernel saying so.
 const RELIST_INTERVAL: Duration = Duration::from_secs(30);
 
+/// How long after a failure, such as no free file descriptor, all devices are
+/// listed anew.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Something that happened to the devices of this network namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InterfaceEvent {
@@ -58,6 +62,7 @@ pub struct InterfaceMonitor {
     stop: UnixStream,
     buffer: Vec<u8>,
     list_now: bool,
+    has_failed: bool,
 }
 
 impl InterfaceMonitor {
@@ -79,6 +84,7 @@ impl InterfaceMonitor {
                 stop,
                 buffer: Vec::with_capacity(DATAGRAM),
                 list_now: true,
+                has_failed: false,
             };
             Ok((monitor, stopper))
         })();
@@ -126,33 +132,43 @@ impl InterfaceMonitor {
     }
 }
 
-impl FollowInterfaces for InterfaceMonitor {
-    fn next(&mut self) -> Result<Option<Vec<InterfaceEvent>>, Error> {
-        let error = |source| {
-            Error::call("read network interfaces over netlink", source)
-        };
+impl InterfaceMonitor {
+    fn try_next(&mut self) -> io::Result<Option<Vec<InterfaceEvent>>> {
+        let stop = self.stop.as_raw_fd();
+        if std::mem::take(&mut self.has_failed) {
+            if sys::wait_readable([stop, stop], RETRY_INTERVAL)?[0] {
+                return Ok(None);
+            }
+            self.discard()?;
+            return self.listed().map(Some);
+        }
         if !self.list_now {
-            let readable = sys::wait_readable(
-                [self.events.as_raw_fd(), self.stop.as_raw_fd()],
-                RELIST_INTERVAL,
-            );
-            match readable.map_err(error)? {
+            let events = self.events.as_raw_fd();
+            match sys::wait_readable([events, stop], RELIST_INTERVAL)? {
                 [_, true] => return Ok(None),
                 [true, _] => {}
                 [false, false] => self.list_now = true,
             }
         }
         if std::mem::take(&mut self.list_now) {
-            return self.listed().map(Some).map_err(error);
+            return self.listed().map(Some);
         }
         match self.drain() {
-            Ok(events) => Ok(Some(events)),
             Err(lost) if is_overrun(&lost) => {
-                self.discard().map_err(error)?;
-                self.listed().map(Some).map_err(error)
+                self.discard()?;
+                self.listed().map(Some)
             }
-            Err(source) => Err(error(source)),
+            drained => drained.map(Some),
         }
+    }
+}
+
+impl FollowInterfaces for InterfaceMonitor {
+    fn next(&mut self) -> Result<Option<Vec<InterfaceEvent>>, Error> {
+        self.try_next().map_err(|source| {
+            self.has_failed = true;
+            Error::call("read network interfaces over netlink", source)
+        })
     }
 }
 

@@ -271,3 +271,22 @@ pub(super) fn wait_readable(
     }
     Ok(polled.map(|fd| fd.revents != 0))
 }
+
+/// Raises the number of files that the process may have open to the most it
+/// may ask for.
+///
+/// # Errors
+/// Whatever getrlimit(2) and setrlimit(2) say.
+pub(super) fn raise_open_files() -> io::Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the call writes one rlimit.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: the call reads one rlimit.
+    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
