@@ -74,7 +74,6 @@ impl Error {
     }
 }
 
-/// Returns the same address with a port that is likely to be free.
 /// Says who may be there already.
 fn likely_owner(port: u16) -> &'static str {
     match port {
@@ -83,6 +82,7 @@ fn likely_owner(port: u16) -> &'static str {
     }
 }
 
+/// Returns the same address with a port that is likely to be free.
 fn example(mut address: SocketAddr) -> SocketAddr {
     address.set_port(if address.port() == 9101 { 9102 } else { 9101 });
     address
