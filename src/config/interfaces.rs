@@ -9,6 +9,9 @@ use figment::value::Value;
 use super::Interfaces;
 use super::values::{Fault, found, quoted};
 
+/// What a TOML array has in it, and no name that anybody gives.
+const TOML_SIGNS: [char; 4] = ['[', ']', '"', '\''];
+
 /// Reads `any`, a comma list or a list of interface names.
 pub(super) fn interfaces(value: &Value) -> Result<Interfaces, Fault> {
     let parts: Vec<&str> = match value {
@@ -19,6 +22,13 @@ pub(super) fn interfaces(value: &Value) -> Result<Interfaces, Fault> {
             .collect::<Result<_, _>>()?,
         _ => return Err(Fault::NotExpected),
     };
+    if let Some(part) = parts.iter().find(|part| part.contains(TOML_SIGNS)) {
+        return Err(Fault::Because(format!(
+            "{} has quotes or brackets: write {}",
+            quoted(part),
+            quoted(&without_toml_signs(part))
+        )));
+    }
     let mut names: Vec<&str> = Vec::new();
     for name in parts.iter().flat_map(|part| part.split(',')).map(str::trim) {
         if !name.is_empty() && !names.contains(&name) {
@@ -43,6 +53,16 @@ pub(super) fn interfaces(value: &Value) -> Result<Interfaces, Fault> {
         _ => {
             Ok(Interfaces::Named(names.into_iter().map(String::from).collect()))
         }
+    }
+}
+
+/// Returns the list that text such as `["eth0", "wg0"]` means.
+fn without_toml_signs(text: &str) -> String {
+    let plain = text.replace(TOML_SIGNS, "");
+    match interfaces(&plain.into()) {
+        Ok(Interfaces::Any) => "any".into(),
+        Ok(Interfaces::Named(names)) => names.join(","),
+        Err(_) => "eth0,wg0".into(),
     }
 }
 
@@ -76,7 +96,8 @@ mod tests {
     proptest! {
         #[test]
         fn names_that_are_accepted_are_names_the_kernel_accepts(
-            text in prop_oneof![".*", "[a-c./: ,]{0,20}", "[a-z,]{0,40}"]
+            text in prop_oneof![".*", "[a-c./: ,]{0,20}", "[a-z,]{0,40}",
+                r#"\[["'a-c,\]]{0,20}"#]
         ) {
             let Ok(Interfaces::Named(names)) = interfaces(&text.as_str().into())
             else {
@@ -85,7 +106,7 @@ mod tests {
             prop_assert!(!names.is_empty());
             for name in &names {
                 prop_assert!((1..=15).contains(&name.len()));
-                prop_assert!(!name.contains(['/', ':', ' ', ',']));
+                prop_assert!(!name.contains(['/', ':', ' ', ',', '[', '"']));
                 prop_assert!(name != "any" && name != "." && name != "..");
                 prop_assert_eq!(names.iter().filter(|n| *n == name).count(), 1);
             }

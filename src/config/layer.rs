@@ -12,6 +12,8 @@ use figment::{Metadata, Profile, Provider};
 
 use super::error::{Problem, Source};
 use super::setting::{Kind, Setting, nearest};
+use super::settings;
+use super::values::quoted;
 
 /// What every environment variable begins with.
 pub(super) const PREFIX: &str = "GEOIP_EXPORTER_";
@@ -54,7 +56,9 @@ impl Layer {
                     error.span().map(|span| position(text, span.start));
                 let message = position
                     .and_then(|(line, _)| text.lines().nth(line - 1))
-                    .and_then(missing_quotes)
+                    .and_then(|line| {
+                        too_large(line).or_else(|| missing_quotes(line))
+                    })
                     .unwrap_or_else(|| {
                         error.message().trim().replace('\n', ", ")
                     });
@@ -198,19 +202,43 @@ fn insert(dict: &mut Dict, path: &[&str], value: Value) {
     }
 }
 
+/// Says what is allowed instead of a number that has more than the 64 bits
+/// of a number in TOML, if that is what is wrong with a line.
+fn too_large(line: &str) -> Option<String> {
+    let (key, value) = key_and_value(line)?;
+    let digits = value.trim_start_matches(['+', '-']).replace('_', "");
+    let number =
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if !number || value.replace('_', "").parse::<i64>().is_ok() {
+        return None;
+    }
+    let shown = quoted(value).replace('"', "");
+    Some(match settings::find(key) {
+        Some(Setting { expected, example, .. }) => {
+            format!("{key}: {shown} is not {expected}, such as {example}")
+        }
+        None => format!("{shown} is too large a number"),
+    })
+}
+
+/// Splits `key = value # comment`.
+fn key_and_value(line: &str) -> Option<(&str, &str)> {
+    let line = line.split('#').next().unwrap_or(line);
+    let (key, value) = line.split_once('=')?;
+    Some((key.trim(), value.trim()))
+}
+
 /// Says that `key = value` lacks quotes, if that is what is wrong with a line:
 /// the parser's own words would be about newlines.
 fn missing_quotes(line: &str) -> Option<String> {
-    let line = line.split('#').next().unwrap_or(line);
-    let (key, value) = line.split_once('=')?;
-    let (key, value) = (key.trim(), value.trim());
+    let (key, value) = key_and_value(line)?;
     let plain = |c: char| c.is_alphanumeric() || "/.:-_%, ".contains(c);
-    let quoted = format!("{key} = \"{value}\"");
+    let with_quotes = format!("{key} = \"{value}\"");
     let helps = !value.is_empty()
         && value.chars().all(plain)
         && toml::from_str::<Dict>(line).is_err()
-        && toml::from_str::<Dict>(&quoted).is_ok();
-    helps.then(|| format!("text needs quotes: {quoted}"))
+        && toml::from_str::<Dict>(&with_quotes).is_ok();
+    helps.then(|| format!("text needs quotes: {with_quotes}"))
 }
 
 /// Returns line and column of a byte, both from 1.

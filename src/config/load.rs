@@ -6,8 +6,9 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::{self, FileType, OpenOptions};
 use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::error::{Error, Problem, Source};
@@ -18,8 +19,11 @@ use super::settings;
 /// The variable that names the configuration file, as `--config` does.
 pub const CONFIG_VARIABLE: &str = "GEOIP_EXPORTER_CONFIG";
 
-/// No configuration is larger; `/dev/zero` is.
+/// No configuration is larger.
 const LARGEST_FILE: u64 = 1024 * 1024;
+
+/// `/dev/null`, whatever it is called.
+const NULL_DEVICE: u64 = libc::makedev(1, 3);
 
 /// Where configuration files are looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,10 +146,28 @@ fn push(
 
 /// Reads a file's text, or says why not.
 fn read(file: &Path) -> Result<String, String> {
+    let cannot = |error: io::Error| format!("cannot be read: {error}");
+    // Opening a FIFO would otherwise wait for somebody to write to it.
+    let open =
+        OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(file);
+    let open = match open {
+        // What cannot be opened as a file, such as a socket, is named too.
+        Err(error) => {
+            let kind = fs::metadata(file).map(|found| found.file_type());
+            return Err(match kind {
+                Ok(kind) if !kind.is_file() => not_a_file(kind),
+                _ => cannot(error),
+            });
+        }
+        Ok(open) => open,
+    };
+    let found = open.metadata().map_err(cannot)?;
+    // The null device is how one asks for no configuration.
+    if !found.is_file() && found.rdev() != NULL_DEVICE {
+        return Err(not_a_file(found.file_type()));
+    }
     let mut bytes = Vec::new();
-    File::open(file)
-        .and_then(|open| open.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
-        .map_err(|error| format!("cannot be read: {error}"))?;
+    open.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err("is no configuration: it has more than 1 MiB".into());
     }
@@ -153,6 +175,20 @@ fn read(file: &Path) -> Result<String, String> {
         let byte = error.utf8_error().valid_up_to() + 1;
         format!("is not UTF-8 text: byte {byte} is wrong")
     })
+}
+
+/// Says what stands where a file should.
+fn not_a_file(kind: FileType) -> String {
+    let kind = if kind.is_dir() {
+        "directory"
+    } else if kind.is_fifo() {
+        "FIFO"
+    } else if kind.is_socket() {
+        "socket"
+    } else {
+        "device"
+    };
+    format!("is a {kind}, not a file")
 }
 
 /// Returns the files of the directory in name order; hidden ones are left

@@ -55,7 +55,8 @@ const GENERAL: &[Setting] = &[
             interface that does not exist is waited for; it is found by its \
             name, not by an alternative one. Blanks and names given twice \
             are ignored.",
-        expected: "\"any\", a comma list or an array of interface names",
+        expected: "\"any\" or a comma list of interface names (in TOML also \
+            an array)",
         example: "\"eth0,wg0\"",
         effect: Effect::Live,
         read: |config, value| {

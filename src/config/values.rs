@@ -4,7 +4,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
@@ -85,7 +85,27 @@ pub(super) fn address(value: &Value) -> Result<SocketAddr, Fault> {
     {
         return Ok((Ipv6Addr::UNSPECIFIED, port).into());
     }
-    text.parse().map_err(|_| Fault::NotExpected)
+    text.parse().map_err(|_| address_fault(text))
+}
+
+/// Says what an address and port lacks.
+fn address_fault(text: &str) -> Fault {
+    let shown = quoted(text);
+    Fault::Because(if text.parse::<Ipv4Addr>().is_ok() {
+        format!("{shown} has no port: write \"{text}:9100\"")
+    } else if text.starts_with('[') || text.matches(':').count() > 1 {
+        format!(
+            "{shown} is not an address and port: an IPv6 address is written \
+             in brackets, its port behind them, such as \"[::1]:9100\""
+        )
+    } else if text.starts_with(char::is_alphabetic) {
+        format!(
+            "{shown} is not an address and port, such as \"127.0.0.1:9100\": \
+             a host name is not an address"
+        )
+    } else {
+        return Fault::NotExpected;
+    })
 }
 
 /// Reads the path of the metrics page.
@@ -223,8 +243,10 @@ mod tests {
         assert_eq!(read(":9100"), Ok("[::]:9100".into()));
         assert_eq!(read("[::1]:9100"), Ok("[::1]:9100".into()));
         assert_eq!(read("127.0.0.1:0"), Ok("127.0.0.1:0".into()));
-        for text in ["9100", ":", ":+1", ":65536", "localhost:9", "::1:9"] {
-            assert_eq!(read(text), Err(Fault::NotExpected), "{text}");
+        for text in
+            ["9100", ":", ":+1", ":65536", "localhost:9", "::1:9", "[::1"]
+        {
+            assert!(read(text).is_err(), "{text}");
         }
     }
 

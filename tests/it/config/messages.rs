@@ -3,6 +3,9 @@
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+use std::process::Command;
 
 use geoip_exporter::config::{self, Config, print_config};
 
@@ -30,11 +33,11 @@ fn a_wrong_value_says_what_was_found_and_what_is_allowed() {
         ),
         (
             "interfaces = [1]",
-            "interfaces: [1] is not \"any\", a comma list or an array of interface names, such as \"eth0,wg0\"",
+            "interfaces: [1] is not \"any\" or a comma list of interface names (in TOML also an array), such as \"eth0,wg0\"",
         ),
         (
             "interfaces = true",
-            "interfaces: true is not \"any\", a comma list or an array of interface names, such as \"eth0,wg0\"",
+            "interfaces: true is not \"any\" or a comma list of interface names (in TOML also an array), such as \"eth0,wg0\"",
         ),
         (
             "interfaces = \"a234567890123456\"",
@@ -47,6 +50,18 @@ fn a_wrong_value_says_what_was_found_and_what_is_allowed() {
         (
             "interfaces = \"eth0 wg0\"",
             "interfaces: \"eth0 wg0\" is not an interface name, such as \"eth0\": it has white space",
+        ),
+        (
+            "interfaces = '[\"eth0\",\"wg0\"]'",
+            "interfaces: \"[\\\"eth0\\\",\\\"wg0\\\"]\" has quotes or brackets: write \"eth0,wg0\"",
+        ),
+        (
+            "interfaces = [\"eth0\", \"'wg0'\"]",
+            "interfaces: \"'wg0'\" has quotes or brackets: write \"wg0\"",
+        ),
+        (
+            "interfaces = \"[]\"",
+            "interfaces: \"[]\" has quotes or brackets: write \"eth0,wg0\"",
         ),
         (
             "geoip_db = \"\"",
@@ -133,6 +148,22 @@ fn a_wrong_value_says_what_was_found_and_what_is_allowed() {
             "listen_address: \"9100\" is not an address and port, such as \"127.0.0.1:9100\"",
         ),
         (
+            "listen_address = \"localhost:9100\"",
+            "listen_address: \"localhost:9100\" is not an address and port, such as \"127.0.0.1:9100\": a host name is not an address",
+        ),
+        (
+            "listen_address = \"127.0.0.1\"",
+            "listen_address: \"127.0.0.1\" has no port: write \"127.0.0.1:9100\"",
+        ),
+        (
+            "listen_address = \"::1\"",
+            "listen_address: \"::1\" is not an address and port: an IPv6 address is written in brackets, its port behind them, such as \"[::1]:9100\"",
+        ),
+        (
+            "listen_address = \"[::1:9100\"",
+            "listen_address: \"[::1:9100\" is not an address and port: an IPv6 address is written in brackets, its port behind them, such as \"[::1]:9100\"",
+        ),
+        (
             "listen_address = \"192.0.2.1:65536\"",
             "listen_address: \"192.0.2.1:65536\" is not an address and port, such as \"127.0.0.1:9100\"",
         ),
@@ -201,6 +232,22 @@ fn toml_that_cannot_be_parsed_is_shown_by_line_and_column() {
         ("a = 1\nb == 2\n", "2:4: invalid string, expected `\"`, `'`"),
         ("log_level = info\n", "1:16: text needs quotes: log_level = \"info\""),
         ("a = 2s # x\n", "1:6: text needs quotes: a = \"2s\""),
+        (
+            "map_max_entries = 99999999999999999999999\n",
+            "1:19: map_max_entries: 99999999999999999999999 is not a whole number from 1 to 16777216, such as 100000",
+        ),
+        (
+            "map_max_entries = -9_223_372_036_854_775_809 # x\n",
+            "1:19: map_max_entries: -9_223_372_036_854_775_809 is not a whole number from 1 to 16777216, such as 100000",
+        ),
+        (
+            "poll_interval = 99999999999999999999999\n",
+            "1:17: poll_interval: 99999999999999999999999 is not a duration from 10ms to 1h, such as \"2s\"",
+        ),
+        (
+            "x = 99999999999999999999999\n",
+            "1:5: 99999999999999999999999 is too large a number",
+        ),
         ("a = /x/y\n", "1:5: text needs quotes: a = \"/x/y\""),
         ("log_level = \"info\n", "1:18: invalid basic string"),
         ("# é\nlog_level\n", "2:10: expected `.`, `=`"),
@@ -224,12 +271,14 @@ fn flags_and_variables_are_named_as_the_user_wrote_them() {
         .flag("map_max_entries", "4294967297")
         .flag("flow_batch_size", "99999999999999999999999999999999999999999")
         .flag("geoip_cache_size", "-5")
+        .flag("interfaces", "[\"eth0\", 'wg0']")
         .flag("log_level", "");
     assert_eq!(
         world.bad(),
         "GEOIP_EXPORTER_GEOIP_DB_WATCH: \"yes\" is not true or false, such as true\n\
          --flow-batch-size: \"99999999999999999999999999999999999999999\" is not a whole number from 1 to 1048576, such as 10000\n\
          --geoip-cache-size: -5 is not a whole number from 1 to 16777216, such as 65536\n\
+         --interfaces: \"[\\\"eth0\\\", 'wg0']\" has quotes or brackets: write \"eth0,wg0\"\n\
          --log-level: \"\" is not one of error, warn, info, debug and trace, such as \"info\"\n\
          --map-max-entries: 4294967297 is not a whole number from 1 to 16777216, such as 100000"
     );
@@ -349,13 +398,12 @@ fn a_file_that_cannot_be_read_says_why() {
     fs::create_dir(world.path("geoip-exporter.d/a.toml")).unwrap();
     assert_eq!(
         world.bad(),
-        "/etc/geoip-exporter.toml: cannot be read: Is a directory (os error 21)\n\
-         /etc/geoip-exporter.d/a.toml: cannot be read: Is a directory (os error 21)"
+        "/etc/geoip-exporter.toml: is a directory, not a file\n\
+         /etc/geoip-exporter.d/a.toml: is a directory, not a file"
     );
 
     let world = World::new();
-    std::os::unix::fs::symlink("gone", world.path("geoip-exporter.toml"))
-        .unwrap();
+    symlink("gone", world.path("geoip-exporter.toml")).unwrap();
     fs::remove_dir(world.path("geoip-exporter.d")).unwrap();
     let world = world.write("geoip-exporter.d", "");
     assert_eq!(
@@ -364,12 +412,38 @@ fn a_file_that_cannot_be_read_says_why() {
          /etc/geoip-exporter.d: cannot be read: Not a directory (os error 20)"
     );
 
+    let world =
+        World::new().write("geoip-exporter.toml", vec![b'#'; 1024 * 1024 + 1]);
+    assert_eq!(
+        world.bad(),
+        "/etc/geoip-exporter.toml: is no configuration: it has more than 1 MiB"
+    );
+}
+
+/// Nobody writes to the FIFO: to open it would be to wait for ever.
+#[test]
+fn what_is_not_a_regular_file_is_refused_without_waiting() {
     let mut world = World::new();
+    let fifo = world.path("geoip-exporter.toml");
+    let made = Command::new("mkfifo").arg(&fifo).status().unwrap();
+    assert!(made.success());
+    let _socket =
+        UnixListener::bind(world.path("geoip-exporter.d/a.toml")).unwrap();
+    symlink("/dev/tty", world.path("geoip-exporter.d/b.toml")).unwrap();
+    assert_eq!(
+        world.bad(),
+        "/etc/geoip-exporter.toml: is a FIFO, not a file\n\
+         /etc/geoip-exporter.d/a.toml: is a socket, not a file\n\
+         /etc/geoip-exporter.d/b.toml: is a device, not a file"
+    );
+
+    fs::remove_dir_all(world.path("geoip-exporter.d")).unwrap();
     world.flags.config_file = Some("/dev/zero".into());
     assert_eq!(
         world.bad(),
-        "/dev/zero: is no configuration: it has more than 1 MiB (named by --config)"
+        "/dev/zero: is a device, not a file (named by --config)"
     );
+    // Of nothing, as everywhere.
     world.flags.config_file = Some("/dev/null".into());
     assert_eq!(world.good().config, Config::default());
 }
