@@ -4,25 +4,30 @@
 
 #![forbid(unsafe_code)]
 
-/// A normal end: stopped by a signal, or what was asked for is done.
+/// A normal end: a signal stopped it, or it has printed or checked what it
+/// was asked to.
 pub const OK: u8 = 0;
 /// The command line is wrong: an unknown flag, or a flag's value.
 pub const USAGE: u8 = 64;
-/// Something it needs is not there: the listen address is taken, or the
-/// kernel is too old.
+/// Something it needs is not there: the listen address cannot be used, the
+/// kernel is too old, or it refuses the eBPF programs or their maps.
 pub const UNAVAILABLE: u8 = 69;
 /// A fault of the program itself: a worker ended that should run on.
 pub const SOFTWARE: u8 = 70;
 /// Standard output cannot be written.
 pub const IOERR: u8 = 74;
-/// A right is missing.
+/// A privilege is missing.
 pub const NOPERM: u8 = 77;
 /// The configuration is wrong: a file or an environment variable.
 pub const CONFIG: u8 = 78;
 
 /// Every exit code with its name and meaning, for the documents.
 pub const ALL: [(u8, &str, &str); 7] = [
-    (OK, "OK", "Stopped by a signal, or what was asked for is done."),
+    (
+        OK,
+        "OK",
+        "A signal stopped it, or it has printed or checked what it was asked to.",
+    ),
     (
         USAGE,
         "USAGE",
@@ -31,12 +36,17 @@ pub const ALL: [(u8, &str, &str); 7] = [
     (
         UNAVAILABLE,
         "UNAVAILABLE",
-        "Something it needs is not there: the listen address is taken, or \
-         the kernel is too old.",
+        "Something it needs is not there: the listen address cannot be used, \
+         the kernel is too old, or the eBPF programs or their maps cannot be \
+         loaded.",
     ),
     (SOFTWARE, "SOFTWARE", "A fault of the program itself. Please report it."),
     (IOERR, "IOERR", "Standard output cannot be written."),
-    (NOPERM, "NOPERM", "A right is missing; the message names the capability."),
+    (
+        NOPERM,
+        "NOPERM",
+        "A privilege is missing; the message names the capability.",
+    ),
     (
         CONFIG,
         "CONFIG",

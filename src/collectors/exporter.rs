@@ -186,7 +186,7 @@ const DATABASE_BUILD_TIMESTAMP: Description = plain(
 );
 const PACKETS: Description = plain(
     "geoip_ebpf_packets_total",
-    "Packets the eBPF programs saw on all interfaces.",
+    "Packets the eBPF programs counted on all interfaces.",
 );
 const LOOKUP_FAIL: Description = plain(
     "geoip_ebpf_lookup_fail_total",
