@@ -17,6 +17,12 @@ const STATUS: Description<1> = Description {
     labels: ["interface"],
 };
 
+const ATTACHED: Description<1> = Description {
+    name: "geoip_interface_attached",
+    help: "Whether packets of the interface are being counted: 1 yes, 0 no.",
+    labels: ["interface"],
+};
+
 /// Whether an interface can carry traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -38,14 +44,27 @@ impl Status {
             Self::NotFound => 2,
         }
     }
+}
 
+/// What is known of an interface that is to be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Whether it can carry traffic.
+    pub status: Status,
+    /// Whether its packets are being counted.
+    pub is_attached: bool,
+}
+
+impl State {
     /// Returns what people call it.
     #[must_use]
     pub fn label(self) -> &'static str {
-        match self {
-            Self::Up => "up",
-            Self::Down => "down",
-            Self::NotFound => "not found",
+        match (self.status, self.is_attached) {
+            (Status::Up, true) => "up",
+            (Status::Up, false) => "up, not counted",
+            (Status::Down, true) => "down",
+            (Status::Down, false) => "down, not counted",
+            (Status::NotFound, _) => "not found",
         }
     }
 }
@@ -54,7 +73,7 @@ impl Status {
 ///
 /// In a map, because a name that stood there twice would be a scrape no
 /// Prometheus takes.
-pub type Snapshot = BTreeMap<Arc<str>, Status>;
+pub type Snapshot = BTreeMap<Arc<str>, State>;
 
 /// Exports the newest states.
 #[derive(Debug)]
@@ -72,10 +91,13 @@ impl InterfacesCollector {
 
 impl Collect for InterfacesCollector {
     fn collect(&self, emit: Emit<'_>) {
-        let mut family = STATUS.gauge();
-        for (name, status) in &*self.snapshot.get() {
-            family.push([name], status.value().into());
+        let mut status = STATUS.gauge();
+        let mut attached = ATTACHED.gauge();
+        for (name, state) in &*self.snapshot.get() {
+            status.push([name], state.status.value().into());
+            attached.push([name], u8::from(state.is_attached).into());
         }
-        emit(&family.build());
+        emit(&status.build());
+        emit(&attached.build());
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use slog::{Logger, debug, info, trace, warn};
 
 use crate::accounting::{DeltaTracker, InterfaceId};
-use crate::collectors::interfaces::{Snapshot, Status};
+use crate::collectors::interfaces::{Snapshot, State, Status};
 use crate::config::Interfaces;
 use crate::kernel::{
     Action, Attached, Error, Interface, InterfaceEvent, InterfaceTable, Probe,
@@ -40,7 +40,7 @@ pub(super) struct Attachments {
     renames: Vec<Interface>,
     /// What is still to be done. Attaching waits twice for all CPUs, some
     /// 25 ms; polls come between.
-    work: VecDeque<Action>,
+    queue: VecDeque<Action>,
 }
 
 impl Attachments {
@@ -54,7 +54,7 @@ impl Attachments {
             missing: BTreeSet::new(),
             doubtful: BTreeSet::new(),
             renames: Vec::new(),
-            work: VecDeque::new(),
+            queue: VecDeque::new(),
         }
     }
 
@@ -63,7 +63,7 @@ impl Attachments {
         self.attached.len()
     }
 
-    /// Takes note of what happened, for the next `reconcile`.
+    /// Takes note of what happened, for the next `plan`.
     pub(super) fn note(&mut self, events: Vec<InterfaceEvent>) {
         for event in events {
             trace!(self.log, "interface event"; "event" => ?event);
@@ -92,12 +92,12 @@ impl Attachments {
         probe: &mut P,
     ) {
         self.detach_replaced(probe);
-        self.work.clear();
+        self.queue.clear();
         self.renames.clear();
         for action in reconcile(wanted, &self.table, &self.attached) {
             match action {
                 Action::Rename(interface) => self.renames.push(interface),
-                other => self.work.push_back(other),
+                other => self.queue.push_back(other),
             }
         }
         self.failed.retain(|&ifindex, _| self.table.get(ifindex).is_some());
@@ -106,13 +106,13 @@ impl Attachments {
 
     /// Returns whether there is something to do.
     pub(super) fn has_work(&self) -> bool {
-        !self.work.is_empty()
+        !self.queue.is_empty()
     }
 
     /// Returns whether the next thing to be done needs a number, and all are
     /// taken, but a poll would give some free.
     pub(super) fn waits_for_number<P: Probe>(&self, probe: &P) -> bool {
-        matches!(self.work.front(), Some(Action::Attach(_)))
+        matches!(self.queue.front(), Some(Action::Attach(_)))
             && !self.retiring.is_empty()
             && !probe.has_number()
     }
@@ -122,12 +122,12 @@ impl Attachments {
     /// # Errors
     /// Where it failed, which has been logged. It is tried again at the next
     /// plan.
-    pub(super) fn work<P: Probe>(
+    pub(super) fn do_next<P: Probe>(
         &mut self,
         probe: &mut P,
         sinks: &mut [Box<dyn Sink>],
     ) -> Result<(), Error> {
-        match self.work.pop_front() {
+        match self.queue.pop_front() {
             Some(Action::Detach(ifindex)) => self.detach(ifindex, probe),
             Some(Action::Attach(interface)) => {
                 return self.attach(&interface, probe, sinks);
@@ -238,24 +238,29 @@ impl Attachments {
     }
 
     /// Returns the state of what is to be counted: of the names in a list,
-    /// whether there is such a device or not; else of the devices.
+    /// whether there is such a device or not; else of the devices. Another one
+    /// after every `plan`, `rename` and `do_next`.
     pub(super) fn states(&self, wanted: &Interfaces) -> Snapshot {
-        let status = |interface: &Interface| match interface.is_up {
-            true => Status::Up,
-            false => Status::Down,
+        let state = |interface: &Interface| State {
+            status: match interface.is_up {
+                true => Status::Up,
+                false => Status::Down,
+            },
+            is_attached: self.attached.contains_key(&interface.ifindex),
         };
+        let not_found = State { status: Status::NotFound, is_attached: false };
         match wanted {
             Interfaces::Any => self
                 .table
                 .chosen(wanted)
-                .map(|i| (Arc::from(i.name.as_str()), status(i)))
+                .map(|i| (Arc::from(i.name.as_str()), state(i)))
                 .collect(),
             Interfaces::Named(names) => names
                 .iter()
                 .map(|name| {
                     let device = self.table.by_name(name);
-                    let status = device.map_or(Status::NotFound, status);
-                    (Arc::from(name.as_str()), status)
+                    let state = device.map_or(not_found, state);
+                    (Arc::from(name.as_str()), state)
                 })
                 .collect(),
         }

@@ -129,7 +129,7 @@ impl<P: Probe> Poller<P> {
         poller.attachments.plan(&poller.settings.interfaces, &mut poller.probe);
         while poller.attachments.has_work() {
             if let Err(error @ kernel::Error::NotPermitted { .. }) =
-                poller.work()
+                poller.do_next()
             {
                 return Err(error);
             }
@@ -186,9 +186,11 @@ impl<P: Probe> Poller<P> {
                     self.poll();
                     // Where a poll takes longer than the interval, the next
                     // is due by now, and nothing else would ever be done.
-                    self.work_on();
+                    let _ = self.do_next();
                 }
-                default(rest) => self.work_on(),
+                default(rest) => {
+                    let _ = self.do_next();
+                }
             }
         }
         self.poll();
@@ -209,7 +211,7 @@ impl<P: Probe> Poller<P> {
         self.settings = settings;
         self.plan();
         while self.attachments.has_work() {
-            let _ = self.work();
+            let _ = self.do_next();
             if ticks.try_recv().is_ok() {
                 self.poll();
             }
@@ -227,18 +229,22 @@ impl<P: Probe> Poller<P> {
         self.publish_states();
     }
 
-    /// Does one thing that is to be done. A failure is logged there, and tried
-    /// again with the next event.
-    fn work_on(&mut self) {
-        let _ = self.work();
-    }
-
-    /// Attaches or detaches one interface.
-    fn work(&mut self) -> Result<(), kernel::Error> {
+    /// Attaches or detaches one interface, and shows that it is done.
+    ///
+    /// # Errors
+    /// Where it failed, which has been logged. It is tried again at the next
+    /// plan, so within the interval in which all devices are listed anew.
+    fn do_next(&mut self) -> Result<(), kernel::Error> {
+        if !self.attachments.has_work() {
+            return Ok(());
+        }
         if self.attachments.waits_for_number(&self.probe) {
             self.poll();
         }
-        self.attachments.work(&mut self.probe, &mut self.sinks)
+        self.attachments.do_next(&mut self.probe, &mut self.sinks)?;
+        // Every time, as attaching many takes long.
+        self.publish_states();
+        Ok(())
     }
 
     fn publish_states(&mut self) {

@@ -21,7 +21,9 @@ use geoip_exporter::accounting::{
 use geoip_exporter::collectors::exporter::{
     Build, Database, ExporterCollector, LastReload, PollStatistics, Settings,
 };
-use geoip_exporter::collectors::interfaces::{InterfacesCollector, Status};
+use geoip_exporter::collectors::interfaces::{
+    InterfacesCollector, State, Status,
+};
 use geoip_exporter::collectors::traffic::{TrafficAccount, TrafficCollector};
 use geoip_exporter::geoip::Country;
 use geoip_exporter::http::pages::{Healthy, Index, Metrics, Ready};
@@ -114,11 +116,18 @@ fn exporter(feed: &Feed<TrafficAccount>) -> ExporterCollector {
 /// Everything the exporter exports but `process_*`, which no two runs share.
 fn registry() -> Registry {
     let feed = traffic();
-    let interfaces = Publisher::new(BTreeMap::from([
-        (Arc::from("wan\\\"0\""), Status::Down),
-        (Arc::from("eth0"), Status::Up),
-        (Arc::from("eth1"), Status::NotFound),
-    ]));
+    let interfaces = Publisher::new(
+        [
+            ("wan\\\"0\"", Status::Down, true),
+            ("eth0", Status::Up, true),
+            ("eth1", Status::NotFound, false),
+            ("eth2", Status::Up, false),
+        ]
+        .map(|(name, status, is_attached)| {
+            (Arc::from(name), State { status, is_attached })
+        })
+        .into(),
+    );
     let mut registry = Registry::new();
     registry.register(TrafficCollector::new(feed.reader()));
     registry.register(InterfacesCollector::new(interfaces.reader()));
@@ -161,12 +170,13 @@ fn the_open_metrics_page_is_the_golden_one() {
 }
 
 /// The labels of the reference's series are known to dashboards by now.
-const LABELS: [(&str, &[&str]); 9] = [
+const LABELS: [(&str, &[&str]); 10] = [
     ("geoip_bytes_", &["country", "interface", "ip_version"]),
     ("geoip_packets_", &["country", "interface", "ip_version"]),
     ("geoip_unattributed_", &["interface", "ip_version"]),
     ("geoip_non_ip_", &["interface"]),
     ("geoip_interface_status", &["interface"]),
+    ("geoip_interface_attached", &["interface"]),
     ("geoip_build_info", &["version", "revision"]),
     ("geoip_database_info", &["path", "type"]),
     ("geoip_", &[]),

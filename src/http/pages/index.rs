@@ -87,9 +87,9 @@ impl Index {
         }
         let rows: String = interfaces
             .iter()
-            .map(|(name, status)| {
-                let (name, status) = (escape(name), status.label());
-                format!("<tr><td>{name}</td><td>{status}</td></tr>\n")
+            .map(|(name, state)| {
+                let (name, state) = (escape(name), state.label());
+                format!("<tr><td>{name}</td><td>{state}</td></tr>\n")
             })
             .collect();
         format!(

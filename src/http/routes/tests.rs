@@ -6,7 +6,7 @@ use flate2::read::GzDecoder;
 
 use super::*;
 use crate::collectors::exporter::{Build, PollStatistics};
-use crate::collectors::interfaces::{self, InterfacesCollector, Status};
+use crate::collectors::interfaces::{self, InterfacesCollector, State, Status};
 use crate::http::pages::{Healthy, Index, Link, Metrics, Ready};
 use crate::metrics::Registry;
 use crate::metrics::published::Publisher;
@@ -21,10 +21,17 @@ struct Site {
 
 fn site() -> Site {
     let metrics_path = Publisher::new("/metrics".to_owned());
-    let interfaces = Publisher::new(BTreeMap::from([
-        (Arc::from("eth0"), Status::Up),
-        (Arc::from("<&\"tun"), Status::NotFound),
-    ]));
+    let interfaces = Publisher::new(
+        [
+            ("eth0", Status::Up, true),
+            ("eth1", Status::Up, false),
+            ("<&\"tun", Status::NotFound, false),
+        ]
+        .map(|(name, status, is_attached)| {
+            (Arc::from(name), State { status, is_attached })
+        })
+        .into(),
+    );
     let polls = Publisher::new(PollStatistics::default());
     let mut registry = Registry::new();
     registry.register(InterfacesCollector::new(interfaces.reader()));
@@ -89,7 +96,14 @@ const METRICS: &str = "# HELP geoip_interface_status State of the interface: \
                        0 up, 1 down, 2 not found.\n\
                        # TYPE geoip_interface_status gauge\n\
                        geoip_interface_status{interface=\"<&\\\"tun\"} 2\n\
-                       geoip_interface_status{interface=\"eth0\"} 0\n";
+                       geoip_interface_status{interface=\"eth0\"} 0\n\
+                       geoip_interface_status{interface=\"eth1\"} 0\n\
+                       # HELP geoip_interface_attached Whether packets of \
+                       the interface are being counted: 1 yes, 0 no.\n\
+                       # TYPE geoip_interface_attached gauge\n\
+                       geoip_interface_attached{interface=\"<&\\\"tun\"} 0\n\
+                       geoip_interface_attached{interface=\"eth0\"} 1\n\
+                       geoip_interface_attached{interface=\"eth1\"} 0\n";
 
 #[test]
 fn metrics_are_text_unless_asked_otherwise() {
@@ -200,6 +214,7 @@ fn the_landing_page_links_to_everything_and_trusts_nothing() {
         "<a href=\"/-/ready\">",
         "Version 1.2.3, revision abcdef",
         "<tr><td>eth0</td><td>up</td></tr>",
+        "<tr><td>eth1</td><td>up, not counted</td></tr>",
         "<tr><td>&lt;&amp;&quot;tun</td><td>not found</td></tr>",
     ] {
         assert!(page.contains(part), "{part} is missing in {page}");

@@ -156,7 +156,7 @@ impl Host {
 
     fn work(&mut self) {
         while self.attachments.has_work() {
-            let _ = self.attachments.work(&mut self.probe, &mut self.sinks);
+            let _ = self.attachments.do_next(&mut self.probe, &mut self.sinks);
         }
     }
 
@@ -178,6 +178,16 @@ impl Host {
         counted
     }
 
+    /// Returns what is published.
+    fn states(&self) -> Vec<(String, Status, bool)> {
+        let states = self.attachments.states(&self.wanted).into_iter();
+        states
+            .map(|(name, State { status, is_attached })| {
+                (name.to_string(), status, is_attached)
+            })
+            .collect()
+    }
+
     fn log(&self) -> String {
         String::from_utf8(self.lines.0.lock().unwrap().clone()).unwrap()
     }
@@ -191,6 +201,11 @@ fn changed(ifindex: u32, name: &str) -> InterfaceEvent {
         is_up: true,
         is_loopback: false,
     })
+}
+
+fn states(list: &[(&str, Status, bool)]) -> Vec<(String, Status, bool)> {
+    let owned = |&(name, status, on): &(&str, _, _)| (name.into(), status, on);
+    list.iter().map(owned).collect()
 }
 
 fn counted(list: &[(&str, u32)]) -> Vec<(String, u32)> {
@@ -246,7 +261,7 @@ fn what_is_still_to_be_done_follows_the_newest_events() {
     let mut host = Host::new("a,b");
     let events = vec![host.add(2, "a"), host.add(3, "b"), host.add(4, "c")];
     host.note(events);
-    let _ = host.attachments.work(&mut host.probe, &mut host.sinks);
+    let _ = host.attachments.do_next(&mut host.probe, &mut host.sinks);
     assert_eq!(host.counted(), counted(&[("a", 2)]));
     // `b` goes, before its turn, and the others swap names.
     let events = vec![
@@ -280,7 +295,7 @@ fn each_interface_without_a_number_is_warned_of_once() {
         if host.attachments.waits_for_number(&host.probe) {
             host.poll();
         }
-        let _ = host.attachments.work(&mut host.probe, &mut host.sinks);
+        let _ = host.attachments.do_next(&mut host.probe, &mut host.sinks);
     }
     assert_eq!(host.counted().len(), LIMIT as usize);
     assert_eq!(host.counted().last(), Some(&("e4".into(), 14)));
@@ -306,4 +321,66 @@ fn numbers_come_back_however_often_interfaces_do() {
     assert!(host.attachments.failed.is_empty());
     assert!(host.attachments.doubtful.is_empty());
     assert!(!host.log().contains("WARN"));
+}
+
+/// Of an interface that waits for its turn no packet is counted yet.
+#[test]
+fn a_state_is_attached_from_the_interface_s_turn_to_its_end() {
+    use Status::{Down, NotFound, Up};
+
+    let mut host = Host::new("a,b");
+    assert_eq!(
+        host.states(),
+        states(&[("a", NotFound, false), ("b", NotFound, false)])
+    );
+    let events = vec![host.add(2, "a"), host.add(3, "b")];
+    host.note(events);
+    assert_eq!(host.states(), states(&[("a", Up, false), ("b", Up, false)]));
+    let _ = host.attachments.do_next(&mut host.probe, &mut host.sinks);
+    assert_eq!(host.states(), states(&[("a", Up, true), ("b", Up, false)]));
+    host.work();
+    let InterfaceEvent::Changed(mut down) = changed(2, "a") else {
+        unreachable!()
+    };
+    down.is_up = false;
+    host.note(vec![InterfaceEvent::Changed(down)]);
+    assert_eq!(host.states(), states(&[("a", Down, true), ("b", Up, true)]));
+    // The same name, but another device.
+    let events = vec![host.remove(3), host.add(4, "b")];
+    host.note(events);
+    assert_eq!(host.states(), states(&[("a", Down, true), ("b", Up, false)]));
+    host.work();
+    assert_eq!(host.states(), states(&[("a", Down, true), ("b", Up, true)]));
+}
+
+#[test]
+fn a_state_is_not_attached_while_attaching_fails() {
+    let mut host = Host::new("any");
+    let events: Vec<_> =
+        (0..=LIMIT).map(|i| host.add(10 + i, &format!("e{i}"))).collect();
+    host.note(events);
+    host.work();
+    let mut expected: Vec<_> =
+        (0..=LIMIT).map(|i| (format!("e{i}"), Status::Up, i < LIMIT)).collect();
+    assert_eq!(host.states(), expected);
+    let event = host.remove(10);
+    host.note(vec![event]);
+    while host.attachments.has_work() {
+        host.poll();
+        let _ = host.attachments.do_next(&mut host.probe, &mut host.sinks);
+    }
+    expected.remove(0);
+    expected.iter_mut().for_each(|state| state.2 = true);
+    assert_eq!(host.states(), expected);
+}
+
+#[test]
+fn a_renamed_state_stays_attached() {
+    let mut host = Host::new("any");
+    let event = host.add(2, "eth0");
+    host.note(vec![event]);
+    host.work();
+    let event = host.rename(2, "wan0");
+    host.note(vec![event]);
+    assert_eq!(host.states(), states(&[("wan0", Status::Up, true)]));
 }

@@ -92,6 +92,8 @@ fn a_renamed_interface_is_counted_under_its_new_name_by_any() {
     assert_eq!(scrape.received("DE", "eth0"), 1_000.0);
     assert_eq!(scrape.received("DE", "wan0"), 200.0);
     assert_eq!(scrape.status("eth0"), None);
+    assert_eq!(scrape.attached("eth0"), None);
+    assert_eq!(scrape.attached("wan0"), Some(1.0));
     daemon.stop();
 }
 
@@ -187,9 +189,39 @@ fn an_interface_that_cannot_be_attached_is_tried_again() {
     host.add(3, "eth1");
     host.log.wait_for(0, &["interface is not counted"]);
     assert_eq!(host.kernel().attached(), [2]);
+    let scrape = daemon.settled();
+    assert_eq!(scrape.status("eth1"), Some(0.0));
+    assert_eq!(scrape.attached("eth1"), Some(0.0));
+    assert_eq!(scrape.attached("eth0"), Some(1.0));
+    let (_, page) = daemon.get("/");
+    assert!(page.contains("<td>eth1</td><td>up, not counted</td>"), "{page}");
+
     host.kernel().failures.attaching = false;
     host.list();
     host.wait_until("attached", |kernel| kernel.attached() == [2, 3]);
+    assert_eq!(daemon.settled().attached("eth1"), Some(1.0));
+    let (_, page) = daemon.get("/");
+    assert!(page.contains("<td>eth1</td><td>up</td>"), "{page}");
+    daemon.stop();
+}
+
+#[test]
+fn an_interface_that_cannot_be_attached_at_the_start_is_shown_as_such() {
+    let host = FakeHost::new(&[(2, "eth0")]);
+    host.kernel().failures.attaching = true;
+    let interfaces = "interfaces = [\"eth0\", \"ppp0\"]\n";
+    let daemon = Running::start(host, &with_database(interfaces));
+    let scrape = daemon.settled();
+    assert_eq!(scrape.attached("eth0"), Some(0.0));
+    assert_eq!(scrape.attached("ppp0"), Some(0.0));
+    assert_eq!(scrape.sum("geoip_interface_attached"), 0.0);
+
+    daemon.host.kernel().failures.attaching = false;
+    // A reload is another chance.
+    daemon.reload();
+    let scrape = daemon.settled();
+    assert_eq!(scrape.attached("eth0"), Some(1.0));
+    assert_eq!(scrape.attached("ppp0"), Some(0.0));
     daemon.stop();
 }
 

@@ -1,7 +1,7 @@
 //! What the kernel side holds: devices, flows and totals, and how packets
 //! change them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -97,6 +97,13 @@ impl Kernel {
 
     pub(super) fn is_counted(&self, ifindex: u32) -> bool {
         self.counted_as(ifindex).is_some()
+    }
+
+    /// Returns the names of the devices that are counted.
+    pub(super) fn counted_names(&self) -> BTreeSet<String> {
+        let devices = self.devices.iter();
+        let counted = devices.filter(|&(&ifindex, _)| self.is_counted(ifindex));
+        counted.map(|(_, (_, device))| device.name.clone()).collect()
     }
 
     /// Counts as the programs do, where the device is attached.

@@ -27,6 +27,7 @@ enum Step {
     List,
     Reload(usize),
     BadReload,
+    FailAttaching(bool),
     FailReads(bool),
     FailRemovals(bool),
     Scrape,
@@ -55,6 +56,7 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => Just(Step::List),
         1 => (0..INTERFACES.len()).prop_map(Step::Reload),
         1 => Just(Step::BadReload),
+        1 => any::<bool>().prop_map(Step::FailAttaching),
         1 => any::<bool>().prop_map(Step::FailReads),
         1 => any::<bool>().prop_map(Step::FailRemovals),
         4 => Just(Step::Scrape),
@@ -99,6 +101,9 @@ fn take(step: &Step, daemon: &Running) {
             daemon.configure("poll_interval = \"never\"\n");
             daemon.reload();
         }
+        Step::FailAttaching(fail) => {
+            host.kernel().failures.attaching = *fail;
+        }
         Step::FailReads(fail) => host.kernel().failures.reads = *fail,
         Step::FailRemovals(fail) => {
             host.kernel().failures.removing_flows = *fail;
@@ -142,8 +147,16 @@ proptest! {
             }
         }
         daemon.host.kernel().failures = Default::default();
-        daemon.host.settle();
-        let scrape = daemon.settled();
+        daemon.host.list();
+        let scrape = daemon.wait_for("all that is found is attached", |s| {
+            let counted = daemon.host.kernel().counted_names();
+            NAMES.iter().all(|name| {
+                let is_found = s.status(name).is_some_and(|v| v < 2.0);
+                let is_attached = s.attached(name) == Some(1.0);
+                is_found == is_attached
+                    && is_attached == counted.contains(*name)
+            })
+        });
         assert_grown(&last, &scrape);
 
         let (seen, evictions, lost) = {

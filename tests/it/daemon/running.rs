@@ -96,6 +96,12 @@ impl Scrape {
             "geoip_interface_status{{interface=\"{interface}\"}}"
         ))
     }
+
+    pub(super) fn attached(&self, interface: &str) -> Option<f64> {
+        self.find(&format!(
+            "geoip_interface_attached{{interface=\"{interface}\"}}"
+        ))
+    }
 }
 
 /// A daemon that runs, or has just ended.
