@@ -20,11 +20,6 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Returns whether the live setting `key` changed.
-    pub fn changes(&self, key: &str) -> bool {
-        self.changed.contains(&key)
-    }
-
     /// Names the settings that wait for a restart, for one warning.
     pub fn warning(&self) -> Option<String> {
         (!self.needs_restart.is_empty()).then(|| {
@@ -84,8 +79,6 @@ mod tests {
         };
         assert_eq!(plan.config, expected);
         assert_eq!(plan.changed, ["poll_interval", "metrics_path"]);
-        assert!(plan.changes("poll_interval"));
-        assert!(!plan.changes("map_max_entries"));
         assert_eq!(
             plan.warning().as_deref(),
             Some(

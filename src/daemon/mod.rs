@@ -313,9 +313,11 @@ fn open_first_database(
     config: &Config,
     watch: &mut Watch,
 ) -> (Option<Arc<Database>>, Option<String>) {
-    watch.opened(geoip::Identity::of(&config.geoip_db));
+    // Before it is opened: a file that takes its place meanwhile is new.
+    let identity = geoip::Identity::of(&config.geoip_db);
     match Database::open(&config.geoip_db) {
         Ok(database) => {
+            watch.opened(database.identity());
             log_database(log, &database);
             (Some(Arc::new(database)), None)
         }
@@ -324,8 +326,8 @@ fn open_first_database(
                 true => "it can be opened",
                 false => "a reload",
             };
-            if error.may_pass() {
-                watch.try_again();
+            if !error.may_pass() {
+                watch.opened(identity);
             }
             let fault = logging::chain(&error);
             warn!(log, "no GeoIP database: every country is UNKNOWN";

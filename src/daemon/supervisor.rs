@@ -130,9 +130,9 @@ impl Supervisor {
     fn reload(&mut self) {
         info!(self.log, "reloading");
         match self.try_reload() {
-            Ok(()) => {
+            Ok(changed) => {
                 self.published.last_reload.publish(succeeded_now());
-                info!(self.log, "reloaded");
+                info!(self.log, "reloaded"; "changed" => changed.join(", "));
             }
             Err(failure) => {
                 match &failure {
@@ -156,10 +156,10 @@ impl Supervisor {
         }
     }
 
-    fn try_reload(&mut self) -> Result<(), ReloadError> {
+    /// Returns the settings that changed.
+    fn try_reload(&mut self) -> Result<Vec<&'static str>, ReloadError> {
         let loaded = self.layers.load().map_err(ReloadError::Config)?;
         let plan = config::plan(&self.config, &loaded.config);
-        let identity = Identity::of(&plan.config.geoip_db);
         let database = self.open_database(&plan.config)?;
 
         // From here on nothing can fail.
@@ -169,7 +169,7 @@ impl Supervisor {
         if let Some(warning) = plan.warning() {
             warn!(self.log, "configuration"; "warning" => warning);
         }
-        self.watch.opened(identity);
+        self.watch.opened(database.as_ref().and_then(|d| d.identity()));
         self.database_fault = None;
         self.config = plan.config;
         self.log_control.set(self.config.log_level, self.config.log_format);
@@ -177,7 +177,7 @@ impl Supervisor {
         self.published.metrics_path.publish(self.config.metrics_path.clone());
         self.published.database.publish(database.as_deref().map(describe));
         self.tell_poller(database);
-        Ok(())
+        Ok(plan.changed)
     }
 
     /// Opens the database, where there is one or has been one.

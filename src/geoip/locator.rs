@@ -48,12 +48,6 @@ impl Locator {
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
-
-    /// Returns the database in force.
-    #[must_use]
-    pub fn database(&self) -> Option<&Arc<Database>> {
-        self.database.as_ref()
-    }
 }
 
 impl LocateCountry for Locator {

@@ -281,6 +281,7 @@ impl<P: Probe> Poller<P> {
         self.publishers.statistics.publish(self.statistics);
         debug!(self.log, "polled";
             "flows" => self.statistics.map_entries,
+            "unknown_interfaces" => self.sweep.statistics.unknown_interfaces,
             "seconds" => self.statistics.poll_duration.as_secs_f64());
     }
 

@@ -1,19 +1,25 @@
 //! A real Prometheus, its checker, and the other pages.
 
-use crate::harness::daemon::Setup;
+use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::fixtures::JAPAN;
 use crate::harness::http;
 use crate::harness::lab::{Lab, WAN};
 use crate::harness::prometheus::{Prometheus, promtool_check};
 use crate::harness::traffic::Traffic;
 
-#[test]
-fn a_real_prometheus_sums_up_what_was_sent() {
+/// Starts the exporter and returns it once it has counted one exchange.
+fn counted_exchange() -> (Lab, Daemon, Traffic) {
     let lab = Lab::new();
     let daemon = Setup::new(&lab.machine).set("interfaces", WAN).start();
     let mut traffic = Traffic::new(&lab);
     traffic.exchange();
     traffic.await_booked(&daemon);
+    (lab, daemon, traffic)
+}
+
+#[test]
+fn a_real_prometheus_sums_up_what_was_sent() {
+    let (lab, daemon, mut traffic) = counted_exchange();
 
     let prometheus = Prometheus::start(&lab.machine, daemon.address());
     prometheus.await_query("up", 1);
@@ -59,11 +65,7 @@ fn documented_expressions() -> Vec<String> {
 /// An alarm that a healthy exporter sets off is worse than none.
 #[test]
 fn the_expressions_of_the_readme_hold_on_a_healthy_exporter() {
-    let lab = Lab::new();
-    let daemon = Setup::new(&lab.machine).set("interfaces", WAN).start();
-    let mut traffic = Traffic::new(&lab);
-    traffic.exchange();
-    traffic.await_booked(&daemon);
+    let (lab, daemon, _traffic) = counted_exchange();
     let prometheus = Prometheus::start(&lab.machine, daemon.address());
     prometheus.await_query("up", 1);
 
@@ -84,22 +86,14 @@ fn the_expressions_of_the_readme_hold_on_a_healthy_exporter() {
 
 #[test]
 fn promtool_finds_no_fault_with_a_live_scrape() {
-    let lab = Lab::new();
-    let daemon = Setup::new(&lab.machine).set("interfaces", WAN).start();
-    let mut traffic = Traffic::new(&lab);
-    traffic.exchange();
-    traffic.await_booked(&daemon);
+    let (lab, daemon, _traffic) = counted_exchange();
     let scrape = daemon.scrape();
     assert_eq!(promtool_check(&lab.machine, &scrape.text), "");
 }
 
 #[test]
 fn every_metric_of_the_contract_has_its_type() {
-    let lab = Lab::new();
-    let daemon = Setup::new(&lab.machine).set("interfaces", WAN).start();
-    let mut traffic = Traffic::new(&lab);
-    traffic.exchange();
-    traffic.await_booked(&daemon);
+    let (_lab, daemon, _traffic) = counted_exchange();
     let scrape = daemon.scrape();
     let counters = [
         "geoip_bytes_received_total",
