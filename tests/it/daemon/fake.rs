@@ -76,11 +76,13 @@ impl FakeHost {
         assert!(!waited.timed_out(), "never: {what}\n{}", self.log.text());
     }
 
-    /// Waits until all that was counted up to now is published: until a sweep
-    /// begun later has been accounted for, which is so when the next begins.
+    /// Waits until all that was counted so far is published: the first read
+    /// from now on takes what comes in the middle of one into the flows, the
+    /// second into the totals, and the start of the third shows that the
+    /// second was published.
     pub(super) fn settle(&self) {
         let reads = self.kernel().reads;
-        self.wait_until("two polls", |kernel| kernel.reads >= reads + 2);
+        self.wait_until("three polls", |kernel| kernel.reads >= reads + 3);
     }
 
     /// Counts traffic of `bytes` bytes in one packet.
