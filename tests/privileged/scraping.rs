@@ -113,6 +113,7 @@ fn every_metric_of_the_contract_has_its_type() {
     ];
     let gauges = [
         "geoip_interface_status",
+        "geoip_interface_attached",
         "geoip_config_map_max_entries",
         "geoip_config_poll_interval_seconds",
         "geoip_config_flow_batch_size",
