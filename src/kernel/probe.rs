@@ -282,17 +282,11 @@ impl Probe for TrafficProbe {
             .get_mut(&interface)
             .and_then(|attachment| attachment.links.take());
         let Some(links) = links else { return };
-        let ifindex = links.ifindex();
-        let is_shared = self.attachments.values().any(|other| {
-            other.links.as_ref().is_some_and(|l| l.ifindex() == ifindex)
-        });
-        if !is_shared {
-            // First the number, then the links, which takes long: a device
-            // that was moved to another network namespace is still seen.
-            // Left in place, the entry names a number that is soon another's;
-            // but no program runs on that device any more.
-            let _ = self.set_number(ifindex, 0);
-        }
+        // First the number, then the links, which takes long: a device that
+        // was moved to another network namespace is still seen. Where the
+        // entry cannot be cleared, the number in it is soon another's; but no
+        // program runs on that device any more.
+        let _ = self.set_number(links.ifindex(), 0);
         drop(links);
     }
 

@@ -126,7 +126,7 @@ impl<P: Probe> Poller<P> {
             sweep: Sweep::default(),
         };
         poller.attachments.note(devices);
-        poller.attachments.plan(&poller.settings.interfaces, &mut poller.probe);
+        poller.plan();
         while poller.attachments.has_work() {
             if let Err(error @ kernel::Error::NotPermitted { .. }) =
                 poller.do_next()
@@ -134,7 +134,6 @@ impl<P: Probe> Poller<P> {
                 return Err(error);
             }
         }
-        poller.publish_states();
         Ok(poller)
     }
 

@@ -84,6 +84,17 @@ fn memory(daemon: &Daemon) -> usize {
     line.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
 }
 
+/// Starts an exporter of any interface that polls once an hour, so that what
+/// happens sooner is not a poll's doing.
+fn hourly() -> (Lab, Daemon) {
+    let lab = Lab::unplugged();
+    let daemon = Setup::new(&lab.machine)
+        .set("interfaces", "any")
+        .set("poll_interval", "1h")
+        .start();
+    (lab, daemon)
+}
+
 #[test]
 fn hundreds_that_come_and_go_at_once_leave_nothing() {
     let lab = Lab::new();
@@ -292,11 +303,7 @@ fn lists_change_while_interfaces_come_and_go() {
 /// long it takes is printed and not held to a bound: the machine may be busy.
 #[test]
 fn a_new_interface_is_counted_from_the_kernels_notice_on() {
-    let lab = Lab::unplugged();
-    let mut daemon = Setup::new(&lab.machine)
-        .set("interfaces", "any")
-        .set("poll_interval", "1h")
-        .start();
+    let (lab, mut daemon) = hourly();
     let mut latencies = Vec::new();
     let mut booked = Books::new();
     for i in 0..30 {
@@ -339,11 +346,7 @@ fn a_new_interface_is_counted_from_the_kernels_notice_on() {
 /// As udev does it: the name changes as soon as the interface is there.
 #[test]
 fn an_interface_renamed_at_birth_is_counted_under_its_second_name_only() {
-    let lab = Lab::unplugged();
-    let mut daemon = Setup::new(&lab.machine)
-        .set("interfaces", "any")
-        .set("poll_interval", "1h")
-        .start();
+    let (lab, mut daemon) = hourly();
     let mut booked = Books::new();
     for i in 0..20 {
         let position = daemon.log_position();
