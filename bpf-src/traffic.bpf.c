@@ -11,19 +11,16 @@
  * softirq, sch_handle_egress() under rcu_read_lock_bh() in net/core/dev.c), so
  * that no second packet interrupts the first on the same CPU.
  */
+#include "flow_map.bpf.h"
+#include "flow_table.bpf.h"
 #include "parsing.bpf.h"
+#include "prefix.bpf.h"
+#include "statistics.bpf.h"
 #include "traffic_abi.h"
 #include "wire.bpf.h"
 
 /* From linux/bpf.h since 6.6, which the installed headers may be older than. */
 #define TCX_NEXT (-1)
-
-/*
- * How many bits of a remote address are kept. Set before the programs are
- * loaded; the verifier then knows them and removes what they make dead.
- */
-const volatile __u32 ipv4_prefix_length = 24;
-const volatile __u32 ipv6_prefix_length = 48;
 
 /*
  * Never read: clang describes in the BTF only the types that something global
@@ -32,38 +29,21 @@ const volatile __u32 ipv6_prefix_length = 48;
 const volatile struct {
 	enum traffic_direction direction;
 	enum traffic_family family;
+	enum traffic_state state;
 } traffic_enums = {};
 
 /*
- * The flows. LRU, so that a flood of prefixes costs attribution and never
- * memory; per-CPU, so that counting needs no lock and no atomics. User space
- * sets the size and deletes what belongs to an interface that is gone; all
- * else is evicted by the kernel.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_PERCPU_HASH);
-	__uint(max_entries, 100000);
-	__type(key, struct traffic_key);
-	__type(value, struct traffic_value);
-} flows SEC(".maps");
-
-/*
  * The exact totals, the denominator of everything: index
- * interface * 2 + direction. An array, because it is touched by each packet.
+ * (CPU * TRAFFIC_INTERFACES + interface) * 2 + direction. User space sets the
+ * size, maps it and reads it without a system call.
  */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, TRAFFIC_INTERFACES * 2);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct traffic_total);
 } totals SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct traffic_statistics);
-} statistics SEC(".maps");
 
 /*
  * ifindex to interface number + 1; 0 is a device that is not counted. Written
@@ -84,44 +64,23 @@ struct {
 	__type(value, __u32);
 } far_interfaces SEC(".maps");
 
-static __always_inline struct traffic_statistics *own_statistics(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&statistics, &zero);
-}
-
-/* Returns the interface's number + 1, or 0 where it is not being counted. */
+/*
+ * Returns the interface's number + 1, or 0 where it is not being counted.
+ *
+ * The barrier keeps clang from making one call of two: the verifier replaces a
+ * look-up in an array by instructions only where it knows which map it is.
+ */
 static __always_inline __u32 interface_number(__u32 ifindex)
 {
 	__u32 *number;
 
-	if (ifindex < TRAFFIC_DIRECT_IFINDEXES)
+	if (ifindex < TRAFFIC_DIRECT_IFINDEXES) {
 		number = bpf_map_lookup_elem(&interfaces, &ifindex);
-	else
+		barrier();
+	} else {
 		number = bpf_map_lookup_elem(&far_interfaces, &ifindex);
-	return number ? *number : 0;
-}
-
-/*
- * Copies the first `prefix_length` bits of an address of `words` 32-bit words
- * and leaves the rest zero.
- */
-static __always_inline void keep_prefix(__u8 *remote, const __u32 *address,
-					__u32 words, __u32 prefix_length)
-{
-	__u32 *kept = (__u32 *)remote;
-
-#pragma unroll
-	for (__u32 i = 0; i < words; i++) {
-		__u32 bits = prefix_length > 32 * i ? prefix_length - 32 * i :
-						      0;
-
-		if (bits >= 32)
-			kept[i] = address[i];
-		else if (bits > 0)
-			kept[i] = address[i] & bpf_htonl(~0U << (32 - bits));
 	}
+	return number ? *number : 0;
 }
 
 /*
@@ -167,44 +126,6 @@ identify_remote(struct __sk_buff *skb, struct network_header network,
 	return TRAFFIC_NON_IP;
 }
 
-static __always_inline bool add_to_flow(const struct traffic_key *key,
-					struct wire_size size, __u32 now)
-{
-	struct traffic_value *value = bpf_map_lookup_elem(&flows, key);
-
-	if (!value)
-		return false;
-	value->packets += size.packets;
-	value->bytes += size.bytes;
-	value->last_seen = now;
-	return true;
-}
-
-/* Counts the first packet of a key. */
-static __always_inline void create_flow(const struct traffic_key *key,
-					struct wire_size size, __u32 now)
-{
-	struct traffic_statistics *own = own_statistics();
-	struct traffic_value first = {
-		.packets = size.packets,
-		.bytes = size.bytes,
-		.last_seen = now,
-	};
-
-	if (!own)
-		return;
-	own->lookup_failures++;
-	first.generation = (__u32)(own->new_keys + 1) << 8 |
-			   (bpf_get_smp_processor_id() & 0xFF);
-	if (bpf_map_update_elem(&flows, key, &first, BPF_NOEXIST) == 0) {
-		own->new_keys++;
-		return;
-	}
-	/* Another CPU may have created it in the meantime. */
-	if (!add_to_flow(key, size, now))
-		own->update_failures++;
-}
-
 /*
  * The flow is counted before the total, and user space reads totals before
  * flows: so every packet in a total that was read is in the flows read after
@@ -218,12 +139,13 @@ static __always_inline int count(struct __sk_buff *skb,
 	struct network_header network = parse_link(skb, link);
 	struct wire_size size = wire_size_of(skb, direction, network);
 	__u32 number = interface_number(skb->ifindex);
+	__u32 cpu = bpf_get_smp_processor_id();
 	struct traffic_total *total;
 	enum traffic_family family;
 	__u32 index;
 
 	if (!number) {
-		struct traffic_statistics *own = own_statistics();
+		struct traffic_statistics *own = own_statistics(cpu);
 
 		if (own)
 			own->unknown_interfaces++;
@@ -232,14 +154,10 @@ static __always_inline int count(struct __sk_buff *skb,
 	key.interface = number - 1;
 
 	family = identify_remote(skb, network, &key);
-	if (family != TRAFFIC_NON_IP) {
-		__u32 now = bpf_jiffies64();
+	if (family != TRAFFIC_NON_IP && !count_in_table(cpu, &key, size))
+		count_in_map(cpu, &key, &size);
 
-		if (!add_to_flow(&key, size, now))
-			create_flow(&key, size, now);
-	}
-
-	index = key.interface * 2 + direction;
+	index = (cpu * TRAFFIC_INTERFACES + key.interface) * 2 + direction;
 	total = bpf_map_lookup_elem(&totals, &index);
 	if (total) {
 		total->packets[family] += size.packets;

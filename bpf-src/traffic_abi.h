@@ -30,6 +30,9 @@ enum traffic_family {
 /* How many interfaces can be counted at the same time. */
 #define TRAFFIC_INTERFACES 4096
 
+/* Ways of a set of the flow table: what one cache line of tags holds. */
+#define TRAFFIC_WAYS 8
+
 /*
  * An ifindex below this finds its interface in an array, one above it in a
  * hash map, 20 ns later. Only hosts that created this many devices since they
@@ -68,18 +71,67 @@ struct traffic_value {
 	__u32 generation;
 };
 
+/*
+ * One way of a set: what one CPU counted for the flow that the way's tag names.
+ * Counters only grow, from one flow that has the way to the next.
+ */
+struct traffic_entry {
+	__u64 remote[2]; /* IPv6: the other end's prefix; IPv4: not used */
+	__u64 packets;
+	__u64 bytes;
+};
+
+/*
+ * The places that a flow may have on one CPU in one of two sets. A tag is zero
+ * where the way is free; else, from the lowest bit:
+ *
+ *   32  IPv4: the prefix, as it lies in the packet; IPv6: a hash of it
+ *    2  enum traffic_state
+ *    1  set for IPv6
+ *    1  enum traffic_direction
+ *   12  number of the interface
+ *   16  zero; kept for ranges of local addresses
+ *
+ * Only the program, on its own CPU, turns a free way into a used one; only user
+ * space turns a used one into a retired one, and that into a free one once no
+ * program can be running that has seen it used.
+ */
+struct traffic_set {
+	__u64 tags[TRAFFIC_WAYS];
+	struct traffic_entry entries[TRAFFIC_WAYS];
+};
+
+enum traffic_state {
+	TRAFFIC_USED = 1,
+	TRAFFIC_RETIRED = 2,
+};
+
+#define TRAFFIC_TAG_STATE 32
+#define TRAFFIC_TAG_IPV6 34
+#define TRAFFIC_TAG_DIRECTION 35
+#define TRAFFIC_TAG_INTERFACE 36
+#define TRAFFIC_TAG_LOCAL_RANGE 48
+
 /* Everything one CPU saw on one interface in one direction. */
 struct traffic_total {
 	__u64 packets[TRAFFIC_FAMILIES];
 	__u64 bytes[TRAFFIC_FAMILIES];
 };
 
-/* What one CPU has to say about the flow map. */
+/* What one CPU has to say about its flows: a cache line. */
 struct traffic_statistics {
-	__u64 new_keys; /* keys created */
+	__u64 new_keys; /* keys created in the flow map */
 	__u64 lookup_failures; /* packets whose key was not there yet */
 	__u64 update_failures; /* packets whose key could not be created */
 	__u64 unknown_interfaces; /* packets of a device not being counted */
+	__u64 new_entries; /* ways of the flow table taken */
+	__u64 map_packets; /* packets counted in the flow map */
+	__u64 unused[2];
+};
+
+/* How many keys the flow map still takes in. */
+struct traffic_admission {
+	__u64 admitted; /* since user space last set it back */
 };
 
 #define TRAFFIC_AT(type, field, offset)                 \
@@ -98,7 +150,12 @@ TRAFFIC_AT(struct traffic_value, bytes, 8);
 TRAFFIC_AT(struct traffic_value, last_seen, 16);
 TRAFFIC_AT(struct traffic_value, generation, 20);
 _Static_assert(sizeof(struct traffic_total) == 48, "the total has a hole");
-_Static_assert(sizeof(struct traffic_statistics) == 32,
+_Static_assert(sizeof(struct traffic_entry) == 32, "the entry has a hole");
+_Static_assert(sizeof(struct traffic_set) == 320, "the set has a hole");
+_Static_assert(1ULL << (TRAFFIC_TAG_LOCAL_RANGE - TRAFFIC_TAG_INTERFACE) ==
+		       TRAFFIC_INTERFACES,
+	       "the tag has no room for the interface");
+_Static_assert(sizeof(struct traffic_statistics) == 64,
 	       "the statistics have a hole");
 
 #endif /* TRAFFIC_ABI_H */

@@ -49,7 +49,7 @@ wire_size_of(struct __sk_buff *skb, enum traffic_direction direction,
 	 */
 	__u32 length = skb->len;
 	__u32 wire_length = skb->wire_len;
-	__u32 packets = skb->gso_segs;
+	__u32 packets = 1;
 	__u32 bytes = direction == TRAFFIC_SENT ? wire_length : length;
 	__u32 gso_size = skb->gso_size;
 
@@ -57,6 +57,7 @@ wire_size_of(struct __sk_buff *skb, enum traffic_direction direction,
 		struct merged_headers headers = merged_headers_of(skb, network);
 		__u32 unsent;
 
+		packets = skb->gso_segs;
 		if (!packets && gso_size != GSO_BY_FRAGS &&
 		    length > headers.length)
 			packets = (length - headers.length + gso_size - 1) /
@@ -70,8 +71,6 @@ wire_size_of(struct __sk_buff *skb, enum traffic_direction direction,
 		if (unsent < bytes)
 			bytes -= unsent;
 	}
-	if (!packets)
-		packets = 1;
 	if (skb->vlan_present)
 		bytes += packets * VLAN_TAG_LENGTH;
 	return (struct wire_size){ packets, bytes };

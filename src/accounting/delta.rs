@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use foldhash::fast::RandomState;
 
+use super::table::Change;
 use super::{FlowKey, InterfaceId, Reading, TrafficDelta, Volume};
 
 /// The last reading of every flow in the kernel's map, each with a note of the
@@ -137,7 +138,20 @@ impl<N: Default> DeltaTracker<N> {
         readings: &[Reading],
         now: u32,
         new_keys: u64,
+        credit: impl FnMut(&TrafficDelta, &mut N),
+    ) -> Observation {
+        self.observe_changes(readings, now, new_keys, credit, |_, _| {})
+    }
+
+    /// As [`DeltaTracker::observe`], and calls `change` with each flow that
+    /// was not there at the sweep before or was at that one only.
+    pub(super) fn observe_changes(
+        &mut self,
+        readings: &[Reading],
+        now: u32,
+        new_keys: u64,
         mut credit: impl FnMut(&TrafficDelta, &mut N),
+        mut change: impl FnMut(&FlowKey, Change),
     ) -> Observation {
         self.sweep = self.sweep.wrapping_add(1);
         self.clock.advance(now);
@@ -145,6 +159,7 @@ impl<N: Default> DeltaTracker<N> {
             let last_seen = self.clock.widen(reading.last_seen);
             let (growth, flow) = match self.flows.entry(reading.key) {
                 Entry::Vacant(vacant) => {
+                    change(&reading.key, Change::Began);
                     let flow = vacant.insert(Flow {
                         volume: reading.volume,
                         last_seen,
@@ -178,7 +193,7 @@ impl<N: Default> DeltaTracker<N> {
                 credit(&delta, &mut flow.note);
             }
         }
-        self.drop_evicted();
+        self.drop_evicted(&mut change);
         let entries = self.flows.len() as u64;
         self.evictions.count(new_keys.saturating_sub(entries + self.removed));
         Observation {
@@ -188,12 +203,13 @@ impl<N: Default> DeltaTracker<N> {
         }
     }
 
-    fn drop_evicted(&mut self) {
+    fn drop_evicted(&mut self, change: &mut impl FnMut(&FlowKey, Change)) {
         let (sweep, now) = (self.sweep, self.clock.now);
         let evictions = &mut self.evictions;
-        self.flows.retain(|_, flow| {
+        self.flows.retain(|key, flow| {
             let is_present = flow.sweep == sweep;
             if !is_present {
+                change(key, Change::Ended);
                 evictions.see(now - flow.last_seen);
             }
             is_present
@@ -203,6 +219,23 @@ impl<N: Default> DeltaTracker<N> {
             && self.flows.len() < self.flows.capacity() / 8
         {
             self.flows.shrink_to(self.flows.len() * 2);
+        }
+    }
+
+    /// Returns how many flows the last sweep showed.
+    pub(super) fn len(&self) -> u64 {
+        self.flows.len() as u64
+    }
+
+    /// Returns whether the last sweep showed a flow.
+    pub(super) fn contains(&self, flow: &FlowKey) -> bool {
+        self.flows.contains_key(flow)
+    }
+
+    /// Sets all notes back to their default.
+    pub(super) fn forget_notes(&mut self) {
+        for flow in self.flows.values_mut() {
+            flow.note = N::default();
         }
     }
 

@@ -4,6 +4,8 @@
 //! Pure: no I/O, clock, threads or logging.
 
 mod delta;
+mod table;
+mod tracker;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::{AddAssign, Sub};
@@ -11,6 +13,8 @@ use std::sync::Arc;
 
 use crate::geoip::Country;
 pub use delta::{DeltaTracker, Observation};
+pub use table::{FlowTable, Way};
+pub use tracker::{Counts, FlowStatistics, FlowTracker, MapSweep};
 
 /// Which way a packet crossed the interface, seen from this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -65,18 +65,36 @@ pub struct PollStatistics {
     pub lookup_failures: u64,
     /// Packets whose flow could not be put into the map.
     pub update_failures: u64,
-    /// Flows put into the map.
+    /// Packets counted in the map of flows, for want of room in the table.
+    pub map_packets: u64,
+    /// Flows that began.
     pub new_keys: u64,
     /// Flows the map dropped to make room.
     pub evictions: u64,
-    /// Flows in the map at the newest poll.
+    /// Flows there were at the newest poll.
     pub map_entries: u64,
+    /// The table in front of the map.
+    pub flow_table: FlowTable,
     /// The shortest time a dropped flow had been idle, over all evictions.
     pub minimum_eviction_age: Option<Duration>,
     /// How long reading the map took in the newest poll.
     pub map_read_duration: Duration,
     /// How long the newest poll took as a whole.
     pub poll_duration: Duration,
+}
+
+/// The flow table, with an entry for each flow and CPU; of no size where there
+/// is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlowTable {
+    /// Its memory.
+    pub bytes: u64,
+    /// Entries it has room for, on all CPUs.
+    pub max_entries: u64,
+    /// Entries in use at the newest poll.
+    pub entries: u64,
+    /// Entries that were idle and were freed.
+    pub reclaims: u64,
 }
 
 /// Exports the newest of all that.
@@ -141,6 +159,12 @@ fn collect_polls(polls: &PollStatistics, emit: Emit<'_>) {
     emit(&MAP_ENTRIES.gauge_of(sample(polls.map_entries)));
     let age = polls.minimum_eviction_age.map(|age| age.as_secs_f64());
     emit(&MINIMUM_EVICTION_AGE.gauge_of(age.unwrap_or(f64::INFINITY)));
+    let table = &polls.flow_table;
+    emit(&TABLE_BYTES.gauge_of(sample(table.bytes)));
+    emit(&TABLE_MAX_ENTRIES.gauge_of(sample(table.max_entries)));
+    emit(&TABLE_ENTRIES.gauge_of(sample(table.entries)));
+    emit(&TABLE_RECLAIMS.counter_of(sample(table.reclaims)));
+    emit(&MAP_PACKETS.counter_of(sample(polls.map_packets)));
     emit(&MAP_READ_DURATION.gauge_of(polls.map_read_duration.as_secs_f64()));
     emit(&POLL_DURATION.gauge_of(polls.poll_duration.as_secs_f64()));
     emit(&POLL_FAILURES.counter_of(sample(polls.poll_failures)));
@@ -190,21 +214,37 @@ const PACKETS: Description = plain(
 );
 const LOOKUP_FAIL: Description = plain(
     "geoip_ebpf_lookup_fail_total",
-    "Packets whose flow was not yet in the kernel's map.",
+    "Packets whose flow was not there yet on their CPU.",
 );
-const UPDATE_FAIL: Description = plain(
-    "geoip_ebpf_update_fail_total",
-    "Packets whose flow could not be put into the kernel's map.",
-);
+const UPDATE_FAIL: Description =
+    plain("geoip_ebpf_update_fail_total", "Packets whose flow found no room.");
 const NEW_KEYS: Description =
-    plain("geoip_ebpf_new_keys_total", "Flows put into the kernel's map.");
+    plain("geoip_ebpf_new_keys_total", "Flows that began.");
 const EVICTIONS: Description = plain(
     "geoip_ebpf_evictions_total",
     "Flows the kernel's map dropped to make room for others.",
 );
-const MAP_ENTRIES: Description = plain(
-    "geoip_ebpf_map_entries",
-    "Flows in the kernel's map at the last poll.",
+const MAP_ENTRIES: Description =
+    plain("geoip_ebpf_map_entries", "Flows in the kernel at the last poll.");
+const TABLE_BYTES: Description = plain(
+    "geoip_ebpf_flow_table_bytes",
+    "Memory of the flow table in front of the kernel's map, 0 without one.",
+);
+const TABLE_MAX_ENTRIES: Description = plain(
+    "geoip_ebpf_flow_table_max_entries",
+    "Entries the flow table has room for, on all CPUs together.",
+);
+const TABLE_ENTRIES: Description = plain(
+    "geoip_ebpf_flow_table_entries",
+    "Entries of the flow table in use, one for each flow and CPU.",
+);
+const TABLE_RECLAIMS: Description = plain(
+    "geoip_ebpf_flow_table_reclaims_total",
+    "Entries of the flow table that were idle and were freed.",
+);
+const MAP_PACKETS: Description = plain(
+    "geoip_ebpf_flow_map_packets_total",
+    "Packets counted in the kernel's map, for want of room in the flow table.",
 );
 const MINIMUM_EVICTION_AGE: Description = plain(
     "geoip_ebpf_minimum_eviction_age_seconds",

@@ -28,7 +28,7 @@ use crate::http::pages::{Healthy, Index, Metrics, Ready};
 use crate::http::{self, Routes};
 use crate::kernel::{
     self, FollowInterfaces, InterfaceEvent, InterfaceMonitor, Probe,
-    ProbeSettings, TrafficProbe,
+    ProbeSettings, Room, TrafficProbe,
 };
 use crate::logging::{self, LogControl};
 use crate::metrics::published::{Feed, Publisher, Sink};
@@ -164,6 +164,7 @@ pub fn run<H: Host>(
     let (database, database_fault) =
         open_first_database(&log, &config, &mut watch);
     let probe = host.load(&probe_settings(&config))?;
+    log_room(&log, &probe.room());
     let (mut devices, keep_following) = host.follow_interfaces()?;
     let first_devices = devices.next()?.unwrap_or_default();
 
@@ -296,6 +297,17 @@ fn probe_settings(config: &Config) -> ProbeSettings {
         ipv4_prefix_length: config.ipv4_prefix_length,
         ipv6_prefix_length: config.ipv6_prefix_length,
     }
+}
+
+fn log_room(log: &Logger, room: &Room) {
+    if let Some(reason) = &room.without_table {
+        warn!(log, "no flow table: each packet costs more";
+            "reason" => reason);
+    }
+    info!(log, "loaded the eBPF programs";
+        "flow_table_entries" => room.table_entries,
+        "flow_table_bytes" => room.table_bytes,
+        "flow_map_entries" => room.map_entries);
 }
 
 fn file_list(files: &[std::path::PathBuf]) -> String {

@@ -15,7 +15,6 @@ use super::{Country, Database, LocateCountry};
 pub struct Locator {
     database: Option<Arc<Database>>,
     cache: RecordCache,
-    epoch: u64,
 }
 
 impl Locator {
@@ -27,26 +26,18 @@ impl Locator {
         database: Option<Arc<Database>>,
         cache_size: NonZeroUsize,
     ) -> Self {
-        Self { database, cache: RecordCache::new(cache_size), epoch: 0 }
+        Self { database, cache: RecordCache::new(cache_size) }
     }
 
     /// Answers from another database from now on.
     pub fn replace(&mut self, database: Option<Arc<Database>>) {
         self.database = database;
         self.cache.clear();
-        self.epoch += 1;
     }
 
     /// Changes the number of records whose countries are remembered.
     pub fn resize(&mut self, cache_size: NonZeroUsize) {
         self.cache.resize(cache_size);
-    }
-
-    /// Returns a number that grows with every `replace`: an answer that was
-    /// kept is as good as a new one as long as this stays the same.
-    #[must_use]
-    pub fn epoch(&self) -> u64 {
-        self.epoch
     }
 }
 

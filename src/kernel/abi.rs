@@ -5,7 +5,7 @@
 //! time, in `tests/it/abi.rs` against the compiled object, by aya when it
 //! opens the maps, and with real packets in `tests/privileged`.
 
-#![allow(unsafe_code)]
+#![forbid(unsafe_code)]
 
 use std::mem::{offset_of, size_of};
 
@@ -20,6 +20,21 @@ pub const DIRECT_IFINDEXES: u32 = 65_536;
 /// What the totals tell apart: IPv4, IPv6 and everything else.
 pub const FAMILIES: usize = 3;
 
+/// Ways of a set of the flow table.
+pub const WAYS: usize = 8;
+
+/// Words of 64 bits of `struct traffic_set`: tags, then entries.
+pub const SET_WORDS: usize = WAYS + WAYS * ENTRY_WORDS;
+
+/// Words of `struct traffic_entry`: two of address, packets, bytes.
+pub const ENTRY_WORDS: usize = 4;
+
+/// Words of `struct traffic_total`.
+pub const TOTAL_WORDS: usize = size_of::<TrafficTotal>() / 8;
+
+/// Words of `struct traffic_statistics`.
+pub const STATISTICS_WORDS: usize = size_of::<TrafficStatistics>() / 8;
+
 /// The families in the order of their numbers in C.
 pub const FAMILY_ORDER: [Family; FAMILIES] =
     [Family::Ip(IpVersion::V4), Family::Ip(IpVersion::V6), Family::NonIp];
@@ -32,6 +47,10 @@ pub const DIRECTION_ORDER: [Direction; 2] =
 pub mod names {
     /// The map of flows.
     pub const FLOWS: &str = "flows";
+    /// The flow table: the first tier of flows.
+    pub const FLOW_TABLE: &str = "flow_table";
+    /// How many keys the map of flows has taken in.
+    pub const ADMISSION: &str = "admission";
     /// The map of exact totals.
     pub const TOTALS: &str = "totals";
     /// The map of statistics.
@@ -44,6 +63,13 @@ pub mod names {
     pub const IPV4_PREFIX_LENGTH: &str = "ipv4_prefix_length";
     /// How many bits of an IPv6 address are kept.
     pub const IPV6_PREFIX_LENGTH: &str = "ipv6_prefix_length";
+    /// Sets of the flow table that each CPU has.
+    pub const TABLE_SETS: &str = "table_sets";
+    /// Odd random numbers, for the places of flows in the table.
+    pub const TABLE_SEEDS: [&str; 3] =
+        ["table_seed", "table_seed_high", "table_seed_low"];
+    /// How many keys the map of flows takes in between two polls.
+    pub const ADMISSION_LIMIT: &str = "admission_limit";
     /// Counts what arrives with an Ethernet header.
     pub const INGRESS: &str = "traffic_ingress";
     /// Counts what leaves with an Ethernet header.
@@ -100,7 +126,7 @@ pub struct TrafficTotal {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TrafficStatistics {
-    /// Keys created.
+    /// Keys created in the map of flows.
     pub new_keys: u64,
     /// Packets whose key was not there yet.
     pub lookup_failures: u64,
@@ -108,6 +134,134 @@ pub struct TrafficStatistics {
     pub update_failures: u64,
     /// Packets of a device that is not being counted.
     pub unknown_interfaces: u64,
+    /// Ways of the flow table taken.
+    pub new_entries: u64,
+    /// Packets counted in the map of flows.
+    pub map_packets: u64,
+    /// Fills the cache line.
+    pub unused: [u64; 2],
+}
+
+/// `struct traffic_entry`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TrafficEntry {
+    /// The remote prefix of IPv6 in network order; of IPv4 nothing.
+    pub remote: [u64; 2],
+    /// Packets on the wire, of all flows that ever had the way.
+    pub packets: u64,
+    /// Bytes on the wire, likewise.
+    pub bytes: u64,
+}
+
+/// `struct traffic_set`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TrafficSet {
+    /// Whose the ways are.
+    pub tags: [u64; WAYS],
+    /// What was counted in them.
+    pub entries: [TrafficEntry; WAYS],
+}
+
+/// `struct traffic_admission`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TrafficAdmission {
+    /// Keys taken in since it was set back.
+    pub admitted: u64,
+}
+
+/// A tag of the flow table, as `struct traffic_set` describes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag(pub u64);
+
+/// Where in a tag what begins.
+mod tag {
+    pub(super) const STATE: u32 = 32;
+    pub(super) const IPV6: u32 = 34;
+    pub(super) const DIRECTION: u32 = 35;
+    pub(super) const INTERFACE: u32 = 36;
+    pub(super) const INTERFACE_BITS: u32 = 12;
+}
+
+impl Tag {
+    /// A way that nobody has.
+    pub const FREE: Self = Self(0);
+    /// `TRAFFIC_USED` and `TRAFFIC_RETIRED`.
+    const USED: u64 = 1;
+    const RETIRED: u64 = 2;
+
+    /// Returns whether a flow has the way, or had it and was retired.
+    #[must_use]
+    pub fn is_free(self) -> bool {
+        self == Self::FREE
+    }
+
+    /// Returns whether the program does not find the flow any more.
+    #[must_use]
+    pub fn is_retired(self) -> bool {
+        self.0 >> tag::STATE & 3 == Self::RETIRED
+    }
+
+    /// Returns the tag with which the program does not find the flow.
+    #[must_use]
+    pub fn retired(self) -> Self {
+        let state = Self::USED ^ Self::RETIRED;
+        if self.is_retired() {
+            self
+        } else {
+            Self(self.0 ^ state << tag::STATE)
+        }
+    }
+
+    /// Returns whose flow it is, given the address of its entry.
+    #[must_use]
+    pub fn key(self, remote: [u64; 2]) -> FlowKey {
+        let bit = |at: u32| usize::from(self.0 >> at & 1 == 1);
+        let interface =
+            self.0 >> tag::INTERFACE & ((1 << tag::INTERFACE_BITS) - 1);
+        let mut address = [0; 16];
+        let ip_version = if bit(tag::IPV6) == 0 {
+            // The low half: a prefix as it lies in the packet.
+            #[expect(clippy::cast_possible_truncation, reason = "the half")]
+            let low = self.0 as u32;
+            address[..4].copy_from_slice(&low.to_ne_bytes());
+            IpVersion::V4
+        } else {
+            address[..8].copy_from_slice(&remote[0].to_ne_bytes());
+            address[8..].copy_from_slice(&remote[1].to_ne_bytes());
+            IpVersion::V6
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "12 bits")]
+        let interface = InterfaceId(interface as u32);
+        FlowKey {
+            interface,
+            direction: DIRECTION_ORDER[bit(tag::DIRECTION)],
+            ip_version,
+            remote: address,
+        }
+    }
+
+    /// Returns the tag of a used way, given what the program has in the low
+    /// half for IPv6: a hash.
+    #[must_use]
+    pub fn of(key: &FlowKey, hash: u32) -> Self {
+        let [a, b, c, d, ..] = key.remote;
+        let is_ipv6 = key.ip_version == IpVersion::V6;
+        let low = match key.ip_version {
+            IpVersion::V4 => u32::from_ne_bytes([a, b, c, d]),
+            IpVersion::V6 => hash,
+        };
+        let is_sent = key.direction == Direction::Sent;
+        Self(
+            u64::from(low)
+                | Self::USED << tag::STATE
+                | u64::from(is_ipv6) << tag::IPV6
+                | u64::from(is_sent) << tag::DIRECTION
+                | u64::from(key.interface.0) << tag::INTERFACE,
+        )
+    }
 }
 
 const _: () = {
@@ -117,15 +271,11 @@ const _: () = {
     assert!(size_of::<TrafficValue>() == 24);
     assert!(offset_of!(TrafficValue, last_seen) == 16);
     assert!(size_of::<TrafficTotal>() == 48);
-    assert!(size_of::<TrafficStatistics>() == 32);
+    assert!(size_of::<TrafficStatistics>() == 64);
+    assert!(size_of::<TrafficSet>() == SET_WORDS * 8);
+    assert!(size_of::<TrafficEntry>() == ENTRY_WORDS * 8);
+    assert!(1 << tag::INTERFACE_BITS == INTERFACES);
 };
-
-// SAFETY: the struct is `repr(C)`, made of integers only, and has no padding
-// (its size, asserted above, is the sum of its fields), so every bit pattern
-// is a value and every byte is initialised.
-unsafe impl aya::Pod for TrafficTotal {}
-// SAFETY: as above.
-unsafe impl aya::Pod for TrafficStatistics {}
 
 impl TrafficKey {
     /// Returns whom the key counts for, or `None` where a number in it has no
@@ -178,6 +328,33 @@ mod tests {
                     remote: *b"0123456789abcdef",
                 };
                 assert_eq!(TrafficKey::from(&key).decode(), Some(key));
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_survives_the_way_into_a_tag_and_back() {
+        for direction in DIRECTION_ORDER {
+            for ip_version in [IpVersion::V4, IpVersion::V6] {
+                let mut key = FlowKey {
+                    interface: InterfaceId(INTERFACES - 1),
+                    direction,
+                    ip_version,
+                    remote: *b"0123456789abcdef",
+                };
+                if ip_version == IpVersion::V4 {
+                    key.remote[4..].fill(0);
+                }
+                let (high, low) = key.remote.split_at(8);
+                let remote = [high, low]
+                    .map(|it| u64::from_ne_bytes(it.try_into().unwrap()));
+                let tag = Tag::of(&key, u32::MAX);
+                assert!(!tag.is_free() && !tag.is_retired());
+                assert_eq!(tag.key(remote), key);
+                let retired = tag.retired();
+                assert!(!retired.is_free() && retired.is_retired());
+                assert_eq!(retired.key(remote), key);
+                assert_eq!(retired.retired(), retired);
             }
         }
     }

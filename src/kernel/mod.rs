@@ -6,20 +6,28 @@
 
 pub mod abi;
 mod capabilities;
+mod counters;
+mod cpus;
 mod error;
 mod flows;
+mod grace;
 mod interfaces;
 mod links;
+mod object;
 mod probe;
 mod rtnetlink;
+mod sizes;
 mod slots;
 mod sys;
+mod table;
 mod version;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::accounting::{FlowKey, InterfaceId, InterfaceTotal, Reading};
+use crate::accounting::{
+    FlowKey, FlowTable, InterfaceId, InterfaceTotal, Reading,
+};
 pub use error::Error;
 
 pub use interfaces::{
@@ -27,19 +35,39 @@ pub use interfaces::{
 };
 pub use probe::{ProbeSettings, TrafficProbe};
 pub use rtnetlink::{InterfaceEvent, InterfaceMonitor};
+pub use sys::MappedWords;
+pub use table::{Table, Word};
 
 /// What the kernel side says about its flow map, since it was loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Flows created.
+    /// Flows created in the map of flows.
     pub new_keys: u64,
-    /// Packets whose flow was not in the map yet.
+    /// Packets whose flow was not there yet.
     pub lookup_failures: u64,
     /// Packets whose flow could not be created.
     pub update_failures: u64,
     /// Packets of a device that is not being counted, seen while it was being
     /// attached or detached, or moved to another network namespace.
     pub unknown_interfaces: u64,
+    /// Ways of the flow table taken.
+    pub new_entries: u64,
+    /// Packets counted in the map of flows.
+    pub map_packets: u64,
+}
+
+/// How much room flows have in the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Memory of the flow table in bytes; zero where there is none.
+    pub table_bytes: u64,
+    /// Entries of the table on all CPUs, one for each flow and CPU.
+    pub table_entries: u64,
+    /// Flows that the map has room for.
+    pub map_entries: u64,
+    /// Why there is no table, where it is for another reason than a small
+    /// `map_max_entries`.
+    pub without_table: Option<String>,
 }
 
 /// All that one poll reads. Reused from poll to poll.
@@ -49,7 +77,11 @@ pub struct Sweep {
     pub statistics: Statistics,
     /// Read second, for each attached or retiring interface.
     pub totals: Vec<InterfaceTotal>,
-    /// Read last, so that every packet in the totals is here or was evicted.
+    /// Whether the map of flows was read: not where nothing was counted in it
+    /// since the last time.
+    pub has_readings: bool,
+    /// Read last, so that every packet in the totals is here, or in the table,
+    /// or was evicted.
     pub readings: Vec<Reading>,
     /// When the readings were complete, in the unit of
     /// [`Reading::last_seen`].
@@ -58,6 +90,9 @@ pub struct Sweep {
 
 /// The kernel side as the poller sees it.
 pub trait Probe: Send {
+    /// The first tier of flows.
+    type Table: FlowTable;
+
     /// Starts counting on a device, under a number of its own. Where that
     /// fails, nothing was counted.
     ///
@@ -81,7 +116,7 @@ pub trait Probe: Send {
     /// that was counted under it was read and its flows were removed.
     fn release(&mut self, interface: InterfaceId);
 
-    /// Reads everything, flows in batches of `batch_size`.
+    /// Reads everything but the table, flows in batches of `batch_size`.
     ///
     /// # Errors
     /// Where anything could not be read; `sweep` is then of no use.
@@ -91,7 +126,19 @@ pub trait Probe: Send {
         sweep: &mut Sweep,
     ) -> Result<(), Error>;
 
-    /// Removes a flow and returns whether it was still there.
+    /// Returns the table of flows, if there is one. To be read behind `read`.
+    fn table(&self) -> Option<&Self::Table>;
+
+    /// Waits until all programs that are running now have ended.
+    ///
+    /// # Errors
+    /// Where the kernel does not tell.
+    fn wait_for_programs(&self) -> Result<(), Error>;
+
+    /// Returns how much room flows have.
+    fn room(&self) -> Room;
+
+    /// Removes a flow from the map and returns whether it was still there.
     ///
     /// # Errors
     /// Whatever the kernel says but that it was not.

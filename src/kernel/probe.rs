@@ -4,29 +4,30 @@ use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroU32;
 use std::os::fd::AsFd as _;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray};
-use aya::programs::{
-    ProgramError, SchedClassifier, TestRun as _, TestRunOptions,
-};
-use aya::util::nr_cpus;
-use aya::{Ebpf, EbpfLoader};
+use aya::Ebpf;
+use aya::maps::{Array, HashMap, Map, MapData, MapError};
+use aya::programs::{SchedClassifier, TestRun as _, TestRunOptions};
 
 use super::abi::{
     DIRECT_IFINDEXES, DIRECTION_ORDER, FAMILY_ORDER, INTERFACES, TrafficKey,
-    TrafficStatistics, TrafficTotal, names,
+    TrafficTotal, names,
 };
+use super::counters::{self, Totals};
+use super::cpus::Cpus;
 use super::error::{Error, io_error, load_error};
 use super::flows::FlowReader;
 use super::links::Links;
+use super::sizes::Sizes;
 use super::slots::Slots;
-use super::{Interface, LinkLayer, Probe, Statistics, Sweep, sys, version};
+use super::sys::MappedWords;
+use super::table::Table;
+use super::{
+    Interface, LinkLayer, Probe, Room, Sweep, grace, object, sys, version,
+};
 use crate::accounting::{FlowKey, InterfaceId, InterfaceTotal, Volume};
-
-/// The object that `build.rs` compiled.
-static OBJECT: &[u8] =
-    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/traffic.bpf.o"));
 
 /// What is decided before the programs are loaded and not again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,13 +43,18 @@ pub struct ProbeSettings {
 /// The real kernel side. Dropping it detaches everything.
 pub struct TrafficProbe {
     ebpf: Ebpf,
-    totals: PerCpuArray<MapData, TrafficTotal>,
-    statistics: PerCpuArray<MapData, TrafficStatistics>,
+    totals: Totals<MappedWords>,
+    statistics: MappedWords,
+    table: Option<Table<MappedWords>>,
+    admission: MappedWords,
+    room: Room,
     interfaces: Array<MapData, u32>,
     far_interfaces: HashMap<MapData, u32, u32>,
     flows: MapData,
     flow_reader: FlowReader,
-    map_max_entries: NonZeroU32,
+    /// Packets that the map had counted before it was read last.
+    map_packets: Option<u64>,
+    map_entries: NonZeroU32,
     slots: Slots,
     attachments: BTreeMap<InterfaceId, Attachment>,
     tick: Duration,
@@ -73,58 +79,46 @@ impl TrafficProbe {
         // Two links an interface are two files, and the usual soft limit is
         // 1,024. Where this fails, attaching says what is missing.
         let _ = sys::raise_open_files();
-        let mut ebpf = EbpfLoader::new()
-            .map_max_entries(names::FLOWS, settings.map_max_entries.get())
-            .override_global(
-                names::IPV4_PREFIX_LENGTH,
-                &u32::from(settings.ipv4_prefix_length),
-                true,
-            )
-            .override_global(
-                names::IPV6_PREFIX_LENGTH,
-                &u32::from(settings.ipv6_prefix_length),
-                true,
-            )
-            .load(OBJECT)
-            .map_err(load_error)?;
-        for name in [
-            names::INGRESS,
-            names::EGRESS,
-            names::INGRESS_L3,
-            names::EGRESS_L3,
-            names::CLOCK,
-        ] {
-            classifier_mut(&mut ebpf, name)
-                .and_then(SchedClassifier::load)
-                .map_err(|error| load_error(error.into()))?;
-        }
-        let cpus = nr_cpus().map_err(|(path, source)| Error::Call {
-            action: format!("read {path}"),
-            source,
-        })?;
+        let cpus = Cpus::possible()?;
+        let obstacle = grace::obstacle();
+        let sizes =
+            Sizes::of(settings.map_max_entries, cpus.ids, obstacle.is_none());
+        let mut ebpf = object::load(settings, sizes, cpus.ids)?;
         let tick = sys::jiffy().map_err(|source| {
             Error::call("read the resolution of the coarse clock", source)
         })?;
         let map_error = |error: MapError| load_error(error.into());
+        let table = match sizes.table_sets {
+            0 => None,
+            _ => {
+                let words = object::take_mapped(&mut ebpf, names::FLOW_TABLE)?;
+                Some(Table::new(words, cpus.ids))
+            }
+        };
         Ok(Self {
-            totals: take(&mut ebpf, names::TOTALS)?
-                .try_into()
-                .map_err(map_error)?,
-            statistics: take(&mut ebpf, names::STATISTICS)?
-                .try_into()
-                .map_err(map_error)?,
-            interfaces: take(&mut ebpf, names::INTERFACES)?
-                .try_into()
-                .map_err(map_error)?,
-            far_interfaces: take(&mut ebpf, names::FAR_INTERFACES)?
-                .try_into()
-                .map_err(map_error)?,
-            flows: match take(&mut ebpf, names::FLOWS)? {
-                Map::PerCpuLruHashMap(map) => map,
-                _ => return Err(missing_part(names::FLOWS)),
+            totals: Totals(object::take_mapped(&mut ebpf, names::TOTALS)?),
+            statistics: object::take_mapped(&mut ebpf, names::STATISTICS)?,
+            admission: object::take_mapped(&mut ebpf, names::ADMISSION)?,
+            room: Room {
+                table_bytes: sizes.table_bytes(cpus.ids),
+                table_entries: sizes.table_entries(cpus.ids),
+                map_entries: sizes.map_entries.get().into(),
+                without_table: obstacle.map(str::to_owned),
             },
-            flow_reader: FlowReader::new(cpus),
-            map_max_entries: settings.map_max_entries,
+            table,
+            interfaces: object::take(&mut ebpf, names::INTERFACES)?
+                .try_into()
+                .map_err(map_error)?,
+            far_interfaces: object::take(&mut ebpf, names::FAR_INTERFACES)?
+                .try_into()
+                .map_err(map_error)?,
+            flows: match object::take(&mut ebpf, names::FLOWS)? {
+                Map::PerCpuLruHashMap(map) => map,
+                _ => return Err(object::missing_part(names::FLOWS)),
+            },
+            flow_reader: FlowReader::new(cpus.count),
+            map_packets: None,
+            map_entries: sizes.map_entries,
             slots: Slots::new(INTERFACES),
             attachments: BTreeMap::new(),
             tick,
@@ -150,39 +144,20 @@ impl TrafficProbe {
         })
     }
 
-    fn total(
-        &self,
-        interface: InterfaceId,
-        direction: usize,
-    ) -> Result<TrafficTotal, Error> {
-        let index = interface.0 * 2 + u32::from(direction != 0);
-        let values = self.totals.get(&index, 0).map_err(|error| {
-            Error::call("read the map of totals", io_error(error))
-        })?;
-        let mut sum = TrafficTotal::default();
-        for value in values.iter() {
-            for family in 0..FAMILY_ORDER.len() {
-                sum.packets[family] += value.packets[family];
-                sum.bytes[family] += value.bytes[family];
-            }
-        }
-        Ok(sum)
-    }
-
     fn attach_links(&self, interface: &Interface) -> Result<Links, Error> {
         let (ingress, egress) = match interface.link_layer {
             LinkLayer::Ethernet => (names::INGRESS, names::EGRESS),
             LinkLayer::None => (names::INGRESS_L3, names::EGRESS_L3),
         };
         let program = |name| {
-            classifier(&self.ebpf, name).and_then(SchedClassifier::fd).map_err(
-                |error| {
+            object::classifier(&self.ebpf, name)
+                .and_then(SchedClassifier::fd)
+                .map_err(|error| {
                     Error::call(
                         format!("attach to interface {}", interface.name),
                         io::Error::other(error),
                     )
-                },
-            )
+                })
         };
         Links::attach(
             interface,
@@ -191,28 +166,11 @@ impl TrafficProbe {
         )
     }
 
-    fn read_statistics(&self) -> Result<Statistics, Error> {
-        let values = self.statistics.get(&0, 0).map_err(|error| {
-            Error::call("read the map of statistics", io_error(error))
-        })?;
-        let mut sum = Statistics::default();
-        for value in values.iter() {
-            sum.new_keys += value.new_keys;
-            sum.lookup_failures += value.lookup_failures;
-            sum.update_failures += value.update_failures;
-            sum.unknown_interfaces += value.unknown_interfaces;
-        }
-        Ok(sum)
-    }
-
-    fn read_totals(
-        &self,
-        totals: &mut Vec<InterfaceTotal>,
-    ) -> Result<(), Error> {
+    fn read_totals(&self, totals: &mut Vec<InterfaceTotal>) {
         totals.clear();
         for (&interface, attachment) in &self.attachments {
             for (index, &direction) in DIRECTION_ORDER.iter().enumerate() {
-                let total = self.total(interface, index)?;
+                let total = self.totals.of(interface, index);
                 let baseline = attachment.baseline[index];
                 for (i, &family) in FAMILY_ORDER.iter().enumerate() {
                     totals.push(InterfaceTotal {
@@ -227,7 +185,6 @@ impl TrafficProbe {
                 }
             }
         }
-        Ok(())
     }
 
     /// Returns the time in the unit of `last_seen`.
@@ -236,7 +193,7 @@ impl TrafficProbe {
         const PACKET: [u8; 14] = [0; 14];
         let mut options = TestRunOptions::new();
         options.data_in = Some(&PACKET);
-        classifier(&self.ebpf, names::CLOCK)
+        object::classifier(&self.ebpf, names::CLOCK)
             .and_then(|clock| clock.test_run(options))
             .map(|result| result.return_value)
             .map_err(|error| {
@@ -246,13 +203,15 @@ impl TrafficProbe {
 }
 
 impl Probe for TrafficProbe {
+    type Table = Table<MappedWords>;
+
     fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error> {
         let id = self
             .slots
             .take()
             .ok_or(Error::TooManyInterfaces { limit: INTERFACES })?;
         let attached = (|| {
-            let baseline = [self.total(id, 0)?, self.total(id, 1)?];
+            let baseline = [0, 1].map(|index| self.totals.of(id, index));
             // First the links, then the number: no packet is counted before
             // it is certain whose it is, and where attaching fails half-way,
             // none was.
@@ -308,15 +267,42 @@ impl Probe for TrafficProbe {
         batch_size: NonZeroU32,
         sweep: &mut Sweep,
     ) -> Result<(), Error> {
-        sweep.statistics = self.read_statistics()?;
-        self.read_totals(&mut sweep.totals)?;
+        let statistics = counters::statistics_in(&self.statistics);
+        sweep.statistics = statistics;
+        self.read_totals(&mut sweep.totals);
+        // The program counts a packet of the map behind the packet itself: as
+        // long as the number stays the same, so does the map.
+        sweep.has_readings = self.map_packets != Some(statistics.map_packets);
+        if !sweep.has_readings {
+            return Ok(());
+        }
+        self.map_packets = None;
         // The buffers need not be larger than the map.
-        let batch_size = batch_size.min(self.map_max_entries);
+        let batch_size = batch_size.min(self.map_entries);
         self.flow_reader
             .read(self.flows.fd().as_fd(), batch_size, &mut sweep.readings)
             .map_err(|source| Error::call("read the map of flows", source))?;
         sweep.now = self.now()?;
+        self.map_packets = Some(statistics.map_packets);
+        // What was taken in is read now, and as much may come again.
+        for admitted in &*self.admission {
+            admitted.store(0, Ordering::Relaxed);
+        }
         Ok(())
+    }
+
+    fn table(&self) -> Option<&Self::Table> {
+        self.table.as_ref()
+    }
+
+    fn wait_for_programs(&self) -> Result<(), Error> {
+        grace::wait().map_err(|source| {
+            Error::call("wait for the end of running programs", source)
+        })
+    }
+
+    fn room(&self) -> Room {
+        self.room.clone()
     }
 
     fn remove_flow(&mut self, flow: &FlowKey) -> Result<bool, Error> {
@@ -329,30 +315,4 @@ impl Probe for TrafficProbe {
     fn tick(&self) -> Duration {
         self.tick
     }
-}
-
-fn classifier<'a>(
-    ebpf: &'a Ebpf,
-    name: &str,
-) -> Result<&'a SchedClassifier, ProgramError> {
-    ebpf.program(name)
-        .ok_or_else(|| ProgramError::InvalidName { name: name.into() })?
-        .try_into()
-}
-
-fn classifier_mut<'a>(
-    ebpf: &'a mut Ebpf,
-    name: &str,
-) -> Result<&'a mut SchedClassifier, ProgramError> {
-    ebpf.program_mut(name)
-        .ok_or_else(|| ProgramError::InvalidName { name: name.into() })?
-        .try_into()
-}
-
-fn take(ebpf: &mut Ebpf, name: &str) -> Result<Map, Error> {
-    ebpf.take_map(name).ok_or_else(|| missing_part(name))
-}
-
-fn missing_part(name: &str) -> Error {
-    Error::Load { reason: format!("the object has no fitting {name:?}") }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use slog::{Logger, debug, info, trace, warn};
 
-use crate::accounting::{DeltaTracker, InterfaceId};
+use crate::accounting::{FlowTracker, InterfaceId};
 use crate::collectors::interfaces::{Snapshot, State, Status};
 use crate::config::Interfaces;
 use crate::kernel::{
@@ -266,19 +266,20 @@ impl Attachments {
         }
     }
 
-    /// Ends what was detached before the poll that was just credited.
-    pub(super) fn retire<N: Default, P: Probe>(
+    /// Ends what was detached before the poll that was just credited. Where
+    /// flows of it are in the table, that takes until the next poll.
+    pub(super) fn retire<N: Copy + Default, P: Probe>(
         &mut self,
         probe: &mut P,
-        tracker: &mut DeltaTracker<N>,
+        tracker: &mut FlowTracker<N>,
         sinks: &mut [Box<dyn Sink>],
     ) {
         if self.retiring.is_empty() {
             return;
         }
-        for flow in tracker.flows_of(&self.retiring) {
+        for flow in tracker.map_flows_of(&self.retiring) {
             match probe.remove_flow(&flow) {
-                Ok(true) => tracker.forget(&flow),
+                Ok(true) => tracker.forget(&flow, probe.table()),
                 // Evicted since the poll, as the next one will find.
                 Ok(false) => {}
                 Err(error) => {
@@ -287,6 +288,12 @@ impl Attachments {
                     return;
                 }
             }
+        }
+        let left = probe
+            .table()
+            .map_or(0, |table| tracker.retire(table, &self.retiring));
+        if left > 0 {
+            return;
         }
         for &interface in &self.retiring {
             for sink in sinks.iter_mut() {

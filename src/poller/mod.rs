@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, never, select, tick};
 use slog::{Logger, debug, info, warn};
 
-use crate::accounting::{DeltaTracker, Origin};
+use crate::accounting::{Counts, FlowTracker, MapSweep, Origin};
 use crate::collectors::exporter::PollStatistics;
 use crate::collectors::interfaces;
 use crate::config::{Config, Interfaces};
@@ -77,7 +77,7 @@ pub struct Poller<P> {
     settings: Settings,
     probe: P,
     attachments: Attachments,
-    tracker: DeltaTracker<Located>,
+    tracker: FlowTracker<Option<Origin>>,
     locator: Locator,
     sinks: Vec<Box<dyn Sink>>,
     publishers: Publishers,
@@ -86,14 +86,6 @@ pub struct Poller<P> {
     /// the log.
     is_failing: bool,
     sweep: Sweep,
-}
-
-/// Where a flow's remote prefix is, and by which database.
-#[derive(Debug, Default)]
-struct Located {
-    origin: Origin,
-    /// The locator's epoch plus one; zero is not located yet.
-    epoch: u64,
 }
 
 impl<P: Probe> Poller<P> {
@@ -118,13 +110,16 @@ impl<P: Probe> Poller<P> {
             log,
             settings,
             probe,
-            tracker: DeltaTracker::default(),
+            tracker: FlowTracker::default(),
             sinks,
             publishers,
             statistics: PollStatistics::default(),
             is_failing: false,
             sweep: Sweep::default(),
         };
+        let room = poller.probe.room();
+        poller.statistics.flow_table.bytes = room.table_bytes;
+        poller.statistics.flow_table.max_entries = room.table_entries;
         poller.attachments.note(devices);
         poller.plan();
         while poller.attachments.has_work() {
@@ -164,7 +159,7 @@ impl<P: Probe> Poller<P> {
                     }
                     Ok(Control::Database(database)) => {
                         self.poll();
-                        self.locator.replace(Some(database));
+                        self.replace_database(Some(database));
                     }
                     Err(_) => break,
                 },
@@ -205,7 +200,7 @@ impl<P: Probe> Poller<P> {
         ticks: &Receiver<Instant>,
     ) {
         self.poll();
-        self.locator.replace(database);
+        self.replace_database(database);
         self.locator.resize(settings.geoip_cache_size);
         self.settings = settings;
         self.plan();
@@ -215,6 +210,12 @@ impl<P: Probe> Poller<P> {
                 self.poll();
             }
         }
+    }
+
+    /// Locates every flow anew from now on.
+    fn replace_database(&mut self, database: Option<Arc<Database>>) {
+        self.locator.replace(database);
+        self.tracker.forget_notes();
     }
 
     /// Finds what there is to attach and detach, and shows how the interfaces
@@ -237,8 +238,11 @@ impl<P: Probe> Poller<P> {
         if !self.attachments.has_work() {
             return Ok(());
         }
-        if self.attachments.waits_for_number(&self.probe) {
-            self.poll();
+        // One poll finds what is to be given up, the next one gives it up.
+        for _ in 0..2 {
+            if self.attachments.waits_for_number(&self.probe) {
+                self.poll();
+            }
         }
         self.attachments.do_next(&mut self.probe, &mut self.sinks)?;
         // Every time, as attaching many takes long.
@@ -253,10 +257,13 @@ impl<P: Probe> Poller<P> {
 
     fn poll(&mut self) {
         let started = Instant::now();
+        let has_grace_passed = self.wait_for_grace();
+        let reading = Instant::now();
         match self.probe.read(self.settings.flow_batch_size, &mut self.sweep) {
             Ok(()) => {
-                self.statistics.map_read_duration = started.elapsed();
-                self.account();
+                self.account(has_grace_passed);
+                self.statistics.map_read_duration = reading.elapsed();
+                self.finish_sweep();
                 self.statistics.polls += 1;
                 if std::mem::take(&mut self.is_failing) {
                     info!(
@@ -284,39 +291,68 @@ impl<P: Probe> Poller<P> {
             "seconds" => self.statistics.poll_duration.as_secs_f64());
     }
 
+    /// Waits until the ways that the last sweep retired can be freed.
+    fn wait_for_grace(&mut self) -> bool {
+        if !self.tracker.waits_for_grace() {
+            return false;
+        }
+        match self.probe.wait_for_programs() {
+            Ok(()) => true,
+            // They stay as they are until it works.
+            Err(error) => {
+                debug!(self.log, "cannot free idle flows; trying again";
+                    "error" => crate::logging::chain(&error));
+                false
+            }
+        }
+    }
+
     /// Credits what the sweep shows.
-    fn account(&mut self) {
-        let Self { sweep, tracker, locator, sinks, statistics, .. } = self;
-        let epoch = locator.epoch() + 1;
-        let observation = tracker.observe(
-            &sweep.readings,
-            sweep.now,
-            sweep.statistics.new_keys,
-            |delta, located| {
-                if located.epoch != epoch {
+    fn account(&mut self, has_grace_passed: bool) {
+        let Self { probe, sweep, tracker, locator, sinks, .. } = self;
+        let counts = Counts {
+            new_keys: sweep.statistics.new_keys,
+            map_packets: sweep.statistics.map_packets,
+        };
+        let readings = &sweep.readings;
+        let map = MapSweep { readings, now: sweep.now };
+        let seen = tracker.observe(
+            counts,
+            sweep.has_readings.then_some(map),
+            probe.table(),
+            has_grace_passed,
+            |delta, note| {
+                let origin = note.get_or_insert_with(|| {
                     let address = delta.key.remote_address();
-                    let country = locator.country_of(address);
-                    *located = Located { origin: Origin { country }, epoch };
-                }
+                    Origin { country: locator.country_of(address) }
+                });
                 for sink in sinks.iter_mut() {
-                    sink.credit(delta, &located.origin);
+                    sink.credit(delta, origin);
                 }
             },
         );
-        for sink in sinks.iter_mut() {
-            sink.observe_totals(&sweep.totals);
-        }
+        let statistics = &mut self.statistics;
         statistics.lookup_failures = sweep.statistics.lookup_failures;
         statistics.update_failures = sweep.statistics.update_failures;
-        statistics.new_keys = sweep.statistics.new_keys;
-        statistics.evictions = observation.evictions;
-        statistics.map_entries = observation.entries;
+        statistics.map_packets = sweep.statistics.map_packets;
+        statistics.new_keys = seen.new_keys;
+        statistics.evictions = seen.evictions;
+        statistics.map_entries = seen.entries;
+        statistics.flow_table.entries = seen.table_entries;
+        statistics.flow_table.reclaims = seen.table_reclaims;
         statistics.minimum_eviction_age =
-            observation.minimum_eviction_age.map(|ticks| {
+            seen.minimum_eviction_age.map(|ticks| {
                 self.probe
                     .tick()
                     .saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX))
             });
+    }
+
+    /// Shows what was credited.
+    fn finish_sweep(&mut self) {
+        for sink in &mut self.sinks {
+            sink.observe_totals(&self.sweep.totals);
+        }
         self.attachments.retire(
             &mut self.probe,
             &mut self.tracker,

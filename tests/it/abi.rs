@@ -5,15 +5,16 @@
 use std::collections::BTreeMap;
 use std::mem::{offset_of, size_of};
 
+use aya_obj::generated::BPF_F_MMAPABLE;
 use aya_obj::generated::bpf_map_type::{
     BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH,
-    BPF_MAP_TYPE_PERCPU_ARRAY,
 };
 use aya_obj::{Object, ProgramSection};
 use geoip_exporter::accounting::{Direction, Family, IpVersion};
 use geoip_exporter::kernel::abi::{
-    DIRECT_IFINDEXES, DIRECTION_ORDER, FAMILIES, FAMILY_ORDER, INTERFACES,
-    TrafficKey, TrafficStatistics, TrafficTotal, TrafficValue, names,
+    DIRECT_IFINDEXES, DIRECTION_ORDER, FAMILIES, FAMILY_ORDER, INTERFACES, Tag,
+    TrafficAdmission, TrafficEntry, TrafficKey, TrafficSet, TrafficStatistics,
+    TrafficTotal, TrafficValue, names,
 };
 
 use crate::btf::{Btf, Field};
@@ -72,7 +73,19 @@ fn every_shared_struct_has_the_same_layout_on_both_sides() {
                 lookup_failures,
                 update_failures,
                 unknown_interfaces,
+                new_entries,
+                map_packets,
+                unused,
             }),
+        ),
+        (
+            "traffic_entry".to_owned(),
+            layout!(TrafficEntry { remote, packets, bytes }),
+        ),
+        ("traffic_set".to_owned(), layout!(TrafficSet { tags, entries })),
+        (
+            "traffic_admission".to_owned(),
+            layout!(TrafficAdmission { admitted }),
         ),
     ]);
     assert_eq!(btf().structs("traffic_"), rust);
@@ -108,9 +121,16 @@ fn every_shared_enum_has_the_same_numbers_on_both_sides() {
     let mut families = numbered(families.to_vec());
     let count = u32::try_from(FAMILIES).unwrap();
     families.push(("TRAFFIC_FAMILIES".into(), count));
+    // As the tags show them.
+    let used = Tag(1 << 32);
+    assert!(!used.is_free() && !used.is_retired());
+    assert_eq!(used.retired(), Tag(2 << 32));
+    let states =
+        [("TRAFFIC_USED".to_owned(), 1), ("TRAFFIC_RETIRED".into(), 2)];
     let rust = BTreeMap::from([
         ("traffic_direction".to_owned(), numbered(directions.to_vec())),
         ("traffic_family".to_owned(), families),
+        ("traffic_state".to_owned(), states.to_vec()),
     ]);
     assert_eq!(btf().enums("traffic_"), rust);
 }
@@ -129,16 +149,31 @@ fn every_map_has_the_name_kind_and_sizes_that_user_space_expects() {
         ),
         (
             names::TOTALS,
-            BPF_MAP_TYPE_PERCPU_ARRAY,
+            BPF_MAP_TYPE_ARRAY,
             NUMBER,
             size_of::<TrafficTotal>(),
-            INTERFACES * 2,
+            // Set by user space, like the next two, to what there are CPUs.
+            1,
         ),
         (
             names::STATISTICS,
-            BPF_MAP_TYPE_PERCPU_ARRAY,
+            BPF_MAP_TYPE_ARRAY,
             NUMBER,
             size_of::<TrafficStatistics>(),
+            1,
+        ),
+        (
+            names::FLOW_TABLE,
+            BPF_MAP_TYPE_ARRAY,
+            NUMBER,
+            size_of::<TrafficSet>(),
+            1,
+        ),
+        (
+            names::ADMISSION,
+            BPF_MAP_TYPE_ARRAY,
+            NUMBER,
+            size_of::<TrafficAdmission>(),
             1,
         ),
         (
@@ -193,12 +228,37 @@ fn every_program_has_the_name_that_user_space_loads_it_by() {
     }
 }
 
+/// The kernel lets an array be mapped only where it was made for it.
+#[test]
+fn what_user_space_reads_without_a_system_call_can_be_mapped() {
+    let object = object();
+    for name in
+        [names::TOTALS, names::STATISTICS, names::FLOW_TABLE, names::ADMISSION]
+    {
+        let flags = object.maps[name].map_flags();
+        assert_eq!(flags, BPF_F_MMAPABLE, "{name}");
+    }
+}
+
 /// The loader sets them by name, as numbers of 32 bits, and the programs must
 /// not be able to change them.
 #[test]
 fn the_prefix_lengths_are_read_only_numbers_of_32_bits() {
     let variables = btf().variables(".rodata");
-    for name in [names::IPV4_PREFIX_LENGTH, names::IPV6_PREFIX_LENGTH] {
+    for name in [
+        names::IPV4_PREFIX_LENGTH,
+        names::IPV6_PREFIX_LENGTH,
+        names::TABLE_SETS,
+    ] {
         assert_eq!(variables.get(name), Some(&size_of::<u32>()), "{name}");
+    }
+}
+
+/// As above.
+#[test]
+fn the_seeds_and_the_limit_are_read_only_numbers_of_64_bits() {
+    let variables = btf().variables(".rodata");
+    for name in names::TABLE_SEEDS.into_iter().chain([names::ADMISSION_LIMIT]) {
+        assert_eq!(variables.get(name), Some(&size_of::<u64>()), "{name}");
     }
 }

@@ -19,7 +19,8 @@ use geoip_exporter::accounting::{
     TrafficDelta, Volume,
 };
 use geoip_exporter::collectors::exporter::{
-    Build, Database, ExporterCollector, LastReload, PollStatistics, Settings,
+    Build, Database, ExporterCollector, FlowTable, LastReload, PollStatistics,
+    Settings,
 };
 use geoip_exporter::collectors::interfaces::{
     InterfacesCollector, State, Status,
@@ -101,9 +102,16 @@ fn exporter(feed: &Feed<TrafficAccount>) -> ExporterCollector {
             poll_failures: 1,
             lookup_failures: 7,
             update_failures: 0,
+            map_packets: 3,
             new_keys: 7,
             evictions: 2,
             map_entries: 5,
+            flow_table: FlowTable {
+                bytes: 8_000_000,
+                max_entries: 200_000,
+                entries: 6,
+                reclaims: 1,
+            },
             minimum_eviction_age: None,
             map_read_duration: Duration::from_micros(1250),
             poll_duration: Duration::from_micros(2750),

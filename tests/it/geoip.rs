@@ -219,7 +219,7 @@ fn without_a_database_every_country_is_unknown() {
 }
 
 #[test]
-fn a_replaced_database_answers_at_once_and_starts_a_new_epoch() {
+fn a_replaced_database_answers_at_once() {
     let moved = {
         let mut writer = Writer::new(6, 24);
         let record = Value::Map(vec![("country_code", Value::Text("FR"))]);
@@ -229,11 +229,9 @@ fn a_replaced_database_answers_at_once_and_starts_a_new_epoch() {
     let address = "192.0.2.1".parse().unwrap();
     let first = Arc::new(open("country-flat.mmdb"));
     let mut locator = Locator::new(Some(first), cache_size(16));
-    let epoch = locator.epoch();
     assert_eq!(locator.country_of(address).as_str(), "DE");
 
     locator.replace(Some(Arc::new(moved.unwrap())));
-    assert_ne!(locator.epoch(), epoch);
     assert_eq!(locator.country_of(address).as_str(), "FR");
 }
 

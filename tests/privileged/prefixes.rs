@@ -7,6 +7,7 @@ use aya::programs::{SchedClassifier, TestRun as _, TestRunOptions};
 use aya::{Ebpf, EbpfLoader};
 use geoip_exporter::kernel::abi::names;
 
+use crate::harness::classifier::size_for_cpus;
 use crate::harness::daemon::Setup;
 use crate::harness::exposition::Scrape;
 use crate::harness::fixtures::{LOCAL4, LOCAL6};
@@ -26,7 +27,8 @@ struct Program(Ebpf);
 
 impl Program {
     fn load(name: &str, ipv4_length: u32, ipv6_length: u32) -> Self {
-        let mut ebpf = EbpfLoader::new()
+        // Without a table, so that all keys are in the map.
+        let mut ebpf = size_for_cpus(&mut EbpfLoader::new(), &0)
             .map_max_entries(names::FLOWS, 1_024)
             .override_global(names::IPV4_PREFIX_LENGTH, &ipv4_length, true)
             .override_global(names::IPV6_PREFIX_LENGTH, &ipv6_length, true)

@@ -1,13 +1,14 @@
 use std::io::Write;
 use std::num::NonZeroU32;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use slog::{Drain, o};
 
 use super::*;
 use crate::accounting::{FlowKey, InterfaceTotal, Origin, TrafficDelta};
-use crate::kernel::{LinkLayer, Sweep};
+use crate::kernel::{LinkLayer, Room, Sweep, Table};
 
 /// How many numbers the fake kernel side has.
 const LIMIT: u32 = 4;
@@ -23,6 +24,8 @@ struct FakeProbe {
 }
 
 impl Probe for FakeProbe {
+    type Table = Table<Vec<AtomicU64>>;
+
     fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error> {
         let id = (0..LIMIT)
             .map(InterfaceId)
@@ -62,6 +65,18 @@ impl Probe for FakeProbe {
 
     fn remove_flow(&mut self, _: &FlowKey) -> Result<bool, Error> {
         Ok(true)
+    }
+
+    fn table(&self) -> Option<&Self::Table> {
+        None
+    }
+
+    fn wait_for_programs(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn room(&self) -> Room {
+        Room::default()
     }
 
     fn tick(&self) -> Duration {
@@ -161,7 +176,7 @@ impl Host {
     }
 
     fn poll(&mut self) {
-        let mut tracker = DeltaTracker::<()>::default();
+        let mut tracker = FlowTracker::<()>::default();
         self.attachments.retire(&mut self.probe, &mut tracker, &mut self.sinks);
     }
 

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::num::NonZeroU32;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use geoip_exporter::config::{LogFormat, LogLevel};
 use geoip_exporter::daemon::{Host, KeepFollowing};
 use geoip_exporter::kernel::{
     Error, FollowInterfaces, Interface, InterfaceEvent, LinkLayer, Probe,
-    ProbeSettings, Sweep,
+    ProbeSettings, Room, Sweep, Table,
 };
 use geoip_exporter::logging::{self, LogControl};
 use slog::Logger;
@@ -261,6 +262,8 @@ impl Drop for FakeProbe {
 }
 
 impl Probe for FakeProbe {
+    type Table = Table<Vec<AtomicU64>>;
+
     fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error> {
         self.change(|kernel| {
             if kernel.failures.permission {
@@ -353,6 +356,7 @@ impl Probe for FakeProbe {
             if kernel.failures.reads {
                 return Err(call("read the map of flows", 14));
             }
+            sweep.has_readings = true;
             sweep.readings.clear();
             for (&key, flow) in &mut kernel.flows {
                 flow.read = flow.volume;
@@ -375,6 +379,18 @@ impl Probe for FakeProbe {
             }
             Ok(kernel.flows.remove(flow).is_some())
         })
+    }
+
+    fn table(&self) -> Option<&Self::Table> {
+        None
+    }
+
+    fn wait_for_programs(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn room(&self) -> Room {
+        Room::default()
     }
 
     fn tick(&self) -> Duration {

@@ -1,12 +1,15 @@
 //! The exporter's programs, loaded but attached nowhere: the kernel runs them
 //! on any packet with any offload written beside it.
 
-use aya::maps::{Array, Map, MapData, PerCpuArray, PerCpuHashMap};
+use std::collections::BTreeSet;
+
+use aya::maps::{Array, Map, MapData};
 use aya::programs::{SchedClassifier, TestRun, TestRunOptions};
 use aya::{Ebpf, EbpfLoader};
-use geoip_exporter::accounting::IpVersion;
+use geoip_exporter::accounting::{Direction, IpVersion};
 use geoip_exporter::kernel::abi::{
-    FAMILIES, TrafficStatistics, TrafficTotal, names,
+    ENTRY_WORDS, FAMILIES, INTERFACES, SET_WORDS, STATISTICS_WORDS,
+    TOTAL_WORDS, Tag, TrafficTotal, WAYS, names,
 };
 
 use super::link::Volume;
@@ -81,15 +84,35 @@ pub(crate) struct Count {
 pub(crate) struct Classifier {
     namespace: Netns,
     ebpf: Ebpf,
-    totals: PerCpuArray<MapData, TrafficTotal>,
-    statistics: PerCpuArray<MapData, TrafficStatistics>,
-    flows: PerCpuHashMap<MapData, [u8; 24], [u8; 24]>,
+    totals: Array<MapData, [u64; TOTAL_WORDS]>,
+    statistics: Array<MapData, [u64; STATISTICS_WORDS]>,
+    table: Array<MapData, [u64; SET_WORDS]>,
+}
+
+/// Sets of the flow table that each CPU has: enough for what a test sends.
+const TABLE_SETS: u32 = 1_024;
+
+/// Gives the maps that have elements for each CPU their size.
+pub(crate) fn size_for_cpus<'a, 'b>(
+    loader: &'b mut EbpfLoader<'a>,
+    table_sets: &'a u32,
+) -> &'b mut EbpfLoader<'a> {
+    let cpus = aya::util::nr_cpus().expect("there are CPUs");
+    let cpus = u32::try_from(cpus).expect("not that many");
+    loader
+        .map_max_entries(names::TOTALS, INTERFACES * 2 * cpus)
+        .map_max_entries(names::STATISTICS, cpus)
+        .map_max_entries(names::FLOW_TABLE, (table_sets * cpus).max(1))
+        .override_global(names::TABLE_SETS, table_sets, true)
 }
 
 impl Classifier {
     /// Loads the programs, which count loopback as interface 0.
     pub(crate) fn load() -> Self {
-        let mut ebpf = EbpfLoader::new().load(OBJECT).expect("cannot load");
+        let mut loader = EbpfLoader::new();
+        let mut ebpf = size_for_cpus(&mut loader, &TABLE_SETS)
+            .load(OBJECT)
+            .expect("cannot load");
         for hook in Hook::ALL {
             let program: &mut SchedClassifier = ebpf
                 .program_mut(hook.program())
@@ -106,12 +129,12 @@ impl Classifier {
         interfaces.set(LOOPBACK, 1, 0).expect("cannot write a map");
         let totals = take(&mut ebpf, names::TOTALS);
         let statistics = take(&mut ebpf, names::STATISTICS);
-        let flows = take(&mut ebpf, names::FLOWS);
+        let table = take(&mut ebpf, names::FLOW_TABLE);
         Self {
             namespace: Netns::new(),
-            totals: totals.try_into().expect("a per-CPU array"),
-            statistics: statistics.try_into().expect("a per-CPU array"),
-            flows: flows.try_into().expect("a per-CPU hash map"),
+            totals: totals.try_into().expect("an array"),
+            statistics: statistics.try_into().expect("an array"),
+            table: table.try_into().expect("an array"),
             ebpf,
         }
     }
@@ -168,44 +191,46 @@ impl Classifier {
     }
 
     fn total(&self, direction: u32) -> TrafficTotal {
-        let values = self.totals.get(&direction, 0).expect("it is there");
-        values.iter().fold(TrafficTotal::default(), |mut sum, value| {
+        let mut sum = TrafficTotal::default();
+        for cpu in 0..self.totals.len() / (INTERFACES * 2) {
+            let index = cpu * INTERFACES * 2 + direction;
+            let total = self.totals.get(&index, 0).expect("it is there");
             for family in 0..FAMILIES {
-                sum.packets[family] += value.packets[family];
-                sum.bytes[family] += value.bytes[family];
+                sum.packets[family] += total[family];
+                sum.bytes[family] += total[FAMILIES + family];
             }
-            sum
-        })
+        }
+        sum
     }
 
     /// Checks that every IP packet in the totals is in a flow, and returns
     /// how many flows there are.
     pub(crate) fn assert_conserved(&self) -> usize {
         let mut left = [self.total(0), self.total(1)];
-        let mut flows = 0;
-        for flow in self.flows.iter() {
-            let (key, values) = flow.expect("cannot read the flows");
-            flows += 1;
-            let (direction, version) = (usize::from(key[4]), key[5]);
-            let family = usize::from(version == 6);
-            for value in values.iter() {
-                let number = |at: usize| {
-                    let bytes = value[at..at + 8].try_into();
-                    u64::from_ne_bytes(bytes.expect("eight bytes"))
-                };
-                left[direction].packets[family] -= number(0);
-                left[direction].bytes[family] -= number(8);
+        let mut flows = BTreeSet::new();
+        for set in self.table.iter() {
+            let set = set.expect("cannot read the flows");
+            for way in (0..WAYS).filter(|&way| set[way] != 0) {
+                let at = WAYS + way * ENTRY_WORDS;
+                let key = Tag(set[way]).key([set[at], set[at + 1]]);
+                let direction = usize::from(key.direction == Direction::Sent);
+                let family = usize::from(key.ip_version == IpVersion::V6);
+                left[direction].packets[family] -= set[at + 2];
+                left[direction].bytes[family] -= set[at + 3];
+                flows.insert(key);
             }
         }
         for total in left {
             assert_eq!(total.packets[..2], [0, 0], "packets without a flow");
             assert_eq!(total.bytes[..2], [0, 0], "bytes without a flow");
         }
-        let statistics = self.statistics.get(&0, 0).expect("it is there");
-        for value in statistics.iter() {
-            assert_eq!(value.update_failures, 0);
-            assert_eq!(value.unknown_interfaces, 0);
+        for one in self.statistics.iter() {
+            let [_, _, update_failures, unknown_interfaces, _, map_packets, ..] =
+                one.expect("it is there");
+            assert_eq!(update_failures, 0);
+            assert_eq!(unknown_interfaces, 0);
+            assert_eq!(map_packets, 0, "the table had room");
         }
-        flows
+        flows.len()
     }
 }

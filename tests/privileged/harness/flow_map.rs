@@ -1,10 +1,13 @@
-//! The exporter's map of flows, found and read past the exporter: what is in
-//! it is not what the exporter says, but what is.
+//! The exporter's flows, found and read past the exporter: what is in its maps
+//! is not what the exporter says, but what is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use aya::maps::{Map, MapData, PerCpuHashMap};
+use aya::maps::{Array, Map, MapData, PerCpuHashMap};
+use geoip_exporter::kernel::abi::{
+    ENTRY_WORDS, SET_WORDS, Tag, TrafficKey, WAYS,
+};
 
 use super::daemon::Daemon;
 use super::link::Volume;
@@ -15,55 +18,151 @@ pub(crate) type Key = [u8; 24];
 /// A value: packets, bytes, when and which creation.
 type Value = [u64; 3];
 
-/// The number of BPF_MAP_TYPE_LRU_PERCPU_HASH.
-const MAP_TYPE: &str = "10";
+/// The numbers of BPF_MAP_TYPE_LRU_PERCPU_HASH and BPF_MAP_TYPE_ARRAY.
+const LRU_PERCPU_HASH: &str = "10";
+const ARRAY: &str = "2";
 
-/// An exporter's map of flows.
+/// What was in an exporter's maps, in both tiers.
 pub(crate) struct FlowMap {
-    map: PerCpuHashMap<MapData, Key, Value>,
+    keys: Vec<Key>,
+    map_keys: usize,
+    flows: BTreeMap<Key, Flow>,
+}
+
+/// What was there of a flow.
+#[derive(Clone, Copy, Debug, Default)]
+struct Flow {
+    volume: Volume,
+    /// On how many CPUs it was counted.
+    cpus: usize,
 }
 
 impl FlowMap {
-    /// Finds the map among the exporter's open files.
+    /// Finds the maps among the exporter's open files and reads them. To be
+    /// asked when nothing is sent, and before the first way of the table is
+    /// reclaimed: what a way counted for its flows before is in there too.
     pub(crate) fn of(daemon: &Daemon) -> Self {
-        let directory = format!("/proc/{}/fdinfo", daemon.pid());
-        let description = fs::read_dir(directory)
-            .expect("a running exporter")
-            .filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok())
-            .map(|text| parse(&text))
-            .find(|fields| {
-                fields.get("map_type").is_some_and(|t| t == MAP_TYPE)
-            })
-            .expect("the exporter has a map of flows");
-        let id = description["map_id"].parse().expect("an id");
-        let data = MapData::from_id(id).expect("cannot open the map of flows");
-        let map = PerCpuHashMap::try_from(Map::PerCpuLruHashMap(data))
-            .expect("keys and values of 24 bytes");
-        Self { map }
-    }
-
-    /// Returns the keys that are there, in the kernel's order, which shows a
-    /// key twice where it is there twice. To be asked when nothing is sent.
-    pub(crate) fn keys(&self) -> Vec<Key> {
-        self.map.keys().map(|key| key.expect("cannot read a key")).collect()
-    }
-
-    /// Returns what is there, by key, summed over the CPUs.
-    pub(crate) fn volumes(&self) -> BTreeMap<Key, Volume> {
-        let volume = |key: &Key| {
-            let values = self.map.get(key, 0).expect("cannot read a value");
-            values.iter().fold(Volume::default(), |sum, value| {
-                sum + Volume { packets: value[0], bytes: value[1] }
-            })
+        let maps = maps_of(daemon);
+        let find = |map_type: &str, value_size: usize| {
+            let size = value_size.to_string();
+            let found = maps.iter().find(|fields| {
+                fields.get("map_type").is_some_and(|t| t == map_type)
+                    && fields.get("value_size") == Some(&size)
+            });
+            let found = found.expect("the exporter has maps of flows");
+            let id = found["map_id"].parse().expect("an id");
+            MapData::from_id(id).expect("cannot open a map of flows")
         };
-        self.keys().iter().map(|key| (*key, volume(key))).collect()
+        let map = Map::PerCpuLruHashMap(find(LRU_PERCPU_HASH, 24));
+        let table = Map::Array(find(ARRAY, SET_WORDS * 8));
+        let map: PerCpuHashMap<MapData, Key, Value> =
+            map.try_into().expect("keys and values of 24 bytes");
+        let table = table.try_into().expect("sets of ways");
+        Self::read(&map, &table)
     }
 
-    /// Returns on how many CPUs each key that is there was counted.
-    pub(crate) fn cpus(&self, key: &Key) -> usize {
-        let values = self.map.get(key, 0).expect("cannot read a value");
-        values.iter().filter(|value| value[0] > 0).count()
+    fn read(
+        map: &PerCpuHashMap<MapData, Key, Value>,
+        table: &Array<MapData, [u64; SET_WORDS]>,
+    ) -> Self {
+        let mut keys = Vec::new();
+        let mut flows: BTreeMap<Key, Flow> = BTreeMap::new();
+        let mut on_cpus = BTreeSet::new();
+        let mut in_table = BTreeSet::new();
+        let mut add = |key, packets, bytes| {
+            let flow = flows.entry(key).or_default();
+            flow.volume = flow.volume + Volume { packets, bytes };
+            flow.cpus += 1;
+        };
+        for (cpu, key, [packets, bytes]) in table_entries(table) {
+            add(key, packets, bytes);
+            let is_first = in_table.insert(key);
+            let is_again = !on_cpus.insert((cpu, key));
+            if is_first || is_again {
+                keys.push(key);
+            }
+        }
+        let map_keys: Vec<Key> =
+            map.keys().map(|key| key.expect("cannot read a key")).collect();
+        for &key in &map_keys {
+            let values = map.get(&key, 0).expect("cannot read a value");
+            if !in_table.contains(&key) {
+                keys.push(key);
+            }
+            for value in values.iter().filter(|value| value[0] > 0) {
+                add(key, value[0], value[1]);
+            }
+        }
+        Self { keys, map_keys: map_keys.len(), flows }
     }
+
+    /// Returns the keys that were there, in the kernel's order, which shows a
+    /// key twice where one CPU or the map has it twice.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        self.keys.clone()
+    }
+
+    /// Returns how many keys were in the map behind the table.
+    pub(crate) fn map_keys(&self) -> usize {
+        self.map_keys
+    }
+
+    /// Returns what was there, by key, summed over the CPUs.
+    pub(crate) fn volumes(&self) -> BTreeMap<Key, Volume> {
+        self.flows.iter().map(|(key, flow)| (*key, flow.volume)).collect()
+    }
+
+    /// Returns on how many CPUs each key that was there was counted.
+    pub(crate) fn cpus(&self, key: &Key) -> usize {
+        self.flows.get(key).map_or(0, |flow| flow.cpus)
+    }
+}
+
+/// Returns CPU, key, packets and bytes of every way that a flow has.
+fn table_entries(
+    table: &Array<MapData, [u64; SET_WORDS]>,
+) -> Vec<(u32, Key, [u64; 2])> {
+    let cpus = aya::util::nr_cpus().expect("there are CPUs");
+    let sets = table.len() / u32::try_from(cpus).expect("not that many");
+    let mut entries = Vec::new();
+    for index in 0..table.len() {
+        let set = table.get(&index, 0).expect("cannot read a set");
+        for way in 0..WAYS {
+            let tag = Tag(set[way]);
+            if !tag.is_free() {
+                let at = WAYS + way * ENTRY_WORDS;
+                let key = tag.key([set[at], set[at + 1]]);
+                let key = bytes_of(&TrafficKey::from(&key));
+                entries.push((
+                    index / sets.max(1),
+                    key,
+                    [set[at + 2], set[at + 3]],
+                ));
+            }
+        }
+    }
+    entries
+}
+
+fn bytes_of(key: &TrafficKey) -> Key {
+    let mut bytes = [0; 24];
+    bytes[..4].copy_from_slice(&key.interface.to_ne_bytes());
+    bytes[4] = key.direction;
+    bytes[5] = key.ip_version;
+    bytes[6..8].copy_from_slice(&key.local_range.to_ne_bytes());
+    bytes[8..].copy_from_slice(&key.remote);
+    bytes
+}
+
+/// Returns what the kernel says about each map that the exporter has open.
+fn maps_of(daemon: &Daemon) -> Vec<BTreeMap<String, String>> {
+    let directory = format!("/proc/{}/fdinfo", daemon.pid());
+    fs::read_dir(directory)
+        .expect("a running exporter")
+        .filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok())
+        .map(|text| parse(&text))
+        .filter(|fields| fields.contains_key("map_id"))
+        .collect()
 }
 
 fn parse(text: &str) -> BTreeMap<String, String> {

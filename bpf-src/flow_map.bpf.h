@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The second tier of flows: the kernel's LRU hash. It takes what the flow table
+ * has no room for, or everything where there is no table.
+ */
+#ifndef FLOW_MAP_BPF_H
+#define FLOW_MAP_BPF_H
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "statistics.bpf.h"
+#include "traffic_abi.h"
+#include "wire.bpf.h"
+
+/*
+ * How many keys are taken in before user space reads them; zero: any number.
+ * More than there is room for would only push out what nobody has read yet.
+ */
+const volatile __u64 admission_limit = 0;
+
+/*
+ * LRU, so that a flood of prefixes costs attribution and never memory;
+ * per-CPU, so that counting needs no lock and no atomics. User space sets the
+ * size and deletes what belongs to an interface that is gone; all else is
+ * evicted by the kernel.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_PERCPU_HASH);
+	__uint(max_entries, 100000);
+	__type(key, struct traffic_key);
+	__type(value, struct traffic_value);
+} flows SEC(".maps");
+
+/* One element, which user space maps and sets back. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct traffic_admission);
+} admission SEC(".maps");
+
+/* Returns whether the map may take in another key. */
+static __always_inline bool admit(void)
+{
+	struct traffic_admission *all;
+	__u32 zero = 0;
+
+	if (!admission_limit)
+		return true;
+	all = bpf_map_lookup_elem(&admission, &zero);
+	/* Looked at first, so that a flood that is not let in writes nothing
+	 * that all CPUs share.
+	 */
+	if (!all || *(volatile __u64 *)&all->admitted >= admission_limit)
+		return false;
+	__sync_fetch_and_add(&all->admitted, 1);
+	return true;
+}
+
+static __always_inline bool add_to_flow(const struct traffic_key *key,
+					struct wire_size size, __u32 now)
+{
+	struct traffic_value *value = bpf_map_lookup_elem(&flows, key);
+
+	if (!value)
+		return false;
+	value->packets += size.packets;
+	value->bytes += size.bytes;
+	value->last_seen = now;
+	return true;
+}
+
+/* Counts the first packet of a key, and returns whether there was a way. */
+static __always_inline bool create_flow(struct traffic_statistics *own,
+					const struct traffic_key *key,
+					struct wire_size size, __u32 now)
+{
+	struct traffic_value first = {
+		.packets = size.packets,
+		.bytes = size.bytes,
+		.last_seen = now,
+		.generation = (__u32)(own->new_keys + 1) << 8 |
+			      (bpf_get_smp_processor_id() & 0xFF),
+	};
+
+	if (!admit())
+		return false;
+	if (bpf_map_update_elem(&flows, key, &first, BPF_NOEXIST) == 0) {
+		own->new_keys++;
+		return true;
+	}
+	/* Another CPU may have created it in the meantime. */
+	return add_to_flow(key, size, now);
+}
+
+static __noinline void count_in_map(__u32 cpu, const struct traffic_key *key,
+				    const struct wire_size *size)
+{
+	struct traffic_statistics *own = own_statistics(cpu);
+	__u32 now = bpf_jiffies64();
+
+	if (!own)
+		return;
+	if (!add_to_flow(key, *size, now)) {
+		own->lookup_failures++;
+		if (!create_flow(own, key, *size, now)) {
+			own->update_failures++;
+			return;
+		}
+	}
+	/* Behind the map: user space reads it before the map, and reads the
+	 * map again where this has moved since.
+	 */
+	own->map_packets++;
+}
+
+#endif /* FLOW_MAP_BPF_H */

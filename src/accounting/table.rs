@@ -1,0 +1,395 @@
+//! From the flow table's counters to what they grew by. A flow is known by its
+//! place, so that a poll hashes nothing but what is new.
+//!
+//! The program and user space share the table without a lock. A way goes round
+//! like this, and each step is one side's alone:
+//!
+//! 1. free to used, by the program, on the way's own CPU;
+//! 2. used to retired, here: the program does not find it any more, and takes
+//!    another way if the flow comes back;
+//! 3. a grace period: every program that was running has ended, so that none
+//!    can still be adding to a way it found before;
+//! 4. what came until then is credited, and the way is free.
+//!
+//! Counters are never set back: the next flow goes on from where the last one
+//! ended, and so does what is remembered of them here.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeSet;
+use std::hash::BuildHasher as _;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+use super::{FlowKey, InterfaceId, TrafficDelta, Volume};
+
+/// The table as it is in memory. Ways are numbered from zero, all of the first
+/// CPU before all of the second; such a number is a slot.
+pub trait FlowTable {
+    /// Returns how many CPUs have ways.
+    fn cpus(&self) -> usize;
+
+    /// Returns how many ways each CPU has.
+    fn ways(&self) -> usize;
+
+    /// Calls `visit` with every way of a CPU that is not free, counted from
+    /// the CPU's first, in order.
+    fn visit(&self, cpu: usize, visit: impl FnMut(usize, Way));
+
+    /// Returns the flow in a slot that is not free.
+    fn key(&self, slot: usize) -> FlowKey;
+
+    /// Returns what was ever counted in a slot.
+    fn volume(&self, slot: usize) -> Volume;
+
+    /// Hides a used slot from the program.
+    fn retire(&self, slot: usize);
+
+    /// Gives a retired slot to the program, to take it for another flow.
+    fn free(&self, slot: usize);
+}
+
+/// A way that is not free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// What was ever counted in it.
+    pub volume: Volume,
+    /// Whether the program does not find it any more.
+    pub is_retired: bool,
+}
+
+/// Whether a flow came to be in the table or was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Began,
+    Ended,
+}
+
+/// What is to be known before a sweep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Circumstances {
+    /// Whether a grace period has passed since the last sweep.
+    pub(super) has_grace_passed: bool,
+    /// Whether flows found no room since the last sweep.
+    pub(super) is_short: bool,
+}
+
+/// The last sweep of the table, with a note of the caller's for each way.
+#[derive(Debug)]
+pub(super) struct TableTracker<N> {
+    /// By CPU.
+    shadows: Vec<Shadow<N>>,
+    /// A slot of every flow. The keys are in the table alone, and the hash is
+    /// seeded at random, as they come from the network.
+    flows: HashTable<u32>,
+    hasher: RandomState,
+    retired: usize,
+    reclaimed: u64,
+}
+
+/// What is remembered of one CPU's ways; empty until the CPU has used one.
+#[derive(Debug)]
+struct Shadow<N> {
+    /// Packets and bytes: in this form memory is set aside but not touched.
+    volumes: Vec<[u64; 2]>,
+    /// The next slot that has the same flow: a ring.
+    siblings: Vec<u32>,
+    /// Sweeps since the way grew, and one; zero for a free way.
+    ages: Vec<u8>,
+    notes: Vec<N>,
+    used: usize,
+}
+
+impl<N> Default for Shadow<N> {
+    fn default() -> Self {
+        Self {
+            volumes: Vec::new(),
+            siblings: Vec::new(),
+            ages: Vec::new(),
+            notes: Vec::new(),
+            used: 0,
+        }
+    }
+}
+
+impl<N> Default for TableTracker<N> {
+    fn default() -> Self {
+        Self {
+            shadows: Vec::new(),
+            flows: HashTable::new(),
+            hasher: RandomState::default(),
+            retired: 0,
+            reclaimed: 0,
+        }
+    }
+}
+
+/// Returns how many sweeps a way may be idle before it is retired. None is,
+/// as long as the CPU has as many free ways as used ones: an idle way costs
+/// nothing there, and its flow is not new when it comes back.
+fn patience(used: usize, ways: usize, is_short: bool) -> u8 {
+    if is_short || used > ways / 8 * 7 {
+        2
+    } else if used > ways / 4 * 3 {
+        8
+    } else if used > ways / 2 {
+        64
+    } else {
+        u8::MAX
+    }
+}
+
+impl<N: Copy + Default> TableTracker<N> {
+    /// Observes the whole table, calls `credit` with every growth and the
+    /// way's note, and `change` with each flow that came or went. Retires what
+    /// has been idle where room is short, and frees what was retired before
+    /// the grace period.
+    pub(super) fn observe<T: FlowTable>(
+        &mut self,
+        table: &T,
+        now: Circumstances,
+        mut credit: impl FnMut(&TrafficDelta, &mut N),
+        mut change: impl FnMut(&FlowKey, Change),
+    ) {
+        self.shadows.resize_with(table.cpus(), Shadow::default);
+        let (mut new, mut ended) = (Vec::new(), Vec::new());
+        for cpu in 0..table.cpus() {
+            let base = cpu * table.ways();
+            let shadow = &mut self.shadows[cpu];
+            let patience = patience(shadow.used, table.ways(), now.is_short);
+            let retired = &mut self.retired;
+            table.visit(cpu, |way, seen| {
+                let Some(age @ 1..) = shadow.ages.get(way).copied() else {
+                    return new.push(way);
+                };
+                let growth = shadow.growth(way, seen.volume);
+                if growth != Volume::default() {
+                    shadow.ages[way] = 1;
+                    let key = table.key(base + way);
+                    let delta = TrafficDelta { key, volume: growth };
+                    credit(&delta, &mut shadow.notes[way]);
+                } else {
+                    shadow.ages[way] = age.saturating_add(1);
+                    if !seen.is_retired && age > patience {
+                        table.retire(base + way);
+                        *retired += 1;
+                    }
+                }
+                if seen.is_retired && now.has_grace_passed {
+                    ended.push(way);
+                }
+            });
+            for way in ended.drain(..) {
+                self.end(table, cpu, way, &mut change);
+            }
+            for way in new.drain(..) {
+                self.begin(table, cpu, way, &mut change);
+                self.credit_first(table, cpu, way, &mut credit);
+            }
+        }
+    }
+
+    fn begin<T: FlowTable>(
+        &mut self,
+        table: &T,
+        cpu: usize,
+        way: usize,
+        change: &mut impl FnMut(&FlowKey, Change),
+    ) {
+        let slot = slot_of(table, cpu, way);
+        let key = table.key(slot as usize);
+        let shadow = &mut self.shadows[cpu];
+        if shadow.ages.is_empty() {
+            *shadow = Shadow::of(table.ways());
+        }
+        shadow.used += 1;
+        let (mut next, mut note) = (slot, N::default());
+        let hash = self.hasher.hash_one(key);
+        let entry = self.flows.entry(
+            hash,
+            |&other| table.key(other as usize) == key,
+            |&other| self.hasher.hash_one(table.key(other as usize)),
+        );
+        match entry {
+            Entry::Vacant(vacant) => {
+                vacant.insert(slot);
+                change(&key, Change::Began);
+            }
+            Entry::Occupied(occupied) => {
+                let (cpu, way) = place_of(table, *occupied.get());
+                let other = &mut self.shadows[cpu];
+                note = other.notes[way];
+                next = std::mem::replace(&mut other.siblings[way], slot);
+            }
+        }
+        let shadow = &mut self.shadows[cpu];
+        shadow.ages[way] = 1;
+        shadow.siblings[way] = next;
+        shadow.notes[way] = note;
+    }
+
+    fn credit_first<T: FlowTable>(
+        &mut self,
+        table: &T,
+        cpu: usize,
+        way: usize,
+        credit: &mut impl FnMut(&TrafficDelta, &mut N),
+    ) {
+        let slot = slot_of(table, cpu, way) as usize;
+        let shadow = &mut self.shadows[cpu];
+        let growth = shadow.growth(way, table.volume(slot));
+        if growth != Volume::default() {
+            let delta = TrafficDelta { key: table.key(slot), volume: growth };
+            credit(&delta, &mut shadow.notes[way]);
+        }
+    }
+
+    fn end<T: FlowTable>(
+        &mut self,
+        table: &T,
+        cpu: usize,
+        way: usize,
+        change: &mut impl FnMut(&FlowKey, Change),
+    ) {
+        let slot = slot_of(table, cpu, way);
+        let key = table.key(slot as usize);
+        let shadow = &mut self.shadows[cpu];
+        shadow.ages[way] = 0;
+        shadow.used -= 1;
+        let next = shadow.siblings[way];
+        let hash = self.hasher.hash_one(key);
+        let known = self
+            .flows
+            .find_entry(hash, |&other| table.key(other as usize) == key);
+        if let Ok(mut known) = known {
+            if next == slot {
+                known.remove();
+                change(&key, Change::Ended);
+            } else {
+                // Whichever it was, the ring goes on without the slot.
+                *known.get_mut() = next;
+            }
+        }
+        self.leave_ring(table, slot, next);
+        self.retired -= 1;
+        self.reclaimed += 1;
+        // The last thing: from here on the way can be another flow's.
+        table.free(slot as usize);
+    }
+
+    /// Takes a slot out of the ring that goes on at `next`.
+    fn leave_ring<T: FlowTable>(&mut self, table: &T, slot: u32, next: u32) {
+        let mut at = next;
+        loop {
+            let (cpu, way) = place_of(table, at);
+            let sibling = &mut self.shadows[cpu].siblings[way];
+            if *sibling == slot {
+                *sibling = next;
+                return;
+            }
+            at = *sibling;
+        }
+    }
+
+    /// Retires every way of these interfaces, and returns how many of them
+    /// are not free yet.
+    pub(super) fn retire<T: FlowTable>(
+        &mut self,
+        table: &T,
+        interfaces: &BTreeSet<InterfaceId>,
+    ) -> usize {
+        let mut left = 0;
+        for cpu in 0..self.shadows.len() {
+            let base = cpu * table.ways();
+            table.visit(cpu, |way, seen| {
+                let slot = base + way;
+                if interfaces.contains(&table.key(slot).interface) {
+                    left += 1;
+                    // What is not known yet is retired at the next sweep.
+                    let age = self.shadows[cpu].ages.get(way).copied();
+                    if !seen.is_retired && age.is_some_and(|age| age > 0) {
+                        table.retire(slot);
+                        self.retired += 1;
+                    }
+                }
+            });
+        }
+        left
+    }
+
+    /// Returns whether ways wait for a grace period.
+    pub(super) fn has_retired(&self) -> bool {
+        self.retired > 0
+    }
+
+    /// Returns whether a flow is in the table.
+    pub(super) fn contains<T: FlowTable>(
+        &self,
+        table: &T,
+        key: &FlowKey,
+    ) -> bool {
+        let hash = self.hasher.hash_one(key);
+        let is_it = |&slot: &u32| table.key(slot as usize) == *key;
+        self.flows.find(hash, is_it).is_some()
+    }
+
+    /// Sets all notes back to their default.
+    pub(super) fn forget_notes(&mut self) {
+        for shadow in &mut self.shadows {
+            shadow.notes.fill(N::default());
+        }
+    }
+
+    /// Returns how many flows are in the table.
+    pub(super) fn len(&self) -> u64 {
+        self.flows.len() as u64
+    }
+
+    /// Returns how many ways are in use.
+    pub(super) fn used(&self) -> u64 {
+        self.shadows.iter().map(|shadow| shadow.used as u64).sum()
+    }
+
+    /// Returns how many ways were freed since the start.
+    pub(super) fn reclaimed(&self) -> u64 {
+        self.reclaimed
+    }
+}
+
+impl<N: Copy + Default> Shadow<N> {
+    fn of(ways: usize) -> Self {
+        Self {
+            volumes: vec![[0; 2]; ways],
+            siblings: vec![0; ways],
+            ages: vec![0; ways],
+            notes: vec![N::default(); ways],
+            used: 0,
+        }
+    }
+
+    /// Returns how much a way grew by, and remembers what it shows now.
+    fn growth(&mut self, way: usize, volume: Volume) -> Volume {
+        let [packets, bytes] = std::mem::replace(
+            &mut self.volumes[way],
+            [volume.packets, volume.bytes],
+        );
+        volume - Volume { packets, bytes }
+    }
+}
+
+fn slot_of<T: FlowTable>(table: &T, cpu: usize, way: usize) -> u32 {
+    u32::try_from(cpu * table.ways() + way)
+        .expect("a table has fewer ways than a u32 counts")
+}
+
+fn place_of<T: FlowTable>(table: &T, slot: u32) -> (usize, usize) {
+    let slot = slot as usize;
+    (slot / table.ways(), slot % table.ways())
+}
+
+#[cfg(test)]
+mod tests;

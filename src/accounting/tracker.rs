@@ -1,0 +1,213 @@
+//! Both tiers of flows as one: a flow may be in the table, on several CPUs, and
+//! in the map at the same time, and is one flow.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeSet;
+
+use super::delta::DeltaTracker;
+use super::table::{Change, Circumstances, FlowTable, TableTracker};
+use super::{FlowKey, InterfaceId, Reading, TrafficDelta};
+
+/// What a poll read of the flow map.
+#[derive(Clone, Copy, Debug)]
+pub struct MapSweep<'a> {
+    /// Every flow in it.
+    pub readings: &'a [Reading],
+    /// When it was complete, in the unit of [`Reading::last_seen`].
+    pub now: u32,
+}
+
+/// What a poll knew of the kernel side before it read a flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Flows created in the map since the start.
+    pub new_keys: u64,
+    /// Packets counted in the map since the start, because the table, if there
+    /// is one, had no room for their flows.
+    pub map_packets: u64,
+}
+
+/// What there is to say about flows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlowStatistics {
+    /// Flows there are.
+    pub entries: u64,
+    /// Flows there ever were, one that came back counted again.
+    pub new_keys: u64,
+    /// Flows that the map evicted.
+    pub evictions: u64,
+    /// The shortest time in ticks that an evicted flow had been idle.
+    pub minimum_eviction_age: Option<u64>,
+    /// Ways of the table that are in use: flows by CPU.
+    pub table_entries: u64,
+    /// Ways of the table that were idle and are free again.
+    pub table_reclaims: u64,
+}
+
+/// The last reading of every flow, with a note of the caller's.
+#[derive(Debug)]
+pub struct FlowTracker<N> {
+    map: DeltaTracker<N>,
+    table: TableTracker<N>,
+    /// Flows of the table ever begun.
+    begun: u64,
+    /// Flows that are in both.
+    shared: u64,
+    /// How often a flow of one came to be in the other too.
+    joined: u64,
+    /// Packets that the map had counted at the last sweep.
+    map_packets: u64,
+    /// The map, at the last sweep of it.
+    evictions: u64,
+    minimum_eviction_age: Option<u64>,
+    new_keys: u64,
+}
+
+impl<N> Default for FlowTracker<N> {
+    fn default() -> Self {
+        Self {
+            map: DeltaTracker::default(),
+            table: TableTracker::default(),
+            begun: 0,
+            shared: 0,
+            joined: 0,
+            map_packets: 0,
+            evictions: 0,
+            minimum_eviction_age: None,
+            new_keys: 0,
+        }
+    }
+}
+
+impl<N: Copy + Default> FlowTracker<N> {
+    /// Observes what a poll read, `map` being absent where nothing was counted
+    /// in it since the last one, and calls `credit` with every growth and the
+    /// flow's note, which starts at its default.
+    ///
+    /// `has_grace_passed` is whether all programs that were running when the
+    /// last sweep ended have ended since.
+    pub fn observe<T: FlowTable>(
+        &mut self,
+        counts: Counts,
+        map: Option<MapSweep<'_>>,
+        table: Option<&T>,
+        has_grace_passed: bool,
+        mut credit: impl FnMut(&TrafficDelta, &mut N),
+    ) -> FlowStatistics {
+        if let Some(sweep) = map {
+            self.observe_map(counts, sweep, table, &mut credit);
+        }
+        let is_short = counts.map_packets > self.map_packets;
+        self.map_packets = counts.map_packets;
+        if let Some(table) = table {
+            let now = Circumstances { has_grace_passed, is_short };
+            self.observe_table(table, now, &mut credit);
+        }
+        FlowStatistics {
+            entries: self.map.len() + self.table.len() - self.shared,
+            new_keys: self.new_keys + self.begun - self.joined,
+            evictions: self.evictions,
+            minimum_eviction_age: self.minimum_eviction_age,
+            table_entries: self.table.used(),
+            table_reclaims: self.table.reclaimed(),
+        }
+    }
+
+    fn observe_map<T: FlowTable>(
+        &mut self,
+        counts: Counts,
+        sweep: MapSweep<'_>,
+        table: Option<&T>,
+        credit: &mut impl FnMut(&TrafficDelta, &mut N),
+    ) {
+        let Self { map, table: tracked, shared, joined, .. } = self;
+        let is_in_table = |key: &FlowKey| {
+            table.is_some_and(|table| tracked.contains(table, key))
+        };
+        let seen = map.observe_changes(
+            sweep.readings,
+            sweep.now,
+            counts.new_keys,
+            credit,
+            |key, change| match change {
+                Change::Began if is_in_table(key) => {
+                    *shared += 1;
+                    *joined += 1;
+                }
+                Change::Ended if is_in_table(key) => *shared -= 1,
+                _ => {}
+            },
+        );
+        self.new_keys = counts.new_keys;
+        self.evictions = seen.evictions;
+        self.minimum_eviction_age = seen.minimum_eviction_age;
+    }
+
+    fn observe_table<T: FlowTable>(
+        &mut self,
+        table: &T,
+        now: Circumstances,
+        credit: &mut impl FnMut(&TrafficDelta, &mut N),
+    ) {
+        let Self { map, table: tracked, begun, shared, joined, .. } = self;
+        tracked.observe(table, now, credit, |key, change| {
+            let is_in_map = map.contains(key);
+            match change {
+                Change::Began => {
+                    *begun += 1;
+                    *joined += u64::from(is_in_map);
+                    *shared += u64::from(is_in_map);
+                }
+                Change::Ended => *shared -= u64::from(is_in_map),
+            }
+        });
+    }
+
+    /// Returns the flows of these interfaces that are in the map.
+    #[must_use]
+    pub fn map_flows_of(
+        &self,
+        interfaces: &BTreeSet<InterfaceId>,
+    ) -> Vec<FlowKey> {
+        self.map.flows_of(interfaces)
+    }
+
+    /// Forgets a flow that the caller removed from the map. One that was not
+    /// there any more is not to be forgotten: it was evicted, and the next
+    /// sweep misses it.
+    pub fn forget<T: FlowTable>(&mut self, flow: &FlowKey, table: Option<&T>) {
+        let is_shared = self.map.contains(flow)
+            && table.is_some_and(|table| self.table.contains(table, flow));
+        self.shared -= u64::from(is_shared);
+        self.map.forget(flow);
+    }
+
+    /// Gives up the flows of these interfaces that are in the table, whose
+    /// programs have ended, and returns how many ways are still to be freed by
+    /// the sweeps to come.
+    pub fn retire<T: FlowTable>(
+        &mut self,
+        table: &T,
+        interfaces: &BTreeSet<InterfaceId>,
+    ) -> usize {
+        self.table.retire(table, interfaces)
+    }
+
+    /// Returns whether the next sweep is to be made after a grace period.
+    #[must_use]
+    pub fn waits_for_grace(&self) -> bool {
+        self.table.has_retired()
+    }
+
+    /// Sets the notes of all flows back to their default.
+    pub fn forget_notes(&mut self) {
+        self.map.forget_notes();
+        self.table.forget_notes();
+    }
+}
+
+#[cfg(test)]
+mod tests;

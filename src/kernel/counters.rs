@@ -1,0 +1,99 @@
+//! Totals and statistics in memory that programs write at the same time: one
+//! element for each CPU, summed up here.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Statistics;
+use super::abi::{
+    FAMILIES, INTERFACES, STATISTICS_WORDS, TOTAL_WORDS, TrafficTotal,
+};
+use crate::accounting::InterfaceId;
+
+/// Elements of the map of totals that each CPU has.
+pub(super) const TOTALS_PER_CPU: u32 = INTERFACES * 2;
+
+/// Reads a word before all that is read after it: totals are read before
+/// flows.
+fn read(word: &AtomicU64) -> u64 {
+    word.load(Ordering::Acquire)
+}
+
+/// The exact totals of all CPUs.
+#[derive(Debug)]
+pub(super) struct Totals<M>(pub(super) M);
+
+impl<M: Deref<Target = [AtomicU64]>> Totals<M> {
+    /// Returns what was counted on an interface in a direction, by its number
+    /// in C.
+    pub(super) fn of(
+        &self,
+        interface: InterfaceId,
+        direction: usize,
+    ) -> TrafficTotal {
+        let (all, _) = self.0.as_chunks::<TOTAL_WORDS>();
+        let first = interface.0 as usize * 2 + direction;
+        let mut sum = TrafficTotal::default();
+        for total in all.iter().skip(first).step_by(TOTALS_PER_CPU as usize) {
+            let (packets, bytes) = total.split_at(FAMILIES);
+            for family in 0..FAMILIES {
+                sum.packets[family] += read(&packets[family]);
+                sum.bytes[family] += read(&bytes[family]);
+            }
+        }
+        sum
+    }
+}
+
+/// Returns the sums of the statistics of all CPUs.
+pub(super) fn statistics_in(words: &[AtomicU64]) -> Statistics {
+    let mut sum = Statistics::default();
+    let (all, _) = words.as_chunks::<STATISTICS_WORDS>();
+    for one in all {
+        let [new_keys, lookups, updates, unknown, entries, packets, ..] = one;
+        sum.new_keys += read(new_keys);
+        sum.lookup_failures += read(lookups);
+        sum.update_failures += read(updates);
+        sum.unknown_interfaces += read(unknown);
+        sum.new_entries += read(entries);
+        sum.map_packets += read(packets);
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_total_is_the_sum_of_its_elements_on_all_cpus() {
+        let words = TOTALS_PER_CPU as usize * TOTAL_WORDS * 3;
+        let words: Vec<_> = (0..words as u64).map(AtomicU64::new).collect();
+        let total = Totals(words.as_slice()).of(InterfaceId(7), 1);
+        let expected = |word: u64| -> u64 {
+            let element = |cpu: u64| cpu * u64::from(TOTALS_PER_CPU) + 15;
+            (0..3).map(|cpu| element(cpu) * TOTAL_WORDS as u64 + word).sum()
+        };
+        assert_eq!(total.packets, [0, 1, 2].map(expected));
+        assert_eq!(total.bytes, [3, 4, 5].map(expected));
+    }
+
+    #[test]
+    fn statistics_are_the_sums_of_all_cpus() {
+        let words = STATISTICS_WORDS as u64 * 2;
+        let words: Vec<_> = (0..words).map(AtomicU64::new).collect();
+        let expected = Statistics {
+            new_keys: 8,
+            lookup_failures: 10,
+            update_failures: 12,
+            unknown_interfaces: 14,
+            new_entries: 16,
+            map_packets: 18,
+        };
+        assert_eq!(statistics_in(&words), expected);
+    }
+}

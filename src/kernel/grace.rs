@@ -1,0 +1,86 @@
+//! Grace periods: until every program that was running has ended.
+//!
+//! The kernel runs a program of a TCX hook inside an RCU read-side section
+//! (sch_handle_ingress() and sch_handle_egress() in net/core/dev.c), and
+//! MEMBARRIER_CMD_GLOBAL is synchronize_rcu() (kernel/sched/membarrier.c).
+
+use std::fs;
+use std::io;
+
+use super::sys;
+
+/// From linux/membarrier.h.
+const QUERY: libc::c_int = 0;
+const GLOBAL: libc::c_int = 1;
+
+/// Waits for a grace period: some 10 to 30 ms, without using the CPU.
+///
+/// # Errors
+/// Where the kernel does not do it.
+pub(super) fn wait() -> io::Result<()> {
+    sys::membarrier(GLOBAL).map(drop)
+}
+
+/// Returns why the flow table cannot be used on this kernel, if so.
+pub(super) fn obstacle() -> Option<&'static str> {
+    let release = fs::read_to_string("/proc/version").unwrap_or_default();
+    let realtime = fs::read_to_string("/sys/kernel/realtime");
+    // Zero where it is not known whether it works; waiting then tells.
+    let commands = sys::membarrier(QUERY).unwrap_or(0);
+    find_obstacle(&release, realtime.ok().as_deref(), commands)
+        .or_else(|| wait().is_err().then_some(NO_GRACE))
+}
+
+const REALTIME: &str = "with PREEMPT_RT a packet may interrupt another";
+const NO_GRACE: &str = "the kernel has no MEMBARRIER_CMD_GLOBAL";
+
+/// Judges by `/proc/version`, `/sys/kernel/realtime` and the commands that
+/// membarrier(2) knows.
+fn find_obstacle(
+    version: &str,
+    realtime: Option<&str>,
+    commands: i64,
+) -> Option<&'static str> {
+    let is_realtime = version.split_whitespace().any(|it| it == "PREEMPT_RT")
+        || realtime.is_some_and(|it| it.trim() == "1");
+    if is_realtime {
+        Some(REALTIME)
+    } else if commands & i64::from(GLOBAL) == 0 {
+        Some(NO_GRACE)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORDINARY: &str = "Linux version 6.18.0 (a@b) (gcc, GNU ld) \
+        #1 SMP PREEMPT_DYNAMIC Mon Jan 1 00:00:00 UTC 2029";
+    const REAL_TIME: &str = "Linux version 6.1.0-rt (a@b) (gcc, GNU ld) \
+        #1 SMP PREEMPT_RT Debian 6.1.1-1 (2029-01-01)";
+
+    #[test]
+    fn an_ordinary_kernel_has_no_obstacle() {
+        for realtime in [None, Some("0\n")] {
+            assert_eq!(find_obstacle(ORDINARY, realtime, 0x1FF), None);
+        }
+    }
+
+    #[test]
+    fn a_realtime_kernel_is_known_by_its_version_or_its_file() {
+        for (version, realtime) in
+            [(REAL_TIME, None), (ORDINARY, Some("1\n")), ("", Some("1"))]
+        {
+            let found = find_obstacle(version, realtime, 0x1FF);
+            assert_eq!(found, Some(REALTIME));
+        }
+    }
+
+    #[test]
+    fn a_kernel_without_the_global_command_gives_no_grace() {
+        assert_eq!(find_obstacle(ORDINARY, None, 0x1FE), Some(NO_GRACE));
+        assert_eq!(find_obstacle(ORDINARY, None, 0), Some(NO_GRACE));
+    }
+}

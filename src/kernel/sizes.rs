@@ -1,0 +1,131 @@
+//! How much room each tier of flows gets.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::num::NonZeroU32;
+
+use super::abi::{TrafficSet, WAYS};
+
+/// Maps for fewer flows have no table. Who asks for so little wants what came
+/// last to stay and what came first to go at once, as the map alone does it;
+/// the table is tidied up by polls.
+const SMALLEST_WITH_TABLE: u32 = 8_192;
+
+/// Most ways of all CPUs together, for each flow of `map_max_entries`. Where
+/// there are more CPUs, each has fewer: no host sees every flow on every CPU.
+const WAYS_PER_FLOW: u64 = 8;
+
+/// The room that each tier has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sizes {
+    /// Sets of the table that each CPU has; zero for no table.
+    pub(super) table_sets: u32,
+    /// Flows of the map.
+    pub(super) map_entries: NonZeroU32,
+    /// Flows that the map takes in between two polls; zero for any number.
+    pub(super) admission_limit: u64,
+}
+
+impl Sizes {
+    /// Returns sizes with which `map_max_entries` flows have room, all on one
+    /// CPU or spread over all.
+    ///
+    /// A table of as many ways as flows holds 95 in 100 of them, as a flow may
+    /// find both its sets full. The map holds the rest several times over, and
+    /// what a smaller table leaves.
+    pub(super) fn of(
+        map_max_entries: NonZeroU32,
+        cpus: usize,
+        has_table: bool,
+    ) -> Self {
+        let flows = u64::from(map_max_entries.get());
+        if !has_table || map_max_entries.get() < SMALLEST_WITH_TABLE {
+            return Self {
+                table_sets: 0,
+                map_entries: map_max_entries,
+                admission_limit: 0,
+            };
+        }
+        let ways = flows.min(flows * WAYS_PER_FLOW / cpus.max(1) as u64);
+        let sets = ways.div_ceil(WAYS as u64);
+        let map = flows / 4 + flows.saturating_sub(sets * WAYS as u64);
+        Self {
+            table_sets: u32::try_from(sets).unwrap_or(u32::MAX),
+            map_entries: u32::try_from(map)
+                .ok()
+                .and_then(NonZeroU32::new)
+                .unwrap_or(map_max_entries),
+            // What the map holds is read and credited before it is pushed out,
+            // even where all that is taken in is new.
+            admission_limit: map / 2,
+        }
+    }
+
+    /// Returns how many entries the table has on all CPUs.
+    pub(super) fn table_entries(self, cpus: usize) -> u64 {
+        u64::from(self.table_sets) * cpus as u64 * WAYS as u64
+    }
+
+    /// Returns the memory of the table in bytes.
+    pub(super) fn table_bytes(self, cpus: usize) -> u64 {
+        u64::from(self.table_sets)
+            * cpus as u64
+            * size_of::<TrafficSet>() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sizes(flows: u32, cpus: usize) -> Sizes {
+        Sizes::of(NonZeroU32::new(flows).unwrap(), cpus, true)
+    }
+
+    #[test]
+    fn a_small_map_and_a_kernel_that_cannot_have_no_table() {
+        let flows = NonZeroU32::new(100_000).unwrap();
+        for (sizes, flows) in
+            [(Sizes::of(flows, 2, false), 100_000), (sizes(8_191, 2), 8_191)]
+        {
+            assert_eq!(sizes.table_sets, 0);
+            assert_eq!(sizes.map_entries.get(), flows);
+            assert_eq!(sizes.admission_limit, 0);
+        }
+    }
+
+    #[test]
+    fn the_default_on_two_cpus_is_a_table_of_all_flows_and_a_small_map() {
+        let sizes = sizes(100_000, 2);
+        assert_eq!(sizes.table_sets, 12_500);
+        assert_eq!(sizes.map_entries.get(), 25_000);
+        assert_eq!(sizes.admission_limit, 12_500);
+        assert_eq!(sizes.table_bytes(2), 8_000_000);
+    }
+
+    proptest! {
+        #[test]
+        fn every_flow_has_room_on_one_cpu_and_memory_is_bounded(
+            flows in 8_192_u32..=1 << 24,
+            cpus in 1_usize..=4_096,
+        ) {
+            let sizes = sizes(flows, cpus);
+            let ways = u64::from(sizes.table_sets) * WAYS as u64;
+            let room = ways + u64::from(sizes.map_entries.get());
+            prop_assert!(room >= u64::from(flows) / 4 * 5);
+            prop_assert!(sizes.admission_limit > 0);
+            // 40 bytes a way, and what rounding up to whole sets adds.
+            let most = u64::from(flows) * 40 * WAYS_PER_FLOW
+                + cpus as u64 * 320;
+            prop_assert!(sizes.table_bytes(cpus) <= most);
+            prop_assert!(
+                u64::from(sizes.table_sets) * (cpus as u64)
+                    < u64::from(u32::MAX) / WAYS as u64
+            );
+        }
+    }
+}
