@@ -96,17 +96,15 @@ static __always_inline bool create_flow(struct traffic_statistics *own,
 	return add_to_flow(key, size, now);
 }
 
-static __noinline void count_in_map(__u32 cpu, const struct traffic_key *key,
-				    const struct wire_size *size)
+static __always_inline void count_in_map(struct traffic_statistics *own,
+					 const struct traffic_key *key,
+					 struct wire_size size)
 {
-	struct traffic_statistics *own = own_statistics(cpu);
 	__u32 now = bpf_jiffies64();
 
-	if (!own)
-		return;
-	if (!add_to_flow(key, *size, now)) {
+	if (!add_to_flow(key, size, now)) {
 		own->lookup_failures++;
-		if (!create_flow(own, key, *size, now)) {
+		if (!create_flow(own, key, size, now)) {
 			own->update_failures++;
 			return;
 		}

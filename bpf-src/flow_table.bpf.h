@@ -97,14 +97,19 @@ find_entry(struct traffic_set *set, const struct table_key *wanted)
 	return NULL;
 }
 
-static __always_inline __u32 free_ways_of(const struct traffic_set *set)
+static __always_inline __u32 used_ways_of(const struct traffic_set *set)
 {
 	__u32 count = 0;
 
-	/* Without branches, which the verifier would have to follow. */
+	/* By the two bits of state, without branches, which the verifier would
+	 * have to follow.
+	 */
 #pragma unroll
-	for (__u32 way = 0; way < TRAFFIC_WAYS; way++)
-		count += !read_tag(set, way);
+	for (__u32 way = 0; way < TRAFFIC_WAYS; way++) {
+		__u32 state = read_tag(set, way) >> TRAFFIC_TAG_STATE;
+
+		count += (state | state >> 1) & 1;
+	}
 	return count;
 }
 
@@ -115,80 +120,94 @@ static __always_inline void add_to_entry(struct traffic_entry *entry,
 	entry->bytes += size.bytes;
 }
 
-/*
- * Counts the first packet of a flow in the emptier set, and returns false where
- * both are full.
- */
-static __noinline bool take_way(__u32 cpu, struct traffic_set *first,
-				struct traffic_set *second,
-				const struct table_key *wanted,
-				const struct wire_size *size)
-{
-	struct traffic_statistics *own = own_statistics(cpu);
-	struct traffic_set *set = first;
-	__u32 free_ways = free_ways_of(first);
-	__u32 others = free_ways_of(second);
+/* The two sets that a flow may be in, on one CPU. */
+struct table_place {
+	__u32 first;
+	__u32 second;
+};
 
-	if (others > free_ways) {
-		free_ways = others;
-		set = second;
-	}
-	if (!free_ways || !own)
+static __always_inline struct table_place
+place_of(__u32 cpu, const struct table_key *wanted)
+{
+	__u64 hash = fold(wanted->tag * table_seed) * table_seed_low;
+	__u64 high = hash >> 32, low = (__u32)hash;
+
+	/* A fraction of the sets in place of a remainder: no division. */
+	return (struct table_place){
+		.first = cpu * table_sets + (__u32)(high * table_sets >> 32),
+		.second = cpu * table_sets + (__u32)(low * table_sets >> 32),
+	};
+}
+
+/*
+ * Counts a packet of a flow that is in the table. Returns false where it is
+ * not, or there is no table.
+ */
+static __always_inline bool
+count_in_table(__u32 cpu, const struct traffic_key *key, struct wire_size size)
+{
+	struct traffic_entry *entry;
+	struct table_place place;
+	struct traffic_set *set;
+	struct table_key wanted;
+
+	if (!table_sets)
 		return false;
-	own->lookup_failures++;
-	own->new_entries++;
+	wanted = table_key_of(key);
+	place = place_of(cpu, &wanted);
+	set = bpf_map_lookup_elem(&flow_table, &place.first);
+	if (!set)
+		return false;
+	entry = find_entry(set, &wanted);
+	if (!entry) {
+		set = bpf_map_lookup_elem(&flow_table, &place.second);
+		if (!set)
+			return false;
+		entry = find_entry(set, &wanted);
+	}
+	if (!entry)
+		return false;
+	add_to_entry(entry, size);
+	return true;
+}
+
+/*
+ * Counts the first packet of a flow in the emptier of its two sets. Returns
+ * false where both are full, or there is no table.
+ */
+static __always_inline bool take_way(struct traffic_statistics *own, __u32 cpu,
+				     const struct traffic_key *key,
+				     struct wire_size size)
+{
+	struct table_key wanted = table_key_of(key);
+	struct table_place place = place_of(cpu, &wanted);
+	struct traffic_set *set, *other;
+
+	if (!table_sets)
+		return false;
+	set = bpf_map_lookup_elem(&flow_table, &place.first);
+	other = bpf_map_lookup_elem(&flow_table, &place.second);
+	if (!set || !other)
+		return false;
+	if (used_ways_of(other) < used_ways_of(set))
+		set = other;
 	for (__u32 way = 0; way < TRAFFIC_WAYS; way++) {
 		struct traffic_entry *entry = &set->entries[way];
 
 		if (read_tag(set, way))
 			continue;
-		entry->remote[0] = wanted->remote[0];
-		entry->remote[1] = wanted->remote[1];
+		own->lookup_failures++;
+		own->new_entries++;
+		entry->remote[0] = wanted.remote[0];
+		entry->remote[1] = wanted.remote[1];
 		/* Who sees the tag must see the address: an exchange orders
 		 * all before it, on every architecture. It is once a flow.
 		 */
-		__sync_lock_test_and_set(&set->tags[way], wanted->tag);
-		add_to_entry(entry, *size);
+		__sync_lock_test_and_set(&set->tags[way], wanted.tag);
+		add_to_entry(entry, size);
 		return true;
 	}
 	return false;
-}
-
-/* Returns false where there is no table or no room for the flow in it. */
-static __always_inline bool
-count_in_table(__u32 cpu, const struct traffic_key *key, struct wire_size size)
-{
-	struct traffic_set *first, *second;
-	struct traffic_entry *entry;
-	struct table_key wanted;
-	__u64 hash;
-	__u32 index;
-
-	if (!table_sets)
-		return false;
-	wanted = table_key_of(key);
-	hash = fold(wanted.tag * table_seed) * table_seed_low;
-
-	index = cpu * table_sets + (__u32)((hash >> 32) * table_sets >> 32);
-	first = bpf_map_lookup_elem(&flow_table, &index);
-	if (!first)
-		return false;
-	entry = find_entry(first, &wanted);
-	if (entry) {
-		add_to_entry(entry, size);
-		return true;
-	}
-	index = cpu * table_sets +
-		(__u32)((__u32)hash * (__u64)table_sets >> 32);
-	second = bpf_map_lookup_elem(&flow_table, &index);
-	if (!second)
-		return false;
-	entry = find_entry(second, &wanted);
-	if (entry) {
-		add_to_entry(entry, size);
-		return true;
-	}
-	return take_way(cpu, first, second, &wanted, &size);
 }
 
 #endif /* FLOW_TABLE_BPF_H */

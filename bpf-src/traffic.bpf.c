@@ -127,6 +127,23 @@ identify_remote(struct __sk_buff *skb, struct network_header network,
 }
 
 /*
+ * Counts a packet whose flow is not in the table: the first one on this CPU, or
+ * one of a flow that found no room. Not static, so that the verifier checks it
+ * once by itself instead of again for every way that leads there.
+ */
+__noinline int count_elsewhere(__u32 cpu, const struct traffic_key *key,
+			       const struct wire_size *size)
+{
+	struct traffic_statistics *own = own_statistics(cpu);
+
+	if (!own || !key || !size)
+		return 0;
+	if (!take_way(own, cpu, key, *size))
+		count_in_map(own, key, *size);
+	return 0;
+}
+
+/*
  * The flow is counted before the total, and user space reads totals before
  * flows: so every packet in a total that was read is in the flows read after
  * it, and what is missing there was evicted.
@@ -155,7 +172,7 @@ static __always_inline int count(struct __sk_buff *skb,
 
 	family = identify_remote(skb, network, &key);
 	if (family != TRAFFIC_NON_IP && !count_in_table(cpu, &key, size))
-		count_in_map(cpu, &key, &size);
+		count_elsewhere(cpu, &key, &size);
 
 	index = (cpu * TRAFFIC_INTERFACES + key.interface) * 2 + direction;
 	total = bpf_map_lookup_elem(&totals, &index);
