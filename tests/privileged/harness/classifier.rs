@@ -92,6 +92,10 @@ pub(crate) struct Classifier {
 /// Sets of the flow table that each CPU has: enough for what a test sends.
 const TABLE_SETS: u32 = 1_024;
 
+/// Odd numbers without a pattern.
+static SEEDS: [u64; 3] =
+    [0x9E37_79B9_7F4A_7C15, 0xBF58_476D_1CE4_E5B9, 0x94D0_49BB_1331_11EB];
+
 /// Gives the maps that have elements for each CPU their size.
 pub(crate) fn size_for_cpus<'a, 'b>(
     loader: &'b mut EbpfLoader<'a>,
@@ -99,6 +103,9 @@ pub(crate) fn size_for_cpus<'a, 'b>(
 ) -> &'b mut EbpfLoader<'a> {
     let cpus = aya::util::nr_cpus().expect("there are CPUs");
     let cpus = u32::try_from(cpus).expect("not that many");
+    for (name, seed) in names::TABLE_SEEDS.into_iter().zip(&SEEDS) {
+        loader.override_global(name, seed, true);
+    }
     loader
         .map_max_entries(names::TOTALS, INTERFACES * 2 * cpus)
         .map_max_entries(names::STATISTICS, cpus)

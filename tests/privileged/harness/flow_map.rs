@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use aya::maps::{Array, Map, MapData, PerCpuHashMap};
+use aya::maps::{Array, Map, MapData, MapInfo, PerCpuHashMap, loaded_maps};
+use aya::programs::loaded_programs;
 use geoip_exporter::kernel::abi::{
-    ENTRY_WORDS, SET_WORDS, Tag, TrafficKey, WAYS,
+    ENTRY_WORDS, SET_WORDS, Tag, TrafficKey, WAYS, names,
 };
 
 use super::daemon::Daemon;
@@ -17,10 +18,6 @@ pub(crate) type Key = [u8; 24];
 
 /// A value: packets, bytes, when and which creation.
 type Value = [u64; 3];
-
-/// The numbers of BPF_MAP_TYPE_LRU_PERCPU_HASH and BPF_MAP_TYPE_ARRAY.
-const LRU_PERCPU_HASH: &str = "10";
-const ARRAY: &str = "2";
 
 /// What was in an exporter's maps, in both tiers.
 pub(crate) struct FlowMap {
@@ -43,18 +40,15 @@ impl FlowMap {
     /// reclaimed: what a way counted for its flows before is in there too.
     pub(crate) fn of(daemon: &Daemon) -> Self {
         let maps = maps_of(daemon);
-        let find = |map_type: &str, value_size: usize| {
-            let size = value_size.to_string();
-            let found = maps.iter().find(|fields| {
-                fields.get("map_type").is_some_and(|t| t == map_type)
-                    && fields.get("value_size") == Some(&size)
+        let find = |name: &str| {
+            let found = maps.iter().find(|info| {
+                info.name_as_str().is_some_and(|known| known == name)
             });
-            let found = found.expect("the exporter has maps of flows");
-            let id = found["map_id"].parse().expect("an id");
+            let id = found.expect("the exporter has maps of flows").id();
             MapData::from_id(id).expect("cannot open a map of flows")
         };
-        let map = Map::PerCpuLruHashMap(find(LRU_PERCPU_HASH, 24));
-        let table = Map::Array(find(ARRAY, SET_WORDS * 8));
+        let map = Map::PerCpuLruHashMap(find(names::FLOWS));
+        let table = Map::Array(find(names::FLOW_TABLE));
         let map: PerCpuHashMap<MapData, Key, Value> =
             map.try_into().expect("keys and values of 24 bytes");
         let table = table.try_into().expect("sets of ways");
@@ -154,14 +148,23 @@ fn bytes_of(key: &TrafficKey) -> Key {
     bytes
 }
 
-/// Returns what the kernel says about each map that the exporter has open.
-fn maps_of(daemon: &Daemon) -> Vec<BTreeMap<String, String>> {
+/// Returns what the kernel says about each map that a program which the
+/// exporter has open uses. The exporter does not keep all maps open.
+fn maps_of(daemon: &Daemon) -> Vec<MapInfo> {
     let directory = format!("/proc/{}/fdinfo", daemon.pid());
-    fs::read_dir(directory)
+    let programs: BTreeSet<u32> = fs::read_dir(directory)
         .expect("a running exporter")
         .filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok())
-        .map(|text| parse(&text))
-        .filter(|fields| fields.contains_key("map_id"))
+        .filter_map(|text| parse(&text).get("prog_id")?.parse().ok())
+        .collect();
+    let maps: BTreeSet<u32> = loaded_programs()
+        .map(|program| program.expect("cannot list programs"))
+        .filter(|program| programs.contains(&program.id()))
+        .flat_map(|program| program.map_ids().ok().flatten().expect("its maps"))
+        .collect();
+    loaded_maps()
+        .map(|map| map.expect("cannot list maps"))
+        .filter(|map| maps.contains(&map.id()))
         .collect()
 }
 
