@@ -1,211 +1,345 @@
-//! Every order in which the program and user space can meet in the table.
+//! Every way in which the program and user space can meet in the table.
 //!
-//! loom runs each of them, with what the memory model of C11 allows a reader
-//! to see. The program is stated here again, step by step as in
-//! `bpf-src/flow_table.bpf.h`; user space is the real one.
+//! The program is stated here again, as steps that each touch shared memory
+//! once, in the order of `bpf-src/flow_table.bpf.h`. User space is the real
+//! one: before each of its accesses to a word that matters, the program may do
+//! any number of steps, and every choice is tried. Words are seen in the order
+//! in which they are written, as on x86; elsewhere the exchange that publishes
+//! a tag, the acquiring and releasing of [`Word`] and the grace period, which
+//! is a barrier on every CPU, see to it.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
-
-use loom::model::Builder;
-use loom::sync::atomic::{AtomicU64 as LoomWord, Ordering};
-use loom::sync::{Arc, Mutex};
-use loom::thread;
+use std::rc::Rc;
 
 use super::*;
 use crate::accounting::{
     Counts, Direction, FlowTracker, InterfaceId, IpVersion,
 };
 
-impl Word for LoomWord {
-    fn counter(&self) -> u64 {
-        self.load(Ordering::Relaxed)
-    }
-
-    fn tag(&self) -> Tag {
-        Tag(self.load(Ordering::Acquire))
-    }
-
-    fn set_tag(&self, tag: Tag) {
-        self.store(tag.0, Ordering::Release);
-    }
-}
-
-/// Memory that two threads share.
-#[derive(Clone)]
-struct Words(Arc<Vec<LoomWord>>);
-
-impl Deref for Words {
-    type Target = [LoomWord];
-
-    fn deref(&self) -> &[LoomWord] {
-        &self.0
-    }
-}
-
-/// Flows that compete for a way. Both have the same hash, so that only the
-/// address beside the tag tells them apart.
-const RIVALS: [u32; 2] = [1, 2];
-
 /// Bytes of each packet.
 const LENGTH: u64 = 100;
 
+/// The first way that the flows of the test can have: all before are somebody
+/// else's, so that flows compete.
+const FIRST: usize = WAYS - 1;
+
+/// What the test tries at every point where there is a choice: the paths of a
+/// tree, from the first leaf to the last.
+#[derive(Default)]
+struct Choices {
+    /// Of each point on the path: what was chosen, and how many there are.
+    path: Vec<(usize, usize)>,
+    at: usize,
+}
+
+impl Choices {
+    fn choose(&mut self, options: usize) -> usize {
+        if self.at == self.path.len() {
+            self.path.push((0, options));
+        }
+        let (chosen, known) = self.path[self.at];
+        assert_eq!(known, options, "the same choices lead to the same point");
+        self.at += 1;
+        chosen
+    }
+
+    /// Goes on to the next path. Returns whether there is one.
+    fn advance(&mut self) -> bool {
+        self.at = 0;
+        while let Some((chosen, options)) = self.path.pop() {
+            if chosen + 1 < options {
+                self.path.push((chosen + 1, options));
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Where the program is in a packet.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Find(usize),
+    FindFree(usize),
+    Remote(usize),
+    Publish(usize),
+    Packets(usize),
+    Bytes(usize),
+}
+
+/// The program on its CPU.
+struct Program {
+    /// Flows of the packets to come, the next one last.
+    packets: Vec<u32>,
+    running: Option<(u32, Step)>,
+    /// By flow.
+    counted: [u64; 3],
+    refused: [u64; 3],
+}
+
+/// Two addresses with the same hash: only what is beside the tag tells them
+/// apart.
 fn key(flow: u32) -> FlowKey {
     let mut remote = [0; 16];
     remote[..4].copy_from_slice(&flow.to_ne_bytes());
-    remote[8..12].copy_from_slice(&flow.to_ne_bytes());
     FlowKey {
-        interface: InterfaceId(flow),
+        interface: InterfaceId(1),
         direction: Direction::Received,
         ip_version: IpVersion::V6,
         remote,
     }
 }
 
-fn words_of(key: &FlowKey) -> [u64; 2] {
-    let (high, low) = key.remote.split_at(8);
-    [high, low].map(|half| u64::from_ne_bytes(half.try_into().unwrap()))
-}
-
-/// The program on the one CPU, and its grace periods: whoever holds the lock
-/// is running, and whoever had it has ended.
-struct Program {
-    words: Words,
-    is_running: Arc<Mutex<()>>,
+fn tag() -> u64 {
+    Tag::of(&key(1), 7).0
 }
 
 impl Program {
-    /// Counts a packet and returns whether there was room.
-    fn count(&self, flow: u32) -> bool {
-        let _running =
-            self.is_running.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = key(flow);
-        let (tag, remote) = (Tag::of(&key, 7), words_of(&key));
-        let read = |at: usize| self.words[at].load(Ordering::Relaxed);
-        let write = |at: usize, value| {
-            self.words[at].store(value, Ordering::Relaxed);
+    /// Does one step. Returns false where nothing is left to do.
+    fn step(&mut self, words: &[Cell<u64>]) -> bool {
+        let Some((flow, step)) = self.running else {
+            let next = self.packets.pop();
+            self.running = next.map(|flow| (flow, Step::Find(FIRST)));
+            return self.running.is_some();
         };
-        let add = |way: usize| {
-            let at = entry(way);
-            write(at + 2, read(at + 2) + 1);
-            write(at + 3, read(at + 3) + LENGTH);
+        let index = flow as usize;
+        let next = match step {
+            Step::Find(way) => {
+                let address = words[entry(way)].get();
+                if words[way].get() == tag() && address == u64::from(flow) {
+                    Some(Step::Packets(way))
+                } else if way + 1 < WAYS {
+                    Some(Step::Find(way + 1))
+                } else {
+                    Some(Step::FindFree(FIRST))
+                }
+            }
+            Step::FindFree(way) => {
+                if words[way].get() == Tag::FREE.0 {
+                    Some(Step::Remote(way))
+                } else if way + 1 < WAYS {
+                    Some(Step::FindFree(way + 1))
+                } else {
+                    self.refused[index] += 1;
+                    None
+                }
+            }
+            Step::Remote(way) => {
+                words[entry(way)].set(flow.into());
+                Some(Step::Publish(way))
+            }
+            Step::Publish(way) => {
+                words[way].set(tag());
+                Some(Step::Packets(way))
+            }
+            Step::Packets(way) => {
+                let packets = &words[entry(way) + 2];
+                packets.set(packets.get() + 1);
+                Some(Step::Bytes(way))
+            }
+            Step::Bytes(way) => {
+                let bytes = &words[entry(way) + 3];
+                bytes.set(bytes.get() + LENGTH);
+                self.counted[index] += 1;
+                None
+            }
         };
-        let is_flow = |way: usize| {
-            let at = entry(way);
-            read(way) == tag.0 && [read(at), read(at + 1)] == remote
-        };
-        if let Some(way) = (0..WAYS).find(|&way| is_flow(way)) {
-            add(way);
-            return true;
-        }
-        let Some(way) = (0..WAYS).find(|&way| read(way) == Tag::FREE.0) else {
-            return false;
-        };
-        write(entry(way), remote[0]);
-        write(entry(way) + 1, remote[1]);
-        // The kernel's exchange is a full barrier.
-        self.words[way].swap(tag.0, Ordering::SeqCst);
-        add(way);
+        self.running = next.map(|step| (flow, step));
         true
-    }
-
-    fn wait_for_grace(is_running: &Mutex<()>) {
-        drop(is_running.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-/// A table of one set in which all ways but `free` are somebody else's.
-fn memory(free: usize) -> Words {
-    let bystander = Tag::of(&key(3), 9).0;
-    let word = |at: usize| match at {
-        way if way < WAYS - free => bystander + way as u64,
-        _ => 0,
-    };
-    Words(Arc::new((0..SET_WORDS).map(|at| LoomWord::new(word(at))).collect()))
+/// Memory, the program, and what is chosen.
+struct World {
+    words: Vec<Cell<u64>>,
+    program: RefCell<Program>,
+    choices: RefCell<Choices>,
+    /// How many more times the program may interrupt user space.
+    interruptions: Cell<usize>,
+}
+
+/// Most steps that an interruption lasts: those of two packets.
+const LONGEST: usize = 14;
+
+impl World {
+    /// Lets the program run, or not.
+    fn interrupt(&self) {
+        let mut program = self.program.borrow_mut();
+        let is_over = program.running.is_none() && program.packets.is_empty();
+        if is_over || self.interruptions.get() == 0 {
+            return;
+        }
+        let steps = self.choices.borrow_mut().choose(LONGEST + 1);
+        if steps > 0 {
+            self.interruptions.set(self.interruptions.get() - 1);
+        }
+        for _ in 0..steps {
+            program.step(&self.words);
+        }
+    }
+
+    /// Lets the packet that is being counted be counted.
+    fn wait_for_grace(&self) {
+        let mut program = self.program.borrow_mut();
+        while program.running.is_some() {
+            program.step(&self.words);
+        }
+    }
+
+    fn finish(&self) {
+        let mut program = self.program.borrow_mut();
+        while program.step(&self.words) {}
+    }
+}
+
+/// A word as user space sees it.
+struct SharedWord {
+    world: Rc<World>,
+    at: usize,
+}
+
+impl SharedWord {
+    fn word(&self) -> &Cell<u64> {
+        // The program has nothing to do with the rest.
+        if self.at % WAYS == FIRST && self.at < WAYS || self.at >= entry(FIRST)
+        {
+            self.world.interrupt();
+        }
+        &self.world.words[self.at]
+    }
+}
+
+impl Word for SharedWord {
+    fn counter(&self) -> u64 {
+        self.word().get()
+    }
+
+    fn tag(&self) -> Tag {
+        Tag(self.word().get())
+    }
+
+    fn set_tag(&self, tag: Tag) {
+        self.word().set(tag.0);
+    }
 }
 
 /// User space, and what it credited to whom.
 struct User {
-    table: Table<Words>,
+    world: Rc<World>,
+    table: Table<Vec<SharedWord>>,
     tracker: FlowTracker<()>,
-    is_running: Arc<Mutex<()>>,
-    credited: [u64; 2],
+    /// By flow.
+    packets: [u64; 3],
+    bytes: [u64; 3],
 }
 
 impl User {
+    fn new(world: &Rc<World>) -> Self {
+        let world = Rc::clone(world);
+        let word = |at| SharedWord { world: Rc::clone(&world), at };
+        let words: Vec<_> = (0..SET_WORDS).map(word).collect();
+        Self {
+            table: Table::new(words, 1),
+            tracker: FlowTracker::default(),
+            packets: [0; 3],
+            bytes: [0; 3],
+            world,
+        }
+    }
+
     fn sweep(&mut self, has_grace_passed: bool) {
-        let credited = &mut self.credited;
-        self.tracker.observe(
+        let Self { table, tracker, packets, bytes, .. } = self;
+        tracker.observe(
             Counts::default(),
             None,
-            Some(&self.table),
+            Some(&*table),
             has_grace_passed,
             |delta, ()| {
-                // A poll may see the packet and not its bytes yet.
-                let flow = RIVALS.iter().position(|&f| key(f) == delta.key);
-                let flow = flow.expect("a flow that is counted");
-                credited[flow] += delta.volume.packets;
+                let flow = delta.key.remote[0];
+                assert_eq!(delta.key, key(flow.into()));
+                packets[usize::from(flow)] += delta.volume.packets;
+                bytes[usize::from(flow)] += delta.volume.bytes;
             },
         );
     }
 
-    /// Reclaims every rival that was known before.
+    /// Reclaims all that is known.
     fn reclaim(&mut self) {
-        let rivals = RIVALS.map(InterfaceId);
-        self.tracker.retire(&self.table, &BTreeSet::from(rivals));
-        if self.tracker.waits_for_grace() {
-            Program::wait_for_grace(&self.is_running);
+        self.tracker.retire(&self.table, &BTreeSet::from([InterfaceId(1)]));
+        let has_retired = self.tracker.waits_for_grace();
+        if has_retired {
+            self.world.wait_for_grace();
         }
-        self.sweep(true);
+        self.sweep(has_retired);
     }
 }
 
-/// Runs the packets of these flows beside a user who reclaims all the time, in
-/// every order, and checks that each packet is credited to its own flow once.
-fn check(packets: &'static [u32], rounds: usize) {
-    let mut builder = Builder::new();
-    builder.preemption_bound = Some(4);
-    builder.max_branches = 20_000;
-    builder.check(move || {
-        let words = memory(1);
-        let is_running = Arc::new(Mutex::new(()));
-        let program =
-            Program { words: words.clone(), is_running: is_running.clone() };
-        let counting = thread::spawn(move || {
-            let mut counted = [0; 2];
-            for &flow in packets {
-                let index = usize::from(flow == RIVALS[1]);
-                counted[index] += u64::from(program.count(flow));
-            }
-            counted
+/// What there was in all the ways.
+#[derive(Debug, Default)]
+struct Seen {
+    ways: u64,
+    /// In which a flow found no room: it met a retired way.
+    refusals: u64,
+    /// In which both flows had the one way that there is.
+    successions: u64,
+}
+
+/// Counts packets of these flows while user space reclaims all the time, in
+/// every way, and checks that each is credited to its own flow, once.
+fn check(packets: &[u32], rounds: usize, interruptions: usize) -> Seen {
+    let mut choices = Choices::default();
+    let mut seen = Seen::default();
+    loop {
+        let bystander =
+            Tag::of(&FlowKey { ip_version: IpVersion::V4, ..key(0) }, 0);
+        let value = |at| if at < FIRST { bystander.0 + at as u64 } else { 0 };
+        let world = Rc::new(World {
+            words: (0..SET_WORDS).map(|at| Cell::new(value(at))).collect(),
+            program: RefCell::new(Program {
+                packets: packets.iter().rev().copied().collect(),
+                running: None,
+                counted: [0; 3],
+                refused: [0; 3],
+            }),
+            choices: RefCell::new(choices),
+            interruptions: Cell::new(interruptions),
         });
-        let mut user = User {
-            table: Table::new(words, 1),
-            tracker: FlowTracker::default(),
-            is_running,
-            credited: [0; 2],
-        };
+        let mut user = User::new(&world);
         user.sweep(false);
         for _ in 0..rounds {
             user.reclaim();
         }
-        let counted = counting.join().unwrap();
-        user.sweep(false);
-        assert_eq!(user.credited, counted);
-        user.reclaim();
-        assert_eq!(user.credited, counted, "credited twice");
-        let seen = user.table.volume(WAYS - 1);
-        let packets = counted[0] + counted[1];
-        assert_eq!(seen, Volume { packets, bytes: packets * LENGTH });
-    });
+        world.finish();
+        for round in ["the last sweep", "one more"] {
+            user.reclaim();
+            let program = world.program.borrow();
+            let bytes = program.counted.map(|packets| packets * LENGTH);
+            assert_eq!(user.packets, program.counted, "{round}");
+            assert_eq!(user.bytes, bytes, "{round}");
+        }
+        let program = world.program.borrow();
+        seen.ways += 1;
+        seen.refusals += u64::from(program.refused != [0; 3]);
+        let takers = program.counted.iter().filter(|&&count| count > 0);
+        seen.successions += u64::from(takers.count() > 1);
+        choices = world.choices.take();
+        if !choices.advance() {
+            return seen;
+        }
+    }
 }
 
 #[test]
 fn a_flow_that_goes_on_while_its_way_is_reclaimed_loses_and_doubles_nothing() {
-    check(&[1, 1, 1], 2);
+    let seen = check(&[1, 1, 1, 1], 2, 2);
+    assert!(seen.ways > 10_000 && seen.refusals > 0, "{seen:?}");
 }
 
 #[test]
 fn flows_that_take_each_others_way_are_each_credited_with_their_own() {
-    check(&[1, 2, 1], 2);
+    for (packets, interruptions) in [(&[1, 2, 1, 2][..], 2), (&[1, 2], 3)] {
+        let seen = check(packets, 2, interruptions);
+        assert!(seen.ways > 10_000 && seen.successions > 100, "{seen:?}");
+    }
 }
