@@ -13,7 +13,7 @@ pub(crate) const COUNTRIES: usize = 250;
 const REGISTRIES: [u16; 6] = [0x2000, 0x2400, 0x2600, 0x2800, 0x2a00, 0x2c00];
 
 /// How many IPv6 networks have a country.
-const IPV6_NETWORKS: u32 = 55_000;
+const IPV6_NETWORKS: u32 = 33_000;
 
 /// Numbers that look random and are the same every time.
 pub(crate) struct Random(u64);
@@ -98,7 +98,7 @@ fn split(
     length: u32,
 ) {
     // Of a million /24s about a third stands alone in such files.
-    let is_split = length < 8 || (length < 24 && random.below(100) < 88);
+    let is_split = length < 8 || (length < 24 && random.below(1000) < 845);
     if is_split {
         split(writer, random, records, network, length + 1);
         let upper = network | 1 << (31 - length);
