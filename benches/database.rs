@@ -57,7 +57,7 @@ impl Random {
 }
 
 /// Returns codes that are codes, if not those of countries.
-fn codes() -> Vec<&'static str> {
+pub(crate) fn codes() -> Vec<&'static str> {
     let letters = b'A'..=b'Z';
     let pairs =
         letters.clone().flat_map(|a| letters.clone().map(move |b| [a, b]));
@@ -85,6 +85,11 @@ pub(crate) fn bytes() -> Vec<u8> {
         let network = address.to_bits() >> (128 - length) << (128 - length);
         let prefix = format!("{}/{length}", Ipv6Addr::from_bits(network));
         writer.insert(&prefix, &records[random.below(COUNTRIES)]);
+    }
+    // One block with every country in it, whatever the addresses are.
+    for (piece, record) in (0..=0xff_u32).zip(records.iter().cycle()) {
+        let network = Ipv6Addr::from_bits(u128::from(0x20_0100 | piece) << 104);
+        writer.insert(&format!("{network}/24"), record);
     }
     writer.finish("Benchmark-Country")
 }

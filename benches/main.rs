@@ -10,9 +10,11 @@
     reason = "a benchmark that cannot do its work ends, loudly"
 )]
 
+mod circumstances;
 mod database;
+mod growth;
 #[path = "../tests/privileged/harness/mod.rs"]
-#[expect(dead_code, reason = "the tests use the rest")]
+#[expect(dead_code, unused_imports, reason = "the tests use the rest")]
 mod harness;
 mod lookups;
 #[path = "../tests/it/mmdb.rs"]
@@ -21,11 +23,14 @@ mod mmdb;
 mod ours;
 mod packets;
 mod polls;
+mod processes;
 mod programs;
 mod report;
+mod scrapes;
 mod sys;
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use geoip_exporter::geoip::Database;
@@ -85,22 +90,45 @@ impl Effort {
 fn main() {
     let options = Options::parse(std::env::args().skip(1));
     let effort = options.effort;
-    let file = match &options.database {
-        Some(path) => std::fs::read(path).expect("cannot read the database"),
-        None => database::bytes(),
-    };
-    let known = Database::from_bytes(Path::new("benchmark"), file.clone());
-    let known = Arc::new(known.unwrap_or_else(|e| panic!("{e}")));
-    eprintln!("a database of {} bytes", file.len());
+    let folder = tempfile::TempDir::new().expect("cannot make a folder");
+    let path = options.database.clone().unwrap_or_else(|| {
+        let path = folder.path().join("benchmark.mmdb");
+        fs::write(&path, database::bytes()).expect("cannot write");
+        path
+    });
     let mut rows = Vec::new();
-    if options.has("packets") {
-        rows.extend(packets::rows(effort));
+    let mut growths = Vec::new();
+    // First, while this process is small: starting another copies it.
+    if options.has("processes") {
+        rows.extend(processes::rows(effort, &path));
     }
+    if options.has("packets") {
+        rows.splice(0..0, packets::rows(effort));
+    }
+    let file = fs::read(&path).expect("cannot read the database");
+    let known = Database::open(&path).unwrap_or_else(|e| panic!("{e}"));
+    let known = Arc::new(known);
     if options.has("polls") {
         rows.extend(polls::rows(effort, &known));
+    }
+    if options.has("scrapes") {
+        rows.extend(scrapes::rows(effort));
     }
     if options.has("lookups") {
         rows.extend(lookups::rows(effort, &file, &known));
     }
-    println!("{}", report::targets_table(&rows));
+    if options.has("growth") {
+        growths.extend(growth::growths(effort));
+    }
+    let is_quick = effort == Effort::Quick;
+    let circumstances = circumstances::now(is_quick);
+    let size = file.len();
+    let document = report::document(&circumstances, &rows, &growths, size);
+    println!("{document}");
+    // A part, or a hurried whole, is not the result.
+    if options.parts.is_empty() && !is_quick {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/RESULTS.md");
+        fs::write(path, document).expect("cannot write the results");
+        eprintln!("written to {path}");
+    }
 }
