@@ -13,7 +13,7 @@ pub(crate) const COUNTRIES: usize = 250;
 const REGISTRIES: [u16; 6] = [0x2000, 0x2400, 0x2600, 0x2800, 0x2a00, 0x2c00];
 
 /// How many IPv6 networks have a country.
-const IPV6_NETWORKS: u32 = 33_000;
+const IPV6_NETWORKS: u32 = 25_000;
 
 /// Numbers that look random and are the same every time.
 pub(crate) struct Random(u64);

@@ -77,7 +77,7 @@ fn by_cpus(effort: Effort, workload: Workload) -> Vec<(String, f64)> {
                     .collect();
                 workers.into_iter().map(|w| w.join().unwrap()).collect()
             });
-            (format!("{count} CPUs"), median(&costs).expect("some"))
+            (count.to_string(), median(&costs).expect("some"))
         })
         .collect()
 }
@@ -112,7 +112,7 @@ fn by_interfaces(effort: Effort) -> Vec<(String, f64)> {
                     .collect();
                 median(&times).expect("some")
             });
-            (format!("{count} interfaces"), time)
+            (count.to_string(), time)
         })
         .to_vec()
 }

@@ -27,26 +27,29 @@ pub(crate) fn rows(
     database: &Arc<Database>,
 ) -> Vec<Row> {
     type Draw = fn(&mut Random) -> IpAddr;
-    let draws: [(&str, Draw); 3] = [
-        ("IPv4", Random::ipv4),
-        ("IPv6, where registries give out", Random::ipv6),
-        ("IPv6, anywhere", Random::any_ipv6),
+    // Nearly none of the last has a record that a walk could end at.
+    let draws: [(&str, Draw, bool); 3] = [
+        ("IPv4", Random::ipv4, true),
+        ("IPv6", Random::ipv6, true),
+        ("IPv6 nobody has", Random::any_ipv6, false),
     ];
     let mut rows = Vec::new();
-    for (name, draw) in draws {
+    for (name, draw, has_target) in draws {
         eprintln!("country of an address: {name}");
         let mut random = Random::new(2);
         let count = effort.of(1_000_000, 20_000);
         let addresses: Vec<_> = (0..count).map(|_| draw(&mut random)).collect();
         let samples = samples(effort, file, database, &addresses);
-        let target = Target::Of {
-            what: "a bare walk",
-            value: samples.median(WALK),
-            limit: 1.2,
-        };
+        let walk = samples.median(WALK);
         let what = format!("country of a new key, {name}");
-        let ours = samples.median(COUNTRY);
-        rows.push(Row::new(what, "ns", ours).target(target));
+        let mut row = Row::new(what, "ns", samples.median(COUNTRY));
+        let limit = has_target.then_some(1.2);
+        row.targets.push(Target::Of {
+            what: "a bare walk",
+            value: walk,
+            limit,
+        });
+        rows.push(row);
     }
     rows
 }

@@ -125,10 +125,4 @@ fn main() {
     let size = file.len();
     let document = report::document(&circumstances, &rows, &growths, size);
     println!("{document}");
-    // A part, or a hurried whole, is not the result.
-    if options.parts.is_empty() && !is_quick {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/RESULTS.md");
-        fs::write(path, document).expect("cannot write the results");
-        eprintln!("written to {path}");
-    }
 }

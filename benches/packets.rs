@@ -124,7 +124,7 @@ pub(crate) fn by_keys(effort: Effort) -> Vec<(String, f64)> {
         .map(|keys| {
             let workload = Workload::received(keys);
             let cost = in_namespace(|| net_of_ours(workload, effort));
-            (format!("{keys} keys"), cost)
+            (keys.to_string(), cost)
         })
         .to_vec()
 }

@@ -215,8 +215,11 @@ pub(crate) fn rows(effort: Effort, database: &Arc<Database>) -> Vec<Row> {
                 .target(Target::OfPlain(0.12))
                 .target(Target::AtMost(limit)),
         );
-        let unchanged =
-            Target::Of { what: "all changed", value: changed, limit: 0.5 };
+        let unchanged = Target::Of {
+            what: "all changed",
+            value: changed,
+            limit: Some(0.5),
+        };
         let what = format!("poll, {keys} keys, nothing changed");
         rows.push(
             Row::new(what, "ms", samples.median(UNCHANGED))

@@ -17,8 +17,8 @@ pub(crate) enum Target {
     OfReference(f64),
     /// At most this part of the plain LRU's.
     OfPlain(f64),
-    /// At most this part of something else's, named.
-    Of { what: &'static str, value: f64, limit: f64 },
+    /// At most this part of something else's, named; or only compared with it.
+    Of { what: &'static str, value: f64, limit: Option<f64> },
     /// At most this, in the row's unit.
     AtMost(f64),
 }
@@ -74,7 +74,9 @@ impl Row {
     pub(crate) fn is_met(&self) -> Option<bool> {
         let met = self.targets.iter().map(|target| match *target {
             Target::AtMost(limit) => Some(self.ours <= limit),
-            Target::Of { value, limit, .. } => Some(self.ours / value <= limit),
+            Target::Of { value, limit, .. } => {
+                limit.map(|limit| self.ours / value <= limit)
+            }
             Target::OfReference(limit) => {
                 self.reference.map(|value| self.ours / value <= limit)
             }
@@ -104,11 +106,15 @@ impl Row {
     }
 
     fn wanted(&self) -> String {
-        let wanted = self.targets.iter().map(|target| match *target {
-            Target::OfReference(limit) => format!("≤ {limit} × reference"),
-            Target::OfPlain(limit) => format!("≤ {limit} × plain"),
-            Target::Of { what, limit, .. } => format!("≤ {limit} × {what}"),
-            Target::AtMost(limit) => format!("≤ {limit} {}", self.unit),
+        let wanted = self.targets.iter().filter_map(|target| {
+            Some(match *target {
+                Target::OfReference(limit) => format!("≤ {limit} × reference"),
+                Target::OfPlain(limit) => format!("≤ {limit} × plain"),
+                Target::Of { what, limit, .. } => {
+                    format!("≤ {} × {what}", limit?)
+                }
+                Target::AtMost(limit) => format!("≤ {limit} {}", self.unit),
+            })
         });
         wanted.collect::<Vec<_>>().join("; ")
     }
