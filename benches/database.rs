@@ -103,7 +103,7 @@ fn split(
     length: u32,
 ) {
     // Of a million /24s about a third stands alone in such files.
-    let is_split = length < 8 || (length < 24 && random.below(1000) < 845);
+    let is_split = length < 8 || (length < 24 && random.below(1000) < 832);
     if is_split {
         split(writer, random, records, network, length + 1);
         let upper = network | 1 << (31 - length);

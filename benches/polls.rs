@@ -13,7 +13,7 @@ use geoip_exporter::collectors::traffic::TrafficAccount;
 use geoip_exporter::config::Interfaces;
 use geoip_exporter::geoip::Database;
 use geoip_exporter::kernel::{
-    Error, Interface, InterfaceEvent, Probe, Sweep, TrafficProbe,
+    Error, Interface, InterfaceEvent, Probe, Room, Sweep, TrafficProbe,
 };
 use geoip_exporter::metrics::published::{Feed, Publisher};
 use geoip_exporter::poller::{Control, Poller, Publishers, Settings};
@@ -115,6 +115,8 @@ struct Watched {
 }
 
 impl Probe for Watched {
+    type Table = <TrafficProbe as Probe>::Table;
+
     fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error> {
         self.probe.attach(interface)
     }
@@ -142,6 +144,18 @@ impl Probe for Watched {
     ) -> Result<(), Error> {
         self.round.next();
         self.probe.read(batch_size, sweep)
+    }
+
+    fn table(&self) -> Option<&Self::Table> {
+        self.probe.table()
+    }
+
+    fn wait_for_programs(&self) -> Result<(), Error> {
+        self.probe.wait_for_programs()
+    }
+
+    fn room(&self) -> Room {
+        self.probe.room()
     }
 
     fn remove_flow(&mut self, flow: &FlowKey) -> Result<bool, Error> {
