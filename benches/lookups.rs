@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 
 use geoip_exporter::geoip::{Database, LocateCountry as _, Locator};
@@ -10,7 +11,7 @@ use maxminddb::Reader;
 
 use crate::Effort;
 use crate::database::Random;
-use crate::report::{Row, Samples, Target};
+use crate::report::{Row, Samples, Target, median};
 use crate::sys::thread_time;
 
 /// The default of the setting of that name.
@@ -19,6 +20,21 @@ const GEOIP_CACHE_SIZE: usize = 65_536;
 /// The variants of a round.
 const WALK: usize = 0;
 const COUNTRY: usize = 1;
+
+/// Returns what opening a database costs, which is a part of the start.
+fn opening(effort: Effort, file: &[u8]) -> Row {
+    let times: Vec<_> = (0..effort.of(15, 3))
+        .map(|_| {
+            let file = file.to_vec();
+            let start = thread_time();
+            let database = Database::from_bytes(Path::new("x"), file);
+            black_box(database.unwrap_or_else(|e| panic!("{e}")));
+            (thread_time() - start).as_secs_f64() * 1e3
+        })
+        .collect();
+    let time = median(&times).expect("at least one");
+    Row::new("checking a database that was read", "ms", time)
+}
 
 /// Returns the rows of the table; `file` is what `database` was made of.
 pub(crate) fn rows(
@@ -33,7 +49,7 @@ pub(crate) fn rows(
         ("IPv6", Random::ipv6, true),
         ("IPv6 nobody has", Random::any_ipv6, false),
     ];
-    let mut rows = Vec::new();
+    let mut rows = vec![opening(effort, file)];
     for (name, draw, has_target) in draws {
         eprintln!("country of an address: {name}");
         let mut random = Random::new(2);
