@@ -14,7 +14,7 @@ use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::driver::{Driver, Order, Workload, attached_program};
 use crate::harness::http;
 use crate::harness::netns::Netns;
-use crate::harness::sys::interface_index;
+use crate::harness::sys::{interface_index, pin_to_cpu};
 use crate::report::{Row, Target, median, resident_but};
 
 const MIB: f64 = (1 << 20) as f64;
@@ -97,7 +97,8 @@ fn memory(effort: Effort, database: &Path) -> Vec<Row> {
             let keys = effort.of(keys, keys / 100);
             eprintln!("memory: {keys} keys");
             let namespace = Netns::new();
-            let entries = i64::from(keys.max(100_000)) * 4 / 3;
+            // As docs/performance.md advises.
+            let entries = i64::from(keys.max(70_000)) * 3 / 2;
             let daemon = setup(&namespace, database)
                 .set("map_max_entries", entries)
                 .start();
@@ -121,9 +122,15 @@ fn fill(namespace: &Netns, keys: u32) {
     let workload =
         Workload { order: Order::Ascending, ..Workload::received(keys) };
     namespace.run(|| {
+        stay_on_one_cpu();
         let program = attached_program("lo", Direction::Received);
         Driver::new(&program, workload).run(keys);
     });
+}
+
+/// Keeps the calling thread from one CPU's half of the keys and another's.
+fn stay_on_one_cpu() {
+    pin_to_cpu(1).expect("cannot choose a CPU");
 }
 
 /// Prefixes for each interface, direction and version: all countries have
@@ -152,6 +159,7 @@ fn scrapes(effort: Effort, database: &Path) -> Vec<Row> {
                 order: Order::Ascending,
             };
             namespace.run(|| {
+                stay_on_one_cpu();
                 let program = attached_program(&names[0], direction);
                 let driver = Driver::new(&program, workload);
                 for name in &names {
