@@ -14,7 +14,7 @@ BUILD = GEOIP_EXPORTER_REVISION=$(or $(REVISION),unknown) cargo build --release 
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 EXPORTER := $(TARGET)/release/geoip-exporter
-C_SOURCES := $(wildcard bpf-src/*.c bpf-src/*.h)
+C_SOURCES := $(wildcard bpf-src/*.[ch] benches/bpf/*.[ch] tests/privileged/harness/driver.bpf.c)
 SHELL_SCRIPTS := $(wildcard scripts/*) .ci/run
 
 .PHONY: help
@@ -37,6 +37,11 @@ test: ## Run all tests, the privileged ones as root in network namespaces
 	@scripts/install-packages build test
 	cargo test --locked
 	scripts/test-privileged
+
+.PHONY: bench
+bench: ## Measure what it costs, as root; a short try: make bench ARGS=--quick
+	@scripts/install-packages build bench
+	@scripts/bench $(ARGS)
 
 .PHONY: check
 check: ## Check format, lints, documentation and dependencies

@@ -17,6 +17,11 @@ const INSTALL_HINT: &str = "install it with: \
 /// A header of each package that the sources include.
 const HEADERS: [&str; 2] = ["bpf/bpf_helpers.h", "linux/bpf.h"];
 
+/// aya reads the BTF that -g writes; v3 instructions (32-bit arithmetic and
+/// jumps) are in every kernel since 5.1.
+const FLAGS: [&str; 8] =
+    ["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-Wall", "-Wextra", "-Werror"];
+
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=bpf-src");
     println!("cargo::rerun-if-env-changed=CLANG");
@@ -51,12 +56,12 @@ fn compile() -> Result<(), String> {
         }
     }
 
-    // aya reads the BTF that -g writes; v3 instructions (32-bit arithmetic
-    // and jumps) are in every kernel since 5.1.
+    // The tests and benchmarks compile theirs the same way.
+    let include = include.to_string_lossy();
+    println!("cargo::rustc-env=BPF_CFLAGS={} {include}", FLAGS.join(" "));
     let status = Command::new(&clang)
-        .args(["-target", "bpf", "-mcpu=v3", "-O2", "-g"])
-        .args(["-Wall", "-Wextra", "-Werror"])
-        .arg(include)
+        .args(FLAGS)
+        .arg(&*include)
         .args(["-c", SOURCE, "-o"])
         .arg(&object)
         .status()

@@ -15,32 +15,56 @@ use lru::LruCache;
 
 use super::Country;
 
+/// How many records are found without asking the list: several times as many
+/// as a country database has.
+const SHORTCUTS: usize = 1024;
+
 /// A bounded cache of records' countries that forgets the one unused longest.
 pub(super) struct RecordCache {
     /// By the record's offset in the database. Its hash needs no secret: the
     /// keys come from a file that is checked, not from the network.
     countries: LruCache<usize, Country, FixedState>,
+    /// Records by a part of their offset, each in its only place or not here.
+    /// Asked first as long as the list has room: until something has to go it
+    /// does not matter what was used last, and this is ten times as fast.
+    shortcuts: Box<[Option<(usize, Country)>]>,
 }
 
 impl RecordCache {
     /// Returns an empty cache for at most `size` records. It takes memory for
-    /// those it holds only.
+    /// those it holds only, and for a few shortcuts.
     pub(super) fn new(size: NonZeroUsize) -> Self {
         // `with_hasher` would set the whole table aside at once.
         let mut countries =
             LruCache::unbounded_with_hasher(FixedState::default());
         countries.resize(size);
-        Self { countries }
+        Self { countries, shortcuts: vec![None; SHORTCUTS].into() }
     }
 
     /// Returns the country of the record at `offset`, from `decode` where it
     /// is not remembered.
+    #[inline]
     pub(super) fn country(
         &mut self,
         offset: usize,
         decode: impl FnOnce() -> Country,
     ) -> Country {
-        *self.countries.get_or_insert(offset, decode)
+        let has_room = self.countries.len() < self.countries.cap().get();
+        match self.shortcuts[shortcut(offset)] {
+            Some((known, country)) if known == offset && has_room => country,
+            _ => self.ask_list(offset, decode),
+        }
+    }
+
+    #[cold]
+    fn ask_list(
+        &mut self,
+        offset: usize,
+        decode: impl FnOnce() -> Country,
+    ) -> Country {
+        let country = *self.countries.get_or_insert(offset, decode);
+        self.shortcuts[shortcut(offset)] = Some((offset, country));
+        country
     }
 
     /// Changes the bound, forgetting what no longer fits.
@@ -51,7 +75,14 @@ impl RecordCache {
     /// Forgets everything, because offsets mean other records now.
     pub(super) fn clear(&mut self) {
         self.countries.clear();
+        self.shortcuts.fill(None);
     }
+}
+
+/// Returns the only place of the record at `offset`. Records follow each other
+/// closely: the product spreads them.
+fn shortcut(offset: usize) -> usize {
+    offset.wrapping_mul(0x9e37_79b1) >> 12 & (SHORTCUTS - 1)
 }
 
 #[cfg(test)]

@@ -43,10 +43,10 @@ impl Locator {
 
 impl LocateCountry for Locator {
     fn country_of(&mut self, address: IpAddr) -> Country {
-        let found =
-            self.database.as_deref().and_then(|known| known.record(address));
-        match found {
-            Some(found) => self.cache.country(found.offset, || found.decode()),
+        match &self.database {
+            Some(database) => {
+                database.country_by_record(address, Some(&mut self.cache))
+            }
             None => Country::UNKNOWN,
         }
     }

@@ -8,6 +8,7 @@
 
 mod abi;
 mod architecture;
+mod benchmark;
 mod btf;
 mod cli;
 mod config;

@@ -13,6 +13,7 @@ mod churn;
 mod coexistence;
 mod conservation;
 mod devices;
+mod driven;
 mod evictions;
 mod harness;
 mod harness_tests;

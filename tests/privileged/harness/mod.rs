@@ -6,9 +6,11 @@
 
 pub(crate) mod account;
 pub(crate) mod bench;
+pub(crate) mod clang;
 pub(crate) mod classifier;
 pub(crate) mod conversation;
 pub(crate) mod daemon;
+pub(crate) mod driver;
 pub(crate) mod exposition;
 pub(crate) mod fixtures;
 pub(crate) mod flood;

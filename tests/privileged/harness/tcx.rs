@@ -1,7 +1,5 @@
 //! Other people's TCX programs, and who is attached where.
 
-use std::fs;
-use std::process::Command;
 use std::sync::OnceLock;
 
 use aya::maps::{Array, MapData};
@@ -9,9 +7,9 @@ use aya::programs::tc::{SchedClassifierLink, TcAttachOptions};
 use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
 use aya::{Ebpf, EbpfLoader};
 
+use super::clang::compile;
 use super::link::Volume;
 use super::netns::Netns;
-use super::process::output_of;
 
 /// What a program tells the kernel to do with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,20 +96,5 @@ pub(crate) fn attached(
 /// Returns the counting program, compiled once in a run.
 fn object() -> &'static [u8] {
     static OBJECT: OnceLock<Vec<u8>> = OnceLock::new();
-    OBJECT.get_or_init(|| {
-        let directory =
-            tempfile::TempDir::new().expect("cannot make a directory");
-        let output = directory.path().join("counter.bpf.o");
-        let source = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/privileged/harness/counter.bpf.c"
-        );
-        output_of(
-            Command::new("clang")
-                .args(["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-Wall"])
-                .args(["-Werror", "-c", source, "-o"])
-                .arg(&output),
-        );
-        fs::read(&output).expect("clang wrote it")
-    })
+    OBJECT.get_or_init(|| compile("tests/privileged/harness/counter.bpf.c"))
 }

@@ -1,0 +1,44 @@
+//! The exporter's own programs, loaded and attached as the exporter does it,
+//! but to the loopback of a namespace where nothing is sent.
+
+use std::num::NonZeroU32;
+
+use aya::programs::ProgramFd;
+use geoip_exporter::accounting::Direction;
+use geoip_exporter::kernel::{
+    Interface, LinkLayer, Probe as _, ProbeSettings, TrafficProbe,
+};
+
+use crate::harness::driver::attached_program;
+
+/// Loads the programs with maps of this size.
+pub(crate) fn load(map_max_entries: u32) -> TrafficProbe {
+    let settings = ProbeSettings {
+        map_max_entries: NonZeroU32::new(map_max_entries)
+            .expect("a map of no entries cannot be made"),
+        ipv4_prefix_length: 24,
+        ipv6_prefix_length: 48,
+    };
+    TrafficProbe::load(&settings).expect("cannot load the programs")
+}
+
+/// Returns the loopback of any namespace.
+pub(crate) fn loopback() -> Interface {
+    Interface {
+        ifindex: 1,
+        name: "lo".to_owned(),
+        link_layer: LinkLayer::Ethernet,
+        is_up: true,
+        is_loopback: true,
+    }
+}
+
+/// Attaches to the loopback of the calling thread's namespace and returns the
+/// program for one direction.
+pub(crate) fn attach(
+    probe: &mut TrafficProbe,
+    direction: Direction,
+) -> ProgramFd {
+    probe.attach(&loopback()).expect("cannot attach to lo");
+    attached_program("lo", direction)
+}

@@ -1,0 +1,248 @@
+//! What a poll costs, from reading to publishing: the poller itself polls, on
+//! this thread.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::os::fd::AsFd as _;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, bounded, never};
+use geoip_exporter::accounting::{Direction, FlowKey, InterfaceId};
+use geoip_exporter::collectors::exporter::PollStatistics;
+use geoip_exporter::collectors::traffic::TrafficAccount;
+use geoip_exporter::config::Interfaces;
+use geoip_exporter::geoip::Database;
+use geoip_exporter::kernel::{
+    Error, Interface, InterfaceEvent, Probe, Room, Sweep, TrafficProbe,
+};
+use geoip_exporter::metrics::published::{Feed, Publisher};
+use geoip_exporter::poller::{Control, Poller, Publishers, Settings};
+use slog::{Discard, Logger, o};
+
+use crate::Effort;
+use crate::harness::driver::{Driver, Order, Workload, attached_program};
+use crate::ours;
+use crate::packets::in_namespace;
+use crate::programs::Program;
+use crate::report::{Row, Samples, Target};
+use crate::sys::{BatchSweep, thread_time};
+
+/// How many entries a system call reads, as in the exporter.
+const BATCH: u32 = 10_000;
+
+/// The parts of a round, in its order.
+const CHANGED: usize = 0;
+const UNCHANGED: usize = 1;
+const PLAIN: usize = 2;
+
+/// What happens between the polls, and what they took.
+struct Round {
+    keys: u32,
+    /// Made at the first poll, when the programs are attached.
+    ours: Option<Driver>,
+    plain: Program,
+    plain_driver: Driver,
+    sweep: BatchSweep,
+    /// Polls so far, and how many there are to be.
+    polls: usize,
+    limit: usize,
+    /// When the poll under way began.
+    started: Duration,
+    /// What the polls of this round took, in ms.
+    times: Vec<f64>,
+    samples: Arc<Mutex<Samples>>,
+    /// Dropped to stop the poller.
+    control: Option<Sender<Control>>,
+}
+
+impl Round {
+    /// Takes note of the poll that is over, and prepares the next. A round is
+    /// two polls: one after every key had a packet, one after none had.
+    fn next(&mut self) {
+        let taken = thread_time() - self.started;
+        // The first two make room for everything.
+        if self.polls > 2 {
+            self.times.push(milliseconds(taken));
+        }
+        if self.polls.is_multiple_of(2) {
+            if !self.times.is_empty() {
+                let mut times = std::mem::take(&mut self.times);
+                times.push(self.sweep_plain());
+                self.samples.lock().unwrap().push(times);
+            }
+            if self.polls >= self.limit {
+                self.control = None;
+            }
+            self.fill();
+        }
+        self.polls += 1;
+        self.started = thread_time();
+    }
+
+    fn fill(&mut self) {
+        let workload = workload(self.keys);
+        self.ours
+            .get_or_insert_with(|| {
+                let program = attached_program("lo", Direction::Received);
+                Driver::new(&program, workload)
+            })
+            .run(self.keys);
+        self.plain_driver.run(self.keys);
+    }
+
+    fn sweep_plain(&mut self) -> f64 {
+        let start = thread_time();
+        let map = self.plain.flows().fd().as_fd();
+        let entries = self.sweep.run(map).expect("cannot read a map");
+        let taken = thread_time() - start;
+        assert_eq!(entries, u64::from(self.keys), "keys are missing");
+        milliseconds(taken)
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+fn workload(keys: u32) -> Workload {
+    Workload { order: Order::Ascending, ..Workload::received(keys) }
+}
+
+/// The kernel side, with something to do before it is read.
+struct Watched {
+    probe: TrafficProbe,
+    round: Round,
+}
+
+impl Probe for Watched {
+    type Table = <TrafficProbe as Probe>::Table;
+
+    fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error> {
+        self.probe.attach(interface)
+    }
+
+    fn has_number(&self) -> bool {
+        self.probe.has_number()
+    }
+
+    fn detach(&mut self, interface: InterfaceId) {
+        self.probe.detach(interface);
+    }
+
+    fn is_attached(&self, interface: InterfaceId) -> bool {
+        self.probe.is_attached(interface)
+    }
+
+    fn release(&mut self, interface: InterfaceId) {
+        self.probe.release(interface);
+    }
+
+    fn read(
+        &mut self,
+        batch_size: NonZeroU32,
+        sweep: &mut Sweep,
+    ) -> Result<(), Error> {
+        self.round.next();
+        self.probe.read(batch_size, sweep)
+    }
+
+    fn table(&self) -> Option<&Self::Table> {
+        self.probe.table()
+    }
+
+    fn wait_for_programs(&self) -> Result<(), Error> {
+        self.probe.wait_for_programs()
+    }
+
+    fn room(&self) -> Room {
+        self.probe.room()
+    }
+
+    fn remove_flow(&mut self, flow: &FlowKey) -> Result<bool, Error> {
+        self.probe.remove_flow(flow)
+    }
+
+    fn tick(&self) -> Duration {
+        self.probe.tick()
+    }
+}
+
+/// Polls `rounds` times two, and returns what it took in ms.
+fn measure(keys: u32, rounds: usize, database: Arc<Database>) -> Samples {
+    let samples = Arc::new(Mutex::new(Samples::default()));
+    // As docs/performance.md advises: neither evicts.
+    let entries = keys + keys / 2;
+    let plain = Program::plain(entries);
+    let (control, told) = bounded(0);
+    let cpus = aya::util::nr_cpus().expect("a number of CPUs");
+    let round = Round {
+        keys,
+        ours: None,
+        plain_driver: Driver::new(plain.fd(), workload(keys)),
+        plain,
+        sweep: BatchSweep::new(BATCH, cpus),
+        polls: 0,
+        limit: 2 + 2 * rounds,
+        started: Duration::ZERO,
+        times: Vec::new(),
+        samples: Arc::clone(&samples),
+        control: Some(control),
+    };
+    let settings = Settings {
+        // Always due.
+        poll_interval: Duration::from_nanos(1),
+        flow_batch_size: NonZeroU32::new(BATCH).unwrap(),
+        interfaces: Interfaces::Named(["lo".to_owned()].into()),
+        geoip_cache_size: NonZeroUsize::new(65_536).unwrap(),
+    };
+    let publishers = Publishers {
+        statistics: Publisher::new(PollStatistics::default()),
+        interfaces: Publisher::new(Default::default()),
+    };
+    let polled = publishers.statistics.reader();
+    let poller = Poller::new(
+        Logger::root(Discard, o!()),
+        settings,
+        Watched { probe: ours::load(entries), round },
+        Some(database),
+        vec![Box::new(Feed::new(TrafficAccount::new()))],
+        publishers,
+        vec![InterfaceEvent::Listed(vec![ours::loopback()])],
+    );
+    poller.expect("cannot attach").run(&told, &never());
+    let flows = polled.get().map_entries;
+    assert_eq!(flows, u64::from(keys), "not all keys were counted");
+    let samples = samples.lock().unwrap();
+    samples.clone()
+}
+
+/// Returns the rows of the table.
+pub(crate) fn rows(effort: Effort, database: &Arc<Database>) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (keys, limit) in [(10_000, 1.0), (100_000, 8.0), (1_000_000, 80.0)] {
+        let keys = effort.of(keys, keys / 10);
+        eprintln!("polls: {keys} keys");
+        let rounds = effort.of(if keys > 500_000 { 7 } else { 21 }, 3);
+        let database = Arc::clone(database);
+        let samples = in_namespace(|| measure(keys, rounds, database));
+        let changed = samples.median(CHANGED);
+        rows.push(
+            Row::new(format!("poll, {keys} keys, all changed"), "ms", changed)
+                .plain(samples.median(PLAIN))
+                .target(Target::OfPlain(0.12))
+                .target(Target::AtMost(limit)),
+        );
+        let unchanged = Target::Of {
+            what: "all changed",
+            value: changed,
+            limit: Some(0.5),
+        };
+        let what = format!("poll, {keys} keys, nothing changed");
+        rows.push(
+            Row::new(what, "ms", samples.median(UNCHANGED))
+                .plain(samples.median(PLAIN))
+                .target(unchanged),
+        );
+    }
+    rows
+}

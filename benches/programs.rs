@@ -1,0 +1,78 @@
+//! The programs that ours are compared with.
+
+use std::sync::OnceLock;
+
+use aya::maps::{Map, MapData};
+use aya::programs::{ProgramFd, SchedClassifier};
+use aya::{Ebpf, EbpfLoader};
+
+use crate::harness::clang::compile;
+
+/// A program and its maps.
+pub(crate) struct Program {
+    ebpf: Ebpf,
+    name: &'static str,
+}
+
+impl Program {
+    /// Returns the one that does nothing.
+    pub(crate) fn empty() -> Self {
+        Self::load(floor(), "empty", 1)
+    }
+
+    /// Returns the one that counts packets.
+    pub(crate) fn counter() -> Self {
+        Self::load(floor(), "count", 1)
+    }
+
+    /// Returns the one that adds to a plain LRU per-CPU hash of this size.
+    pub(crate) fn plain(map_max_entries: u32) -> Self {
+        Self::load(floor(), "plain", map_max_entries)
+    }
+
+    /// Returns the reference exporter's design.
+    pub(crate) fn reference(map_max_entries: u32) -> Self {
+        static OBJECT: OnceLock<Vec<u8>> = OnceLock::new();
+        let object =
+            OBJECT.get_or_init(|| compile("benches/bpf/reference.bpf.c"));
+        Self::load(object, "reference", map_max_entries)
+    }
+
+    fn load(object: &[u8], name: &'static str, max_entries: u32) -> Self {
+        let mut ebpf = EbpfLoader::new()
+            .map_max_entries("flows", max_entries)
+            .load(object)
+            .unwrap_or_else(|error| panic!("cannot load {name}: {error}"));
+        let program: &mut SchedClassifier = ebpf
+            .program_mut(name)
+            .expect("it is in the object")
+            .try_into()
+            .expect("it is a classifier");
+        program.load().unwrap_or_else(|e| panic!("cannot load {name}: {e}"));
+        Self { ebpf, name }
+    }
+
+    /// Returns the program in the kernel.
+    pub(crate) fn fd(&self) -> &ProgramFd {
+        let program: &SchedClassifier = self
+            .ebpf
+            .program(self.name)
+            .expect("it is in the object")
+            .try_into()
+            .expect("it is a classifier");
+        program.fd().expect("it is loaded")
+    }
+
+    /// Returns the map of flows, where it has one.
+    pub(crate) fn flows(&self) -> &MapData {
+        match self.ebpf.map("flows") {
+            Some(Map::PerCpuLruHashMap(map)) => map,
+            _ => panic!("{} has no map of flows", self.name),
+        }
+    }
+}
+
+fn floor() -> &'static [u8] {
+    static OBJECT: OnceLock<Vec<u8>> = OnceLock::new();
+    OBJECT.get_or_init(|| compile("benches/bpf/floor.bpf.c"))
+}

@@ -1,0 +1,120 @@
+//! Every packet of a test run is counted for its own prefix, by programs that
+//! run on all CPUs at the same time.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::thread;
+
+use geoip_exporter::accounting::{Direction, IpVersion};
+use geoip_exporter::kernel::{
+    Interface, LinkLayer, Probe, ProbeSettings, Sweep, TrafficProbe,
+};
+
+use crate::harness::driver::{
+    Driver, Order, PACKET_BYTES, Workload, attached_program,
+};
+use crate::harness::netns::Netns;
+use crate::harness::sys::pin_to_cpu;
+
+/// What is counted on: the only device of an empty namespace.
+fn loopback() -> Interface {
+    Interface {
+        ifindex: 1,
+        name: "lo".to_owned(),
+        link_layer: LinkLayer::Ethernet,
+        is_up: true,
+        is_loopback: true,
+    }
+}
+
+fn probe(prefix_length: u8) -> TrafficProbe {
+    let settings = ProbeSettings {
+        map_max_entries: NonZeroU32::new(100_000).unwrap(),
+        ipv4_prefix_length: prefix_length,
+        ipv6_prefix_length: 48,
+    };
+    TrafficProbe::load(&settings).expect("cannot load the programs")
+}
+
+/// Returns how many packets of each remote prefix the driver has made.
+fn made(driver: &Driver, workload: &Workload) -> BTreeMap<[u8; 16], u64> {
+    let mut made = BTreeMap::new();
+    for (cpu, count) in driver.positions().into_iter().enumerate() {
+        let cpu = u32::try_from(cpu).unwrap();
+        for position in 0..u32::try_from(count).unwrap() {
+            let number = workload.number(cpu, position);
+            *made.entry(workload.remote(number)).or_insert(0) += 1;
+        }
+    }
+    made
+}
+
+/// Drives the exporter's programs on two CPUs at the same time, and compares
+/// what was counted with what was made.
+fn drive(workload: Workload, packets: u32) {
+    let namespace = Netns::new();
+    let mut probe = probe(workload.prefix_length.min(32));
+    let driver = namespace.run(|| {
+        probe.attach(&loopback()).expect("cannot attach");
+        Driver::new(&attached_program("lo", workload.direction), workload)
+    });
+    thread::scope(|scope| {
+        for cpu in 0..2 {
+            let (namespace, driver) = (&namespace, &driver);
+            scope.spawn(move || {
+                namespace.run(|| {
+                    pin_to_cpu(cpu).expect("cannot choose a CPU");
+                    driver.run(packets);
+                });
+            });
+        }
+    });
+    let mut sweep = Sweep::default();
+    probe.read(NonZeroU32::new(1000).unwrap(), &mut sweep).unwrap();
+    let counted: BTreeMap<[u8; 16], u64> = sweep
+        .readings
+        .iter()
+        .map(|reading| {
+            assert_eq!(reading.key.direction, workload.direction);
+            assert_eq!(reading.key.ip_version, workload.ip_version);
+            let bytes = reading.volume.packets * PACKET_BYTES as u64;
+            assert_eq!(reading.volume.bytes, bytes);
+            (reading.key.remote, reading.volume.packets)
+        })
+        .collect();
+    let made = made(&driver, &workload);
+    assert_eq!(made.values().sum::<u64>(), 2 * u64::from(packets));
+    assert!(made.len() > workload.prefixes as usize / 2, "{}", made.len());
+    assert_eq!(counted, made);
+}
+
+#[test]
+fn each_driven_packet_is_counted_for_its_prefix() {
+    for ip_version in [IpVersion::V4, IpVersion::V6] {
+        for direction in [Direction::Received, Direction::Sent] {
+            for order in [Order::Ascending, Order::Random] {
+                let prefixes = Workload::received(3000);
+                let prefix_length = match ip_version {
+                    IpVersion::V4 => 24,
+                    IpVersion::V6 => 48,
+                };
+                drive(
+                    Workload {
+                        ip_version,
+                        direction,
+                        order,
+                        prefix_length,
+                        ..prefixes
+                    },
+                    100_000,
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn driven_packets_can_have_one_prefix_or_one_an_address() {
+    drive(Workload::received(1), 10_000);
+    drive(Workload { prefix_length: 32, ..Workload::received(20_000) }, 50_000);
+}
