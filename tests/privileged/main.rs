@@ -28,5 +28,6 @@ mod reload;
 mod scraping;
 mod shapes;
 mod stress;
+mod tiers;
 mod traffic;
 mod tunnels;

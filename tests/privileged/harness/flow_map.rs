@@ -22,7 +22,6 @@ type Value = [u64; 3];
 /// What was in an exporter's maps, in both tiers.
 pub(crate) struct FlowMap {
     keys: Vec<Key>,
-    map_keys: usize,
     flows: BTreeMap<Key, Flow>,
 }
 
@@ -87,18 +86,13 @@ impl FlowMap {
                 add(key, value[0], value[1]);
             }
         }
-        Self { keys, map_keys: map_keys.len(), flows }
+        Self { keys, flows }
     }
 
     /// Returns the keys that were there, in the kernel's order, which shows a
     /// key twice where one CPU or the map has it twice.
     pub(crate) fn keys(&self) -> Vec<Key> {
         self.keys.clone()
-    }
-
-    /// Returns how many keys were in the map behind the table.
-    pub(crate) fn map_keys(&self) -> usize {
-        self.map_keys
     }
 
     /// Returns what was there, by key, summed over the CPUs.

@@ -1,0 +1,258 @@
+//! The flow table under everything at once: both CPUs count as fast as they
+//! can, while user space reclaims as fast as it can. Nothing is sent: the
+//! kernel runs the programs on packets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use geoip_exporter::accounting::{
+    Counts, Direction, Family, FlowKey, FlowStatistics, FlowTracker,
+    InterfaceId, InterfaceTotal, IpVersion, MapSweep, Volume,
+};
+use geoip_exporter::kernel::{
+    Interface, LinkLayer, Probe as _, ProbeSettings, Sweep, TrafficProbe,
+};
+
+use crate::harness::driver::{
+    Driver, PACKET_BYTES, Workload, attached_program,
+};
+use crate::harness::netns::Netns;
+use crate::harness::sys::pin_to_cpu;
+
+const CPUS: [usize; 2] = [0, 1];
+
+/// Packets of one call: about a millisecond, so that user space gets its turn.
+const BURST: u32 = 20_000;
+
+/// The programs, and everything that was ever credited.
+struct Books {
+    probe: TrafficProbe,
+    tracker: FlowTracker<()>,
+    sweep: Sweep,
+    credited: BTreeMap<FlowKey, Volume>,
+    statistics: FlowStatistics,
+    sweeps: u64,
+}
+
+impl Books {
+    /// Loads the programs and attaches them to loopback, with room for this
+    /// many flows.
+    fn open(map_max_entries: u32) -> Self {
+        let settings = ProbeSettings {
+            map_max_entries: NonZeroU32::new(map_max_entries).unwrap(),
+            ipv4_prefix_length: 24,
+            ipv6_prefix_length: 48,
+        };
+        let mut probe = TrafficProbe::load(&settings).unwrap();
+        assert_eq!(probe.room().without_table, None);
+        let loopback = Interface {
+            ifindex: 1,
+            name: "lo".to_owned(),
+            link_layer: LinkLayer::Ethernet,
+            is_up: true,
+            is_loopback: true,
+        };
+        probe.attach(&loopback).unwrap();
+        Self {
+            probe,
+            tracker: FlowTracker::default(),
+            sweep: Sweep::default(),
+            credited: BTreeMap::new(),
+            statistics: FlowStatistics::default(),
+            sweeps: 0,
+        }
+    }
+
+    /// Sweeps as a poll does, behind a grace period where one is needed.
+    fn sweep(&mut self) {
+        let Self { probe, tracker, sweep, credited, .. } = self;
+        let has_retired = tracker.waits_for_grace();
+        if has_retired {
+            probe.wait_for_programs().unwrap();
+        }
+        probe.read(NonZeroU32::new(10_000).unwrap(), sweep).unwrap();
+        let counts = Counts {
+            new_keys: sweep.statistics.new_keys,
+            map_packets: sweep.statistics.map_packets,
+        };
+        let map = MapSweep { readings: &sweep.readings, now: sweep.now };
+        self.statistics = tracker.observe(
+            counts,
+            sweep.has_readings.then_some(map),
+            probe.table(),
+            has_retired,
+            |delta, ()| {
+                *credited.entry(delta.key).or_default() += delta.volume;
+            },
+        );
+        self.sweeps += 1;
+    }
+
+    /// Retires every way that is known, whether it is idle or not.
+    fn retire_all(&mut self) {
+        let table = self.probe.table().unwrap();
+        let all = BTreeSet::from([InterfaceId(0)]);
+        self.tracker.retire(table, &all);
+    }
+
+    /// Returns what was credited as received and what the totals of the last
+    /// sweep say was.
+    fn sums(&self) -> (Volume, Volume) {
+        let sum = |volumes: &mut dyn Iterator<Item = Volume>| {
+            volumes.fold(Volume::default(), |mut sum, volume| {
+                sum += volume;
+                sum
+            })
+        };
+        let is_ours = |total: &&InterfaceTotal| {
+            total.direction == Direction::Received
+                && matches!(total.family, Family::Ip(_))
+        };
+        let totals = self.sweep.totals.iter().filter(is_ours);
+        (
+            sum(&mut self.credited.values().copied()),
+            sum(&mut totals.map(|total| total.volume)),
+        )
+    }
+}
+
+/// Counts this many packets on both CPUs at the same time, and does `work` of
+/// user space again and again meanwhile. Returns the books when it is quiet,
+/// and what was made.
+fn flood(
+    map_max_entries: u32,
+    workload: Workload,
+    packets: u64,
+    mut work: impl FnMut(&mut Books),
+) -> (Books, BTreeMap<FlowKey, Volume>) {
+    let namespace = Netns::new();
+    let (mut books, driver) = namespace.run(|| {
+        let books = Books::open(map_max_entries);
+        let program = attached_program("lo", workload.direction);
+        (books, Driver::new(&program, workload))
+    });
+    let bursts = packets / u64::from(BURST) / CPUS.len() as u64;
+    let running = AtomicUsize::new(CPUS.len());
+    thread::scope(|scope| {
+        for cpu in CPUS {
+            let (namespace, driver, running) = (&namespace, &driver, &running);
+            scope.spawn(move || {
+                namespace.run(|| {
+                    pin_to_cpu(cpu).expect("cannot choose a CPU");
+                    (0..bursts).for_each(|_| driver.run(BURST));
+                });
+                running.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+        while running.load(Ordering::SeqCst) > 0 {
+            books.sweep();
+            work(&mut books);
+        }
+    });
+    // What was retired is freed, and what it grew by meanwhile is credited.
+    books.sweep();
+    books.sweep();
+    (books, made(&driver, workload))
+}
+
+/// Returns what a driver made, by key.
+fn made(driver: &Driver, workload: Workload) -> BTreeMap<FlowKey, Volume> {
+    let mut packets = vec![0_u64; workload.prefixes as usize];
+    for (cpu, count) in (0..).zip(driver.positions()) {
+        for position in 0..u32::try_from(count).unwrap() {
+            packets[workload.number(cpu, position) as usize] += 1;
+        }
+    }
+    let with_number = (0..workload.prefixes).zip(packets);
+    let made = with_number.filter(|(_, packets)| *packets > 0);
+    made.map(|(number, packets)| {
+        let key = FlowKey {
+            interface: InterfaceId(0),
+            direction: workload.direction,
+            ip_version: workload.ip_version,
+            remote: workload.remote(number),
+        };
+        let bytes = packets * PACKET_BYTES as u64;
+        (key, Volume { packets, bytes })
+    })
+    .collect()
+}
+
+/// Panics unless both are the same, and shows the first difference only.
+fn assert_same(
+    credited: &BTreeMap<FlowKey, Volume>,
+    made: &BTreeMap<FlowKey, Volume>,
+) {
+    for key in credited.keys().chain(made.keys()) {
+        assert_eq!(credited.get(key), made.get(key), "{key:?}");
+    }
+}
+
+/// The size at which there is a table of 8,192 ways on each of two CPUs.
+const SMALL: u32 = 8_192;
+
+#[test]
+fn a_hundred_million_packets_are_each_credited_once_while_ways_are_reclaimed() {
+    // Few enough that both a used and a retired way fit for each.
+    let workload = Workload::received(2_500);
+    let (books, made) = flood(SMALL, workload, 100_000_000, Books::retire_all);
+    let reclaims = books.statistics.table_reclaims;
+    eprintln!("{} sweeps, {:?}", books.sweeps, books.statistics);
+    assert!(reclaims > 50_000, "{reclaims} reclaims");
+    assert_eq!(books.statistics.evictions, 0);
+    assert_eq!(books.sweep.statistics.update_failures, 0);
+    assert_same(&books.credited, &made);
+    let (credited, seen) = books.sums();
+    assert_eq!((credited.packets, seen.packets), (100_000_000, 100_000_000));
+}
+
+#[test]
+fn where_flows_find_no_room_what_is_credited_is_true_and_the_rest_is_known() {
+    let workload = Workload::received(60_000);
+    let (books, made) = flood(SMALL, workload, 20_000_000, |_| {});
+    let (credited, seen) = books.sums();
+    eprintln!(
+        "{} sweeps, {:?}, {:?}, {credited:?} of {seen:?}",
+        books.sweeps, books.statistics, books.sweep.statistics
+    );
+    assert_eq!(seen.packets, 20_000_000);
+    assert_eq!(seen.bytes, 20_000_000 * PACKET_BYTES as u64);
+    for (key, volume) in &books.credited {
+        let made = made[key];
+        assert!(volume.packets <= made.packets, "{key:?}: {volume:?}");
+        assert!(volume.bytes <= made.bytes, "{key:?}: {volume:?}");
+    }
+    // All that is missing was refused or evicted unread, and much is not.
+    assert!(books.sweep.statistics.update_failures > 0);
+    assert!(credited.packets < seen.packets);
+    assert!(credited.packets > seen.packets / 10, "{credited:?}");
+}
+
+#[test]
+fn a_flow_on_two_cpus_or_in_both_tiers_is_one_flow() {
+    // As many as the table has ways: some find both their sets full.
+    let (size, flows) = (2 * SMALL, 2 * SMALL);
+    let workload = Workload::received(flows);
+    let (books, made) = flood(size, workload, 2_000_000, |_| {});
+    eprintln!("{:?}", books.statistics);
+    let in_map = books.sweep.statistics.new_keys;
+    assert!(in_map > 100, "{in_map} flows in the map");
+    assert_eq!(books.statistics.entries, u64::from(flows));
+    assert_eq!(books.statistics.new_keys, u64::from(flows));
+    assert!(books.statistics.table_entries > u64::from(flows));
+    assert_eq!(books.statistics.evictions, 0);
+    assert_same(&books.credited, &made);
+}
+
+#[test]
+fn ipv6_flows_are_told_apart_by_their_whole_prefix() {
+    let workload = Workload {
+        ip_version: IpVersion::V6,
+        prefix_length: 48,
+        ..Workload::received(2_500)
+    };
+    let (books, made) = flood(SMALL, workload, 2_000_000, Books::retire_all);
+    assert_same(&books.credited, &made);
+}
