@@ -233,7 +233,6 @@ impl Tag {
             address[8..].copy_from_slice(&remote[1].to_ne_bytes());
             IpVersion::V6
         };
-        #[expect(clippy::cast_possible_truncation, reason = "12 bits")]
         let interface = InterfaceId(interface as u32);
         FlowKey {
             interface,

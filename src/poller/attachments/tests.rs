@@ -1,7 +1,6 @@
 use std::io::Write;
 use std::num::NonZeroU32;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, atomic::AtomicU64};
 use std::time::Duration;
 
 use slog::{Drain, o};
