@@ -29,7 +29,7 @@ pub(crate) fn growths(effort: Effort) -> Vec<Growth> {
         ("packet, ns, by keys", by_keys),
         ("packet of one key, ns with the driver, by CPUs that count", hot),
         ("packet of 60,000 keys, ns with the driver, by CPUs", spread),
-        ("reading the maps without flows, ms, by interfaces", interfaces),
+        ("reading all but the flows, µs, by interfaces", interfaces),
         (
             "scrape with 250 countries, ms, by interfaces",
             scrapes::by_interfaces(effort),
@@ -82,7 +82,7 @@ fn by_cpus(effort: Effort, workload: Workload) -> Vec<(String, f64)> {
         .collect()
 }
 
-/// Returns the CPU time of reading the maps in ms where nothing was counted.
+/// Returns the CPU time of reading the maps in µs where nothing was counted.
 fn by_interfaces(effort: Effort) -> Vec<(String, f64)> {
     effort
         .of([2, 16, 256], [2, 4, 8])
@@ -107,7 +107,7 @@ fn by_interfaces(effort: Effort) -> Vec<(String, f64)> {
                     .map(|_| {
                         let start = thread_time();
                         probe.read(batch, &mut sweep).expect("cannot read");
-                        (thread_time() - start).as_secs_f64() * 1e3
+                        (thread_time() - start).as_secs_f64() * 1e6
                     })
                     .collect();
                 median(&times).expect("some")

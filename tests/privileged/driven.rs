@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::thread;
 
 use geoip_exporter::accounting::{
-    Counts, Direction, FlowTracker, IpVersion, MapSweep, TrafficDelta,
+    Direction, FlowKey, FlowTable as _, IpVersion, Volume, Way,
 };
 use geoip_exporter::kernel::{
     Interface, LinkLayer, Probe, ProbeSettings, Sweep, TrafficProbe,
@@ -73,20 +73,23 @@ fn drive(workload: Workload, packets: u32) {
     });
     let mut sweep = Sweep::default();
     probe.read(NonZeroU32::new(1000).unwrap(), &mut sweep).unwrap();
-    let map = MapSweep { readings: &sweep.readings, now: sweep.now };
-    let mut counted: BTreeMap<[u8; 16], u64> = BTreeMap::new();
-    FlowTracker::default().observe(
-        Counts::default(),
-        sweep.has_readings.then_some(map),
-        probe.table(),
-        false,
-        |TrafficDelta { key, volume }, ()| {
-            assert_eq!(key.direction, workload.direction);
-            assert_eq!(key.ip_version, workload.ip_version);
-            assert_eq!(volume.bytes, volume.packets * PACKET_BYTES as u64);
-            *counted.entry(key.remote).or_default() += volume.packets;
-        },
-    );
+    let mut counted = BTreeMap::new();
+    let mut count = |key: FlowKey, volume: Volume| {
+        assert_eq!(key.direction, workload.direction);
+        assert_eq!(key.ip_version, workload.ip_version);
+        assert_eq!(volume.bytes, volume.packets * PACKET_BYTES as u64);
+        *counted.entry(key.remote).or_insert(0) += volume.packets;
+    };
+    for reading in &sweep.readings {
+        count(reading.key, reading.volume);
+    }
+    if let Some(table) = probe.table() {
+        for cpu in 0..table.cpus() {
+            table.visit(cpu, |way, Way { volume, .. }| {
+                count(table.key(cpu * table.ways() + way), volume);
+            });
+        }
+    }
     let made = made(&driver, &workload);
     assert_eq!(made.values().sum::<u64>(), 2 * u64::from(packets));
     assert!(made.len() > workload.prefixes as usize / 2, "{}", made.len());
