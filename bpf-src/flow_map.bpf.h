@@ -10,6 +10,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "prefix.bpf.h"
 #include "statistics.bpf.h"
 #include "traffic_abi.h"
 #include "wire.bpf.h"
@@ -97,14 +98,24 @@ static __always_inline bool create_flow(struct traffic_statistics *own,
 }
 
 static __always_inline void count_in_map(struct traffic_statistics *own,
-					 const struct traffic_key *key,
+					 __u32 interface,
+					 enum traffic_direction direction,
+					 const struct remote *remote,
 					 struct wire_size size)
 {
+	struct traffic_key key = {
+		.interface = interface,
+		.direction = direction,
+		.ip_version = remote->family == TRAFFIC_IPV6 ? 6 : 4,
+	};
+	__u64 *prefix = (__u64 *)key.remote;
 	__u32 now = bpf_jiffies64();
 
-	if (!add_to_flow(key, size, now)) {
+	prefix[0] = remote->prefix[0];
+	prefix[1] = remote->prefix[1];
+	if (!add_to_flow(&key, size, now)) {
 		own->lookup_failures++;
-		if (!create_flow(own, key, size, now)) {
+		if (!create_flow(own, &key, size, now)) {
 			own->update_failures++;
 			return;
 		}

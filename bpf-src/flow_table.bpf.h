@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The first tier of flows: for each CPU a table of sets of eight ways, in one
- * array that user space maps. A flow has its place in one of two sets, the one
- * that was emptier when it came; a flow that finds both full goes to the flow
- * map. A hit is a multiplication, an array access and a comparison.
+ * array that user space maps. A flow has its place in one of two sets; in each
+ * there is one way that it takes where that is free, so that most are found by
+ * a multiplication, an array access and a comparison. A flow that finds both
+ * sets full goes to the flow map.
  *
  * Nothing here is atomic but the publication of a tag: a program writes the
  * ways of its own CPU only, no second packet interrupts the first on the same
  * CPU, and user space writes nothing but tags that are not free. See struct
- * traffic_set for who may change what.
+ * traffic_entry for who may change what.
  */
 #ifndef FLOW_TABLE_BPF_H
 #define FLOW_TABLE_BPF_H
@@ -30,8 +31,8 @@ const volatile __u32 table_sets = 0;
  * belong into the same sets. Odd, all three.
  */
 const volatile __u64 table_seed = 1;
-const volatile __u64 table_seed_high = 1;
-const volatile __u64 table_seed_low = 1;
+const volatile __u64 table_seed_second = 1;
+const volatile __u64 table_seed_rest = 1;
 
 /* Index: CPU * table_sets + set. User space sets the size. */
 struct {
@@ -42,75 +43,127 @@ struct {
 	__type(value, struct traffic_set);
 } flow_table SEC(".maps");
 
+/*
+ * The same index. Of no more than one element where no prefix of IPv6 is longer
+ * than half an address.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct traffic_rests);
+} table_rests SEC(".maps");
+
 /* What is known of a flow before its way is. */
 struct table_key {
 	__u64 tag;
-	__u64 remote[2];
-	bool is_ipv6;
+	__u64 remote; /* IPv6 only */
+	__u64 rest; /* likewise */
+	__u64 spread; /* what its places are computed from */
 };
 
+/* Where a way is. */
+struct table_place {
+	__u32 set;
+	__u32 way;
+};
+
+static __always_inline bool has_rests(void)
+{
+	return ipv6_prefix_masks[1];
+}
+
+static __always_inline bool is_of_ipv6(const struct table_key *key)
+{
+	return key->tag >> TRAFFIC_TAG_IPV6 & 1;
+}
+
+/* Returns 32 bits in which all of the word are. */
 static __always_inline __u64 fold(__u64 word)
 {
-	return word ^ word >> 32;
+	return (word ^ word >> 32) & 0xFFFFFFFF;
 }
 
+/*
+ * `number` is the interface's. The places are computed from the ifindex in its
+ * stead, so that they need not wait until the number is found.
+ */
 static __always_inline struct table_key
-table_key_of(const struct traffic_key *key)
+table_key_of(__u32 number, __u32 ifindex, enum traffic_direction direction,
+	     const struct remote *remote)
 {
-	const __u64 *remote = (const __u64 *)key->remote;
-	struct table_key wanted = {
-		.remote = { remote[0], remote[1] },
-		.is_ipv6 = key->ip_version == 6,
-	};
-	__u32 low = *(const __u32 *)key->remote;
+	bool is_ipv6 = remote->family == TRAFFIC_IPV6;
+	struct table_key key = { .remote = remote->prefix[0],
+				 .rest = remote->prefix[1] };
+	__u64 low = remote->prefix[0];
 
-	if (wanted.is_ipv6) {
-		low = fold(remote[0] * table_seed_high ^
-			   remote[1] * table_seed_low);
+	key.spread = low;
+	if (is_ipv6) {
+		key.spread = key.remote * table_seed_second;
+		if (has_rests())
+			key.spread ^= key.rest * table_seed_rest;
+		low = fold(key.spread);
 	}
-	wanted.tag = (__u64)key->local_range << TRAFFIC_TAG_LOCAL_RANGE |
-		     (__u64)key->interface << TRAFFIC_TAG_INTERFACE |
-		     (__u64)key->direction << TRAFFIC_TAG_DIRECTION |
-		     (__u64)wanted.is_ipv6 << TRAFFIC_TAG_IPV6 |
-		     (__u64)TRAFFIC_USED << TRAFFIC_TAG_STATE | low;
-	return wanted;
+	key.spread ^= (__u64)ifindex << 33 | (__u64)direction << 32;
+	key.tag = low | (__u64)TRAFFIC_USED << TRAFFIC_TAG_STATE |
+		  (__u64)is_ipv6 << TRAFFIC_TAG_IPV6 |
+		  (__u64)direction << TRAFFIC_TAG_DIRECTION |
+		  (__u64)number << TRAFFIC_TAG_INTERFACE;
+	return key;
 }
 
-static __always_inline __u64 read_tag(const struct traffic_set *set, __u32 way)
+/*
+ * Returns the number on this CPU of the way that a flow takes in one of its two
+ * sets where it can. A fraction of all ways in place of a remainder: no
+ * division.
+ */
+static __always_inline __u64 way_of(const struct table_key *key, __u64 seed,
+				    __u32 sets)
 {
-	return *(const volatile __u64 *)&set->tags[way];
+	return fold(key->spread * seed) * sets * TRAFFIC_WAYS >> 32;
 }
 
-static __always_inline struct traffic_entry *
-find_entry(struct traffic_set *set, const struct table_key *wanted)
+static __always_inline struct table_place
+place_of(__u32 cpu, const struct table_key *key, __u64 seed)
 {
-#pragma unroll
-	for (__u32 way = 0; way < TRAFFIC_WAYS; way++) {
-		struct traffic_entry *entry = &set->entries[way];
+	__u32 sets = table_sets;
+	__u64 way = way_of(key, seed, sets);
 
-		if (read_tag(set, way) == wanted->tag &&
-		    (!wanted->is_ipv6 ||
-		     (entry->remote[0] == wanted->remote[0] &&
-		      entry->remote[1] == wanted->remote[1])))
-			return entry;
-	}
-	return NULL;
+	return (struct table_place){ cpu * sets + way / TRAFFIC_WAYS,
+				     way % TRAFFIC_WAYS };
 }
 
-static __always_inline __u32 used_ways_of(const struct traffic_set *set)
+static __always_inline __u64 read_tag(const struct traffic_entry *entry)
 {
-	__u32 count = 0;
+	return *(const volatile __u64 *)&entry->tag;
+}
 
-	/* By the two bits of state, without branches, which the verifier would
-	 * have to follow.
-	 */
-#pragma unroll
-	for (__u32 way = 0; way < TRAFFIC_WAYS; way++) {
-		__u32 state = read_tag(set, way) >> TRAFFIC_TAG_STATE;
+static __always_inline __u64 *rest_of(struct table_place place)
+{
+	struct traffic_rests *rests;
 
-		count += (state | state >> 1) & 1;
-	}
-	return count;
+	rests = bpf_map_lookup_elem(&table_rests, &place.set);
+	return rests ? &rests->remote[place.way & (TRAFFIC_WAYS - 1)] : NULL;
+}
+
+/* Returns whether the way is the flow's. */
+static __always_inline bool is_flows(const struct traffic_entry *entry,
+				     struct table_place place,
+				     const struct table_key *key)
+{
+	__u64 *rest;
+
+	if (read_tag(entry) != key->tag)
+		return false;
+	if (!is_of_ipv6(key))
+		return true;
+	if (entry->remote != key->remote)
+		return false;
+	if (!has_rests())
+		return true;
+	rest = rest_of(place);
+	return rest && *rest == key->rest;
 }
 
 static __always_inline void add_to_entry(struct traffic_entry *entry,
@@ -120,92 +173,141 @@ static __always_inline void add_to_entry(struct traffic_entry *entry,
 	entry->bytes += size.bytes;
 }
 
-/* The two sets that a flow may be in, on one CPU. */
-struct table_place {
-	__u32 first;
-	__u32 second;
-};
-
-static __always_inline struct table_place
-place_of(__u32 cpu, const struct table_key *wanted)
-{
-	__u64 hash = fold(wanted->tag * table_seed) * table_seed_low;
-	__u64 high = hash >> 32, low = (__u32)hash;
-
-	/* A fraction of the sets in place of a remainder: no division. */
-	return (struct table_place){
-		.first = cpu * table_sets + (__u32)(high * table_sets >> 32),
-		.second = cpu * table_sets + (__u32)(low * table_sets >> 32),
-	};
-}
-
 /*
- * Counts a packet of a flow that is in the table. Returns false where it is
- * not, or there is no table.
+ * Counts a packet of a flow that has the way it takes first. Returns false
+ * where it has another or none, or there is no table.
  */
-static __always_inline bool
-count_in_table(__u32 cpu, const struct traffic_key *key, struct wire_size size)
+static __always_inline bool count_at_first_place(__u32 cpu,
+						 const struct table_key *key,
+						 struct wire_size size)
 {
+	__u32 sets = table_sets;
+	__u64 way = way_of(key, table_seed, sets);
+	__u32 index = cpu * sets + way / TRAFFIC_WAYS;
 	struct traffic_entry *entry;
-	struct table_place place;
 	struct traffic_set *set;
-	struct table_key wanted;
 
-	if (!table_sets)
-		return false;
-	wanted = table_key_of(key);
-	place = place_of(cpu, &wanted);
-	set = bpf_map_lookup_elem(&flow_table, &place.first);
+	set = bpf_map_lookup_elem(&flow_table, &index);
 	if (!set)
 		return false;
-	entry = find_entry(set, &wanted);
-	if (!entry) {
-		set = bpf_map_lookup_elem(&flow_table, &place.second);
-		if (!set)
-			return false;
-		entry = find_entry(set, &wanted);
-	}
-	if (!entry)
+	way %= TRAFFIC_WAYS;
+	entry = &set->entries[way];
+	if (!is_flows(entry, (struct table_place){ index, way }, key))
 		return false;
 	add_to_entry(entry, size);
 	return true;
 }
 
 /*
- * Counts the first packet of a flow in the emptier of its two sets. Returns
- * false where both are full, or there is no table.
+ * Gives a free way to a flow and counts its first packet. Who sees the tag must
+ * see the address: an exchange orders all before it, on every architecture. It
+ * is once a flow.
  */
-static __always_inline bool take_way(struct traffic_statistics *own, __u32 cpu,
-				     const struct traffic_key *key,
+static __always_inline bool take_way(struct traffic_statistics *own,
+				     struct traffic_entry *entry,
+				     struct table_place place,
+				     const struct table_key *key,
 				     struct wire_size size)
 {
-	struct table_key wanted = table_key_of(key);
-	struct table_place place = place_of(cpu, &wanted);
-	struct traffic_set *set, *other;
+	entry->remote = key->remote;
+	if (has_rests()) {
+		__u64 *rest = rest_of(place);
+
+		if (!rest)
+			return false;
+		*rest = key->rest;
+	}
+	__sync_lock_test_and_set(&entry->tag, key->tag);
+	add_to_entry(entry, size);
+	own->lookup_failures++;
+	own->new_entries++;
+	return true;
+}
+
+/*
+ * Looks for a flow in all ways of a set, and counts the packet where it is.
+ * Else returns false, and how many ways are used.
+ */
+static __always_inline bool count_in_set(struct traffic_set *set, __u32 index,
+					 const struct table_key *key,
+					 struct wire_size size, __u32 *used)
+{
+	*used = 0;
+	for (__u32 way = 0; way < TRAFFIC_WAYS; way++) {
+		struct traffic_entry *entry = &set->entries[way];
+		struct table_place place = { index, way };
+		__u32 state;
+
+		if (is_flows(entry, place, key)) {
+			add_to_entry(entry, size);
+			return true;
+		}
+		/* By the two bits of state, without a branch, which the
+		 * verifier would have to follow.
+		 */
+		state = read_tag(entry) >> TRAFFIC_TAG_STATE;
+		*used += (state | state >> 1) & 1;
+	}
+	return false;
+}
+
+/*
+ * Counts a packet of a flow that is anywhere in the table or finds room in it.
+ * Returns false where there is none, or no table.
+ */
+static __always_inline bool count_in_table(struct traffic_statistics *own,
+					   __u32 cpu,
+					   const struct table_key *key,
+					   struct wire_size size)
+{
+	struct table_place places[2];
+	struct traffic_set *sets[2];
+	struct table_place place;
+	struct traffic_set *set;
+	__u32 used[2];
 
 	if (!table_sets)
 		return false;
-	set = bpf_map_lookup_elem(&flow_table, &place.first);
-	other = bpf_map_lookup_elem(&flow_table, &place.second);
-	if (!set || !other)
+	places[0] = place_of(cpu, key, table_seed);
+	places[1] = place_of(cpu, key, table_seed_second);
+	sets[0] = bpf_map_lookup_elem(&flow_table, &places[0].set);
+	sets[1] = bpf_map_lookup_elem(&flow_table, &places[1].set);
+	if (!sets[0] || !sets[1])
 		return false;
-	if (used_ways_of(other) < used_ways_of(set))
-		set = other;
-	for (__u32 way = 0; way < TRAFFIC_WAYS; way++) {
-		struct traffic_entry *entry = &set->entries[way];
 
-		if (read_tag(set, way))
-			continue;
-		own->lookup_failures++;
-		own->new_entries++;
-		entry->remote[0] = wanted.remote[0];
-		entry->remote[1] = wanted.remote[1];
-		/* Who sees the tag must see the address: an exchange orders
-		 * all before it, on every architecture. It is once a flow.
-		 */
-		__sync_lock_test_and_set(&set->tags[way], wanted.tag);
-		add_to_entry(entry, size);
+	/* Most are where they wanted to be: the second such place is looked at
+	 * before the rest of the first set.
+	 */
+	place = places[1];
+	if (is_flows(&sets[1]->entries[place.way & (TRAFFIC_WAYS - 1)], place,
+		     key)) {
+		add_to_entry(&sets[1]->entries[place.way & (TRAFFIC_WAYS - 1)],
+			     size);
 		return true;
+	}
+	if (count_in_set(sets[0], places[0].set, key, size, &used[0]) ||
+	    count_in_set(sets[1], places[1].set, key, size, &used[1]))
+		return true;
+
+#pragma unroll
+	for (int i = 0; i < 2; i++) {
+		struct traffic_entry *entry =
+			&sets[i]->entries[places[i].way & (TRAFFIC_WAYS - 1)];
+
+		if (!read_tag(entry))
+			return take_way(own, entry, places[i], key, size);
+	}
+	set = sets[0];
+	place = places[0];
+	if (used[1] < used[0]) {
+		set = sets[1];
+		place = places[1];
+	}
+	for (__u32 way = 0; way < TRAFFIC_WAYS; way++) {
+		place.way = way;
+		if (!read_tag(&set->entries[way]))
+			return take_way(own, &set->entries[way], place, key,
+					size);
 	}
 	return false;
 }

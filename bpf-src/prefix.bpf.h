@@ -1,39 +1,74 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * How much of a remote address tells flows apart.
+ * The side of a packet that tells flows apart: a prefix of the remote address.
  */
 #ifndef PREFIX_BPF_H
 #define PREFIX_BPF_H
 
-#include <linux/types.h>
-#include <bpf/bpf_endian.h>
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <bpf/bpf_helpers.h>
+
+#include "parsing.bpf.h"
+#include "traffic_abi.h"
 
 /*
- * How many bits of a remote address are kept. Set before the programs are
- * loaded; the verifier then knows them and removes what they make dead.
+ * The bits of a remote address that are kept, as masks in network order: one
+ * instruction each. Set before the programs are loaded; the verifier then knows
+ * them and removes what they make dead.
  */
-const volatile __u32 ipv4_prefix_length = 24;
-const volatile __u32 ipv6_prefix_length = 48;
+const volatile __u32 ipv4_prefix_mask = 0;
+const volatile __u64 ipv6_prefix_masks[2] = {};
 
-/*
- * Copies the first `prefix_length` bits of an address of `words` 32-bit words
- * and leaves the rest zero.
- */
-static __always_inline void keep_prefix(__u8 *remote, const __u32 *address,
-					__u32 words, __u32 prefix_length)
+/* Half an address of IPv6, read at once although it lies at an odd place. */
+typedef __u64 __attribute__((may_alias)) half_address;
+
+/* Whose traffic a packet is, in one form for both versions of IP. */
+struct remote {
+	enum traffic_family family;
+	/* The prefix in network order; IPv4 in the low half of the first. */
+	__u64 prefix[2];
+};
+
+static __always_inline struct remote
+remote_of_ipv4(const struct iphdr *ipv4, enum traffic_direction direction)
 {
-	__u32 *kept = (__u32 *)remote;
+	__be32 address = direction == TRAFFIC_SENT ? ipv4->daddr : ipv4->saddr;
 
-#pragma unroll
-	for (__u32 i = 0; i < words; i++) {
-		__u32 bits = prefix_length > 32 * i ? prefix_length - 32 * i :
-						      0;
+	return (struct remote){ .family = TRAFFIC_IPV4,
+				.prefix = { address & ipv4_prefix_mask } };
+}
 
-		if (bits >= 32)
-			kept[i] = address[i];
-		else if (bits > 0)
-			kept[i] = address[i] & bpf_htonl(~0U << (32 - bits));
-	}
+static __always_inline struct remote
+remote_of_ipv6(const struct ipv6hdr *ipv6, enum traffic_direction direction)
+{
+	const half_address *address;
+
+	address = (const half_address *)(direction == TRAFFIC_SENT ?
+						 &ipv6->daddr :
+						 &ipv6->saddr);
+	return (struct remote){
+		.family = TRAFFIC_IPV6,
+		.prefix = { address[0] & ipv6_prefix_masks[0],
+			    ipv6_prefix_masks[1] ?
+				    address[1] & ipv6_prefix_masks[1] :
+				    0 },
+	};
+}
+
+/* Version 4 and a header of at least 20 bytes. */
+static __always_inline bool is_ipv4(const struct iphdr *ipv4)
+{
+	__u8 first = *(const __u8 *)ipv4;
+
+	return first >= 0x45 && first <= 0x4F;
+}
+
+static __always_inline bool is_version_6(const struct ipv6hdr *ipv6)
+{
+	return *(const __u8 *)ipv6 >> 4 == 6;
 }
 
 #endif /* PREFIX_BPF_H */

@@ -84,13 +84,13 @@ static __always_inline __u32 interface_number(__u32 ifindex)
 }
 
 /*
- * Fills in the remote side of the key. Returns the family the packet belongs
- * to: TRAFFIC_NON_IP where the protocol is another, or where the header is cut
- * off or does not say the version it should.
+ * Reads the remote side. Of the family TRAFFIC_NON_IP where the protocol is
+ * another, or where the header is cut off or does not say the version it
+ * should.
  */
-static __always_inline enum traffic_family
-identify_remote(struct __sk_buff *skb, struct network_header network,
-		struct traffic_key *key)
+static __always_inline struct remote
+find_remote(struct __sk_buff *skb, struct network_header network,
+	    enum traffic_direction direction)
 {
 	if (network.protocol == bpf_htons(ETH_P_IP)) {
 		struct iphdr scratch;
@@ -98,14 +98,8 @@ identify_remote(struct __sk_buff *skb, struct network_header network,
 
 		ipv4 = header_at(skb, network.offset, &scratch,
 				 sizeof(scratch));
-		if (!ipv4 || ipv4->version != 4 || ipv4->ihl < 5)
-			return TRAFFIC_NON_IP;
-		key->ip_version = 4;
-		keep_prefix(key->remote,
-			    key->direction == TRAFFIC_SENT ? &ipv4->daddr :
-							     &ipv4->saddr,
-			    1, ipv4_prefix_length);
-		return TRAFFIC_IPV4;
+		if (ipv4 && is_ipv4(ipv4))
+			return remote_of_ipv4(ipv4, direction);
 	}
 	if (network.protocol == bpf_htons(ETH_P_IPV6)) {
 		struct ipv6hdr scratch;
@@ -113,73 +107,154 @@ identify_remote(struct __sk_buff *skb, struct network_header network,
 
 		ipv6 = header_at(skb, network.offset, &scratch,
 				 sizeof(scratch));
-		if (!ipv6 || ipv6->version != 6)
-			return TRAFFIC_NON_IP;
-		key->ip_version = 6;
-		keep_prefix(key->remote,
-			    key->direction == TRAFFIC_SENT ?
-				    ipv6->daddr.in6_u.u6_addr32 :
-				    ipv6->saddr.in6_u.u6_addr32,
-			    4, ipv6_prefix_length);
-		return TRAFFIC_IPV6;
+		if (ipv6 && is_version_6(ipv6))
+			return remote_of_ipv6(ipv6, direction);
 	}
-	return TRAFFIC_NON_IP;
+	return (struct remote){ .family = TRAFFIC_NON_IP };
 }
 
-/*
- * Counts a packet whose flow is not in the table: the first one on this CPU, or
- * one of a flow that found no room. Not static, so that the verifier checks it
- * once by itself instead of again for every way that leads there.
- */
-__noinline int count_elsewhere(__u32 cpu, const struct traffic_key *key,
-			       const struct wire_size *size)
+static __always_inline void add_to_total(__u32 cpu, __u32 interface,
+					 enum traffic_direction direction,
+					 enum traffic_family family,
+					 struct wire_size size)
 {
-	struct traffic_statistics *own = own_statistics(cpu);
+	__u32 index = (cpu * TRAFFIC_INTERFACES + interface) * 2 + direction;
+	struct traffic_total *total;
 
-	if (!own || !key || !size)
-		return 0;
-	if (!take_way(own, cpu, key, *size))
-		count_in_map(own, key, *size);
-	return 0;
+	total = bpf_map_lookup_elem(&totals, &index);
+	if (total && family < TRAFFIC_FAMILIES) {
+		total->packets[family] += size.packets;
+		total->bytes[family] += size.bytes;
+	}
 }
 
+/* A packet that has been read. */
+struct packet {
+	struct remote remote;
+	struct wire_size size;
+	__u32 ifindex;
+	__u32 direction; /* enum traffic_direction */
+};
+
 /*
+ * Counts a packet that has been read. Not static, like the next one, so that
+ * the verifier checks it once by itself instead of again for every way that
+ * leads there; such a function returns a number.
+ *
  * The flow is counted before the total, and user space reads totals before
  * flows: so every packet in a total that was read is in the flows read after
  * it, and what is missing there was evicted.
  */
+__noinline int count_packet(const struct packet *packet)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct traffic_statistics *own = own_statistics(cpu);
+	enum traffic_direction direction;
+	__u32 number;
+
+	if (!packet || !own)
+		return 0;
+	direction = packet->direction == TRAFFIC_SENT ? TRAFFIC_SENT :
+							TRAFFIC_RECEIVED;
+	number = interface_number(packet->ifindex);
+	if (!number) {
+		own->unknown_interfaces++;
+		return 0;
+	}
+	number--;
+	if (packet->remote.family < TRAFFIC_NON_IP) {
+		struct table_key key = table_key_of(number, packet->ifindex,
+						    direction, &packet->remote);
+
+		if (!count_in_table(own, cpu, &key, packet->size))
+			count_in_map(own, number, direction, &packet->remote,
+				     packet->size);
+	}
+	add_to_total(cpu, number, direction, packet->remote.family,
+		     packet->size);
+	return 0;
+}
+
+/* Counts any packet. */
+__noinline int count_any(struct __sk_buff *skb, __u32 is_sent, __u32 has_link)
+{
+	enum traffic_direction direction = is_sent ? TRAFFIC_SENT :
+						     TRAFFIC_RECEIVED;
+	struct network_header network =
+		parse_link(skb, has_link ? LINK_ETHERNET : LINK_NONE);
+	struct packet packet = {
+		.size = wire_size_of(skb, direction, network),
+		.remote = find_remote(skb, network, direction),
+		.ifindex = skb->ifindex,
+		.direction = direction,
+	};
+
+	return count_packet(&packet);
+}
+
+/*
+ * Counts a packet as most are: one frame without a tag, its header in place,
+ * of a flow that is found at once. Returns false where it is another, and has
+ * done nothing.
+ */
+static __always_inline bool count_ordinary(struct __sk_buff *skb,
+					   enum traffic_direction direction,
+					   enum link_layer link)
+{
+	__u32 offset = link == LINK_ETHERNET ? ETH_HLEN : 0;
+	void *data = READ_CONTEXT(skb, data);
+	void *data_end = READ_CONTEXT(skb, data_end);
+	void *header = data + offset;
+	struct wire_size size = { .packets = 1 };
+	__u32 cpu, ifindex, number, *known;
+	struct table_key key;
+	struct remote remote;
+	__be16 protocol;
+
+	if (!table_sets || header + sizeof(struct iphdr) > data_end)
+		return false;
+	protocol = link == LINK_ETHERNET ? *(__be16 *)(header - 2) :
+					   skb->protocol;
+	if (protocol == bpf_htons(ETH_P_IP)) {
+		if (!is_ipv4(header))
+			return false;
+		remote = remote_of_ipv4(header, direction);
+	} else if (protocol == bpf_htons(ETH_P_IPV6)) {
+		if (header + sizeof(struct ipv6hdr) > data_end ||
+		    !is_version_6(header))
+			return false;
+		remote = remote_of_ipv6(header, direction);
+	} else {
+		return false;
+	}
+	if (skb->gso_size || skb->vlan_present)
+		return false;
+	size.bytes = direction == TRAFFIC_SENT ? skb->wire_len : skb->len;
+
+	ifindex = skb->ifindex;
+	if (ifindex >= TRAFFIC_DIRECT_IFINDEXES)
+		return false;
+	known = bpf_map_lookup_elem(&interfaces, &ifindex);
+	if (!known)
+		return false;
+	number = *known;
+	if (!number)
+		return false;
+	cpu = bpf_get_smp_processor_id();
+	key = table_key_of(number - 1, ifindex, direction, &remote);
+	if (!count_at_first_place(cpu, &key, size))
+		return false;
+	add_to_total(cpu, number - 1, direction, remote.family, size);
+	return true;
+}
+
 static __always_inline int count(struct __sk_buff *skb,
 				 enum traffic_direction direction,
 				 enum link_layer link)
 {
-	struct traffic_key key = { .direction = direction };
-	struct network_header network = parse_link(skb, link);
-	struct wire_size size = wire_size_of(skb, direction, network);
-	__u32 number = interface_number(skb->ifindex);
-	__u32 cpu = bpf_get_smp_processor_id();
-	struct traffic_total *total;
-	enum traffic_family family;
-	__u32 index;
-
-	if (!number) {
-		struct traffic_statistics *own = own_statistics(cpu);
-
-		if (own)
-			own->unknown_interfaces++;
-		return TCX_NEXT;
-	}
-	key.interface = number - 1;
-
-	family = identify_remote(skb, network, &key);
-	if (family != TRAFFIC_NON_IP && !count_in_table(cpu, &key, size))
-		count_elsewhere(cpu, &key, &size);
-
-	index = (cpu * TRAFFIC_INTERFACES + key.interface) * 2 + direction;
-	total = bpf_map_lookup_elem(&totals, &index);
-	if (total) {
-		total->packets[family] += size.packets;
-		total->bytes[family] += size.bytes;
-	}
+	if (!count_ordinary(skb, direction, link))
+		count_any(skb, direction == TRAFFIC_SENT,
+			  link == LINK_ETHERNET);
 	return TCX_NEXT;
 }
 

@@ -30,7 +30,7 @@ enum traffic_family {
 /* How many interfaces can be counted at the same time. */
 #define TRAFFIC_INTERFACES 4096
 
-/* Ways of a set of the flow table: what one cache line of tags holds. */
+/* Ways of a set of the flow table. */
 #define TRAFFIC_WAYS 8
 
 /*
@@ -72,18 +72,10 @@ struct traffic_value {
 };
 
 /*
- * One way of a set: what one CPU counted for the flow that the way's tag names.
- * Counters only grow, from one flow that has the way to the next.
- */
-struct traffic_entry {
-	__u64 remote[2]; /* IPv6: the other end's prefix; IPv4: not used */
-	__u64 packets;
-	__u64 bytes;
-};
-
-/*
- * The places that a flow may have on one CPU in one of two sets. A tag is zero
- * where the way is free; else, from the lowest bit:
+ * A way: what one CPU counted for the flow that the tag names. Half a cache
+ * line. Counters only grow, from one flow that has the way to the next.
+ *
+ * A tag is zero where the way is free; else, from the lowest bit:
  *
  *   32  IPv4: the prefix, as it lies in the packet; IPv6: a hash of it
  *    2  enum traffic_state
@@ -96,9 +88,24 @@ struct traffic_entry {
  * space turns a used one into a retired one, and that into a free one once no
  * program can be running that has seen it used.
  */
+struct traffic_entry {
+	__u64 tag;
+	__u64 remote; /* IPv6: the first half of the prefix; IPv4: not used */
+	__u64 packets;
+	__u64 bytes;
+};
+
+/*
+ * The places that a flow may have on one CPU are the ways of two sets. In each
+ * set there is one that it takes if that is free.
+ */
 struct traffic_set {
-	__u64 tags[TRAFFIC_WAYS];
 	struct traffic_entry entries[TRAFFIC_WAYS];
+};
+
+/* The second halves of IPv6 prefixes that are longer than 64 bits. */
+struct traffic_rests {
+	__u64 remote[TRAFFIC_WAYS];
 };
 
 enum traffic_state {
@@ -151,7 +158,8 @@ TRAFFIC_AT(struct traffic_value, last_seen, 16);
 TRAFFIC_AT(struct traffic_value, generation, 20);
 _Static_assert(sizeof(struct traffic_total) == 48, "the total has a hole");
 _Static_assert(sizeof(struct traffic_entry) == 32, "the entry has a hole");
-_Static_assert(sizeof(struct traffic_set) == 320, "the set has a hole");
+_Static_assert(sizeof(struct traffic_set) == 256, "the set has a hole");
+_Static_assert(sizeof(struct traffic_rests) == 64, "the rests have a hole");
 _Static_assert(1ULL << (TRAFFIC_TAG_LOCAL_RANGE - TRAFFIC_TAG_INTERFACE) ==
 		       TRAFFIC_INTERFACES,
 	       "the tag has no room for the interface");

@@ -132,14 +132,14 @@ impl<N> Default for TableTracker<N> {
 /// as long as the CPU has as many free ways as used ones: an idle way costs
 /// nothing there, and its flow is not new when it comes back.
 fn patience(used: usize, ways: usize, is_short: bool) -> u8 {
-    if is_short || used > ways / 8 * 7 {
+    if used <= ways / 2 {
+        u8::MAX
+    } else if is_short || used > ways / 8 * 7 {
         2
     } else if used > ways / 4 * 3 {
         8
-    } else if used > ways / 2 {
-        64
     } else {
-        u8::MAX
+        64
     }
 }
 

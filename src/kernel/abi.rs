@@ -23,10 +23,10 @@ pub const FAMILIES: usize = 3;
 /// Ways of a set of the flow table.
 pub const WAYS: usize = 8;
 
-/// Words of 64 bits of `struct traffic_set`: tags, then entries.
-pub const SET_WORDS: usize = WAYS + WAYS * ENTRY_WORDS;
+/// Words of 64 bits of `struct traffic_set`.
+pub const SET_WORDS: usize = WAYS * ENTRY_WORDS;
 
-/// Words of `struct traffic_entry`: two of address, packets, bytes.
+/// Words of `struct traffic_entry`: tag, address, packets, bytes.
 pub const ENTRY_WORDS: usize = 4;
 
 /// Words of `struct traffic_total`.
@@ -49,6 +49,8 @@ pub mod names {
     pub const FLOWS: &str = "flows";
     /// The flow table: the first tier of flows.
     pub const FLOW_TABLE: &str = "flow_table";
+    /// The ends of long IPv6 prefixes in the flow table.
+    pub const TABLE_RESTS: &str = "table_rests";
     /// How many keys the map of flows has taken in.
     pub const ADMISSION: &str = "admission";
     /// The map of exact totals.
@@ -59,15 +61,15 @@ pub mod names {
     pub const INTERFACES: &str = "interfaces";
     /// The map from high ifindexes to interface numbers.
     pub const FAR_INTERFACES: &str = "far_interfaces";
-    /// How many bits of an IPv4 address are kept.
-    pub const IPV4_PREFIX_LENGTH: &str = "ipv4_prefix_length";
-    /// How many bits of an IPv6 address are kept.
-    pub const IPV6_PREFIX_LENGTH: &str = "ipv6_prefix_length";
+    /// The bits of an IPv4 address that are kept.
+    pub const IPV4_PREFIX_MASK: &str = "ipv4_prefix_mask";
+    /// The bits of an IPv6 address that are kept.
+    pub const IPV6_PREFIX_MASKS: &str = "ipv6_prefix_masks";
     /// Sets of the flow table that each CPU has.
     pub const TABLE_SETS: &str = "table_sets";
     /// Odd random numbers, for the places of flows in the table.
     pub const TABLE_SEEDS: [&str; 3] =
-        ["table_seed", "table_seed_high", "table_seed_low"];
+        ["table_seed", "table_seed_second", "table_seed_rest"];
     /// How many keys the map of flows takes in between two polls.
     pub const ADMISSION_LIMIT: &str = "admission_limit";
     /// Counts what arrives with an Ethernet header.
@@ -146,8 +148,10 @@ pub struct TrafficStatistics {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TrafficEntry {
-    /// The remote prefix of IPv6 in network order; of IPv4 nothing.
-    pub remote: [u64; 2],
+    /// Whose the way is: see [`Tag`].
+    pub tag: u64,
+    /// The first half of the remote prefix of IPv6; of IPv4 nothing.
+    pub remote: u64,
     /// Packets on the wire, of all flows that ever had the way.
     pub packets: u64,
     /// Bytes on the wire, likewise.
@@ -158,10 +162,16 @@ pub struct TrafficEntry {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TrafficSet {
-    /// Whose the ways are.
-    pub tags: [u64; WAYS],
-    /// What was counted in them.
+    /// The ways.
     pub entries: [TrafficEntry; WAYS],
+}
+
+/// `struct traffic_rests`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TrafficRests {
+    /// The second halves of the remote prefixes of IPv6 in a set.
+    pub remote: [u64; WAYS],
 }
 
 /// `struct traffic_admission`.
@@ -172,7 +182,27 @@ pub struct TrafficAdmission {
     pub admitted: u64,
 }
 
-/// A tag of the flow table, as `struct traffic_set` describes it.
+/// Returns the bits of an IPv4 address that a prefix of this length keeps, as
+/// they lie in a packet.
+#[must_use]
+pub fn ipv4_prefix_mask(length: u8) -> u32 {
+    let bits = u32::from(length).min(32);
+    u32::MAX.checked_shl(32 - bits).unwrap_or(0).to_be()
+}
+
+/// As [`ipv4_prefix_mask`], of both halves of an IPv6 address.
+#[must_use]
+pub fn ipv6_prefix_masks(length: u8) -> [u64; 2] {
+    let bits = u32::from(length).min(128);
+    let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0).to_be_bytes();
+    let (first, second) = mask.split_at(8);
+    let half = |bytes: &[u8]| {
+        bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
+    };
+    [first, second].map(half).map(u64::to_le)
+}
+
+/// A tag of the flow table, as `struct traffic_entry` describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tag(pub u64);
 
@@ -328,6 +358,23 @@ mod tests {
                 };
                 assert_eq!(TrafficKey::from(&key).decode(), Some(key));
             }
+        }
+    }
+
+    #[test]
+    fn a_mask_keeps_the_first_bits_of_an_address_in_memory() {
+        for length in 0..=128_u8 {
+            let kept = |bytes: &[u8], length: u32| {
+                bytes.iter().zip(0_u32..).all(|(byte, at)| {
+                    let bits = length.saturating_sub(at * 8).min(8);
+                    byte.leading_ones() == bits && byte.count_ones() == bits
+                })
+            };
+            let masks = ipv6_prefix_masks(length).map(u64::to_ne_bytes);
+            assert!(kept(masks.as_flattened(), length.into()), "{masks:x?}");
+            let length = length.min(32);
+            let mask = ipv4_prefix_mask(length).to_ne_bytes();
+            assert!(kept(&mask, length.into()), "{mask:x?}");
         }
     }
 

@@ -8,7 +8,7 @@ use aya::maps::Map;
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfLoader};
 
-use super::abi::names;
+use super::abi::{ipv4_prefix_mask, ipv6_prefix_masks, names};
 use super::counters::TOTALS_PER_CPU;
 use super::error::{Error, io_error, load_error};
 use super::probe::ProbeSettings;
@@ -46,8 +46,8 @@ pub(super) fn load(
 ) -> Result<Ebpf, Error> {
     // A number that is not limited, for what has one element a CPU.
     let cpus = u32::try_from(cpus).unwrap_or(u32::MAX);
-    let ipv4_prefix_length = u32::from(settings.ipv4_prefix_length);
-    let ipv6_prefix_length = u32::from(settings.ipv6_prefix_length);
+    let ipv4_mask = ipv4_prefix_mask(settings.ipv4_prefix_length);
+    let ipv6_masks = ipv6_prefix_masks(settings.ipv6_prefix_length);
     // Odd numbers, so that a multiplication loses nothing.
     let seeds = names::TABLE_SEEDS
         .map(|name| (name, RandomState::new().hash_one(name) | 1));
@@ -58,12 +58,19 @@ pub(super) fn load(
             names::FLOW_TABLE,
             sizes.table_sets.saturating_mul(cpus).max(1),
         )
+        .map_max_entries(
+            names::TABLE_RESTS,
+            match sizes.has_rests {
+                true => sizes.table_sets.saturating_mul(cpus).max(1),
+                false => 1,
+            },
+        )
         .map_max_entries(names::TOTALS, TOTALS_PER_CPU.saturating_mul(cpus))
         .map_max_entries(names::STATISTICS, cpus)
         .override_global(names::TABLE_SETS, &sizes.table_sets, true)
         .override_global(names::ADMISSION_LIMIT, &sizes.admission_limit, true)
-        .override_global(names::IPV4_PREFIX_LENGTH, &ipv4_prefix_length, true)
-        .override_global(names::IPV6_PREFIX_LENGTH, &ipv6_prefix_length, true);
+        .override_global(names::IPV4_PREFIX_MASK, &ipv4_mask, true)
+        .override_global(names::IPV6_PREFIX_MASKS, &ipv6_masks, true);
     for (name, seed) in &seeds {
         loader.override_global(name, seed, true);
     }

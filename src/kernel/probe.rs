@@ -81,8 +81,7 @@ impl TrafficProbe {
         let _ = sys::raise_open_files();
         let cpus = Cpus::possible()?;
         let obstacle = grace::obstacle();
-        let sizes =
-            Sizes::of(settings.map_max_entries, cpus.ids, obstacle.is_none());
+        let sizes = Sizes::of(settings, cpus.ids, obstacle.is_none());
         let mut ebpf = object::load(settings, sizes, cpus.ids)?;
         let tick = sys::jiffy().map_err(|source| {
             Error::call("read the resolution of the coarse clock", source)
@@ -92,7 +91,11 @@ impl TrafficProbe {
             0 => None,
             _ => {
                 let words = object::take_mapped(&mut ebpf, names::FLOW_TABLE)?;
-                Some(Table::new(words, cpus.ids))
+                let rests = sizes
+                    .has_rests
+                    .then(|| object::take_mapped(&mut ebpf, names::TABLE_RESTS))
+                    .transpose()?;
+                Some(Table::new(words, rests, cpus.ids))
             }
         };
         Ok(Self {

@@ -6,7 +6,8 @@
 
 use std::num::NonZeroU32;
 
-use super::abi::{TrafficSet, WAYS};
+use super::abi::{TrafficRests, TrafficSet, WAYS};
+use super::probe::ProbeSettings;
 
 /// Maps for fewer flows have no table. Who asks for so little wants what came
 /// last to stay and what came first to go at once, as the map alone does it;
@@ -24,6 +25,8 @@ pub(super) struct Sizes {
     pub(super) table_sets: u32,
     /// Flows of the map.
     pub(super) map_entries: NonZeroU32,
+    /// Whether the table has room for IPv6 prefixes of more than 64 bits.
+    pub(super) has_rests: bool,
     /// Flows that the map takes in between two polls; zero for any number.
     pub(super) admission_limit: u64,
 }
@@ -36,14 +39,17 @@ impl Sizes {
     /// find both its sets full. The map holds the rest several times over, and
     /// what a smaller table leaves.
     pub(super) fn of(
-        map_max_entries: NonZeroU32,
+        settings: &ProbeSettings,
         cpus: usize,
         has_table: bool,
     ) -> Self {
+        let map_max_entries = settings.map_max_entries;
+        let has_rests = settings.ipv6_prefix_length > 64;
         let flows = u64::from(map_max_entries.get());
         if !has_table || map_max_entries.get() < SMALLEST_WITH_TABLE {
             return Self {
                 table_sets: 0,
+                has_rests: false,
                 map_entries: map_max_entries,
                 admission_limit: 0,
             };
@@ -53,6 +59,7 @@ impl Sizes {
         let map = flows / 4 + flows.saturating_sub(sets * WAYS as u64);
         Self {
             table_sets: u32::try_from(sets).unwrap_or(u32::MAX),
+            has_rests,
             map_entries: u32::try_from(map)
                 .ok()
                 .and_then(NonZeroU32::new)
@@ -70,9 +77,12 @@ impl Sizes {
 
     /// Returns the memory of the table in bytes.
     pub(super) fn table_bytes(self, cpus: usize) -> u64 {
-        u64::from(self.table_sets)
-            * cpus as u64
-            * size_of::<TrafficSet>() as u64
+        let rests = match self.has_rests {
+            true => size_of::<TrafficRests>(),
+            false => 0,
+        };
+        let set = size_of::<TrafficSet>() + rests;
+        u64::from(self.table_sets) * cpus as u64 * set as u64
     }
 }
 
@@ -82,16 +92,22 @@ mod tests {
 
     use super::*;
 
+    fn settings(flows: u32) -> ProbeSettings {
+        ProbeSettings {
+            map_max_entries: NonZeroU32::new(flows).unwrap(),
+            ipv4_prefix_length: 24,
+            ipv6_prefix_length: 64,
+        }
+    }
+
     fn sizes(flows: u32, cpus: usize) -> Sizes {
-        Sizes::of(NonZeroU32::new(flows).unwrap(), cpus, true)
+        Sizes::of(&settings(flows), cpus, true)
     }
 
     #[test]
     fn a_small_map_and_a_kernel_that_cannot_have_no_table() {
-        let flows = NonZeroU32::new(100_000).unwrap();
-        for (sizes, flows) in
-            [(Sizes::of(flows, 2, false), 100_000), (sizes(8_191, 2), 8_191)]
-        {
+        let incapable = Sizes::of(&settings(100_000), 2, false);
+        for (sizes, flows) in [(incapable, 100_000), (sizes(8_191, 2), 8_191)] {
             assert_eq!(sizes.table_sets, 0);
             assert_eq!(sizes.map_entries.get(), flows);
             assert_eq!(sizes.admission_limit, 0);
@@ -104,6 +120,15 @@ mod tests {
         assert_eq!(sizes.table_sets, 12_500);
         assert_eq!(sizes.map_entries.get(), 25_000);
         assert_eq!(sizes.admission_limit, 12_500);
+        assert_eq!(sizes.table_bytes(2), 6_400_000);
+        assert!(!sizes.has_rests);
+    }
+
+    #[test]
+    fn long_prefixes_of_ipv6_take_a_quarter_more() {
+        let settings =
+            ProbeSettings { ipv6_prefix_length: 65, ..settings(100_000) };
+        let sizes = Sizes::of(&settings, 2, true);
         assert_eq!(sizes.table_bytes(2), 8_000_000);
     }
 
@@ -118,9 +143,9 @@ mod tests {
             let room = ways + u64::from(sizes.map_entries.get());
             prop_assert!(room >= u64::from(flows) / 4 * 5);
             prop_assert!(sizes.admission_limit > 0);
-            // 40 bytes a way, and what rounding up to whole sets adds.
-            let most = u64::from(flows) * 40 * WAYS_PER_FLOW
-                + cpus as u64 * 320;
+            // 32 bytes a way, and what rounding up to whole sets adds.
+            let most = u64::from(flows) * 32 * WAYS_PER_FLOW
+                + cpus as u64 * 256;
             prop_assert!(sizes.table_bytes(cpus) <= most);
             prop_assert!(
                 u64::from(sizes.table_sets) * (cpus as u64)

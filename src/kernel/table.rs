@@ -42,6 +42,9 @@ impl Word for AtomicU64 {
 #[derive(Debug)]
 pub struct Table<M> {
     words: M,
+    /// The ends of long IPv6 prefixes, a word for each slot, where there are
+    /// any.
+    rests: Option<M>,
     /// Sets of each CPU.
     sets: usize,
     cpus: usize,
@@ -52,33 +55,25 @@ where
     M: Deref<Target = [W]>,
     W: Word,
 {
-    /// Takes `words` as the sets of `cpus` CPUs.
+    /// Takes `words` as the sets of `cpus` CPUs, and `rests` as what they have
+    /// no room for, where IPv6 prefixes are longer than 64 bits.
     #[must_use]
-    pub fn new(words: M, cpus: usize) -> Self {
+    pub fn new(words: M, rests: Option<M>, cpus: usize) -> Self {
         let sets = words.len() / SET_WORDS / cpus.max(1);
-        Self { words, sets, cpus }
+        Self { words, rests, sets, cpus }
     }
 
-    fn set(&self, slot: usize) -> &[W; SET_WORDS] {
-        &self.sets(0..self.cpus * self.sets)[slot / WAYS]
+    fn way(&self, slot: usize) -> &[W; ENTRY_WORDS] {
+        &self.ways(0..self.cpus * self.sets * WAYS)[slot]
     }
 
-    fn sets(&self, range: Range<usize>) -> &[[W; SET_WORDS]] {
+    fn ways(&self, range: Range<usize>) -> &[[W; ENTRY_WORDS]] {
         self.words.as_chunks().0.get(range).unwrap_or_default()
     }
 }
 
-/// Returns where in a set the entry of a way is.
-fn entry(way: usize) -> usize {
-    WAYS + way * ENTRY_WORDS
-}
-
-fn volume_in<W: Word>(set: &[W; SET_WORDS], way: usize) -> Volume {
-    let entry = entry(way);
-    Volume {
-        packets: set[entry + 2].counter(),
-        bytes: set[entry + 3].counter(),
-    }
+fn volume_in<W: Word>([_, _, packets, bytes]: &[W; ENTRY_WORDS]) -> Volume {
+    Volume { packets: packets.counter(), bytes: bytes.counter() }
 }
 
 impl<M, W> FlowTable for Table<M>
@@ -95,37 +90,35 @@ where
     }
 
     fn visit(&self, cpu: usize, mut visit: impl FnMut(usize, Way)) {
-        let own = cpu * self.sets..(cpu + 1) * self.sets;
-        for (index, set) in self.sets(own).iter().enumerate() {
-            for way in 0..WAYS {
-                let tag = set[way].tag();
-                if !tag.is_free() {
-                    let volume = volume_in(set, way);
-                    let is_retired = tag.is_retired();
-                    visit(index * WAYS + way, Way { volume, is_retired });
-                }
+        let ways = FlowTable::ways(self);
+        let own = self.ways(cpu * ways..(cpu + 1) * ways);
+        for (index, way) in own.iter().enumerate() {
+            let tag = way[0].tag();
+            if !tag.is_free() {
+                let volume = volume_in(way);
+                visit(index, Way { volume, is_retired: tag.is_retired() });
             }
         }
     }
 
     fn key(&self, slot: usize) -> FlowKey {
-        let set = self.set(slot);
-        let tag = set[slot % WAYS].tag();
-        let entry = entry(slot % WAYS);
-        tag.key([set[entry].counter(), set[entry + 1].counter()])
+        let [tag, remote, ..] = self.way(slot);
+        let tag = tag.tag();
+        let rest = self.rests.as_ref().map_or(0, |rests| rests[slot].counter());
+        tag.key([remote.counter(), rest])
     }
 
     fn volume(&self, slot: usize) -> Volume {
-        volume_in(self.set(slot), slot % WAYS)
+        volume_in(self.way(slot))
     }
 
     fn retire(&self, slot: usize) {
-        let tag = &self.set(slot)[slot % WAYS];
+        let [tag, ..] = self.way(slot);
         tag.set_tag(tag.tag().retired());
     }
 
     fn free(&self, slot: usize) {
-        self.set(slot)[slot % WAYS].set_tag(Tag::FREE);
+        self.way(slot)[0].set_tag(Tag::FREE);
     }
 }
 

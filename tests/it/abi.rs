@@ -13,8 +13,8 @@ use aya_obj::{Object, ProgramSection};
 use geoip_exporter::accounting::{Direction, Family, IpVersion};
 use geoip_exporter::kernel::abi::{
     DIRECT_IFINDEXES, DIRECTION_ORDER, FAMILIES, FAMILY_ORDER, INTERFACES, Tag,
-    TrafficAdmission, TrafficEntry, TrafficKey, TrafficSet, TrafficStatistics,
-    TrafficTotal, TrafficValue, names,
+    TrafficAdmission, TrafficEntry, TrafficKey, TrafficRests, TrafficSet,
+    TrafficStatistics, TrafficTotal, TrafficValue, names,
 };
 
 use crate::btf::{Btf, Field};
@@ -80,9 +80,9 @@ fn every_shared_struct_has_the_same_layout_on_both_sides() {
         ),
         (
             "traffic_entry".to_owned(),
-            layout!(TrafficEntry { remote, packets, bytes }),
+            layout!(TrafficEntry { tag, remote, packets, bytes }),
         ),
-        ("traffic_set".to_owned(), layout!(TrafficSet { tags, entries })),
+        ("traffic_set".to_owned(), layout!(TrafficSet { entries })),
         (
             "traffic_admission".to_owned(),
             layout!(TrafficAdmission { admitted }),
@@ -170,6 +170,13 @@ fn every_map_has_the_name_kind_and_sizes_that_user_space_expects() {
             1,
         ),
         (
+            names::TABLE_RESTS,
+            BPF_MAP_TYPE_ARRAY,
+            NUMBER,
+            size_of::<TrafficRests>(),
+            1,
+        ),
+        (
             names::ADMISSION,
             BPF_MAP_TYPE_ARRAY,
             NUMBER,
@@ -240,25 +247,21 @@ fn what_user_space_reads_without_a_system_call_can_be_mapped() {
     }
 }
 
-/// The loader sets them by name, as numbers of 32 bits, and the programs must
-/// not be able to change them.
+/// The loader sets them by name, in this size, and the programs must not be
+/// able to change them.
 #[test]
-fn the_prefix_lengths_are_read_only_numbers_of_32_bits() {
+fn what_is_set_before_loading_is_read_only_and_of_the_size_that_is_set() {
     let variables = btf().variables(".rodata");
-    for name in [
-        names::IPV4_PREFIX_LENGTH,
-        names::IPV6_PREFIX_LENGTH,
-        names::TABLE_SETS,
-    ] {
-        assert_eq!(variables.get(name), Some(&size_of::<u32>()), "{name}");
-    }
-}
-
-/// As above.
-#[test]
-fn the_seeds_and_the_limit_are_read_only_numbers_of_64_bits() {
-    let variables = btf().variables(".rodata");
-    for name in names::TABLE_SEEDS.into_iter().chain([names::ADMISSION_LIMIT]) {
-        assert_eq!(variables.get(name), Some(&size_of::<u64>()), "{name}");
+    let half = size_of::<u32>();
+    let whole = size_of::<u64>();
+    let expected = [
+        (names::IPV4_PREFIX_MASK, half),
+        (names::IPV6_PREFIX_MASKS, 2 * whole),
+        (names::TABLE_SETS, half),
+        (names::ADMISSION_LIMIT, whole),
+    ];
+    let seeds = names::TABLE_SEEDS.map(|name| (name, whole));
+    for (name, size) in expected.into_iter().chain(seeds) {
+        assert_eq!(variables.get(name), Some(&size), "{name}");
     }
 }

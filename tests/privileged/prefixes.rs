@@ -1,5 +1,6 @@
 //! Every prefix length that can be set, run in the kernel.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use aya::maps::{Array, PerCpuHashMap};
@@ -7,11 +8,11 @@ use aya::programs::{SchedClassifier, TestRun as _, TestRunOptions};
 use aya::{Ebpf, EbpfLoader};
 use geoip_exporter::kernel::abi::names;
 
-use crate::harness::classifier::size_for_cpus;
+use crate::harness::classifier::{Globals, set};
 use crate::harness::daemon::Setup;
 use crate::harness::exposition::Scrape;
 use crate::harness::fixtures::{LOCAL4, LOCAL6};
-use crate::harness::flow_map::{FlowMap, Key};
+use crate::harness::flow_map::{FlowMap, Key, table_entries};
 use crate::harness::frames::Packet;
 use crate::harness::lab::{Lab, WAN};
 
@@ -26,12 +27,17 @@ const TCX_NEXT: u32 = u32::MAX;
 struct Program(Ebpf);
 
 impl Program {
-    fn load(name: &str, ipv4_length: u32, ipv6_length: u32) -> Self {
-        // Without a table, so that all keys are in the map.
-        let mut ebpf = size_for_cpus(&mut EbpfLoader::new(), &0)
+    fn load(
+        name: &str,
+        table_sets: u32,
+        ipv4_length: u32,
+        ipv6_length: u32,
+    ) -> Self {
+        let length = |bits: u32| u8::try_from(bits).unwrap();
+        let globals =
+            Globals::new(table_sets, length(ipv4_length), length(ipv6_length));
+        let mut ebpf = set(&mut EbpfLoader::new(), &globals)
             .map_max_entries(names::FLOWS, 1_024)
-            .override_global(names::IPV4_PREFIX_LENGTH, &ipv4_length, true)
-            .override_global(names::IPV6_PREFIX_LENGTH, &ipv6_length, true)
             .load(OBJECT)
             .unwrap();
         let program: &mut SchedClassifier =
@@ -54,13 +60,25 @@ impl Program {
     }
 
     /// Returns the keys in the map, sorted.
-    fn keys(&self) -> Vec<Key> {
+    fn map_keys(&self) -> Vec<Key> {
         let map = self.0.map(names::FLOWS).unwrap();
         let flows: PerCpuHashMap<_, Key, [u64; 3]> = map.try_into().unwrap();
         let mut keys: Vec<Key> =
             flows.keys().collect::<Result<_, _>>().unwrap();
         keys.sort_unstable();
         keys
+    }
+
+    /// Returns the keys in the table, sorted, and how many packets of all.
+    fn table_keys(&self) -> (Vec<Key>, u64) {
+        let map = |name| self.0.map(name).unwrap();
+        let table = map(names::FLOW_TABLE).try_into().unwrap();
+        let rests = map(names::TABLE_RESTS).try_into().unwrap();
+        let entries = table_entries(&table, &rests);
+        let packets = entries.iter().map(|(_, _, [packets, _])| packets).sum();
+        // One that was counted on two CPUs is one key.
+        let keys: BTreeSet<Key> = entries.iter().map(|entry| entry.1).collect();
+        (keys.into_iter().collect(), packets)
     }
 }
 
@@ -123,8 +141,9 @@ fn every_prefix_length_keeps_its_bits_and_no_other() {
         let length4 = 8 + (length6 - 16) % 25;
         let direction = u8::from(length6 % 2 == 1);
         let name = [names::INGRESS, names::EGRESS][usize::from(direction)];
-        let program = Program::load(name, length4, length6);
-        let mut expected = Vec::new();
+        let tiers =
+            [0, 64].map(|sets| Program::load(name, sets, length4, length6));
+        let (mut expected, mut packets) = (Vec::new(), 0);
         let mut run = |remote: IpAddr, prefix: &[u8]| {
             let local = match remote {
                 IpAddr::V4(_) => IpAddr::from(LOCAL4),
@@ -134,7 +153,12 @@ fn every_prefix_length_keeps_its_bits_and_no_other() {
                 0 => Packet::new(remote, local),
                 _ => Packet::new(local, remote),
             };
-            program.run(name, &packet.frame());
+            let frame = packet.frame();
+            // The second is the one that finds its flow in the table at once.
+            for program in tiers.iter().chain([&tiers[1]]) {
+                program.run(name, &frame);
+            }
+            packets += 1;
             let version = if remote.is_ipv6() { 6 } else { 4 };
             expected.push(key(direction, version, prefix));
         };
@@ -148,7 +172,12 @@ fn every_prefix_length_keeps_its_bits_and_no_other() {
         expected.dedup();
         // Two for each address: with the last bit that is kept, and without.
         assert_eq!(expected.len(), 12, "/{length4}, /{length6}");
-        assert_eq!(program.keys(), expected, "/{length4}, /{length6}");
+        let [map, table] = &tiers;
+        assert_eq!(map.map_keys(), expected, "/{length4}, /{length6}");
+        let (keys, counted) = table.table_keys();
+        assert_eq!(keys, expected, "/{length4}, /{length6}, in the table");
+        assert_eq!(counted, 2 * packets);
+        assert!(table.map_keys().is_empty(), "the table had room");
     }
 }
 

@@ -17,6 +17,16 @@ use crate::accounting::{
     Counts, Direction, FlowTracker, InterfaceId, IpVersion,
 };
 
+/// Returns where the tag of a way is.
+fn tag_of(way: usize) -> usize {
+    way * ENTRY_WORDS
+}
+
+/// Returns where the address of a way is; the counters are behind it.
+fn address(way: usize) -> usize {
+    tag_of(way) + 1
+}
+
 /// Bytes of each packet.
 const LENGTH: u64 = 100;
 
@@ -106,8 +116,10 @@ impl Program {
         let index = flow as usize;
         let next = match step {
             Step::Find(way) => {
-                let address = words[entry(way)].get();
-                if words[way].get() == tag() && address == u64::from(flow) {
+                let address = words[address(way)].get();
+                if words[tag_of(way)].get() == tag()
+                    && address == u64::from(flow)
+                {
                     Some(Step::Packets(way))
                 } else if way + 1 < WAYS {
                     Some(Step::Find(way + 1))
@@ -116,7 +128,7 @@ impl Program {
                 }
             }
             Step::FindFree(way) => {
-                if words[way].get() == Tag::FREE.0 {
+                if words[tag_of(way)].get() == Tag::FREE.0 {
                     Some(Step::Remote(way))
                 } else if way + 1 < WAYS {
                     Some(Step::FindFree(way + 1))
@@ -126,20 +138,20 @@ impl Program {
                 }
             }
             Step::Remote(way) => {
-                words[entry(way)].set(flow.into());
+                words[address(way)].set(flow.into());
                 Some(Step::Publish(way))
             }
             Step::Publish(way) => {
-                words[way].set(tag());
+                words[tag_of(way)].set(tag());
                 Some(Step::Packets(way))
             }
             Step::Packets(way) => {
-                let packets = &words[entry(way) + 2];
+                let packets = &words[address(way) + 1];
                 packets.set(packets.get() + 1);
                 Some(Step::Bytes(way))
             }
             Step::Bytes(way) => {
-                let bytes = &words[entry(way) + 3];
+                let bytes = &words[address(way) + 2];
                 bytes.set(bytes.get() + LENGTH);
                 self.counted[index] += 1;
                 None
@@ -201,9 +213,8 @@ struct SharedWord {
 
 impl SharedWord {
     fn word(&self) -> &Cell<u64> {
-        // The program has nothing to do with the rest.
-        if self.at % WAYS == FIRST && self.at < WAYS || self.at >= entry(FIRST)
-        {
+        // The program has nothing to do with the others.
+        if self.at >= tag_of(FIRST) {
             self.world.interrupt();
         }
         &self.world.words[self.at]
@@ -240,7 +251,7 @@ impl User {
         let word = |at| SharedWord { world: Rc::clone(&world), at };
         let words: Vec<_> = (0..SET_WORDS).map(word).collect();
         Self {
-            table: Table::new(words, 1),
+            table: Table::new(words, None, 1),
             tracker: FlowTracker::default(),
             packets: [0; 3],
             bytes: [0; 3],
@@ -295,7 +306,11 @@ fn check(packets: &[u32], rounds: usize, interruptions: usize) -> Seen {
     loop {
         let bystander =
             Tag::of(&FlowKey { ip_version: IpVersion::V4, ..key(0) }, 0);
-        let value = |at| if at < FIRST { bystander.0 + at as u64 } else { 0 };
+        let value =
+            |at: usize| match at < tag_of(FIRST) && at % ENTRY_WORDS == 0 {
+                true => bystander.0 + at as u64,
+                false => 0,
+            };
         let world = Rc::new(World {
             words: (0..SET_WORDS).map(|at| Cell::new(value(at))).collect(),
             program: RefCell::new(Program {

@@ -9,7 +9,8 @@ use aya::{Ebpf, EbpfLoader};
 use geoip_exporter::accounting::{Direction, IpVersion};
 use geoip_exporter::kernel::abi::{
     ENTRY_WORDS, FAMILIES, INTERFACES, SET_WORDS, STATISTICS_WORDS,
-    TOTAL_WORDS, Tag, TrafficTotal, WAYS, names,
+    TOTAL_WORDS, Tag, TrafficTotal, WAYS, ipv4_prefix_mask, ipv6_prefix_masks,
+    names,
 };
 
 use super::link::Volume;
@@ -96,11 +97,34 @@ const TABLE_SETS: u32 = 1_024;
 static SEEDS: [u64; 3] =
     [0x9E37_79B9_7F4A_7C15, 0xBF58_476D_1CE4_E5B9, 0x94D0_49BB_1331_11EB];
 
-/// Gives the maps that have elements for each CPU their size.
-pub(crate) fn size_for_cpus<'a, 'b>(
+/// What is set before the programs are loaded.
+pub(crate) struct Globals {
+    table_sets: u32,
+    ipv4_prefix_mask: u32,
+    ipv6_prefix_masks: [u64; 2],
+}
+
+impl Globals {
+    pub(crate) fn new(
+        table_sets: u32,
+        ipv4_prefix_length: u8,
+        ipv6_prefix_length: u8,
+    ) -> Self {
+        Self {
+            table_sets,
+            ipv4_prefix_mask: ipv4_prefix_mask(ipv4_prefix_length),
+            ipv6_prefix_masks: ipv6_prefix_masks(ipv6_prefix_length),
+        }
+    }
+}
+
+/// Sets the globals, and gives the maps that have elements for each CPU their
+/// size.
+pub(crate) fn set<'a, 'b>(
     loader: &'b mut EbpfLoader<'a>,
-    table_sets: &'a u32,
+    globals: &'a Globals,
 ) -> &'b mut EbpfLoader<'a> {
+    let table_sets = &globals.table_sets;
     let cpus = aya::util::nr_cpus().expect("there are CPUs");
     let cpus = u32::try_from(cpus).expect("not that many");
     for (name, seed) in names::TABLE_SEEDS.into_iter().zip(&SEEDS) {
@@ -110,16 +134,27 @@ pub(crate) fn size_for_cpus<'a, 'b>(
         .map_max_entries(names::TOTALS, INTERFACES * 2 * cpus)
         .map_max_entries(names::STATISTICS, cpus)
         .map_max_entries(names::FLOW_TABLE, (table_sets * cpus).max(1))
+        .map_max_entries(names::TABLE_RESTS, (table_sets * cpus).max(1))
         .override_global(names::TABLE_SETS, table_sets, true)
+        .override_global(
+            names::IPV4_PREFIX_MASK,
+            &globals.ipv4_prefix_mask,
+            true,
+        )
+        .override_global(
+            names::IPV6_PREFIX_MASKS,
+            &globals.ipv6_prefix_masks,
+            true,
+        )
 }
 
 impl Classifier {
     /// Loads the programs, which count loopback as interface 0.
     pub(crate) fn load() -> Self {
         let mut loader = EbpfLoader::new();
-        let mut ebpf = size_for_cpus(&mut loader, &TABLE_SETS)
-            .load(OBJECT)
-            .expect("cannot load");
+        let globals = Globals::new(TABLE_SETS, 24, 48);
+        let mut ebpf =
+            set(&mut loader, &globals).load(OBJECT).expect("cannot load");
         for hook in Hook::ALL {
             let program: &mut SchedClassifier = ebpf
                 .program_mut(hook.program())
@@ -217,9 +252,9 @@ impl Classifier {
         let mut flows = BTreeSet::new();
         for set in self.table.iter() {
             let set = set.expect("cannot read the flows");
-            for way in (0..WAYS).filter(|&way| set[way] != 0) {
-                let at = WAYS + way * ENTRY_WORDS;
-                let key = Tag(set[way]).key([set[at], set[at + 1]]);
+            for way in (0..WAYS).filter(|way| set[way * ENTRY_WORDS] != 0) {
+                let at = way * ENTRY_WORDS;
+                let key = Tag(set[at]).key([set[at + 1], 0]);
                 let direction = usize::from(key.direction == Direction::Sent);
                 let family = usize::from(key.ip_version == IpVersion::V6);
                 left[direction].packets[family] -= set[at + 2];

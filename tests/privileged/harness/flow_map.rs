@@ -1,6 +1,7 @@
 //! The exporter's flows, found and read past the exporter: what is in its maps
 //! is not what the exporter says, but what is.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
@@ -51,12 +52,15 @@ impl FlowMap {
         let map: PerCpuHashMap<MapData, Key, Value> =
             map.try_into().expect("keys and values of 24 bytes");
         let table = table.try_into().expect("sets of ways");
-        Self::read(&map, &table)
+        let rests = Map::Array(find(names::TABLE_RESTS));
+        let rests = rests.try_into().expect("the ends of addresses");
+        Self::read(&map, &table, &rests)
     }
 
     fn read(
         map: &PerCpuHashMap<MapData, Key, Value>,
         table: &Array<MapData, [u64; SET_WORDS]>,
+        rests: &Array<MapData, [u64; WAYS]>,
     ) -> Self {
         let mut keys = Vec::new();
         let mut flows: BTreeMap<Key, Flow> = BTreeMap::new();
@@ -67,7 +71,7 @@ impl FlowMap {
             flow.volume = flow.volume + Volume { packets, bytes };
             flow.cpus += 1;
         };
-        for (cpu, key, [packets, bytes]) in table_entries(table) {
+        for (cpu, key, [packets, bytes]) in table_entries(table, rests) {
             add(key, packets, bytes);
             let is_first = in_table.insert(key);
             let is_again = !on_cpus.insert((cpu, key));
@@ -107,8 +111,9 @@ impl FlowMap {
 }
 
 /// Returns CPU, key, packets and bytes of every way that a flow has.
-fn table_entries(
-    table: &Array<MapData, [u64; SET_WORDS]>,
+pub(crate) fn table_entries<M: Borrow<MapData>>(
+    table: &Array<M, [u64; SET_WORDS]>,
+    rests: &Array<M, [u64; WAYS]>,
 ) -> Vec<(u32, Key, [u64; 2])> {
     let cpus = aya::util::nr_cpus().expect("there are CPUs");
     let sets = table.len() / u32::try_from(cpus).expect("not that many");
@@ -116,10 +121,11 @@ fn table_entries(
     for index in 0..table.len() {
         let set = table.get(&index, 0).expect("cannot read a set");
         for way in 0..WAYS {
-            let tag = Tag(set[way]);
+            let at = way * ENTRY_WORDS;
+            let tag = Tag(set[at]);
             if !tag.is_free() {
-                let at = WAYS + way * ENTRY_WORDS;
-                let key = tag.key([set[at], set[at + 1]]);
+                let rest = rests.get(&index, 0).map_or(0, |rests| rests[way]);
+                let key = tag.key([set[at + 1], rest]);
                 let key = bytes_of(&TrafficKey::from(&key));
                 entries.push((
                     index / sets.max(1),
