@@ -238,10 +238,6 @@ impl State {
         self.map.remove(flow).is_some()
     }
 
-    pub(super) fn is_in_map(&self, flow: &FlowKey) -> bool {
-        self.map.contains_key(flow)
-    }
-
     pub(super) fn is_retired(&self, slot: usize) -> bool {
         matches!(self.tags[slot], Tag::Retired(_))
     }
