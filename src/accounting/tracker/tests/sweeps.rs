@@ -197,7 +197,7 @@ impl Run {
         assert_eq!(seen.entries, flows.len() as u64);
         assert_eq!(seen.table_entries, self.ways.len() as u64);
         assert_eq!(seen.table_reclaims, self.reclaimed);
-        let new_keys = self.created + self.begun - self.joined;
+        let new_keys = (self.created + self.begun).saturating_sub(self.joined);
         assert_eq!(seen.new_keys, new_keys.max(self.last.new_keys));
         assert!(seen.evictions >= self.last.evictions);
         assert!(seen.evictions <= self.model.state().evictions);
