@@ -303,9 +303,11 @@ fn the_ways_of_a_gone_interface_are_free_after_a_grace_period() {
 #[test]
 fn a_way_that_no_sweep_has_seen_is_retired_once_one_has() {
     let (mut tracker, model) = (Tracker::default(), KernelModel::new(1, 4, 1));
+    model.pass(0, flow(2, 1), 1);
     sweep(&mut tracker, &model, CALM, 1);
     model.pass(0, flow(1, 1), 4);
     assert_eq!(tracker.retire(&model, &interfaces(1)), 1);
+    assert_eq!(model.state().retired(), 0);
     let seen = sweep(&mut tracker, &model, CALM, 1);
     assert_eq!(seen.credits, [(flow(1, 1), 4)]);
     assert_eq!(tracker.retire(&model, &interfaces(1)), 1);
