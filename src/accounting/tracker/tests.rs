@@ -214,6 +214,17 @@ fn idle_ways_are_given_up_while_flows_go_to_the_map() {
 }
 
 #[test]
+fn idle_ways_are_kept_again_once_no_flow_goes_to_the_map() {
+    let mut poller = with_flow_in_both();
+    for _ in 0..20 {
+        poller.poll();
+    }
+    let seen = poller.poll().statistics;
+    // Those of the CPU that is full are gone, half of the other's are free.
+    assert_eq!((seen.table_entries, seen.table_reclaims), (1, 2));
+}
+
+#[test]
 fn without_a_table_all_is_as_the_map_has_it() {
     let mut tracker = FlowTracker::<u64>::default();
     let model = KernelModel::new(1, 1, 1);
