@@ -59,12 +59,12 @@ impl Ways {
             self.tag(cpu, way).load(Ordering::Acquire) == tag
         };
         let is_its = |way: &usize| {
-            let words = self.entry(cpu, *way).iter().zip(remote);
+            let mut words = self.entry(cpu, *way).iter().zip(remote);
             has(*way, wanted)
                 && (key.ip_version == IpVersion::V4
-                    || words
-                        .map(|(w, r)| w.load(Ordering::Relaxed) == r)
-                        .all(|is| is))
+                    || words.all(|(word, part)| {
+                        word.load(Ordering::Relaxed) == part
+                    }))
         };
         let known = (0..WAYS).find(is_its);
         let way = known.or_else(|| (0..WAYS).find(|&way| has(way, 0)))?;
