@@ -144,7 +144,8 @@ impl<N: Default> DeltaTracker<N> {
     }
 
     /// As [`DeltaTracker::observe`], and calls `change` with each flow that
-    /// was not there at the sweep before or was at that one only.
+    /// was not there at the sweep before or was at that one only, and with
+    /// both for one that was evicted and came back.
     pub(super) fn observe_changes(
         &mut self,
         readings: &[Reading],
@@ -175,6 +176,8 @@ impl<N: Default> DeltaTracker<N> {
                         reading.volume - flow.volume
                     } else {
                         self.evictions.see(self.clock.now - flow.last_seen);
+                        change(&reading.key, Change::Ended);
+                        change(&reading.key, Change::Began);
                         reading.volume
                     };
                     // Left as it is where nothing came: an old `last_seen`

@@ -4,6 +4,8 @@
 //! Pure: no I/O, clock, threads or logging.
 
 mod delta;
+#[cfg(test)]
+mod kernel_model;
 mod table;
 mod tracker;
 

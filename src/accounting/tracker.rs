@@ -64,6 +64,8 @@ pub struct FlowTracker<N> {
     evictions: u64,
     minimum_eviction_age: Option<u64>,
     new_keys: u64,
+    /// What was last said of new flows.
+    shown_new_keys: u64,
 }
 
 impl<N> Default for FlowTracker<N> {
@@ -78,6 +80,7 @@ impl<N> Default for FlowTracker<N> {
             evictions: 0,
             minimum_eviction_age: None,
             new_keys: 0,
+            shown_new_keys: 0,
         }
     }
 }
@@ -106,9 +109,13 @@ impl<N: Copy + Default> FlowTracker<N> {
             let now = Circumstances { has_grace_passed, is_short };
             self.observe_table(table, now, &mut credit);
         }
+        // A flow of the table may be met in the map before it is counted as
+        // created there; until then there are too few.
+        let new_keys = (self.new_keys + self.begun).saturating_sub(self.joined);
+        self.shown_new_keys = self.shown_new_keys.max(new_keys);
         FlowStatistics {
             entries: self.map.len() + self.table.len() - self.shared,
-            new_keys: self.new_keys + self.begun - self.joined,
+            new_keys: self.shown_new_keys,
             evictions: self.evictions,
             minimum_eviction_age: self.minimum_eviction_age,
             table_entries: self.table.used(),

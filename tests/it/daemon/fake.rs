@@ -1,13 +1,11 @@
 //! A machine that counts what the test says: the kernel side and the news of
 //! network devices, in memory.
 
-use std::io;
 use std::num::NonZeroU32;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use geoip_exporter::accounting::{
     Direction, FlowKey, InterfaceId, InterfaceTotal, Reading,
 };
@@ -22,6 +20,8 @@ use slog::Logger;
 
 use super::kernel::{Attachment, Kernel, Packet};
 use super::log::Log;
+use super::news::{Feed, News, call};
+use super::table::{Ways, Words};
 
 /// Longer than anything takes.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -29,19 +29,12 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// ENODEV.
 const NO_SUCH_DEVICE: i32 = 19;
 
-/// What the test tells the source of news.
-enum News {
-    Events(Vec<InterfaceEvent>),
-    Error,
-    End,
-}
-
 /// The machine. Clones are the same one.
 #[derive(Clone)]
 pub(super) struct FakeHost {
     shared: Arc<(Mutex<Kernel>, Condvar)>,
     news: Sender<News>,
-    heard: Receiver<News>,
+    pub(super) heard: Receiver<News>,
     pub(super) log: Log,
 }
 
@@ -54,6 +47,13 @@ impl FakeHost {
         for &(ifindex, name) in devices {
             host.insert(ifindex, name);
         }
+        host
+    }
+
+    /// The same, with a flow table in front of the map.
+    pub(super) fn with_table(devices: &[(u32, &str)]) -> Self {
+        let host = Self::new(devices);
+        host.kernel().ways = Some(Ways::default());
         host
     }
 
@@ -189,8 +189,10 @@ impl Host for FakeHost {
     type Probe = FakeProbe;
 
     fn load(&self, settings: &ProbeSettings) -> Result<FakeProbe, Error> {
-        self.kernel().settings = Some(*settings);
-        Ok(FakeProbe { host: self.clone() })
+        let mut kernel = self.kernel();
+        kernel.settings = Some(*settings);
+        let table = kernel.ways.as_ref().map(Ways::table);
+        Ok(FakeProbe { host: self.clone(), table })
     }
 
     fn follow_interfaces(
@@ -210,37 +212,10 @@ impl Host for FakeHost {
     }
 }
 
-struct Feed {
-    host: FakeHost,
-    has_listed: bool,
-    stop: Receiver<()>,
-}
-
-impl FollowInterfaces for Feed {
-    fn next(&mut self) -> Result<Option<Vec<InterfaceEvent>>, Error> {
-        if !std::mem::replace(&mut self.has_listed, true) {
-            let devices = self.host.kernel().list();
-            return Ok(Some(vec![InterfaceEvent::Listed(devices)]));
-        }
-        select! {
-            recv(self.stop) -> _ => Ok(None),
-            recv(self.host.heard) -> news => match news.unwrap() {
-                News::Events(events) => Ok(Some(events)),
-                News::Error => Err(call("read news of network devices", 5)),
-                News::End => Ok(None),
-            }
-        }
-    }
-}
-
-fn call(action: &str, code: i32) -> Error {
-    let source = io::Error::from_raw_os_error(code);
-    Error::Call { action: action.into(), source }
-}
-
 /// The kernel side of a [`FakeHost`].
 pub(super) struct FakeProbe {
     host: FakeHost,
+    table: Option<Table<Words>>,
 }
 
 impl FakeProbe {
@@ -262,7 +237,7 @@ impl Drop for FakeProbe {
 }
 
 impl Probe for FakeProbe {
-    type Table = Table<Vec<AtomicU64>>;
+    type Table = Table<Words>;
 
     fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error> {
         self.change(|kernel| {
@@ -318,7 +293,10 @@ impl Probe for FakeProbe {
             if was.is_none_or(|attachment| !attachment.is_detached) {
                 kernel.faults.push("released what was attached".into());
             }
-            if kernel.flows.keys().any(|key| key.interface == interface) {
+            let ways = kernel.ways.as_ref();
+            if kernel.flows.keys().any(|key| key.interface == interface)
+                || ways.is_some_and(|ways| ways.has(interface))
+            {
                 kernel.faults.push("released with flows".into());
             }
             kernel.totals.retain(|(owner, ..), _| *owner != interface);
@@ -356,7 +334,12 @@ impl Probe for FakeProbe {
             if kernel.failures.reads {
                 return Err(call("read the map of flows", 14));
             }
-            sweep.has_readings = true;
+            let map_packets = Some(sweep.statistics.map_packets);
+            sweep.has_readings = kernel.read_map_packets != map_packets;
+            if !sweep.has_readings {
+                return Ok(());
+            }
+            kernel.read_map_packets = map_packets;
             sweep.readings.clear();
             for (&key, flow) in &mut kernel.flows {
                 flow.read = flow.volume;
@@ -382,7 +365,7 @@ impl Probe for FakeProbe {
     }
 
     fn table(&self) -> Option<&Self::Table> {
-        None
+        self.table.as_ref()
     }
 
     fn wait_for_programs(&self) -> Result<(), Error> {
@@ -390,7 +373,8 @@ impl Probe for FakeProbe {
     }
 
     fn room(&self) -> Room {
-        Room::default()
+        let kernel = self.host.kernel();
+        kernel.ways.as_ref().map(Ways::room).unwrap_or_default()
     }
 
     fn tick(&self) -> Duration {

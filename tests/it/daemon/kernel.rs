@@ -10,6 +10,8 @@ use geoip_exporter::accounting::{
 };
 use geoip_exporter::kernel::{Interface, ProbeSettings, Statistics};
 
+use super::table::{CPUS, Ways};
+
 /// A packet or many, before anybody counts it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Packet {
@@ -57,7 +59,12 @@ pub(super) struct Kernel {
     pub(super) devices: BTreeMap<u32, (u64, Interface)>,
     pub(super) incarnations: u64,
     pub(super) attachments: BTreeMap<InterfaceId, Attachment>,
+    /// The flow table, if there is one.
+    pub(super) ways: Option<Ways>,
     pub(super) flows: BTreeMap<FlowKey, Flow>,
+    /// Packets that the map had counted when it was read last; none where it
+    /// is to be read in any case.
+    pub(super) read_map_packets: Option<u64>,
     pub(super) totals: BTreeMap<(InterfaceId, Direction, Family), Volume>,
     pub(super) statistics: Statistics,
     pub(super) settings: Option<ProbeSettings>,
@@ -141,7 +148,16 @@ impl Kernel {
     }
 
     fn count_flow(&mut self, key: FlowKey, volume: Volume) {
+        // So that a test can choose the CPU.
+        let cpu = usize::try_from(volume.packets).unwrap() % CPUS;
+        let ways = self.ways.as_ref();
+        if let Some(is_new) = ways.and_then(|w| w.count(cpu, &key, volume)) {
+            self.statistics.lookup_failures += u64::from(is_new);
+            self.statistics.new_entries += u64::from(is_new);
+            return;
+        }
         let now = self.now;
+        self.statistics.map_packets += volume.packets;
         if let Some(flow) = self.flows.get_mut(&key) {
             flow.volume += volume;
             flow.last_seen = now;
@@ -170,6 +186,8 @@ impl Kernel {
     /// Forgets a flow as the kernel does to make room.
     pub(super) fn evict(&mut self, key: &FlowKey) {
         if let Some(flow) = self.flows.remove(key) {
+            // A test may do it where the kernel has no reason to.
+            self.read_map_packets = None;
             self.evictions += 1;
             self.lost += flow.volume.bytes - flow.read.bytes;
         }

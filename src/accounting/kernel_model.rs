@@ -1,0 +1,390 @@
+//! The programs' side of both tiers in memory, for tests: what a CPU does with
+//! a packet, step by step, and the truth about it.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::cell::{RefCell, RefMut};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound::{Excluded, Unbounded};
+
+use super::table::{FlowTable, Way};
+use super::{Direction, FlowKey, InterfaceId, IpVersion, Reading, Volume};
+
+/// Ways of a set: few, so that sets are soon full.
+const WAYS: usize = 2;
+
+pub(super) fn flow(interface: u32, number: u8) -> FlowKey {
+    let mut remote = [0; 16];
+    remote[0] = number;
+    FlowKey {
+        interface: InterfaceId(interface),
+        direction: Direction::Received,
+        ip_version: IpVersion::V4,
+        remote,
+    }
+}
+
+pub(super) fn volume(packets: u64) -> Volume {
+    Volume { packets, bytes: packets * 100 }
+}
+
+/// What happens on a CPU.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Event {
+    /// Packets of a flow pass.
+    Pass { cpu: usize, flow: FlowKey, packets: u8 },
+    /// A program finds the place of a packet, or makes its flow known there,
+    /// and is stopped before it counts it.
+    Stop { cpu: usize, flow: FlowKey, is_known: bool },
+    /// The program that was stopped goes on to its end.
+    GoOn { cpu: usize },
+    /// The map drops a flow.
+    Evict { flow: FlowKey },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Tag {
+    #[default]
+    Free,
+    Used(FlowKey),
+    Retired(FlowKey),
+}
+
+impl Tag {
+    fn flow(self) -> Option<FlowKey> {
+        match self {
+            Self::Free => None,
+            Self::Used(flow) | Self::Retired(flow) => Some(flow),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Way(usize),
+    FreeWay(usize),
+    Map,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Stopped {
+    flow: FlowKey,
+    place: Place,
+}
+
+/// A flow as it is in the map.
+#[derive(Clone, Copy, Debug)]
+struct Mapped {
+    reading: Reading,
+    /// As the newest sweep read it.
+    read: Volume,
+}
+
+/// What user space did and saw in the table since it was last asked.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Log {
+    /// The newest volume of each way.
+    pub(super) seen: BTreeMap<usize, Volume>,
+    pub(super) retired: Vec<usize>,
+    pub(super) freed: Vec<usize>,
+}
+
+/// What the programs wrote, and the truth.
+#[derive(Debug)]
+pub(super) struct State {
+    sets: usize,
+    tags: Vec<Tag>,
+    volumes: Vec<Volume>,
+    /// By CPU: a second packet does not interrupt the first.
+    stopped: Vec<Option<Stopped>>,
+    map: BTreeMap<FlowKey, Mapped>,
+    map_max_entries: usize,
+    /// Interfaces whose programs have ended.
+    pub(super) detached: BTreeSet<InterfaceId>,
+    pub(super) now: u32,
+    pub(super) new_keys: u64,
+    pub(super) map_packets: u64,
+    pub(super) evictions: u64,
+    /// Packets.
+    pub(super) sent: BTreeMap<FlowKey, u64>,
+    /// Those of them that were counted in the map.
+    pub(super) in_map: BTreeMap<FlowKey, u64>,
+    /// Packets that nobody had read when the map dropped their flow.
+    pub(super) lost: BTreeMap<FlowKey, u64>,
+    log: Log,
+    /// Happens while user space reads.
+    pending: VecDeque<Event>,
+}
+
+impl State {
+    fn find(&self, cpu: usize, flow: &FlowKey) -> Place {
+        let number =
+            usize::from(flow.remote[0]) + flow.interface.0 as usize * 5;
+        let ways_of = |set: usize| {
+            let first = (cpu * self.sets + set) * WAYS;
+            first..first + WAYS
+        };
+        let first = ways_of(number % self.sets);
+        let second = ways_of(number / self.sets % self.sets);
+        let mut both = first.clone().chain(second.clone());
+        if let Some(way) = both.find(|&w| self.tags[w] == Tag::Used(*flow)) {
+            return Place::Way(way);
+        }
+        let free = |ways: std::ops::Range<usize>| {
+            ways.filter(|&way| self.tags[way] == Tag::Free)
+        };
+        let emptier =
+            match free(second.clone()).count() > free(first.clone()).count() {
+                true => second,
+                false => first,
+            };
+        free(emptier).next().map_or(Place::Map, Place::FreeWay)
+    }
+
+    pub(super) fn happen(&mut self, event: Event) {
+        let is_over = |flow: &FlowKey| self.detached.contains(&flow.interface);
+        match event {
+            Event::Pass { flow, .. } | Event::Stop { flow, .. }
+                if is_over(&flow) => {}
+            Event::Pass { cpu, flow, packets } => {
+                self.go_on(cpu);
+                let place = self.find(cpu, &flow);
+                self.count(place, flow, packets.into());
+            }
+            Event::Stop { cpu, flow, is_known } => {
+                self.go_on(cpu);
+                let mut place = self.find(cpu, &flow);
+                if let Place::FreeWay(way) = place
+                    && is_known
+                {
+                    self.tags[way] = Tag::Used(flow);
+                    place = Place::Way(way);
+                }
+                self.stopped[cpu] = Some(Stopped { flow, place });
+            }
+            Event::GoOn { cpu } => self.go_on(cpu),
+            Event::Evict { flow } => self.evict(&flow),
+        }
+    }
+
+    fn go_on(&mut self, cpu: usize) {
+        if let Some(Stopped { flow, place }) = self.stopped[cpu].take() {
+            self.count(place, flow, 1);
+        }
+    }
+
+    fn count(&mut self, place: Place, flow: FlowKey, packets: u64) {
+        *self.sent.entry(flow).or_default() += packets;
+        match place {
+            Place::Way(way) => self.volumes[way] += volume(packets),
+            Place::FreeWay(way) => {
+                self.tags[way] = Tag::Used(flow);
+                self.volumes[way] += volume(packets);
+            }
+            Place::Map => self.count_in_map(flow, packets),
+        }
+    }
+
+    fn count_in_map(&mut self, flow: FlowKey, packets: u64) {
+        self.now += 1;
+        *self.in_map.entry(flow).or_default() += packets;
+        if !self.map.contains_key(&flow) {
+            if self.map.len() == self.map_max_entries {
+                let oldest =
+                    self.map.values().min_by_key(|m| m.reading.last_seen);
+                let oldest = oldest.unwrap().reading.key;
+                self.evict(&oldest);
+            }
+            self.new_keys += 1;
+            let reading = Reading {
+                key: flow,
+                volume: Volume::default(),
+                generation: u32::try_from(self.new_keys).unwrap(),
+                last_seen: 0,
+            };
+            self.map.insert(flow, Mapped { reading, read: Volume::default() });
+        }
+        let mapped = self.map.get_mut(&flow).unwrap();
+        mapped.reading.volume += volume(packets);
+        mapped.reading.last_seen = self.now;
+        self.map_packets += packets;
+    }
+
+    fn evict(&mut self, flow: &FlowKey) {
+        if let Some(Mapped { reading, read }) = self.map.remove(flow) {
+            self.evictions += 1;
+            let unread = reading.volume - read;
+            *self.lost.entry(*flow).or_default() += unread.packets;
+        }
+    }
+
+    /// Ends all programs that are running.
+    pub(super) fn wait_for_programs(&mut self) {
+        for cpu in 0..self.stopped.len() {
+            self.go_on(cpu);
+        }
+    }
+
+    fn proceed(&mut self) {
+        if let Some(event) = self.pending.pop_front() {
+            self.happen(event);
+        }
+    }
+
+    /// Removes a flow as the poller does, and returns whether it was there.
+    pub(super) fn remove(&mut self, flow: &FlowKey) -> bool {
+        self.map.remove(flow).is_some()
+    }
+
+    pub(super) fn is_retired(&self, slot: usize) -> bool {
+        matches!(self.tags[slot], Tag::Retired(_))
+    }
+
+    /// Returns how many ways are retired.
+    pub(super) fn retired(&self) -> usize {
+        (0..self.tags.len()).filter(|&slot| self.is_retired(slot)).count()
+    }
+
+    /// Returns how many ways of an interface are not free.
+    pub(super) fn ways_of(&self, interface: InterfaceId) -> usize {
+        let flows = self.tags.iter().filter_map(|tag| tag.flow());
+        flows.filter(|flow| flow.interface == interface).count()
+    }
+}
+
+/// The table and the map.
+#[derive(Debug)]
+pub(super) struct KernelModel(RefCell<State>);
+
+impl KernelModel {
+    /// Returns one of `sets` sets on each CPU.
+    pub(super) fn new(
+        cpus: usize,
+        sets: usize,
+        map_max_entries: usize,
+    ) -> Self {
+        let ways = cpus * sets * WAYS;
+        Self(RefCell::new(State {
+            sets,
+            tags: vec![Tag::Free; ways],
+            volumes: vec![Volume::default(); ways],
+            stopped: vec![None; cpus],
+            map: BTreeMap::new(),
+            map_max_entries,
+            detached: BTreeSet::new(),
+            now: 0,
+            new_keys: 0,
+            map_packets: 0,
+            evictions: 0,
+            sent: BTreeMap::new(),
+            in_map: BTreeMap::new(),
+            lost: BTreeMap::new(),
+            log: Log::default(),
+            pending: VecDeque::new(),
+        }))
+    }
+
+    pub(super) fn state(&self) -> RefMut<'_, State> {
+        self.0.borrow_mut()
+    }
+
+    /// Packets of a flow pass on a CPU.
+    pub(super) fn pass(&self, cpu: usize, flow: FlowKey, packets: u8) {
+        self.state().happen(Event::Pass { cpu, flow, packets });
+    }
+
+    /// Lets these happen one by one while user space reads.
+    pub(super) fn begin_reading(&self, events: &[Event]) {
+        let mut state = self.state();
+        state.log = Log::default();
+        state.pending = events.iter().copied().collect();
+    }
+
+    /// Lets all happen that has not happened yet, and returns what user space
+    /// did.
+    pub(super) fn end_reading(&self) -> Log {
+        let mut state = self.state();
+        while !state.pending.is_empty() {
+            state.proceed();
+        }
+        std::mem::take(&mut state.log)
+    }
+
+    /// Reads the map while things happen.
+    pub(super) fn read_map(&self) -> Vec<Reading> {
+        let mut readings: Vec<Reading> = Vec::new();
+        loop {
+            let mut state = self.state();
+            state.proceed();
+            let from = readings.last().map_or(Unbounded, |r| Excluded(r.key));
+            let Some((_, next)) = state.map.range_mut((from, Unbounded)).next()
+            else {
+                return readings;
+            };
+            next.read = next.reading.volume;
+            readings.push(next.reading);
+        }
+    }
+}
+
+impl FlowTable for KernelModel {
+    fn cpus(&self) -> usize {
+        self.state().stopped.len()
+    }
+
+    fn ways(&self) -> usize {
+        self.state().sets * WAYS
+    }
+
+    fn visit(&self, cpu: usize, mut visit: impl FnMut(usize, Way)) {
+        let ways = self.ways();
+        for way in 0..ways {
+            let slot = cpu * ways + way;
+            let mut state = self.state();
+            state.proceed();
+            if state.tags[slot] == Tag::Free {
+                continue;
+            }
+            let volume = state.volumes[slot];
+            let is_retired = state.is_retired(slot);
+            state.log.seen.insert(slot, volume);
+            drop(state);
+            visit(way, Way { volume, is_retired });
+        }
+    }
+
+    fn key(&self, slot: usize) -> FlowKey {
+        self.state().tags[slot].flow().expect("a free way has no flow")
+    }
+
+    fn volume(&self, slot: usize) -> Volume {
+        let mut state = self.state();
+        state.proceed();
+        let volume = state.volumes[slot];
+        state.log.seen.insert(slot, volume);
+        volume
+    }
+
+    fn retire(&self, slot: usize) {
+        let mut state = self.state();
+        let Tag::Used(flow) = state.tags[slot] else {
+            panic!("retired {:?}", state.tags[slot]);
+        };
+        state.tags[slot] = Tag::Retired(flow);
+        state.log.retired.push(slot);
+    }
+
+    fn free(&self, slot: usize) {
+        let mut state = self.state();
+        assert!(state.is_retired(slot), "freed {:?}", state.tags[slot]);
+        let mut running = state.stopped.iter().flatten();
+        assert!(
+            running.all(|stopped| stopped.place != Place::Way(slot)),
+            "a program that is running still adds to way {slot}"
+        );
+        state.tags[slot] = Tag::Free;
+        state.log.freed.push(slot);
+    }
+}

@@ -1,0 +1,286 @@
+//! Both tiers through packets on all CPUs, evictions, reclaims and interfaces
+//! that go, all of it also while the poller reads.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::super::super::Volume;
+use super::super::super::kernel_model::{Event, KernelModel, Log, flow};
+use super::super::*;
+
+const CPUS: usize = 2;
+const INTERFACES: u32 = 3;
+const SETS: usize = 2;
+const WAYS: usize = SETS * 2;
+
+/// A poll, and what happens meanwhile.
+#[derive(Clone, Debug)]
+struct Step {
+    before: Vec<Event>,
+    while_map_is_read: Vec<Event>,
+    while_table_is_read: Vec<Event>,
+    /// Whether a grace period passes, if one is waited for.
+    has_grace: bool,
+    /// Polls in which nothing happens.
+    idle: u8,
+    /// The interface that is detached behind the poll, if there is such a one,
+    /// until nothing of it is left.
+    detached: u32,
+    forgets_notes: bool,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let place = (0..CPUS, 0..INTERFACES, 0..5_u8)
+        .prop_map(|(cpu, interface, number)| (cpu, flow(interface, number)));
+    prop_oneof![
+        6 => (place.clone(), 1..9_u8).prop_map(|((cpu, flow), packets)| {
+            Event::Pass { cpu, flow, packets }
+        }),
+        2 => (place.clone(), any::<bool>()).prop_map(
+            |((cpu, flow), is_known)| Event::Stop { cpu, flow, is_known }
+        ),
+        1 => (0..CPUS).prop_map(|cpu| Event::GoOn { cpu }),
+        1 => place.prop_map(|(_, flow)| Event::Evict { flow }),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let events = || prop::collection::vec(event(), 0..10);
+    let idle = prop_oneof![4 => Just(0), 1 => 0..8_u8];
+    let detached = prop_oneof![4 => Just(INTERFACES), 1 => 0..INTERFACES];
+    let flags = (prop::bool::weighted(0.7), prop::bool::weighted(0.1));
+    (events(), events(), events(), idle, detached, flags).prop_map(
+        |(before, of_map, of_table, idle, detached, flags)| Step {
+            before,
+            while_map_is_read: of_map,
+            while_table_is_read: of_table,
+            has_grace: flags.0,
+            idle,
+            detached,
+            forgets_notes: flags.1,
+        },
+    )
+}
+
+/// A kernel, who reads it, and what they can know.
+struct Run {
+    model: KernelModel,
+    tracker: FlowTracker<u64>,
+    map_packets: Option<u64>,
+    ways: BTreeMap<usize, FlowKey>,
+    /// Flows of the map, each with its generation.
+    mapped: BTreeMap<FlowKey, u32>,
+    /// As far as the newest reading of the map told.
+    created: u64,
+    begun: u64,
+    joined: u64,
+    reclaimed: u64,
+    credited: BTreeMap<FlowKey, u64>,
+    notes: Vec<FlowKey>,
+    /// The newest note that is forgotten.
+    forgotten: u64,
+    last: FlowStatistics,
+}
+
+impl Run {
+    fn new() -> Self {
+        Self {
+            model: KernelModel::new(CPUS, SETS, 5),
+            tracker: FlowTracker::default(),
+            map_packets: None,
+            ways: BTreeMap::new(),
+            mapped: BTreeMap::new(),
+            created: 0,
+            begun: 0,
+            joined: 0,
+            reclaimed: 0,
+            credited: BTreeMap::new(),
+            notes: Vec::new(),
+            forgotten: 0,
+            last: FlowStatistics::default(),
+        }
+    }
+
+    fn has_way(&self, flow: &FlowKey) -> bool {
+        self.ways.values().any(|other| other == flow)
+    }
+
+    fn poll(&mut self, of_map: &[Event], of_table: &[Event], has_grace: bool) {
+        let has_grace_passed = has_grace && self.tracker.waits_for_grace();
+        let (counts, before) = {
+            let mut state = self.model.state();
+            if has_grace_passed {
+                state.wait_for_programs();
+            }
+            let (new_keys, map_packets) = (state.new_keys, state.map_packets);
+            let before = (state.sent.clone(), state.lost.clone());
+            (Counts { new_keys, map_packets }, before)
+        };
+        let is_read = self.map_packets != Some(counts.map_packets);
+        self.map_packets = Some(counts.map_packets);
+        let readings = is_read.then(|| {
+            self.model.begin_reading(of_map);
+            let readings = self.model.read_map();
+            self.model.end_reading();
+            readings
+        });
+        let now = self.model.state().now;
+        let sweep =
+            readings.as_ref().map(|readings| MapSweep { readings, now });
+        self.model.begin_reading(of_table);
+        let Self { credited, notes, forgotten, .. } = self;
+        let seen = self.tracker.observe(
+            counts,
+            sweep,
+            Some(&self.model),
+            has_grace_passed,
+            |delta, note| {
+                let Volume { packets, bytes } = delta.volume;
+                assert!(packets > 0 && bytes == packets * 100);
+                *credited.entry(delta.key).or_default() += packets;
+                if *note == 0 {
+                    notes.push(delta.key);
+                    *note = notes.len() as u64;
+                }
+                assert!(*note > *forgotten);
+                let index = usize::try_from(*note).unwrap() - 1;
+                assert_eq!(notes[index], delta.key);
+            },
+        );
+        let log = self.model.end_reading();
+        if let Some(readings) = readings {
+            self.created = counts.new_keys;
+            self.follow_map(&readings);
+        }
+        assert!(has_grace_passed || log.freed.is_empty());
+        self.follow_table(&log);
+        self.check_numbers(seen);
+        self.check_credits(&before.0);
+    }
+
+    fn follow_map(&mut self, readings: &[Reading]) {
+        let now: BTreeMap<_, _> =
+            readings.iter().map(|r| (r.key, r.generation)).collect();
+        for (flow, generation) in &now {
+            let is_new = self.mapped.get(flow) != Some(generation);
+            self.joined += u64::from(is_new && self.has_way(flow));
+        }
+        self.mapped = now;
+    }
+
+    fn follow_table(&mut self, log: &Log) {
+        for cpu in 0..CPUS {
+            let own = cpu * WAYS..(cpu + 1) * WAYS;
+            let seen = log.seen.keys().filter(|slot| own.contains(slot));
+            let new: Vec<_> =
+                seen.filter(|slot| !self.ways.contains_key(slot)).collect();
+            for slot in log.freed.iter().filter(|slot| own.contains(slot)) {
+                assert!(self.ways.remove(slot).is_some());
+                self.reclaimed += 1;
+            }
+            for &slot in new {
+                let flow = self.model.key(slot);
+                if !self.has_way(&flow) {
+                    self.begun += 1;
+                    let is_mapped = self.mapped.contains_key(&flow);
+                    self.joined += u64::from(is_mapped);
+                }
+                self.ways.insert(slot, flow);
+            }
+        }
+    }
+
+    fn check_numbers(&mut self, seen: FlowStatistics) {
+        let flows: BTreeSet<_> =
+            self.ways.values().chain(self.mapped.keys()).collect();
+        assert_eq!(seen.entries, flows.len() as u64);
+        assert_eq!(seen.table_entries, self.ways.len() as u64);
+        assert_eq!(seen.table_reclaims, self.reclaimed);
+        let new_keys = (self.created + self.begun).saturating_sub(self.joined);
+        assert_eq!(seen.new_keys, new_keys.max(self.last.new_keys));
+        assert!(seen.evictions >= self.last.evictions);
+        assert!(seen.evictions <= self.model.state().evictions);
+        self.last = seen;
+    }
+
+    /// All that was counted before a poll is credited by it.
+    fn check_credits(&self, before: &BTreeMap<FlowKey, u64>) {
+        let state = self.model.state();
+        let of = |counts: &BTreeMap<FlowKey, u64>, flow| {
+            counts.get(flow).copied().unwrap_or_default()
+        };
+        for (flow, &sent) in &state.sent {
+            let known = of(&self.credited, flow) + of(&state.lost, flow);
+            assert!(known <= sent, "too much");
+            assert!(known >= of(before, flow), "too little");
+        }
+    }
+
+    /// Gives up what is detached, as the poller does behind every poll.
+    fn retire(&mut self) {
+        let detached = self.model.state().detached.clone();
+        for flow in self.tracker.map_flows_of(&detached) {
+            if self.model.state().remove(&flow) {
+                self.tracker.forget(&flow, Some(&self.model));
+                self.mapped.remove(&flow);
+            }
+        }
+        let left = self.tracker.retire(&self.model, &detached);
+        let mut state = self.model.state();
+        let ways = detached.iter().map(|&interface| state.ways_of(interface));
+        assert_eq!(left, ways.sum::<usize>());
+        if left == 0 {
+            state.detached.clear();
+        }
+    }
+}
+
+proptest! {
+    /// At every poll: what was counted before it is credited, once and to its
+    /// own flow, or was evicted; and the numbers are what they should be.
+    #[test]
+    fn every_packet_of_both_tiers_is_credited_once(
+        steps in prop::collection::vec(step(), 1..30),
+    ) {
+        let mut run = Run::new();
+        for step in steps {
+            for event in step.before {
+                run.model.state().happen(event);
+            }
+            let Step { while_map_is_read, while_table_is_read, .. } = step;
+            run.poll(&while_map_is_read, &while_table_is_read, step.has_grace);
+            run.retire();
+            if step.forgets_notes {
+                run.tracker.forget_notes();
+                run.forgotten = run.notes.len() as u64;
+            }
+            for _ in 0..step.idle {
+                run.poll(&[], &[], step.has_grace);
+                run.retire();
+            }
+            if step.detached < INTERFACES {
+                let mut state = run.model.state();
+                // Detaching waits for the programs.
+                state.wait_for_programs();
+                state.detached.insert(InterfaceId(step.detached));
+            }
+        }
+        // The kernel evicts only to make room for what it counts, so that the
+        // map is read after it.
+        run.map_packets = None;
+        for _ in 0..2 {
+            run.model.state().wait_for_programs();
+            run.poll(&[], &[], true);
+            run.retire();
+        }
+        let state = run.model.state();
+        prop_assert!(state.detached.is_empty());
+        for (flow, sent) in &state.sent {
+            let credited = run.credited.get(flow).copied().unwrap_or_default();
+            let lost = state.lost.get(flow).copied().unwrap_or_default();
+            prop_assert_eq!(credited + lost, *sent);
+        }
+        prop_assert_eq!(run.last.evictions, state.evictions);
+    }
+}

@@ -1,0 +1,90 @@
+//! The flow table as programs write it, in memory that the daemon reads at the
+//! same time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use geoip_exporter::accounting::{FlowKey, InterfaceId, IpVersion, Volume};
+use geoip_exporter::kernel::abi::{ENTRY_WORDS, SET_WORDS, Tag, WAYS};
+use geoip_exporter::kernel::{Room, Table};
+
+pub(super) const CPUS: usize = 2;
+
+pub(super) type Words = Arc<[AtomicU64]>;
+
+/// One set on each CPU: few enough to be full now and then.
+#[derive(Clone, Debug)]
+pub(super) struct Ways(Words);
+
+impl Default for Ways {
+    fn default() -> Self {
+        Self((0..CPUS * SET_WORDS).map(|_| AtomicU64::new(0)).collect())
+    }
+}
+
+impl Ways {
+    pub(super) fn table(&self) -> Table<Words> {
+        Table::new(Arc::clone(&self.0), CPUS)
+    }
+
+    pub(super) fn room(&self) -> Room {
+        Room {
+            table_bytes: 8 * self.0.len() as u64,
+            table_entries: (CPUS * WAYS) as u64,
+            ..Room::default()
+        }
+    }
+
+    fn tag(&self, cpu: usize, way: usize) -> &AtomicU64 {
+        &self.0[cpu * SET_WORDS + way]
+    }
+
+    fn entry(&self, cpu: usize, way: usize) -> &[AtomicU64] {
+        &self.0[cpu * SET_WORDS + WAYS + way * ENTRY_WORDS..][..ENTRY_WORDS]
+    }
+
+    /// Counts a packet as a program does; returns whether its flow is new on
+    /// this CPU, and nothing where there is no room for it.
+    pub(super) fn count(
+        &self,
+        cpu: usize,
+        key: &FlowKey,
+        volume: Volume,
+    ) -> Option<bool> {
+        let wanted = Tag::of(key, 7).0;
+        let (high, low) = key.remote.split_at(8);
+        let remote =
+            [high, low].map(|it| u64::from_ne_bytes(it.try_into().unwrap()));
+        let has = |way: usize, tag: u64| {
+            self.tag(cpu, way).load(Ordering::Acquire) == tag
+        };
+        let is_its = |way: &usize| {
+            let mut words = self.entry(cpu, *way).iter().zip(remote);
+            has(*way, wanted)
+                && (key.ip_version == IpVersion::V4
+                    || words.all(|(word, part)| {
+                        word.load(Ordering::Relaxed) == part
+                    }))
+        };
+        let known = (0..WAYS).find(is_its);
+        let way = known.or_else(|| (0..WAYS).find(|&way| has(way, 0)))?;
+        let entry = self.entry(cpu, way);
+        if known.is_none() {
+            entry[0].store(remote[0], Ordering::Relaxed);
+            entry[1].store(remote[1], Ordering::Relaxed);
+            self.tag(cpu, way).swap(wanted, Ordering::AcqRel);
+        }
+        entry[2].fetch_add(volume.packets, Ordering::Relaxed);
+        entry[3].fetch_add(volume.bytes, Ordering::Relaxed);
+        Some(known.is_none())
+    }
+
+    /// Returns whether an interface has a way that is not free.
+    pub(super) fn has(&self, interface: InterfaceId) -> bool {
+        (0..CPUS * WAYS).any(|slot| {
+            let tag = self.tag(slot / WAYS, slot % WAYS);
+            let tag = Tag(tag.load(Ordering::Acquire));
+            !tag.is_free() && tag.key([0, 0]).interface == interface
+        })
+    }
+}
