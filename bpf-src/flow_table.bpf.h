@@ -87,7 +87,9 @@ static __always_inline __u64 fold(__u64 word)
 
 /*
  * `number` is the interface's. The places are computed from the ifindex in its
- * stead, so that they need not wait until the number is found.
+ * stead, so that they need not wait until the number is found; from the last
+ * bits of it, so that devices that come and go do not walk through the table
+ * and leave all of user space's memory of it touched.
  */
 static __always_inline struct table_key
 table_key_of(__u32 number, __u32 ifindex, enum traffic_direction direction,
@@ -105,7 +107,7 @@ table_key_of(__u32 number, __u32 ifindex, enum traffic_direction direction,
 			key.spread ^= key.rest * table_seed_rest;
 		low = fold(key.spread);
 	}
-	key.spread ^= (__u64)ifindex << 33 | (__u64)direction << 32;
+	key.spread ^= (__u64)(ifindex % 8) << 33 | (__u64)direction << 32;
 	key.tag = low | (__u64)TRAFFIC_USED << TRAFFIC_TAG_STATE |
 		  (__u64)is_ipv6 << TRAFFIC_TAG_IPV6 |
 		  (__u64)direction << TRAFFIC_TAG_DIRECTION |

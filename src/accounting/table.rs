@@ -129,17 +129,18 @@ impl<N> Default for TableTracker<N> {
 }
 
 /// Returns how many sweeps a way may be idle before it is retired. None is,
-/// as long as the CPU has as many free ways as used ones: an idle way costs
-/// nothing there, and its flow is not new when it comes back.
+/// as long as all flows find room and the CPU has as many free ways as used
+/// ones: an idle way costs nothing there, and its flow is not new when it comes
+/// back.
 fn patience(used: usize, ways: usize, is_short: bool) -> u8 {
-    if used <= ways / 2 {
-        u8::MAX
-    } else if is_short || used > ways / 8 * 7 {
+    if is_short || used > ways / 8 * 7 {
         2
     } else if used > ways / 4 * 3 {
         8
-    } else {
+    } else if used > ways / 2 {
         64
+    } else {
+        u8::MAX
     }
 }
 

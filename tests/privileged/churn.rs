@@ -1,7 +1,6 @@
 //! Interfaces by the hundred: that nothing is left behind, nothing is stuck
 //! and nothing else waits.
 
-use std::fs;
 use std::time::Instant;
 
 use aya::programs::TcAttachType;
@@ -77,11 +76,8 @@ fn await_settled(daemon: &Daemon, names: &[&str], open_files: usize) {
 }
 
 /// Returns the daemon's resident memory in KiB.
-fn memory(daemon: &Daemon) -> usize {
-    let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid()));
-    let status = status.unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
+fn memory(daemon: &Daemon) -> u64 {
+    daemon.resident_bytes() / 1024
 }
 
 /// Starts an exporter of any interface that polls once an hour, so that what
