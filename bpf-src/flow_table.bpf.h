@@ -61,6 +61,7 @@ struct table_key {
 	__u64 remote; /* IPv6 only */
 	__u64 rest; /* likewise */
 	__u64 spread; /* what its places are computed from */
+	bool is_long; /* has_long_prefixes() */
 };
 
 /* Where a way is. */
@@ -68,11 +69,6 @@ struct table_place {
 	__u32 set;
 	__u32 way;
 };
-
-static __always_inline bool has_rests(void)
-{
-	return ipv6_prefix_masks[1];
-}
 
 static __always_inline bool is_of_ipv6(const struct table_key *key)
 {
@@ -93,17 +89,18 @@ static __always_inline __u64 fold(__u64 word)
  */
 static __always_inline struct table_key
 table_key_of(__u32 number, __u32 ifindex, enum traffic_direction direction,
-	     const struct remote *remote)
+	     const struct remote *remote, bool is_long)
 {
 	bool is_ipv6 = remote->family == TRAFFIC_IPV6;
 	struct table_key key = { .remote = remote->prefix[0],
-				 .rest = remote->prefix[1] };
+				 .rest = remote->prefix[1],
+				 .is_long = is_long };
 	__u64 low = remote->prefix[0];
 
 	key.spread = low;
 	if (is_ipv6) {
 		key.spread = key.remote * table_seed_second;
-		if (has_rests())
+		if (is_long)
 			key.spread ^= key.rest * table_seed_rest;
 		low = fold(key.spread);
 	}
@@ -162,7 +159,7 @@ static __always_inline bool is_flows(const struct traffic_entry *entry,
 		return true;
 	if (entry->remote != key->remote)
 		return false;
-	if (!has_rests())
+	if (!key->is_long)
 		return true;
 	rest = rest_of(place);
 	return rest && *rest == key->rest;
@@ -212,7 +209,7 @@ static __always_inline bool take_way(struct traffic_statistics *own,
 				     struct wire_size size)
 {
 	entry->remote = key->remote;
-	if (has_rests()) {
+	if (key->is_long) {
 		__u64 *rest = rest_of(place);
 
 		if (!rest)

@@ -25,6 +25,15 @@ const volatile __u64 ipv6_prefix_masks[2] = {};
 /* Half an address of IPv6, read at once although it lies at an odd place. */
 typedef __u64 __attribute__((may_alias)) half_address;
 
+/*
+ * Whether IPv6 prefixes are longer than half an address. Each time it is asked
+ * is an access to memory: ask once.
+ */
+static __always_inline bool has_long_prefixes(void)
+{
+	return ipv6_prefix_masks[1] != 0;
+}
+
 /* Whose traffic a packet is, in one form for both versions of IP. */
 struct remote {
 	enum traffic_family family;
@@ -42,7 +51,8 @@ remote_of_ipv4(const struct iphdr *ipv4, enum traffic_direction direction)
 }
 
 static __always_inline struct remote
-remote_of_ipv6(const struct ipv6hdr *ipv6, enum traffic_direction direction)
+remote_of_ipv6(const struct ipv6hdr *ipv6, enum traffic_direction direction,
+	       bool is_long)
 {
 	const half_address *address;
 
@@ -52,9 +62,7 @@ remote_of_ipv6(const struct ipv6hdr *ipv6, enum traffic_direction direction)
 	return (struct remote){
 		.family = TRAFFIC_IPV6,
 		.prefix = { address[0] & ipv6_prefix_masks[0],
-			    ipv6_prefix_masks[1] ?
-				    address[1] & ipv6_prefix_masks[1] :
-				    0 },
+			    is_long ? address[1] & ipv6_prefix_masks[1] : 0 },
 	};
 }
 

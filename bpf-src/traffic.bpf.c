@@ -108,7 +108,8 @@ find_remote(struct __sk_buff *skb, struct network_header network,
 		ipv6 = header_at(skb, network.offset, &scratch,
 				 sizeof(scratch));
 		if (ipv6 && is_version_6(ipv6))
-			return remote_of_ipv6(ipv6, direction);
+			return remote_of_ipv6(ipv6, direction,
+					      has_long_prefixes());
 	}
 	return (struct remote){ .family = TRAFFIC_NON_IP };
 }
@@ -164,7 +165,8 @@ __noinline int count_packet(const struct packet *packet)
 	number--;
 	if (packet->remote.family < TRAFFIC_NON_IP) {
 		struct table_key key = table_key_of(number, packet->ifindex,
-						    direction, &packet->remote);
+						    direction, &packet->remote,
+						    has_long_prefixes());
 
 		if (!count_in_table(own, cpu, &key, packet->size))
 			count_in_map(own, number, direction, &packet->remote,
@@ -193,46 +195,55 @@ __noinline int count_any(struct __sk_buff *skb, __u32 is_sent, __u32 has_link)
 }
 
 /*
- * Counts a packet as most are: one frame without a tag, its header in place,
- * of a flow that is found at once. Returns false where it is another, and has
- * done nothing.
+ * Reads a packet as most are: one frame without a tag, its header in place.
+ * Returns false where it is another.
  */
-static __always_inline bool count_ordinary(struct __sk_buff *skb,
-					   enum traffic_direction direction,
-					   enum link_layer link)
+static __always_inline bool read_ordinary(struct __sk_buff *skb,
+					  enum traffic_direction direction,
+					  enum link_layer link, bool is_long,
+					  struct remote *remote, __u32 *bytes)
 {
 	__u32 offset = link == LINK_ETHERNET ? ETH_HLEN : 0;
 	void *data = READ_CONTEXT(skb, data);
 	void *data_end = READ_CONTEXT(skb, data_end);
 	void *header = data + offset;
-	struct wire_size size = { .packets = 1 };
-	__u32 cpu, ifindex, number, *known;
-	struct table_key key;
-	struct remote remote;
 	__be16 protocol;
 
-	if (!table_sets || header + sizeof(struct iphdr) > data_end)
+	if (header + sizeof(struct iphdr) > data_end)
 		return false;
 	protocol = link == LINK_ETHERNET ? *(__be16 *)(header - 2) :
 					   skb->protocol;
 	if (protocol == bpf_htons(ETH_P_IP)) {
 		if (!is_ipv4(header))
 			return false;
-		remote = remote_of_ipv4(header, direction);
+		*remote = remote_of_ipv4(header, direction);
 	} else if (protocol == bpf_htons(ETH_P_IPV6)) {
 		if (header + sizeof(struct ipv6hdr) > data_end ||
 		    !is_version_6(header))
 			return false;
-		remote = remote_of_ipv6(header, direction);
+		*remote = remote_of_ipv6(header, direction, is_long);
 	} else {
 		return false;
 	}
 	if (skb->gso_size || skb->vlan_present)
 		return false;
-	size.bytes = direction == TRAFFIC_SENT ? skb->wire_len : skb->len;
+	*bytes = direction == TRAFFIC_SENT ? skb->wire_len : skb->len;
+	return true;
+}
 
-	ifindex = skb->ifindex;
-	if (ifindex >= TRAFFIC_DIRECT_IFINDEXES)
+/*
+ * Counts a packet of a flow that is found at once. Returns false where it is
+ * not, and has done nothing.
+ */
+static __always_inline bool count_at_once(__u32 ifindex,
+					  enum traffic_direction direction,
+					  const struct remote *remote,
+					  bool is_long, struct wire_size size)
+{
+	__u32 cpu, number, *known;
+	struct table_key key;
+
+	if (!table_sets || ifindex >= TRAFFIC_DIRECT_IFINDEXES)
 		return false;
 	known = bpf_map_lookup_elem(&interfaces, &ifindex);
 	if (!known)
@@ -241,10 +252,10 @@ static __always_inline bool count_ordinary(struct __sk_buff *skb,
 	if (!number)
 		return false;
 	cpu = bpf_get_smp_processor_id();
-	key = table_key_of(number - 1, ifindex, direction, &remote);
+	key = table_key_of(number - 1, ifindex, direction, remote, is_long);
 	if (!count_at_first_place(cpu, &key, size))
 		return false;
-	add_to_total(cpu, number - 1, direction, remote.family, size);
+	add_to_total(cpu, number - 1, direction, remote->family, size);
 	return true;
 }
 
@@ -252,9 +263,28 @@ static __always_inline int count(struct __sk_buff *skb,
 				 enum traffic_direction direction,
 				 enum link_layer link)
 {
-	if (!count_ordinary(skb, direction, link))
+	struct wire_size size = { .packets = 1 };
+	bool is_long = has_long_prefixes();
+	struct remote remote;
+	__u32 ifindex;
+
+	if (!read_ordinary(skb, direction, link, is_long, &remote,
+			   &size.bytes)) {
 		count_any(skb, direction == TRAFFIC_SENT,
 			  link == LINK_ETHERNET);
+		return TCX_NEXT;
+	}
+	ifindex = skb->ifindex;
+	if (!count_at_once(ifindex, direction, &remote, is_long, size)) {
+		struct packet packet = {
+			.remote = remote,
+			.size = size,
+			.ifindex = ifindex,
+			.direction = direction,
+		};
+
+		count_packet(&packet);
+	}
 	return TCX_NEXT;
 }
 

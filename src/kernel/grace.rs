@@ -25,10 +25,9 @@ pub(super) fn wait() -> io::Result<()> {
 pub(super) fn obstacle() -> Option<&'static str> {
     let release = fs::read_to_string("/proc/version").unwrap_or_default();
     let realtime = fs::read_to_string("/sys/kernel/realtime");
-    // Zero where it is not known whether it works; waiting then tells.
+    // The command is not in the answer where it does not work (nohz_full).
     let commands = sys::membarrier(QUERY).unwrap_or(0);
     find_obstacle(&release, realtime.ok().as_deref(), commands)
-        .or_else(|| wait().is_err().then_some(NO_GRACE))
 }
 
 const REALTIME: &str = "with PREEMPT_RT a packet may interrupt another";
