@@ -330,6 +330,10 @@ impl KernelModel {
 }
 
 impl FlowTable for KernelModel {
+    fn has_counted(&self, _: usize) -> bool {
+        true
+    }
+
     fn cpus(&self) -> usize {
         self.state().stopped.len()
     }

@@ -36,6 +36,10 @@ pub trait FlowTable {
     /// Returns how many ways each CPU has.
     fn ways(&self) -> usize;
 
+    /// Returns whether anything may have been counted on a CPU since the last
+    /// sweep.
+    fn has_counted(&self, cpu: usize) -> bool;
+
     /// Calls `visit` with every way of a CPU that is not free, counted from
     /// the CPU's first, in order.
     fn visit(&self, cpu: usize, visit: impl FnMut(usize, Way));
@@ -161,6 +165,10 @@ impl<N: Copy + Default> TableTracker<N> {
         for cpu in 0..table.cpus() {
             let base = cpu * table.ways();
             let shadow = &mut self.shadows[cpu];
+            // Nothing grows old on a CPU that rests, and nothing needs to.
+            if !table.has_counted(cpu) && self.retired == 0 {
+                continue;
+            }
             let patience = patience(shadow.used, table.ways(), now.is_short);
             let retired = &mut self.retired;
             table.visit(cpu, |way, seen| {

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 use std::mem::{offset_of, size_of};
+use std::ops::AddAssign;
 
 use crate::accounting::{Direction, Family, FlowKey, InterfaceId, IpVersion};
 
@@ -122,6 +123,15 @@ pub struct TrafficTotal {
     pub packets: [u64; FAMILIES],
     /// Bytes by family.
     pub bytes: [u64; FAMILIES],
+}
+
+impl AddAssign for TrafficTotal {
+    fn add_assign(&mut self, other: Self) {
+        for family in 0..FAMILIES {
+            self.packets[family] += other.packets[family];
+            self.bytes[family] += other.bytes[family];
+        }
+    }
 }
 
 /// `struct traffic_statistics`, one a CPU.

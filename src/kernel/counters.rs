@@ -29,23 +29,37 @@ pub(super) struct Totals<M>(pub(super) M);
 
 impl<M: Deref<Target = [AtomicU64]>> Totals<M> {
     /// Returns what was counted on an interface in a direction, by its number
-    /// in C.
+    /// in C, on each CPU.
+    pub(super) fn by_cpu(
+        &self,
+        interface: InterfaceId,
+        direction: usize,
+    ) -> impl Iterator<Item = TrafficTotal> {
+        let (all, _) = self.0.as_chunks::<TOTAL_WORDS>();
+        let first = interface.0 as usize * 2 + direction;
+        let totals = all.iter().skip(first).step_by(TOTALS_PER_CPU as usize);
+        totals.map(|words| {
+            let mut total = TrafficTotal::default();
+            let (packets, bytes) = words.split_at(FAMILIES);
+            for family in 0..FAMILIES {
+                total.packets[family] = read(&packets[family]);
+                total.bytes[family] = read(&bytes[family]);
+            }
+            total
+        })
+    }
+
+    /// Returns the same on all CPUs together.
     pub(super) fn of(
         &self,
         interface: InterfaceId,
         direction: usize,
     ) -> TrafficTotal {
-        let (all, _) = self.0.as_chunks::<TOTAL_WORDS>();
-        let first = interface.0 as usize * 2 + direction;
-        let mut sum = TrafficTotal::default();
-        for total in all.iter().skip(first).step_by(TOTALS_PER_CPU as usize) {
-            let (packets, bytes) = total.split_at(FAMILIES);
-            for family in 0..FAMILIES {
-                sum.packets[family] += read(&packets[family]);
-                sum.bytes[family] += read(&bytes[family]);
-            }
-        }
-        sum
+        let by_cpu = self.by_cpu(interface, direction);
+        by_cpu.fold(TrafficTotal::default(), |mut sum, total| {
+            sum += total;
+            sum
+        })
     }
 }
 

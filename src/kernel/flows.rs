@@ -1,4 +1,5 @@
-//! Reads the flow map in batches.
+//! Reads the flow map: in batches, or by key where it holds few flows and no
+//! new ones.
 
 use std::io;
 use std::num::NonZeroU32;
@@ -15,15 +16,30 @@ pub(super) struct FlowReader {
     cpus: usize,
     keys: Vec<TrafficKey>,
     values: Vec<TrafficValue>,
+    /// The flows of the last sweep, where they were few.
+    known: Vec<TrafficKey>,
+    /// How many flows had been created before it.
+    new_keys: Option<u64>,
 }
+
+/// Up to so many flows are read one by one: a sweep looks into every bucket of
+/// the map, however empty.
+const FEW: usize = 256;
 
 impl FlowReader {
     pub(super) fn new(cpus: usize) -> Self {
-        Self { cpus, keys: Vec::new(), values: Vec::new() }
+        Self {
+            cpus,
+            keys: Vec::new(),
+            values: Vec::new(),
+            known: Vec::new(),
+            new_keys: None,
+        }
     }
 
     /// Reads every flow that is there from beginning to end of the call, and
-    /// perhaps some that are not.
+    /// perhaps some that are not. `new_keys` is how many had been created
+    /// before.
     ///
     /// # Errors
     /// Whatever the kernel says; `readings` is then incomplete.
@@ -31,9 +47,47 @@ impl FlowReader {
         &mut self,
         map: BorrowedFd<'_>,
         batch_size: NonZeroU32,
+        new_keys: u64,
         readings: &mut Vec<Reading>,
     ) -> io::Result<()> {
         readings.clear();
+        // The kernel evicts only to make room: without a new flow, those that
+        // were there are there.
+        if self.new_keys == Some(new_keys) {
+            return self.read_known(map, readings);
+        }
+        self.sweep(map, batch_size, readings)?;
+        self.new_keys = (readings.len() <= FEW).then_some(new_keys);
+        self.known.clear();
+        if self.new_keys.is_some() {
+            let keys = readings.iter().map(|one| TrafficKey::from(&one.key));
+            self.known.extend(keys);
+        }
+        Ok(())
+    }
+
+    fn read_known(
+        &mut self,
+        map: BorrowedFd<'_>,
+        readings: &mut Vec<Reading>,
+    ) -> io::Result<()> {
+        let values = &mut self.values[..self.cpus];
+        for key in &self.known {
+            // Not there where user space removed it.
+            if sys::lookup_flow(map, key, values, self.cpus)? {
+                let decoded = key.decode();
+                readings.extend(decoded.map(|key| sum_of(values).reading(key)));
+            }
+        }
+        Ok(())
+    }
+
+    fn sweep(
+        &mut self,
+        map: BorrowedFd<'_>,
+        batch_size: NonZeroU32,
+        readings: &mut Vec<Reading>,
+    ) -> io::Result<()> {
         self.resize(batch_size.get() as usize)?;
         let mut from = None;
         loop {

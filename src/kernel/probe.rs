@@ -52,6 +52,8 @@ pub struct TrafficProbe {
     far_interfaces: HashMap<MapData, u32, u32>,
     flows: MapData,
     flow_reader: FlowReader,
+    /// By CPU, packets of the interfaces that are attached, at the last sweep.
+    packets: Vec<u64>,
     /// Packets that the map had counted before it was read last.
     map_packets: Option<u64>,
     map_entries: NonZeroU32,
@@ -120,6 +122,7 @@ impl TrafficProbe {
                 _ => return Err(object::missing_part(names::FLOWS)),
             },
             flow_reader: FlowReader::new(cpus.count),
+            packets: vec![0; cpus.ids],
             map_packets: None,
             map_entries: sizes.map_entries,
             slots: Slots::new(INTERFACES),
@@ -169,11 +172,20 @@ impl TrafficProbe {
         )
     }
 
-    fn read_totals(&self, totals: &mut Vec<InterfaceTotal>) {
+    /// Reads the totals, and finds on which CPUs anything was counted since
+    /// the last sweep: the flows of the others are as they were. Returns how
+    /// many packets each CPU has counted.
+    fn read_totals(&mut self, totals: &mut Vec<InterfaceTotal>) -> Vec<u64> {
         totals.clear();
+        let mut packets = vec![0; self.packets.len()];
         for (&interface, attachment) in &self.attachments {
             for (index, &direction) in DIRECTION_ORDER.iter().enumerate() {
-                let total = self.totals.of(interface, index);
+                let mut total = TrafficTotal::default();
+                let by_cpu = self.totals.by_cpu(interface, index);
+                for (own, packets) in by_cpu.zip(&mut packets) {
+                    total += own;
+                    *packets += own.packets.iter().sum::<u64>();
+                }
                 let baseline = attachment.baseline[index];
                 for (i, &family) in FAMILY_ORDER.iter().enumerate() {
                     totals.push(InterfaceTotal {
@@ -188,6 +200,13 @@ impl TrafficProbe {
                 }
             }
         }
+        if let Some(table) = &mut self.table {
+            for (cpu, now) in packets.iter().enumerate() {
+                // The program counts a packet's flow before its total.
+                table.set_has_counted(cpu, *now != self.packets[cpu]);
+            }
+        }
+        packets
     }
 
     /// Returns the time in the unit of `last_seen`.
@@ -272,21 +291,30 @@ impl Probe for TrafficProbe {
     ) -> Result<(), Error> {
         let statistics = counters::statistics_in(&self.statistics);
         sweep.statistics = statistics;
-        self.read_totals(&mut sweep.totals);
+        let packets = self.read_totals(&mut sweep.totals);
         // The program counts a packet of the map behind the packet itself: as
         // long as the number stays the same, so does the map.
         sweep.has_readings = self.map_packets != Some(statistics.map_packets);
         if !sweep.has_readings {
+            self.packets = packets;
             return Ok(());
         }
         self.map_packets = None;
         // The buffers need not be larger than the map.
         let batch_size = batch_size.min(self.map_entries);
         self.flow_reader
-            .read(self.flows.fd().as_fd(), batch_size, &mut sweep.readings)
+            .read(
+                self.flows.fd().as_fd(),
+                batch_size,
+                statistics.new_keys,
+                &mut sweep.readings,
+            )
             .map_err(|source| Error::call("read the map of flows", source))?;
         sweep.now = self.now()?;
+        // Not before all went well: what a failed sweep missed, the next one
+        // looks for.
         self.map_packets = Some(statistics.map_packets);
+        self.packets = packets;
         // What was taken in is read now, and as much may come again.
         for admitted in &*self.admission {
             admitted.store(0, Ordering::Relaxed);

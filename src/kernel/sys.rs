@@ -117,6 +117,30 @@ pub(super) fn lookup_batch(
     }
 }
 
+/// Reads the values of one flow. Returns whether it was there.
+///
+/// # Errors
+/// Whatever bpf(2) says but ENOENT.
+pub(super) fn lookup_flow(
+    map: BorrowedFd<'_>,
+    key: &TrafficKey,
+    values: &mut [TrafficValue],
+    cpus: usize,
+) -> io::Result<bool> {
+    assert_eq!(values.len(), cpus, "one value for each CPU");
+    let mut attr = zeroed_attr();
+    attr.__bindgen_anon_2.map_fd = fd_number(map.as_raw_fd());
+    attr.__bindgen_anon_2.key = std::ptr::from_ref(key) as u64;
+    attr.__bindgen_anon_2.__bindgen_anon_1.value = address_of(values);
+    // SAFETY: the command reads one key of the map's key size, and writes one
+    // value for each possible CPU, for which there is room.
+    match unsafe { bpf(bpf_cmd::BPF_MAP_LOOKUP_ELEM, &mut attr) } {
+        Ok(_) => Ok(true),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Removes a flow. Returns whether it was there.
 ///
 /// # Errors

@@ -47,7 +47,9 @@ pub struct Table<M> {
     rests: Option<M>,
     /// Sets of each CPU.
     sets: usize,
-    cpus: usize,
+    /// Of each CPU, whether anything may have been counted since the last
+    /// sweep.
+    has_counted: Vec<bool>,
 }
 
 impl<M, W> Table<M>
@@ -60,11 +62,17 @@ where
     #[must_use]
     pub fn new(words: M, rests: Option<M>, cpus: usize) -> Self {
         let sets = words.len() / SET_WORDS / cpus.max(1);
-        Self { words, rests, sets, cpus }
+        Self { words, rests, sets, has_counted: vec![true; cpus] }
+    }
+
+    /// Takes note of whether anything may have been counted on a CPU since the
+    /// last sweep.
+    pub(super) fn set_has_counted(&mut self, cpu: usize, has_counted: bool) {
+        self.has_counted[cpu] = has_counted;
     }
 
     fn way(&self, slot: usize) -> &[W; ENTRY_WORDS] {
-        &self.ways(0..self.cpus * self.sets * WAYS)[slot]
+        &self.words.as_chunks().0[slot]
     }
 
     fn ways(&self, range: Range<usize>) -> &[[W; ENTRY_WORDS]] {
@@ -82,11 +90,15 @@ where
     W: Word,
 {
     fn cpus(&self) -> usize {
-        self.cpus
+        self.has_counted.len()
     }
 
     fn ways(&self) -> usize {
         self.sets * WAYS
+    }
+
+    fn has_counted(&self, cpu: usize) -> bool {
+        self.has_counted[cpu]
     }
 
     fn visit(&self, cpu: usize, mut visit: impl FnMut(usize, Way)) {

@@ -11,7 +11,6 @@
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -37,7 +36,8 @@ const NOWHERE: u16 = u16::MAX;
 /// Sums up what every interface exchanged with every country.
 #[derive(Debug, Default)]
 pub struct TrafficAccount {
-    attachments: HashMap<InterfaceId, Attachment, FixedState>,
+    /// By number. The kernel side gives out the lowest that is free.
+    attachments: Vec<Option<Attachment>>,
     /// Series by name.
     books: Vec<Book>,
     places: HashMap<Arc<str>, usize, FixedState>,
@@ -86,8 +86,8 @@ impl TrafficAccount {
     /// Gives up a place that no interface is at and nothing was counted under.
     fn give_up_if_unused(&mut self, place: usize) {
         let is_at = |attachment: &Attachment| attachment.place == place;
-        if !self.books[place].is_blank() || self.attachments.values().any(is_at)
-        {
+        let mut attachments = self.attachments.iter().flatten();
+        if !self.books[place].is_blank() || attachments.any(is_at) {
             return;
         }
         let blank = self.books.swap_remove(place);
@@ -96,7 +96,7 @@ impl TrafficAccount {
         let from = self.books.len();
         if let Some(moved) = self.books.get(place) {
             self.places.insert(Arc::clone(&moved.traffic.name), place);
-            for attachment in self.attachments.values_mut() {
+            for attachment in self.attachments.iter_mut().flatten() {
                 if attachment.place == from {
                     attachment.place = place;
                 }
@@ -104,11 +104,21 @@ impl TrafficAccount {
         }
     }
 
-    /// Gives an interface nobody named a name.
-    fn ensure_named(&mut self, interface: InterfaceId) {
-        if !self.attachments.contains_key(&interface) {
+    /// Returns what is known of an interface. One that nobody named gets a
+    /// name.
+    fn attachment_mut(&mut self, interface: InterfaceId) -> &mut Attachment {
+        if self.slot_mut(interface).is_none() {
             self.name_interface(interface, &UNNAMED.into());
         }
+        self.slot_mut(interface).get_or_insert_default()
+    }
+
+    fn slot_mut(&mut self, interface: InterfaceId) -> &mut Option<Attachment> {
+        let index = interface.0 as usize;
+        if index >= self.attachments.len() {
+            self.attachments.resize_with(index + 1, || None);
+        }
+        &mut self.attachments[index]
     }
 }
 
@@ -117,24 +127,25 @@ impl Account for TrafficAccount {
 
     fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>) {
         let place = self.place_of(name);
-        match self.attachments.entry(interface) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(Attachment { place, ..Attachment::default() });
-            }
-            Entry::Occupied(mut occupied) => {
-                let old =
-                    std::mem::replace(&mut occupied.get_mut().place, place);
+        match self.slot_mut(interface) {
+            Some(attachment) => {
+                let old = std::mem::replace(&mut attachment.place, place);
                 self.give_up_if_unused(old);
+            }
+            none => {
+                *none = Some(Attachment { place, ..Attachment::default() });
             }
         }
     }
 
     fn credit(&mut self, delta: &TrafficDelta, origin: &Origin) {
         let key = &delta.key;
-        // Called for every changed flow of every poll: one look-up when the
-        // interface is known, which it is.
-        let Some(attachment) = self.attachments.get_mut(&key.interface) else {
-            self.ensure_named(key.interface);
+        // Called for every changed flow of every poll: two additions, at
+        // places that are found without a search.
+        let Some(Some(attachment)) =
+            self.attachments.get_mut(key.interface.0 as usize)
+        else {
+            self.attachment_mut(key.interface);
             return self.credit(delta, origin);
         };
         *attachment.credited.get_mut(key.direction, key.ip_version) +=
@@ -146,9 +157,12 @@ impl Account for TrafficAccount {
 
     fn observe_totals(&mut self, totals: &[InterfaceTotal]) {
         for total in totals {
-            self.ensure_named(total.interface);
-            let attachment =
-                self.attachments.entry(total.interface).or_default();
+            self.attachment_mut(total.interface);
+            let Some(Some(attachment)) =
+                self.attachments.get_mut(total.interface.0 as usize)
+            else {
+                continue;
+            };
             let traffic = &mut self.books[attachment.place].traffic;
             let direction = total.direction;
             let seen = match total.family {
@@ -179,7 +193,7 @@ impl Account for TrafficAccount {
     }
 
     fn forget_interface(&mut self, interface: InterfaceId) {
-        if let Some(attachment) = self.attachments.remove(&interface) {
+        if let Some(attachment) = self.slot_mut(interface).take() {
             self.give_up_if_unused(attachment.place);
         }
     }
@@ -243,7 +257,8 @@ impl Book {
 
 /// Returns a number below `COUNTRIES` that no other country has.
 fn country_index(country: Country) -> usize {
-    let letter = |byte: u8| usize::from(byte.wrapping_sub(b'A') % 26);
+    // A country's letters are letters; the bound is for the compiler.
+    let letter = |byte: u8| usize::from(byte.wrapping_sub(b'A').min(25));
     match *country.as_str().as_bytes() {
         [a, b] => letter(a) * 26 + letter(b),
         _ => COUNTRIES - 1,

@@ -24,7 +24,7 @@ impl Default for Ways {
 
 impl Ways {
     pub(super) fn table(&self) -> Table<Words> {
-        Table::new(Arc::clone(&self.0), CPUS)
+        Table::new(Arc::clone(&self.0), None, CPUS)
     }
 
     pub(super) fn room(&self) -> Room {
@@ -35,12 +35,8 @@ impl Ways {
         }
     }
 
-    fn tag(&self, cpu: usize, way: usize) -> &AtomicU64 {
-        &self.0[cpu * SET_WORDS + way]
-    }
-
     fn entry(&self, cpu: usize, way: usize) -> &[AtomicU64] {
-        &self.0[cpu * SET_WORDS + WAYS + way * ENTRY_WORDS..][..ENTRY_WORDS]
+        &self.0[cpu * SET_WORDS + way * ENTRY_WORDS..][..ENTRY_WORDS]
     }
 
     /// Counts a packet as a program does; returns whether its flow is new on
@@ -52,27 +48,22 @@ impl Ways {
         volume: Volume,
     ) -> Option<bool> {
         let wanted = Tag::of(key, 7).0;
-        let (high, low) = key.remote.split_at(8);
-        let remote =
-            [high, low].map(|it| u64::from_ne_bytes(it.try_into().unwrap()));
+        let (high, _) = key.remote.split_at(8);
+        let remote = u64::from_ne_bytes(high.try_into().unwrap());
         let has = |way: usize, tag: u64| {
-            self.tag(cpu, way).load(Ordering::Acquire) == tag
+            self.entry(cpu, way)[0].load(Ordering::Acquire) == tag
         };
         let is_its = |way: &usize| {
-            let mut words = self.entry(cpu, *way).iter().zip(remote);
+            let address = self.entry(cpu, *way)[1].load(Ordering::Relaxed);
             has(*way, wanted)
-                && (key.ip_version == IpVersion::V4
-                    || words.all(|(word, part)| {
-                        word.load(Ordering::Relaxed) == part
-                    }))
+                && (key.ip_version == IpVersion::V4 || address == remote)
         };
         let known = (0..WAYS).find(is_its);
         let way = known.or_else(|| (0..WAYS).find(|&way| has(way, 0)))?;
         let entry = self.entry(cpu, way);
         if known.is_none() {
-            entry[0].store(remote[0], Ordering::Relaxed);
-            entry[1].store(remote[1], Ordering::Relaxed);
-            self.tag(cpu, way).swap(wanted, Ordering::AcqRel);
+            entry[1].store(remote, Ordering::Relaxed);
+            entry[0].swap(wanted, Ordering::AcqRel);
         }
         entry[2].fetch_add(volume.packets, Ordering::Relaxed);
         entry[3].fetch_add(volume.bytes, Ordering::Relaxed);
@@ -82,7 +73,7 @@ impl Ways {
     /// Returns whether an interface has a way that is not free.
     pub(super) fn has(&self, interface: InterfaceId) -> bool {
         (0..CPUS * WAYS).any(|slot| {
-            let tag = self.tag(slot / WAYS, slot % WAYS);
+            let tag = &self.entry(slot / WAYS, slot % WAYS)[0];
             let tag = Tag(tag.load(Ordering::Acquire));
             !tag.is_free() && tag.key([0, 0]).interface == interface
         })
