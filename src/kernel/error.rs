@@ -7,16 +7,16 @@ use aya::maps::MapError;
 
 use super::capabilities::Capability;
 
-/// The oldest kernel with TCX links.
-pub(super) const MINIMUM_KERNEL: (u8, u8) = (6, 6);
+/// The oldest kernel that the programs were seen to load and count in.
+pub(super) const MINIMUM_KERNEL: (u8, u8) = (5, 10);
 
 /// Why the kernel did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The kernel has no TCX.
+    /// The kernel is older than the oldest that is supported.
     #[error(
-        "kernel {found} is too old: {}.{} or later is needed, which brought \
-         TCX links for eBPF programs", MINIMUM_KERNEL.0, MINIMUM_KERNEL.1
+        "kernel {found} is too old: {}.{} or later is needed",
+        MINIMUM_KERNEL.0, MINIMUM_KERNEL.1
     )]
     KernelTooOld {
         /// The running kernel's version.
@@ -44,6 +44,28 @@ pub enum Error {
     TooManyFiles {
         /// What was tried.
         action: String,
+    },
+    /// The kernel has neither TCX nor what stands in for it.
+    #[error(
+        "cannot {action}: the kernel has neither TCX (Linux 6.6) nor the \
+         clsact qdisc and bpf filters: load the modules sch_ingress and \
+         cls_bpf, or use a kernel with CONFIG_NET_SCH_INGRESS and \
+         CONFIG_NET_CLS_BPF"
+    )]
+    NoHook {
+        /// What was tried.
+        action: String,
+    },
+    /// There is no place to count what is sent.
+    #[error(
+        "cannot attach to interface {name}: it has an ingress qdisc, which \
+         has no place for what is sent; put a clsact one there, which can do \
+         all that the other can: tc qdisc del dev {name} ingress, then \
+         tc qdisc add dev {name} clsact"
+    )]
+    IngressQdisc {
+        /// The interface.
+        name: String,
     },
     /// A call failed.
     #[error("cannot {action}")]
@@ -100,7 +122,9 @@ impl Error {
 fn remedy(lacking: &[Capability]) -> String {
     if lacking.is_empty() {
         return "although the process has every capability it needs: a user \
-                namespace, or a security policy of this system, forbids it"
+                namespace, or a security policy of this system, forbids it; \
+                or, before Linux 5.11, the limit of locked memory \
+                (LimitMEMLOCK=infinity of the unit, or ulimit -l unlimited)"
             .into();
     }
     let names: Vec<_> = lacking.iter().map(|c| c.name()).collect();
