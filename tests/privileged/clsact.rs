@@ -12,6 +12,7 @@ use crate::harness::sys::Signal;
 use crate::harness::tcx::{Counter, Verdict};
 use crate::harness::traffic::{Traffic, assert_books};
 use crate::harness::wait::{PATIENCE, await_until};
+use crate::lifecycle::as_nobody;
 
 const HOOKS: [&str; 2] = ["ingress", "egress"];
 
@@ -256,6 +257,16 @@ fn an_ingress_qdisc_is_left_alone_and_the_way_out_is_named() {
     let position = daemon.log_position();
     daemon.reload();
     await_attached(&mut daemon, position);
+    end(daemon, Signal::Terminate);
+    assert_clean(&lab.machine);
+}
+
+#[test]
+fn three_capabilities_are_enough_to_attach_and_to_leave_nothing() {
+    let lab = Lab::new();
+    let capabilities = "-all,+bpf,+net_admin,+perfmon";
+    let mut daemon = as_nobody(setup(&lab.machine), capabilities).start();
+    await_attached(&mut daemon, 0);
     end(daemon, Signal::Terminate);
     assert_clean(&lab.machine);
 }

@@ -3,7 +3,9 @@
 use std::sync::OnceLock;
 
 use aya::maps::{Array, MapData};
-use aya::programs::tc::{NlOptions, SchedClassifierLink, TcAttachOptions};
+use aya::programs::tc::{
+    NlOptions, SchedClassifierLink, TcAttachOptions, qdisc_add_clsact,
+};
 use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
 use aya::{Ebpf, EbpfLoader};
 
@@ -39,6 +41,30 @@ impl Counter {
     ) -> Self {
         let options = TcAttachOptions::TcxOrder(order);
         Self::attach_by(namespace, interface, hook, options, verdict)
+    }
+
+    /// Attaches one that only counts, behind all others, in the way that the
+    /// kernel has.
+    pub(crate) fn last(
+        namespace: &Netns,
+        interface: &str,
+        hook: TcAttachType,
+    ) -> Self {
+        let has_tcx = namespace
+            .run(|| SchedClassifier::query_tcx(interface, hook).is_ok());
+        if has_tcx {
+            let order = LinkOrder::last();
+            return Self::attach(
+                namespace,
+                interface,
+                hook,
+                order,
+                Verdict::Next,
+            );
+        }
+        // It is there already where the exporter came first.
+        let _ = namespace.run(|| qdisc_add_clsact(interface));
+        Self::filter(namespace, interface, hook, 60_000, Verdict::Next)
     }
 
     /// Attaches one as a filter of the device's clsact qdisc, which must be
