@@ -7,8 +7,9 @@ use aya::maps::MapError;
 
 use super::capabilities::Capability;
 
-/// The oldest kernel that the programs were seen to load and count in.
-pub(super) const MINIMUM_KERNEL: (u8, u8) = (5, 10);
+/// The oldest kernel whose verifier takes the programs: older ones know no
+/// atomic exchange.
+pub(super) const MINIMUM_KERNEL: (u8, u8) = (5, 12);
 
 /// Why the kernel did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -122,9 +123,7 @@ impl Error {
 fn remedy(lacking: &[Capability]) -> String {
     if lacking.is_empty() {
         return "although the process has every capability it needs: a user \
-                namespace, or a security policy of this system, forbids it; \
-                or, before Linux 5.11, the limit of locked memory \
-                (LimitMEMLOCK=infinity of the unit, or ulimit -l unlimited)"
+                namespace, or a security policy of this system, forbids it"
             .into();
     }
     let names: Vec<_> = lacking.iter().map(|c| c.name()).collect();

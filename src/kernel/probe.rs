@@ -80,8 +80,6 @@ impl TrafficProbe {
         // Two links an interface are two files, and the usual soft limit is
         // 1,024. Where this fails, attaching says what is missing.
         let _ = sys::raise_open_files();
-        // Where this fails and is needed, loading says so.
-        let _ = sys::raise_locked_memory();
         let cpus = Cpus::possible()?;
         let obstacle = grace::obstacle();
         let sizes =

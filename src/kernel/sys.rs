@@ -371,20 +371,3 @@ pub(super) fn raise_open_files() -> io::Result<()> {
     }
     Ok(())
 }
-
-/// Raises the amount of memory that the process may lock to the most it may
-/// ask for. Kernels before 5.11 count maps as locked memory.
-///
-/// # Errors
-/// Whatever setrlimit(2) says: EPERM without CAP_SYS_RESOURCE.
-pub(super) fn raise_locked_memory() -> io::Result<()> {
-    let limit = libc::rlimit {
-        rlim_cur: libc::RLIM_INFINITY,
-        rlim_max: libc::RLIM_INFINITY,
-    };
-    // SAFETY: the call reads one rlimit.
-    if unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
-}
