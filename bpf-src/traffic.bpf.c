@@ -135,11 +135,14 @@ __noinline int count_elsewhere(__u32 cpu, const struct traffic_key *key,
 			       const struct wire_size *size)
 {
 	struct traffic_statistics *own = own_statistics(cpu);
+	struct traffic_key flow;
 
 	if (!own || !key || !size)
 		return 0;
-	if (!take_way(own, cpu, key, *size))
-		count_in_map(own, key, *size);
+	/* Older kernels, such as 6.1, take no argument as the key of a map. */
+	flow = *key;
+	if (!take_way(own, cpu, &flow, *size))
+		count_in_map(own, &flow, *size);
 	return 0;
 }
 

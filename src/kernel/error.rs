@@ -139,8 +139,11 @@ fn remedy(lacking: &[Capability]) -> String {
 pub(super) fn load_error(error: EbpfError) -> Error {
     let action = "load the eBPF programs";
     if let Some(source) = os_error(&error) {
+        // What the verifier does not like is EACCES too.
+        let is_refusal = source.raw_os_error() == Some(libc::EPERM)
+            || !Capability::lacking().is_empty();
         let refused = Error::call(action, source);
-        if matches!(refused, Error::NotPermitted { .. }) {
+        if is_refusal && matches!(refused, Error::NotPermitted { .. }) {
             return refused;
         }
     }
