@@ -4,6 +4,7 @@ PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 DESTDIR ?=
 ARGS ?=
+KERNELS ?=
 
 # Where rustup puts cargo, for shells that have not been told yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -15,7 +16,7 @@ BUILD = GEOIP_EXPORTER_REVISION=$(or $(REVISION),unknown) cargo build --release 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 EXPORTER := $(TARGET)/release/geoip-exporter
 C_SOURCES := $(wildcard bpf-src/*.[ch] benches/bpf/*.[ch] tests/privileged/harness/driver.bpf.c)
-SHELL_SCRIPTS := $(wildcard scripts/*) .ci/run
+SHELL_SCRIPTS := $(wildcard scripts/*) .ci/run tests/kernels/init
 
 .PHONY: help
 help: ## Show this list
@@ -43,12 +44,17 @@ bench: ## Measure what it costs, as root; a short try: make bench ARGS=--quick
 	@scripts/install-packages build bench
 	@scripts/bench $(ARGS)
 
+.PHONY: test-kernels
+test-kernels: ## Boot kernels in QEMU, test in them: KERNELS="6.1 6.12-rt FILE.deb"
+	@scripts/install-packages build kernels
+	scripts/test-kernels $(KERNELS)
+
 .PHONY: check
 check: ## Check format, lints, documentation and dependencies
 	@scripts/install-packages build check
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --test privileged -- -D warnings
+	cargo clippy --locked --test privileged --test kernels -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 	clang-format --dry-run --Werror $(C_SOURCES)
 	shellcheck $(SHELL_SCRIPTS)

@@ -163,8 +163,12 @@ pub fn run<H: Host>(
     let mut watch = Watch::default();
     let (database, database_fault) =
         open_first_database(&log, &config, &mut watch);
-    let probe = host.load(&probe_settings(&config))?;
+    let mut probe = host.load(&probe_settings(&config))?;
+    info!(log, "loaded the eBPF programs"; "attached_by" => probe.hook().name());
     log_room(&log, &probe.room());
+    for notice in probe.take_notices() {
+        warn!(log, "loaded the eBPF programs"; "notice" => notice);
+    }
     let (mut devices, keep_following) = host.follow_interfaces()?;
     let first_devices = devices.next()?.unwrap_or_default();
 

@@ -7,16 +7,17 @@ use aya::maps::MapError;
 
 use super::capabilities::Capability;
 
-/// The oldest kernel with TCX links.
-pub(super) const MINIMUM_KERNEL: (u8, u8) = (6, 6);
+/// The oldest kernel whose verifier takes the programs: older ones know no
+/// atomic exchange.
+pub(super) const MINIMUM_KERNEL: (u8, u8) = (5, 12);
 
 /// Why the kernel did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The kernel has no TCX.
+    /// The kernel is older than the oldest that is supported.
     #[error(
-        "kernel {found} is too old: {}.{} or later is needed, which brought \
-         TCX links for eBPF programs", MINIMUM_KERNEL.0, MINIMUM_KERNEL.1
+        "kernel {found} is too old: {}.{} or later is needed",
+        MINIMUM_KERNEL.0, MINIMUM_KERNEL.1
     )]
     KernelTooOld {
         /// The running kernel's version.
@@ -44,6 +45,28 @@ pub enum Error {
     TooManyFiles {
         /// What was tried.
         action: String,
+    },
+    /// The kernel has neither TCX nor what stands in for it.
+    #[error(
+        "cannot {action}: the kernel has neither TCX (Linux 6.6) nor the \
+         clsact qdisc and bpf filters: load the modules sch_ingress and \
+         cls_bpf, or use a kernel with CONFIG_NET_SCH_INGRESS and \
+         CONFIG_NET_CLS_BPF"
+    )]
+    NoHook {
+        /// What was tried.
+        action: String,
+    },
+    /// There is no place to count what is sent.
+    #[error(
+        "cannot attach to interface {name}: it has an ingress qdisc, which \
+         has no place for what is sent; put a clsact one there, which can do \
+         all that the other can: tc qdisc del dev {name} ingress, then \
+         tc qdisc add dev {name} clsact"
+    )]
+    IngressQdisc {
+        /// The interface.
+        name: String,
     },
     /// A call failed.
     #[error("cannot {action}")]
@@ -116,8 +139,11 @@ fn remedy(lacking: &[Capability]) -> String {
 pub(super) fn load_error(error: EbpfError) -> Error {
     let action = "load the eBPF programs";
     if let Some(source) = os_error(&error) {
+        // What the verifier does not like is EACCES too.
+        let is_refusal = source.raw_os_error() == Some(libc::EPERM)
+            || !Capability::lacking().is_empty();
         let refused = Error::call(action, source);
-        if matches!(refused, Error::NotPermitted { .. }) {
+        if is_refusal && matches!(refused, Error::NotPermitted { .. }) {
             return refused;
         }
     }

@@ -1,17 +1,49 @@
-//! The two links of one attachment, and whether they are where they belong.
+//! How programs get on a device, and whether they are still where they belong.
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
+use super::clsact::{Clsact, Filters};
 use super::error::Error;
 use super::{Interface, sys};
 use crate::accounting::Direction;
 
+/// Where programs are attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// By TCX links, which go with the process however it ends.
+    Tcx,
+    /// By filters on a clsact qdisc.
+    Clsact,
+}
+
+impl Hook {
+    /// Returns the name as the documents write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tcx => "tcx",
+            Self::Clsact => "clsact",
+        }
+    }
+}
+
+/// Attaches in the way that this kernel has.
+pub(super) enum Attacher {
+    Tcx,
+    Clsact(Arc<Clsact>),
+}
+
 /// Both programs on one device. Dropping it detaches them.
 pub(super) struct Links {
     ifindex: u32,
-    ingress: Link,
-    egress: Link,
+    on: On,
+}
+
+enum On {
+    Tcx { ingress: Link, egress: Link },
+    Clsact(Filters),
 }
 
 struct Link {
@@ -20,7 +52,37 @@ struct Link {
     id: u32,
 }
 
-impl Links {
+impl Attacher {
+    /// Asks the kernel what it has, in the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// Where the kernel does not answer, for lack of a capability or other.
+    pub(super) fn find() -> Result<Self, Error> {
+        let has_tcx = has_tcx(sys::tcx_links(NO_DEVICE, Direction::Received))
+            .map_err(|source| {
+            Error::call("ask the kernel for TCX", source)
+        })?;
+        match has_tcx {
+            true => Ok(Self::Tcx),
+            false => Clsact::open().map(Self::Clsact),
+        }
+    }
+
+    pub(super) fn hook(&self) -> Hook {
+        match self {
+            Self::Tcx => Hook::Tcx,
+            Self::Clsact(_) => Hook::Clsact,
+        }
+    }
+
+    /// Returns what there is to tell since the last call.
+    pub(super) fn take_notices(&self) -> Vec<String> {
+        match self {
+            Self::Tcx => Vec::new(),
+            Self::Clsact(clsact) => clsact.take_notices(),
+        }
+    }
+
     /// Attaches to the device that has this ifindex and this name, and to no
     /// other: a device may have gone, and another may have its number, since
     /// the kernel told of it.
@@ -28,48 +90,85 @@ impl Links {
     /// # Errors
     /// [`Error::is_gone`] where it is another device by now.
     pub(super) fn attach(
+        &self,
         interface: &Interface,
         ingress: BorrowedFd<'_>,
         egress: BorrowedFd<'_>,
-    ) -> Result<Self, Error> {
-        let error = |source| {
-            let name = &interface.name;
-            Error::call(format!("attach to interface {name}"), source)
-        };
+    ) -> Result<Links, Error> {
         // Attaching takes long, asking for the name does not.
         check_name(interface)?;
-        let links = Self {
-            ifindex: interface.ifindex,
-            ingress: link(ingress, interface.ifindex, Direction::Received)
-                .map_err(error)?,
-            egress: link(egress, interface.ifindex, Direction::Sent)
-                .map_err(error)?,
+        let attached = match self {
+            Self::Tcx => On::tcx(interface, ingress, egress),
+            Self::Clsact(clsact) => {
+                clsact.attach(interface, ingress, egress).map(On::Clsact)
+            }
         };
+        // Where it failed, the device may be the reason.
         check_name(interface)?;
-        // A link never moves: if both are still on the device with this
-        // number, it was this device that was just asked for its name.
+        let links = Links { ifindex: interface.ifindex, on: attached? };
+        // Neither a link nor a filter moves: if both are still on the device
+        // with this number, it was this device that was just asked for its
+        // name.
         match links.are_attached() {
             true => Ok(links),
             false => Err(Error::Replaced { name: interface.name.clone() }),
         }
     }
+}
 
+impl Links {
     /// Returns the number of the device they were attached to.
     pub(super) fn ifindex(&self) -> u32 {
         self.ifindex
     }
 
     /// Returns whether the device that has the number now is the one they were
-    /// attached to. One that was deleted took its links with it; one that was
-    /// moved to another network namespace, where it may have the same number,
-    /// kept them, but is not found here.
+    /// attached to, and they still are. One that was deleted took them with
+    /// it; one that was moved to another network namespace, where it may have
+    /// the same number, kept its links, but is not found here.
     pub(super) fn are_attached(&self) -> bool {
+        let (ingress, egress) = match &self.on {
+            On::Tcx { ingress, egress } => (ingress, egress),
+            On::Clsact(filters) => return filters.are_attached(),
+        };
         let is_on = |link: &Link, direction| {
             sys::tcx_links(self.ifindex, direction)
                 .is_ok_and(|links| links.contains(&link.id))
         };
-        is_on(&self.ingress, Direction::Received)
-            && is_on(&self.egress, Direction::Sent)
+        is_on(ingress, Direction::Received) && is_on(egress, Direction::Sent)
+    }
+}
+
+impl On {
+    fn tcx(
+        interface: &Interface,
+        ingress: BorrowedFd<'_>,
+        egress: BorrowedFd<'_>,
+    ) -> Result<Self, Error> {
+        let link = |program, direction| {
+            link(program, interface.ifindex, direction).map_err(|source| {
+                let name = &interface.name;
+                Error::call(format!("attach to interface {name}"), source)
+            })
+        };
+        Ok(Self::Tcx {
+            ingress: link(ingress, Direction::Received)?,
+            egress: link(egress, Direction::Sent)?,
+        })
+    }
+}
+
+/// An ifindex that hardly a device ever has: the kernel counts up from 1.
+const NO_DEVICE: u32 = i32::MAX.cast_unsigned();
+
+/// Returns what an answer to "what is on the TCX hook of this device" says of
+/// the kernel. One that knows no such hook, or was built without it, refuses
+/// the question; another one looks for the device first.
+fn has_tcx(answer: io::Result<Vec<u32>>) -> io::Result<bool> {
+    match answer.as_ref().map_err(io::Error::raw_os_error) {
+        Ok(_) | Err(Some(libc::ENODEV | libc::ENOENT)) => Ok(true),
+        Err(Some(libc::EINVAL | libc::EOPNOTSUPP)) => Ok(false),
+        Err(_) => answer.map(|_| true),
     }
 }
 
@@ -94,5 +193,22 @@ fn check_name(interface: &Interface) -> Result<(), Error> {
             format!("ask for the name of interface {}", interface.name),
             error,
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_has_tcx_if_it_looks_for_the_device() {
+        let error = |code| Err(io::Error::from_raw_os_error(code));
+        assert!(has_tcx(error(libc::ENODEV)).unwrap());
+        assert!(has_tcx(Ok(vec![])).unwrap());
+        assert!(!has_tcx(error(libc::EINVAL)).unwrap());
+        for unclear in [libc::EPERM, libc::ENOMEM, libc::EFAULT] {
+            let error = has_tcx(error(unclear)).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(unclear));
+        }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod abi;
 mod capabilities;
+mod clsact;
 mod counters;
 mod cpus;
 mod error;
@@ -14,12 +15,14 @@ mod grace;
 mod interfaces;
 mod links;
 mod object;
+mod owner;
 mod probe;
 mod rtnetlink;
 mod sizes;
 mod slots;
 mod sys;
 mod table;
+mod tc;
 mod version;
 
 use std::num::NonZeroU32;
@@ -33,6 +36,7 @@ pub use error::Error;
 pub use interfaces::{
     Action, Attached, Interface, InterfaceTable, LinkLayer, reconcile,
 };
+pub use links::Hook;
 pub use probe::{ProbeSettings, TrafficProbe};
 pub use rtnetlink::{InterfaceEvent, InterfaceMonitor};
 pub use sys::MappedWords;
@@ -111,6 +115,17 @@ pub trait Probe: Send {
     /// Returns whether the device that has the ifindex now is still the one
     /// that was attached.
     fn is_attached(&self, interface: InterfaceId) -> bool;
+
+    /// Returns how programs are attached to devices.
+    fn hook(&self) -> Hook {
+        Hook::Tcx
+    }
+
+    /// Returns what an operator should know of what was done since the last
+    /// call, a sentence each.
+    fn take_notices(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Gives the number of a detached interface free. To be called once all
     /// that was counted under it was read and its flows were removed.

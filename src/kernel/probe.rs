@@ -19,7 +19,7 @@ use super::counters::{self, Totals};
 use super::cpus::Cpus;
 use super::error::{Error, io_error, load_error};
 use super::flows::FlowReader;
-use super::links::Links;
+use super::links::{Attacher, Hook, Links};
 use super::sizes::Sizes;
 use super::slots::Slots;
 use super::sys::MappedWords;
@@ -58,6 +58,7 @@ pub struct TrafficProbe {
     map_packets: Option<u64>,
     map_entries: NonZeroU32,
     slots: Slots,
+    attacher: Attacher,
     attachments: BTreeMap<InterfaceId, Attachment>,
     tick: Duration,
 }
@@ -126,6 +127,7 @@ impl TrafficProbe {
             map_packets: None,
             map_entries: sizes.map_entries,
             slots: Slots::new(INTERFACES),
+            attacher: Attacher::find()?,
             attachments: BTreeMap::new(),
             tick,
             ebpf,
@@ -165,7 +167,7 @@ impl TrafficProbe {
                     )
                 })
         };
-        Links::attach(
+        self.attacher.attach(
             interface,
             program(ingress)?.as_fd(),
             program(egress)?.as_fd(),
@@ -276,6 +278,14 @@ impl Probe for TrafficProbe {
             .get(&interface)
             .and_then(|attachment| attachment.links.as_ref())
             .is_some_and(Links::are_attached)
+    }
+
+    fn hook(&self) -> Hook {
+        self.attacher.hook()
+    }
+
+    fn take_notices(&mut self) -> Vec<String> {
+        self.attacher.take_notices()
     }
 
     fn release(&mut self, interface: InterfaceId) {

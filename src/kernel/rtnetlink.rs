@@ -25,12 +25,12 @@ use super::{FollowInterfaces, Interface, LinkLayer, sys};
 const RTNLGRP_LINK: u32 = 1;
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
+pub(super) const NLMSG_ERROR: u16 = 2;
+pub(super) const NLMSG_DONE: u16 = 3;
 const IFLA_IFNAME: u16 = 3;
 
 /// Room for the largest datagram: the kernel fills dumps up to 32 KiB.
-const DATAGRAM: usize = 64 * 1024;
+pub(super) const DATAGRAM: usize = 64 * 1024;
 
 /// What the kernel holds for us while this thread is busy, in bytes, where
 /// net.core.rmem_max allows it. Beyond, events are lost, the kernel says so,
@@ -231,7 +231,7 @@ fn dump_request() -> Vec<u8> {
 
 /// Calls `on_message` with the type and the payload of each message of a
 /// datagram. What is cut off is left out.
-fn for_each_message(
+pub(super) fn for_each_message(
     mut datagram: &[u8],
     mut on_message: impl FnMut(u16, &[u8]) -> io::Result<()>,
 ) -> io::Result<()> {

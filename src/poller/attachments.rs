@@ -217,6 +217,9 @@ impl Attachments {
             sink.name_interface(id, &shared);
         }
         info!(self.log, "attached"; "interface" => name);
+        for notice in probe.take_notices() {
+            warn!(self.log, "attached with a limit"; "notice" => notice);
+        }
         Ok(())
     }
 

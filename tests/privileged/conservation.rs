@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
-use aya::programs::{LinkOrder, TcAttachType};
+use aya::programs::TcAttachType;
 
 use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::exposition::Scrape;
@@ -15,7 +15,7 @@ use crate::harness::frames::{ARP, non_ip};
 use crate::harness::lab::{Lab, WAN};
 use crate::harness::link::{Volume, connect, statistics};
 use crate::harness::send::Sender;
-use crate::harness::tcx::{Counter, Verdict};
+use crate::harness::tcx::Counter;
 use crate::harness::wait::await_equal;
 use crate::harness::watch::{accounted, during, unattributed, watch};
 
@@ -198,13 +198,7 @@ fn churn(daemon: &mut Daemon, lab: &Lab, offered: &[Offered; 2]) {
     });
     // Tells when all that was sent has come as far as the hook: what still
     // waits in a queue is thrown away with the interface.
-    let counter = Counter::attach(
-        &lab.machine,
-        CHURNED,
-        TcAttachType::Ingress,
-        LinkOrder::last(),
-        Verdict::Next,
-    );
+    let counter = Counter::last(&lab.machine, CHURNED, TcAttachType::Ingress);
     let inbound = Sender::open(&lab.world, CHURNED_PEER);
     let outbound = Sender::open(&lab.machine, CHURNED);
     let received = offered[0].send(&inbound, &frames_from(0..2_000));

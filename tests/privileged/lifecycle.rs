@@ -103,7 +103,7 @@ fn three_capabilities_are_enough_without_root() {
 
 /// Runs the exporter as nobody with these capabilities, from a copy that
 /// nobody may read wherever this repository lies.
-fn as_nobody(setup: Setup, capabilities: &str) -> Setup {
+pub(crate) fn as_nobody(setup: Setup, capabilities: &str) -> Setup {
     let directory = setup.path("");
     let open = fs::Permissions::from_mode(0o755);
     fs::set_permissions(&directory, open).unwrap();

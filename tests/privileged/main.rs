@@ -10,6 +10,7 @@
 )]
 
 mod churn;
+mod clsact;
 mod coexistence;
 mod conservation;
 mod devices;

@@ -193,9 +193,11 @@ impl Account for TrafficAccount {
     }
 
     fn forget_interface(&mut self, interface: InterfaceId) {
-        if let Some(attachment) = self.slot_mut(interface).take() {
-            self.give_up_if_unused(attachment.place);
+        let Some(attachment) = self.slot_mut(interface).take() else { return };
+        while let Some(None) = self.attachments.last() {
+            self.attachments.pop();
         }
+        self.give_up_if_unused(attachment.place);
     }
 
     fn snapshot(&self) -> Snapshot {

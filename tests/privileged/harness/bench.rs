@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use aya::programs::{LinkOrder, TcAttachType};
+use aya::programs::TcAttachType;
 
 use super::account::{Account, Counted, count, settle};
 use super::conversation::{Host, bound_tcp, introduce};
@@ -12,7 +12,7 @@ use super::frames::ETHERNET;
 use super::lab::{Lab, WAN};
 use super::link::{Volume, set_offloads};
 use super::send::Sniffer;
-use super::tcx::{Counter, Verdict};
+use super::tcx::Counter;
 
 /// Bytes that TCP sends ahead: fewer frames than a veth's ring of 256 holds.
 const AHEAD: u32 = 400_000;
@@ -91,10 +91,8 @@ impl Bench {
             prepare(host);
         }
         let daemons = hosts.each_ref().map(count);
-        let hooks = [TcAttachType::Ingress, TcAttachType::Egress].map(|hook| {
-            let order = LinkOrder::last();
-            Counter::attach(&lab.machine, WAN, hook, order, Verdict::Next)
-        });
+        let hooks = [TcAttachType::Ingress, TcAttachType::Egress]
+            .map(|hook| Counter::last(&lab.machine, WAN, hook));
         let sniffer = RefCell::new(Sniffer::open(&lab.machine, WAN));
         introduce(&hosts[0], &hosts[1]);
         Self { lab, link, daemons, before: Cell::default(), hooks, sniffer }

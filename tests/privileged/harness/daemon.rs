@@ -17,7 +17,7 @@ use super::fixtures::data;
 use super::http::{self, Response};
 use super::netns::Netns;
 use super::process::Background;
-use super::sys::Signal;
+use super::sys::{self, Signal};
 use super::wait::{PATIENCE, await_until};
 use super::watch::Scraper;
 
@@ -30,6 +30,7 @@ pub(crate) struct Setup {
     arguments: Vec<String>,
     program: PathBuf,
     wrapper: Vec<String>,
+    has_tcx: bool,
 }
 
 impl Setup {
@@ -45,6 +46,7 @@ impl Setup {
             arguments: Vec::new(),
             program: env!("CARGO_BIN_EXE_geoip-exporter").into(),
             wrapper: Vec::new(),
+            has_tcx: std::env::var_os("WITHOUT_TCX").is_none(),
         }
         .set("poll_interval", "20ms")
         .set("listen_address", "127.0.0.1:0")
@@ -82,6 +84,13 @@ impl Setup {
         self
     }
 
+    /// Starts it as on a kernel that has no TCX. With `WITHOUT_TCX` in the
+    /// tests' environment all are started so.
+    pub(crate) fn without_tcx(mut self) -> Self {
+        self.has_tcx = false;
+        self
+    }
+
     /// Returns a path in the exporter's own directory, gone with it.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
@@ -110,6 +119,9 @@ impl Setup {
         let mut command = self.namespace.command(words[0]);
         command.args(&words[1..]).arg("--config").arg(self.file());
         command.args(&self.arguments);
+        if !self.has_tcx {
+            sys::start_without_tcx(&mut command);
+        }
         // The caller's own settings are not the test's.
         command.env_clear();
         if let Some(path) = std::env::var_os("PATH") {

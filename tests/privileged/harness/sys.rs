@@ -79,6 +79,55 @@ pub(crate) fn start_in(command: &mut Command, namespace: Arc<OwnedFd>) {
     unsafe { command.pre_exec(prepare) };
 }
 
+/// Makes `command` start on a kernel that has no TCX, as far as it can tell:
+/// the two commands of bpf(2) that know of it fail as they do there.
+pub(crate) fn start_without_tcx(command: &mut Command) {
+    const BPF_PROG_QUERY: u32 = 16;
+    const BPF_LINK_CREATE: u32 = 28;
+    // Where `struct seccomp_data` has the number of the call, and the lower
+    // half of its first argument on a little-endian machine.
+    const NUMBER: u32 = 0;
+    const FIRST_ARGUMENT: u32 = 16;
+    let bpf = u32::try_from(libc::SYS_bpf).expect("a small number");
+    let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+    let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+    let answer = libc::BPF_RET | libc::BPF_K;
+    let einval = u32::try_from(libc::EINVAL).expect("a small number");
+    let code = |code, jt, jf, k| libc::sock_filter {
+        code: u16::try_from(code).expect("16 bits"),
+        jt,
+        jf,
+        k,
+    };
+    let mut filter = [
+        code(load, 0, 0, NUMBER),
+        code(equal, 0, 3, bpf),
+        code(load, 0, 0, FIRST_ARGUMENT),
+        code(equal, 2, 0, BPF_PROG_QUERY),
+        code(equal, 1, 0, BPF_LINK_CREATE),
+        code(answer, 0, 0, libc::SECCOMP_RET_ALLOW),
+        code(answer, 0, 0, libc::SECCOMP_RET_ERRNO | einval),
+    ];
+    let install = move || {
+        let program = libc::sock_fprog {
+            len: u16::try_from(filter.len()).unwrap_or_default(),
+            filter: filter.as_mut_ptr(),
+        };
+        // SAFETY: the call reads `program` and the filter it leads to, which
+        // the closure owns.
+        check(unsafe {
+            libc::prctl(
+                libc::PR_SET_SECCOMP,
+                libc::SECCOMP_MODE_FILTER,
+                &raw const program,
+            )
+        })
+        .map(drop)
+    };
+    // SAFETY: between fork and exec the closure makes one system call.
+    unsafe { command.pre_exec(install) };
+}
+
 /// Returns the index of an interface of the calling thread's namespace.
 pub(crate) fn interface_index(name: &str) -> io::Result<u32> {
     let name = CString::new(name)?;

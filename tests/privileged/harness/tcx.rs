@@ -1,9 +1,11 @@
-//! Other people's TCX programs, and who is attached where.
+//! Other people's programs on TCX and clsact, and who is attached where.
 
 use std::sync::OnceLock;
 
 use aya::maps::{Array, MapData};
-use aya::programs::tc::{SchedClassifierLink, TcAttachOptions};
+use aya::programs::tc::{
+    NlOptions, SchedClassifierLink, TcAttachOptions, qdisc_add_clsact,
+};
 use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
 use aya::{Ebpf, EbpfLoader};
 
@@ -37,6 +39,55 @@ impl Counter {
         order: LinkOrder,
         verdict: Verdict,
     ) -> Self {
+        let options = TcAttachOptions::TcxOrder(order);
+        Self::attach_by(namespace, interface, hook, options, verdict)
+    }
+
+    /// Attaches one that only counts, behind all others, in the way that the
+    /// kernel has.
+    pub(crate) fn last(
+        namespace: &Netns,
+        interface: &str,
+        hook: TcAttachType,
+    ) -> Self {
+        let has_tcx = namespace
+            .run(|| SchedClassifier::query_tcx(interface, hook).is_ok());
+        if has_tcx {
+            let order = LinkOrder::last();
+            return Self::attach(
+                namespace,
+                interface,
+                hook,
+                order,
+                Verdict::Next,
+            );
+        }
+        // It is there already where the exporter came first.
+        let _ = namespace.run(|| qdisc_add_clsact(interface));
+        Self::filter(namespace, interface, hook, 60_000, Verdict::Next)
+    }
+
+    /// Attaches one as a filter of the device's clsact qdisc, which must be
+    /// there.
+    pub(crate) fn filter(
+        namespace: &Netns,
+        interface: &str,
+        hook: TcAttachType,
+        priority: u16,
+        verdict: Verdict,
+    ) -> Self {
+        let place = NlOptions { priority, ..NlOptions::default() };
+        let options = TcAttachOptions::Netlink(place);
+        Self::attach_by(namespace, interface, hook, options, verdict)
+    }
+
+    fn attach_by(
+        namespace: &Netns,
+        interface: &str,
+        hook: TcAttachType,
+        options: TcAttachOptions,
+        verdict: Verdict,
+    ) -> Self {
         // aya looks the name up in the namespace of the calling thread.
         namespace.run(|| {
             let number = verdict as i32;
@@ -50,7 +101,6 @@ impl Counter {
                 .try_into()
                 .expect("it is a classifier");
             program.load().expect("cannot load the counting program");
-            let options = TcAttachOptions::TcxOrder(order);
             let id = program
                 .attach_with_options(interface, hook, options)
                 .expect("cannot attach the counting program");
@@ -93,8 +143,14 @@ pub(crate) fn attached(
     })
 }
 
-/// Returns the counting program, compiled once in a run.
+/// Returns the counting program, compiled once in a run; or compiled before,
+/// where `COUNTER_OBJECT` names the file: a guest has no compiler.
 fn object() -> &'static [u8] {
     static OBJECT: OnceLock<Vec<u8>> = OnceLock::new();
-    OBJECT.get_or_init(|| compile("tests/privileged/harness/counter.bpf.c"))
+    OBJECT.get_or_init(|| match std::env::var_os("COUNTER_OBJECT") {
+        Some(compiled) => {
+            std::fs::read(compiled).expect("it was compiled before")
+        }
+        None => compile("tests/privileged/harness/counter.bpf.c"),
+    })
 }
