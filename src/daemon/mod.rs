@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use slog::{Logger, info, warn};
 
 use crate::collectors::exporter::{
@@ -159,7 +159,8 @@ pub fn run<H: Host>(
         warn!(log, "configuration"; "warning" => %warning);
     }
 
-    let server = http::Server::bind(config.listen_address)?.log_to(log.clone());
+    let server =
+        http::Server::bind(&config.listen_address)?.log_to(log.clone());
     let mut watch = Watch::default();
     let (database, database_fault) =
         open_first_database(&log, &config, &mut watch);
@@ -207,7 +208,7 @@ pub fn run<H: Host>(
         first_devices,
     )?;
 
-    let address = server.local_addr();
+    let addresses = server.addresses().to_vec();
     let controls = start_workers(
         &events.0,
         log.clone(),
@@ -218,8 +219,10 @@ pub fn run<H: Host>(
         routes,
     )
     .map_err(Error::Thread)?;
-    info!(log, "listening"; "address" => %address,
-        "metrics_path" => &config.metrics_path);
+    for address in &addresses {
+        info!(log, "listening"; "address" => %address,
+            "metrics_path" => &config.metrics_path);
+    }
 
     let lifecycle = Lifecycle::new(vec![POLLER, INTERFACES, HTTP]);
     Supervisor {
@@ -247,7 +250,7 @@ fn start_workers<P: Probe + 'static>(
 ) -> std::io::Result<Controls> {
     let (control, controlled) = unbounded();
     let (device_events, followed) = unbounded();
-    let (keep_serving, stop_serving) = bounded(0);
+    let server_handle = server.handle();
     worker::spawn(POLLER, events.clone(), move || {
         poller.run(&controlled, &followed);
         Ok(())
@@ -256,10 +259,8 @@ fn start_workers<P: Probe + 'static>(
         follow(&log, devices.as_mut(), &device_events);
         Ok(())
     })?;
-    worker::spawn(HTTP, events.clone(), move || {
-        Ok(server.run(routes, &stop_serving)?)
-    })?;
-    Ok(Controls { poller: control, keep_following, keep_serving })
+    worker::spawn(HTTP, events.clone(), move || Ok(server.run(routes)?))?;
+    Ok(Controls { poller: control, keep_following, server: server_handle })
 }
 
 /// Passes the news of devices on to the poller, until either has enough. What

@@ -2,7 +2,6 @@
 //!
 //! Runs on the main thread.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +15,7 @@ use super::{
 use crate::collectors::exporter::{self, LastReload, Settings};
 use crate::config::{self, Config};
 use crate::geoip::{self, Database, Identity, Watch};
+use crate::http;
 use crate::logging::{LogControl, chain};
 use crate::metrics::published::Publisher;
 use crate::poller::{self, Control};
@@ -60,7 +60,7 @@ pub(super) struct Controls {
     #[expect(dead_code, reason = "is only there to be dropped")]
     pub(super) keep_following: KeepFollowing,
     #[expect(dead_code, reason = "is only there to be dropped")]
-    pub(super) keep_serving: Sender<Infallible>,
+    pub(super) server: http::Handle,
 }
 
 pub(super) struct Supervisor {
