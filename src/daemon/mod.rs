@@ -3,15 +3,17 @@
 //! [`run`] is the start, in order; `supervisor` is what happens then;
 //! `lifecycle` decides it.
 
+mod asked;
 mod error;
 pub mod lifecycle;
 mod signals;
 mod supervisor;
+mod web;
 mod worker;
 
 use std::any::Any;
 use std::ffi::OsString;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -24,7 +26,7 @@ use crate::collectors::interfaces::{self, InterfacesCollector};
 use crate::collectors::traffic::{TrafficAccount, TrafficCollector};
 use crate::config::{self, Config, Flags, LogFormat, LogLevel, Paths};
 use crate::geoip::{self, Database, Watch};
-use crate::http::pages::{Healthy, Index, Metrics, Ready};
+use crate::http::pages::{Healthy, Index, Metrics, Ready, Reload};
 use crate::http::{self, Routes};
 use crate::kernel::{
     self, FollowInterfaces, InterfaceEvent, InterfaceMonitor, Probe,
@@ -38,6 +40,7 @@ pub use error::Error;
 use lifecycle::{Event, Lifecycle};
 pub use signals::catch as catch_signals;
 use supervisor::{Controls, State, Supervisor};
+pub use web::warnings;
 
 /// What the exporter says it is.
 const BUILD: Build = Build {
@@ -159,8 +162,10 @@ pub fn run<H: Host>(
         warn!(log, "configuration"; "warning" => %warning);
     }
 
-    let server =
-        http::Server::bind(&config.listen_address)?.log_to(log.clone());
+    let security = web::load_security(&log, &config)?;
+    let server = http::Server::bind(&config.listen_address)?
+        .log_to(log.clone())
+        .secure(security);
     let mut watch = Watch::default();
     let (database, database_fault) =
         open_first_database(&log, &config, &mut watch);
@@ -191,6 +196,10 @@ pub fn run<H: Host>(
         .with(Metrics { path: metrics_path.clone(), registry })
         .with(Healthy)
         .with(Ready { polls: statistics.reader() })
+        .with(Reload {
+            is_enabled: published.enable_reload.reader(),
+            reload: Mutex::new(web::reload_over(events.0.clone())),
+        })
         .with(Index {
             build: BUILD,
             metrics_path,

@@ -48,10 +48,6 @@ impl fmt::Debug for Users {
 }
 
 impl Users {
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "nothing reads users yet")
-    )]
     pub(super) fn new(hashes: BTreeMap<String, String>) -> Self {
         Self { hashes, choice: RandomState::new() }
     }

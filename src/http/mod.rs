@@ -31,11 +31,13 @@ mod reply;
 pub mod routes;
 mod security;
 mod stream;
+mod web_config;
 
 pub use error::Error;
 pub use limits::Limits;
 pub use routes::Routes;
 pub use security::Security;
+pub use web_config::{Fault, WebConfigError};
 
 use std::fs;
 use std::io;
@@ -75,10 +77,7 @@ impl Handle {
     /// Puts other rules in force, for every request that comes from now on
     /// over a new connection. Those under way end, each after its answer.
     pub fn secure(&self, security: Security) {
-        let mut current =
-            self.0.security.write().unwrap_or_else(PoisonError::into_inner);
-        *current = Arc::new(security);
-        drop(current);
+        self.0.secure(security);
         self.0.wake();
     }
 }
@@ -110,6 +109,12 @@ impl Shared {
         if self.replies.send((connection, reply)).is_ok() {
             self.wake();
         }
+    }
+
+    fn secure(&self, security: Security) {
+        let mut current =
+            self.security.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(security);
     }
 
     fn is_stopping(&self) -> bool {
@@ -164,6 +169,13 @@ impl Server {
     #[must_use]
     pub fn log_to(mut self, log: Logger) -> Self {
         self.log = log;
+        self
+    }
+
+    /// Sets the rules for clients, from the first one on.
+    #[must_use]
+    pub fn secure(self, security: Security) -> Self {
+        self.shared.secure(security);
         self
     }
 

@@ -10,3 +10,4 @@ mod property;
 mod reload;
 mod running;
 mod traffic;
+mod web;

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One end of a connection, and what was read beyond an answer.
-pub(super) struct Client<S> {
+pub(crate) struct Client<S> {
     pub(super) stream: S,
     rest: Vec<u8>,
 }
@@ -27,7 +27,7 @@ impl<S: Read + Write> Client<S> {
         Self { stream, rest: Vec::new() }
     }
 
-    pub(super) fn send(&mut self, bytes: &str) {
+    pub(crate) fn send(&mut self, bytes: &str) {
         self.stream.write_all(bytes.as_bytes()).unwrap();
     }
 
@@ -36,19 +36,19 @@ impl<S: Read + Write> Client<S> {
         self.stream.write_all(bytes).is_ok()
     }
 
-    pub(super) fn get(&mut self, path: &str) -> Option<(String, Vec<u8>)> {
+    pub(crate) fn get(&mut self, path: &str) -> Option<(String, Vec<u8>)> {
         self.send(&format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
         self.answer()
     }
 
     /// Returns the next head, and the body of its length; none when the
     /// connection ends before.
-    pub(super) fn answer(&mut self) -> Option<(String, Vec<u8>)> {
+    pub(crate) fn answer(&mut self) -> Option<(String, Vec<u8>)> {
         self.answer_to(false)
     }
 
     /// The same, to HEAD: there is no body.
-    pub(super) fn answer_to_head(&mut self) -> Option<String> {
+    pub(crate) fn answer_to_head(&mut self) -> Option<String> {
         self.answer_to(true).map(|(head, _)| head)
     }
 

@@ -3,6 +3,10 @@
 mod addresses;
 mod answers;
 mod bounds;
+mod certificates;
 mod client;
 mod garbage;
+mod security;
 mod server;
+
+pub(crate) use certificates::Folder;

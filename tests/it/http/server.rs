@@ -11,7 +11,7 @@ use geoip_exporter::collectors::exporter::{Build, PollStatistics};
 use geoip_exporter::config::ListenAddress;
 use geoip_exporter::http::pages::{Healthy, Index, Metrics, Ready};
 use geoip_exporter::http::routes::Page;
-use geoip_exporter::http::{self, Handle, Limits, Routes, Server};
+use geoip_exporter::http::{self, Handle, Limits, Routes, Security, Server};
 use geoip_exporter::metrics::published::Publisher;
 use rouille::{Request, Response};
 
@@ -74,6 +74,14 @@ impl Running {
     }
 
     pub(super) fn on(addresses: &[ListenAddress], limits: Limits) -> Self {
+        Self::secured(addresses, limits, Security::default())
+    }
+
+    pub(super) fn secured(
+        addresses: &[ListenAddress],
+        limits: Limits,
+        security: Security,
+    ) -> Self {
         let path = Publisher::new("/metrics".to_owned()).reader();
         let interfaces = Publisher::new(BTreeMap::new()).reader();
         let polls = Publisher::new(PollStatistics::default()).reader();
@@ -92,7 +100,8 @@ impl Running {
                 interfaces,
                 links: vec![],
             });
-        let server = Server::bind(addresses).unwrap().limits(limits);
+        let server = Server::bind(addresses).unwrap();
+        let server = server.limits(limits).secure(security);
         let addresses = server.addresses().to_vec();
         let tcp = addresses.iter().find_map(|address| match address {
             ListenAddress::Tcp(address) => Some(*address),
