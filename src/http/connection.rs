@@ -163,11 +163,11 @@ impl Connection {
         self.drive(now, &mut [0; 512])
     }
 
-    /// Sees to it that no other request is taken. Returns whether the
-    /// connection can be dropped at once.
+    /// Sees to it that no other request is taken than one that is arriving.
+    /// Returns whether the connection can be dropped at once.
     pub(super) fn finish(&mut self) -> bool {
         self.is_last = true;
-        matches!(self.phase, Phase::Receiving | Phase::Idle)
+        matches!(self.phase, Phase::Idle)
     }
 
     /// Sends the answer to the request that `drive` returned.

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use super::listener::Listener;
 use super::pool::{Job, Queue};
 use super::reply::Reply;
 use super::security::Security;
-use super::stream::Stream;
+use super::stream::{Socket, Stream};
 use super::{Shared, WAKER};
 
 /// How many clients are accepted before those that are there get their turn.
@@ -47,6 +48,7 @@ pub(super) struct Front {
     connections: HashMap<usize, Connection>,
     next_id: usize,
     pub(super) shared: Arc<Shared>,
+    /// The rules that open connections were looked at under.
     security: Arc<Security>,
     queue: Arc<Queue>,
     guard: Guard,
@@ -165,12 +167,15 @@ impl Front {
             }
             Step::Wait => {}
             Step::Answer(request) => {
+                // Those of this moment: whoever changed the rules may ask
+                // before the loop has come to see to it.
+                let security = self.shared.security();
                 let job = Job {
                     connection: id,
                     request: *request,
-                    headers: Arc::clone(&self.security.headers),
+                    headers: Arc::clone(&security.headers),
                 };
-                match self.guard.look_at(job, &self.security) {
+                match self.guard.look_at(job, &security) {
                     Verdict::Pass(job) => self.queue.push(*job),
                     Verdict::Later => {}
                     // Not now: it is others' turn.
@@ -223,9 +228,12 @@ impl Front {
     fn obey(&mut self, now: Instant) {
         let security = self.shared.security();
         if !Arc::ptr_eq(&security, &self.security) {
-            self.security = security;
-            // What was begun under the old rules ends under them.
-            self.connections.retain(|_, connection| !connection.finish());
+            let old = std::mem::replace(&mut self.security, security);
+            // Users are looked up for every request, but TLS is begun once.
+            // What was begun before ends as it began.
+            if old.tls.is_some() || self.security.tls.is_some() {
+                self.connections.retain(|_, connection| !connection.finish());
+            }
         }
         if self.stop_at.is_none() && self.shared.is_stopping() {
             self.stop_at = Some(now + STOP_PATIENCE);
@@ -265,14 +273,18 @@ impl Front {
         }
         let has_paused = self.paused_until.take().is_some();
         for index in 0..self.doors.len() {
+            let mut has_made_room = false;
             for _ in 0..ACCEPTED_AT_ONCE {
-                let Some(door) = self.doors.get_mut(index) else { break };
-                if !door.is_ready || !self.has_room() {
+                if !self.has_room() {
                     break;
                 }
-                let Some(door) = self.doors.get_mut(index) else { break };
+                let door = self.doors.get_mut(index);
+                let Some(door) = door.filter(|door| door.is_ready) else {
+                    break;
+                };
                 match door.listener.accept() {
                     Ok((socket, peer)) => {
+                        has_made_room = false;
                         if let Err(error) = self.admit(socket, peer, now) {
                             debug!(self.log, "a client was not taken";
                                 "error" => %error);
@@ -283,8 +295,18 @@ impl Front {
                         // The client is gone again.
                         ErrorKind::ConnectionAborted
                         | ErrorKind::Interrupted => {}
+                        // Out of descriptors or memory. A client of ours
+                        // gives back what it has; if that does not help, it
+                        // is not for them to help.
+                        _ if !has_made_room && self.make_room(usize::MAX) => {
+                            has_made_room = true;
+                        }
                         _ => {
-                            self.pause(&error, has_paused, now);
+                            if !has_paused {
+                                warn!(self.log, "cannot accept connections; \
+                                     trying again"; "error" => %error);
+                            }
+                            self.paused_until = Some(now + ACCEPT_PAUSE);
                             return;
                         }
                     },
@@ -296,26 +318,16 @@ impl Front {
         }
     }
 
-    /// Waits a little with accepting: the system is out of descriptors or
-    /// memory. Our own clients give back what they have, idle ones first.
-    fn pause(&mut self, error: &io::Error, has_paused: bool, now: Instant) {
-        if !has_paused {
-            warn!(self.log, "cannot accept connections; trying again";
-                "error" => %error);
-        }
-        self.make_room(usize::MAX);
-        self.paused_until = Some(now + ACCEPT_PAUSE);
-    }
-
     fn admit(
         &mut self,
-        socket: super::stream::Socket,
-        peer: Option<std::net::SocketAddr>,
+        socket: Socket,
+        peer: Option<SocketAddr>,
         now: Instant,
     ) -> io::Result<()> {
         let id = self.next_id;
         self.next_id += 1;
-        let stream = Stream::new(socket, self.security.tls.as_ref())?;
+        let security = self.shared.security();
+        let stream = Stream::new(socket, security.tls.as_ref())?;
         let mut connection = Connection::new(stream, peer, now);
         connection.stream().register(self.poll.registry(), Token(id))?;
         self.connections.insert(id, connection);
@@ -345,18 +357,20 @@ impl Front {
     }
 
     /// Closes the connection that has been idle for longest, or else the one
-    /// that has been taking its answer for longest.
-    fn make_room(&mut self, newest: usize) {
+    /// that has been taking its answer for longest. Returns whether there was
+    /// one.
+    fn make_room(&mut self, newest: usize) -> bool {
         let oldest = self
             .connections
             .iter()
             .filter(|&(&id, _)| id != newest)
             .map(|(&id, connection)| (connection.rank(), id))
             .min();
-        if let Some(((rank, _), id)) = oldest
-            && rank < Rank::Answering
-        {
-            self.connections.remove(&id);
+        match oldest {
+            Some(((rank, _), id)) if rank < Rank::Answering => {
+                self.connections.remove(&id).is_some()
+            }
+            _ => false,
         }
     }
 }

@@ -74,8 +74,9 @@ pub struct Server {
 pub struct Handle(Arc<Shared>);
 
 impl Handle {
-    /// Puts other rules in force, for every request that comes from now on
-    /// over a new connection. Those under way end, each after its answer.
+    /// Puts other rules in force: users and headers for every request that
+    /// comes from now on, TLS for every connection. Those that began before
+    /// end where TLS is or was spoken, each after its answer.
     pub fn secure(&self, security: Security) {
         self.0.secure(security);
         self.0.wake();

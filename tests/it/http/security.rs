@@ -254,6 +254,23 @@ fn other_rules_are_in_force_at_once_for_new_and_idle_connections() {
 }
 
 #[test]
+fn without_tls_a_connection_outlives_a_change_of_users() {
+    let folder = Folder::new();
+    let server = serve(Security::default());
+    let mut client = server.client();
+    assert_eq!(ask_as(&mut client, "alice:secret").0, 200);
+    let handle = server.handle.as_ref().unwrap();
+    handle.secure(load(&folder, &user("bob", "secret")));
+    assert_eq!(ask_as(&mut client, "alice:secret").0, 401);
+    assert_eq!(ask_as(&mut client, "bob:secret").0, 200);
+    handle.secure(load(&folder, &user("bob", "other")));
+    assert_eq!(ask_as(&mut client, "bob:secret").0, 401);
+    assert_eq!(ask_as(&mut client, "bob:other").0, 200);
+    handle.secure(Security::default());
+    assert_eq!(status(&client.get("/metrics").unwrap().0), 200);
+}
+
+#[test]
 fn files_that_cannot_be_used_are_named_with_line_and_key() {
     let folder = Folder::new();
     folder.certify("server", None);
