@@ -172,7 +172,10 @@ fn a_password_that_was_checked_costs_nothing_more() {
         ask_as(client, credentials);
         asked.elapsed()
     };
-    let wrong = timed(&mut client, "alice:wrong");
+    let wrong = (0..3)
+        .map(|n| timed(&mut client, &format!("alice:wrong{n}")))
+        .min()
+        .unwrap();
     let first = timed(&mut client, "alice:secret");
     let again = (0..20).map(|_| timed(&mut client, "alice:secret")).min();
     assert!(again.unwrap() * 5 < first, "{again:?} after {first:?}");
