@@ -17,8 +17,9 @@ use super::error::Error;
 use super::stream::Socket;
 use crate::config::ListenAddress;
 
-/// How many clients wait in the kernel to be accepted, at most.
-const BACKLOG: i32 = 1024;
+/// How many clients wait in the kernel to be accepted, at most; the usual limit
+/// of the system. One that finds no place tries again only after a second.
+const BACKLOG: i32 = 4096;
 
 /// What the kernel keeps for one client, in and out: so little that a
 /// thousand clients that never read do not fill the memory.
