@@ -21,8 +21,9 @@ use super::security::Security;
 use super::stream::{Socket, Stream};
 use super::{Shared, WAKER};
 
-/// How many clients are accepted before those that are there get their turn.
-const ACCEPTED_AT_ONCE: usize = 32;
+/// How many clients are accepted before those that are there get their turn:
+/// so many that no flood of them fills the kernel's queue.
+const ACCEPTED_AT_ONCE: usize = 256;
 
 /// How many sockets are reported ready at once.
 const EVENTS_AT_ONCE: usize = 256;

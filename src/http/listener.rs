@@ -67,7 +67,8 @@ impl Listener {
             Self::Tcp(socket) => {
                 let (client, peer) = socket.accept()?;
                 // An answer is written in few pieces, none to be waited for.
-                client.set_nodelay(true)?;
+                // It fails where the client is gone, which is seen later.
+                let _ = client.set_nodelay(true);
                 (Socket::Tcp(client), Some(peer))
             }
             Self::Unix(socket, _) => (Socket::Unix(socket.accept()?.0), None),
