@@ -19,6 +19,9 @@ use crate::config::{self, Flags, Kind};
 /// The name of the program.
 const PROGRAM: &str = "geoip-exporter";
 
+/// Flags that the ecosystem writes in its own way, by setting.
+const ALIASES: [(&str, &str); 1] = [("web_config_file", "web.config.file")];
+
 /// What the command line asks for.
 #[derive(Clone, Debug)]
 pub enum Outcome {
@@ -108,6 +111,8 @@ pub fn command() -> Command {
             .value_name(setting.value_name)
             .help(help)
             .help_heading("Settings");
+        let aliases = ALIASES.iter().filter(|(key, _)| *key == setting.key);
+        let argument = argument.aliases(aliases.map(|(_, alias)| *alias));
         match setting.kind {
             // As in Go, the flag alone switches on.
             Kind::Switch => argument
@@ -185,13 +190,16 @@ fn normalise(
 ) -> Vec<OsString> {
     let flags: HashSet<&str> =
         command.get_arguments().filter_map(Arg::get_long).collect();
+    let is_flag = |name: &str| {
+        flags.contains(name) || ALIASES.iter().any(|(_, alias)| *alias == name)
+    };
     let mut normal: Vec<OsString> = Vec::new();
     for (index, argument) in arguments.into_iter().enumerate() {
         let text = argument.to_str().unwrap_or_default();
         let name = |text: &'_ str| {
             let name = text.trim_start_matches('-');
             let name = name.split('=').next().unwrap_or(name);
-            text.starts_with('-') && flags.contains(name)
+            text.starts_with('-') && is_flag(name)
         };
         let after_flag = normal
             .last()

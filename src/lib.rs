@@ -23,7 +23,7 @@
 //! main       → cli, config, daemon, logging, sysexits
 //! daemon     → everything below
 //! poller     → accounting, collectors, config, geoip, kernel, logging, metrics
-//! http       → collectors, metrics
+//! http       → collectors, config::ListenAddress, config::nearest, metrics
 //! kernel     → accounting, config::Interfaces
 //! collectors → accounting, geoip::Country, metrics
 //! metrics    → accounting

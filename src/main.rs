@@ -37,7 +37,7 @@ fn run(Cli { action, flags }: Cli) -> Result<String, Error> {
         return Ok(String::new());
     }
     let loaded = layers.load().map_err(Error::Config)?;
-    for warning in &loaded.warnings {
+    for warning in daemon::warnings(&loaded, action == Action::CheckConfig)? {
         complain(&format!("warning: {warning}"));
     }
     Ok(match action {

@@ -9,7 +9,7 @@ use std::cell::{RefCell, RefMut};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound::{Excluded, Unbounded};
 
-use super::table::{FlowTable, Way};
+use super::flow_table::{FlowTable, Way};
 use super::{Direction, FlowKey, InterfaceId, IpVersion, Reading, Volume};
 
 /// Ways of a set: few, so that sets are soon full.

@@ -4,6 +4,7 @@
 //! Pure: no I/O, clock, threads or logging.
 
 mod delta;
+mod flow_table;
 #[cfg(test)]
 mod kernel_model;
 mod table;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use crate::geoip::Country;
 pub use delta::{DeltaTracker, Observation};
-pub use table::{FlowTable, Way};
+pub use flow_table::{FlowTable, Way};
 pub use tracker::{Counts, FlowStatistics, FlowTracker, MapSweep};
 
 /// Which way a packet crossed the interface, seen from this machine.

@@ -8,7 +8,8 @@
 use std::collections::BTreeSet;
 
 use super::delta::DeltaTracker;
-use super::table::{Change, Circumstances, FlowTable, TableTracker};
+use super::flow_table::FlowTable;
+use super::table::{Change, Circumstances, TableTracker};
 use super::{FlowKey, InterfaceId, Reading, TrafficDelta};
 
 /// What a poll read of the flow map.

@@ -12,6 +12,7 @@ mod duration;
 mod error;
 mod interfaces;
 mod layer;
+mod listen;
 mod load;
 mod plan;
 mod print;
@@ -22,6 +23,7 @@ mod values;
 
 pub use error::{Error, Problem, Source};
 pub use layer::Flags;
+pub use listen::ListenAddress;
 pub use load::{CONFIG_VARIABLE, Paths, load};
 pub use plan::{Plan, plan};
 pub use print::print_config;
@@ -29,7 +31,7 @@ pub use resolve::Loaded;
 pub use setting::{Effect, Kind, Setting, nearest};
 pub use settings::{all, find};
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -88,8 +90,12 @@ pub struct Config {
     pub ipv4_prefix_length: u8,
     /// How many bits of an IPv6 address the kernel keeps, 16 to 128.
     pub ipv6_prefix_length: u8,
-    /// Where metrics are served.
-    pub listen_address: SocketAddr,
+    /// Where metrics are served; at least one.
+    pub listen_address: Vec<ListenAddress>,
+    /// The file with TLS and users, in the format of Prometheus' exporters.
+    pub web_config_file: Option<PathBuf>,
+    /// Whether a request can have everything read again.
+    pub enable_reload: bool,
     /// The path of the metrics page.
     pub metrics_path: String,
     /// How much is logged.
@@ -110,7 +116,11 @@ impl Default for Config {
             flow_batch_size: const { NonZeroU32::new(10_000).unwrap() },
             ipv4_prefix_length: 24,
             ipv6_prefix_length: 48,
-            listen_address: (Ipv4Addr::UNSPECIFIED, 9100).into(),
+            listen_address: vec![ListenAddress::Tcp(
+                (Ipv4Addr::UNSPECIFIED, 9100).into(),
+            )],
+            web_config_file: None,
+            enable_reload: false,
             metrics_path: "/metrics".into(),
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,

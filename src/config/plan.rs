@@ -68,7 +68,7 @@ mod tests {
             map_max_entries: NonZeroU32::MIN,
             ipv4_prefix_length: 32,
             ipv6_prefix_length: 128,
-            listen_address: ([127, 0, 0, 1], 0).into(),
+            listen_address: Vec::new(),
             ..Config::default()
         };
         let plan = plan(&old, &new);

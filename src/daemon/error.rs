@@ -10,6 +10,9 @@ pub enum Error {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(config::Error),
+    /// The file with TLS and users is wrong.
+    #[error(transparent)]
+    WebConfig(#[from] http::WebConfigError),
     /// There is no web server.
     #[error(transparent)]
     Http(#[from] http::Error),
@@ -38,6 +41,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(error) => error.exit_code(),
+            Self::WebConfig(_) => sysexits::CONFIG,
             Self::Http(http::Error::PermissionDenied { .. })
             | Self::Kernel(kernel::Error::NotPermitted { .. }) => {
                 sysexits::NOPERM

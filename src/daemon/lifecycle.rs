@@ -4,11 +4,15 @@
 
 #![forbid(unsafe_code)]
 
+use super::asked::Asked;
+
 /// Something that happened to the daemon as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// SIGHUP.
     Hangup,
+    /// Somebody wants a reload, and to know how it went.
+    ReloadAsked(Asked),
     /// SIGTERM or SIGINT.
     Terminate,
     /// A worker has ended, well or not.
@@ -23,8 +27,8 @@ pub enum Event {
 /// What there is to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Re-read the configuration.
-    Reload,
+    /// Re-read the configuration, and tell whoever asked for it.
+    Reload(Option<Asked>),
     /// Tell the workers to end.
     Stop,
     /// All that should end has ended.
@@ -56,7 +60,13 @@ impl Lifecycle {
     /// Returns what to do about an event, if anything.
     pub fn on(&mut self, event: Event) -> Option<Action> {
         match event {
-            Event::Hangup => (!self.is_stopping).then_some(Action::Reload),
+            Event::Hangup => {
+                (!self.is_stopping).then_some(Action::Reload(None))
+            }
+            // Who is not told sees that nobody is left to tell.
+            Event::ReloadAsked(by) => {
+                (!self.is_stopping).then_some(Action::Reload(Some(by)))
+            }
             // The second signal ends the process where it is caught.
             Event::Terminate => {
                 let is_first = !std::mem::replace(&mut self.is_stopping, true);
@@ -92,9 +102,20 @@ mod tests {
     #[test]
     fn a_hangup_reloads_until_the_daemon_stops() {
         let mut life = Lifecycle::new(vec!["poller"]);
-        assert_eq!(life.on(Event::Hangup), Some(Action::Reload));
+        assert_eq!(life.on(Event::Hangup), Some(Action::Reload(None)));
+        let (asked, answer) = Asked::new();
+        let event = Event::ReloadAsked(asked);
+        assert_eq!(
+            life.on(event.clone()),
+            Some(Action::Reload(match &event {
+                Event::ReloadAsked(asked) => Some(asked.clone()),
+                _ => None,
+            }))
+        );
         life.on(Event::Terminate);
         assert_eq!(life.on(Event::Hangup), None);
+        assert_eq!(life.on(event), None);
+        assert!(answer.wait().unwrap_err().contains("stopping"));
     }
 
     #[test]

@@ -3,18 +3,20 @@
 //! [`run`] is the start, in order; `supervisor` is what happens then;
 //! `lifecycle` decides it.
 
+mod asked;
 mod error;
 pub mod lifecycle;
 mod signals;
 mod supervisor;
+mod web;
 mod worker;
 
 use std::any::Any;
 use std::ffi::OsString;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use slog::{Logger, info, warn};
 
 use crate::collectors::exporter::{
@@ -24,7 +26,7 @@ use crate::collectors::interfaces::{self, InterfacesCollector};
 use crate::collectors::traffic::{TrafficAccount, TrafficCollector};
 use crate::config::{self, Config, Flags, LogFormat, LogLevel, Paths};
 use crate::geoip::{self, Database, Watch};
-use crate::http::pages::{Healthy, Index, Metrics, Ready};
+use crate::http::pages::{Healthy, Index, Metrics, Ready, Reload};
 use crate::http::{self, Routes};
 use crate::kernel::{
     self, FollowInterfaces, InterfaceEvent, InterfaceMonitor, Probe,
@@ -38,6 +40,7 @@ pub use error::Error;
 use lifecycle::{Event, Lifecycle};
 pub use signals::catch as catch_signals;
 use supervisor::{Controls, State, Supervisor};
+pub use web::warnings;
 
 /// What the exporter says it is.
 const BUILD: Build = Build {
@@ -159,7 +162,10 @@ pub fn run<H: Host>(
         warn!(log, "configuration"; "warning" => %warning);
     }
 
-    let server = http::Server::bind(config.listen_address)?.log_to(log.clone());
+    let security = web::load_security(&log, &config)?;
+    let server = http::Server::bind(&config.listen_address)?
+        .log_to(log.clone())
+        .secure(security);
     let mut watch = Watch::default();
     let (database, database_fault) =
         open_first_database(&log, &config, &mut watch);
@@ -194,6 +200,10 @@ pub fn run<H: Host>(
         .with(Metrics { path: metrics_path.clone(), registry })
         .with(Healthy)
         .with(Ready { polls: statistics.reader() })
+        .with(Reload {
+            is_enabled: published.enable_reload.reader(),
+            reload: Mutex::new(web::reload_over(events.0.clone())),
+        })
         .with(Index {
             build: BUILD,
             metrics_path,
@@ -211,7 +221,7 @@ pub fn run<H: Host>(
         first_devices,
     )?;
 
-    let address = server.local_addr();
+    let addresses = server.addresses().to_vec();
     let controls = start_workers(
         &events.0,
         log.clone(),
@@ -222,8 +232,10 @@ pub fn run<H: Host>(
         routes,
     )
     .map_err(Error::Thread)?;
-    info!(log, "listening"; "address" => %address,
-        "metrics_path" => &config.metrics_path);
+    for address in &addresses {
+        info!(log, "listening"; "address" => %address,
+            "metrics_path" => &config.metrics_path);
+    }
 
     let lifecycle = Lifecycle::new(vec![POLLER, INTERFACES, HTTP]);
     Supervisor {
@@ -251,7 +263,7 @@ fn start_workers<P: Probe + 'static>(
 ) -> std::io::Result<Controls> {
     let (control, controlled) = unbounded();
     let (device_events, followed) = unbounded();
-    let (keep_serving, stop_serving) = bounded(0);
+    let server_handle = server.handle();
     worker::spawn(POLLER, events.clone(), move || {
         poller.run(&controlled, &followed);
         Ok(())
@@ -260,10 +272,8 @@ fn start_workers<P: Probe + 'static>(
         follow(&log, devices.as_mut(), &device_events);
         Ok(())
     })?;
-    worker::spawn(HTTP, events.clone(), move || {
-        Ok(server.run(routes, &stop_serving)?)
-    })?;
-    Ok(Controls { poller: control, keep_following, keep_serving })
+    worker::spawn(HTTP, events.clone(), move || Ok(server.run(routes)?))?;
+    Ok(Controls { poller: control, keep_following, server: server_handle })
 }
 
 /// Passes the news of devices on to the poller, until either has enough. What

@@ -2,7 +2,6 @@
 //!
 //! Runs on the main thread.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,12 +9,14 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use slog::{Logger, debug, error, info, warn};
 
 use super::lifecycle::{Action, Event, Lifecycle};
+use super::web::load_security;
 use super::{
     Error, KeepFollowing, Layers, describe, log_database, succeeded_now,
 };
 use crate::collectors::exporter::{self, LastReload, Settings};
 use crate::config::{self, Config};
 use crate::geoip::{self, Database, Identity, Watch};
+use crate::http;
 use crate::logging::{LogControl, chain};
 use crate::metrics::published::Publisher;
 use crate::poller::{self, Control};
@@ -33,6 +34,7 @@ pub(super) struct State {
     pub(super) last_reload: Publisher<LastReload>,
     pub(super) database: Publisher<Option<exporter::Database>>,
     pub(super) metrics_path: Publisher<String>,
+    pub(super) enable_reload: Publisher<bool>,
 }
 
 impl State {
@@ -42,6 +44,7 @@ impl State {
             last_reload: Publisher::new(succeeded_now()),
             database: Publisher::new(database.map(describe)),
             metrics_path: Publisher::new(config.metrics_path.clone()),
+            enable_reload: Publisher::new(config.enable_reload),
         }
     }
 }
@@ -59,8 +62,7 @@ pub(super) struct Controls {
     pub(super) poller: Sender<Control>,
     #[expect(dead_code, reason = "is only there to be dropped")]
     pub(super) keep_following: KeepFollowing,
-    #[expect(dead_code, reason = "is only there to be dropped")]
-    pub(super) keep_serving: Sender<Infallible>,
+    pub(super) server: http::Handle,
 }
 
 pub(super) struct Supervisor {
@@ -83,6 +85,8 @@ pub(super) struct Supervisor {
 enum ReloadError {
     #[error(transparent)]
     Config(config::Error),
+    #[error(transparent)]
+    WebConfig(http::WebConfigError),
     #[error(transparent)]
     Database(geoip::Error),
 }
@@ -109,7 +113,12 @@ impl Supervisor {
             };
             match lifecycle.on(event) {
                 None => {}
-                Some(Action::Reload) => self.reload(),
+                Some(Action::Reload(asked)) => {
+                    let outcome = self.reload();
+                    if let Some(asked) = asked {
+                        asked.tell(outcome);
+                    }
+                }
                 Some(Action::Stop) => {
                     info!(self.log, "stopping");
                     self.controls = None;
@@ -127,12 +136,13 @@ impl Supervisor {
     }
 
     /// Re-reads everything and applies all of it, or nothing.
-    fn reload(&mut self) {
+    fn reload(&mut self) -> Result<(), String> {
         info!(self.log, "reloading");
         match self.try_reload() {
             Ok(changed) => {
                 self.published.last_reload.publish(succeeded_now());
                 info!(self.log, "reloaded"; "changed" => changed.join(", "));
+                Ok(())
             }
             Err(failure) => {
                 match &failure {
@@ -140,6 +150,12 @@ impl Supervisor {
                         for problem in faults.problems() {
                             error!(self.log, "configuration";
                                 "error" => %problem);
+                        }
+                    }
+                    ReloadError::WebConfig(faults) => {
+                        for line in faults.lines() {
+                            error!(self.log, "web configuration";
+                                "error" => line);
                         }
                     }
                     ReloadError::Database(fault) => {
@@ -152,6 +168,7 @@ impl Supervisor {
                 self.published
                     .last_reload
                     .publish(LastReload { successful: false, ..last });
+                Err(chain(&failure))
             }
         }
     }
@@ -160,6 +177,8 @@ impl Supervisor {
     fn try_reload(&mut self) -> Result<Vec<&'static str>, ReloadError> {
         let loaded = self.layers.load().map_err(ReloadError::Config)?;
         let plan = config::plan(&self.config, &loaded.config);
+        let security = load_security(&self.log, &plan.config)
+            .map_err(ReloadError::WebConfig)?;
         let database = self.open_database(&plan.config)?;
 
         // From here on nothing can fail.
@@ -175,7 +194,11 @@ impl Supervisor {
         self.log_control.set(self.config.log_level, self.config.log_format);
         self.published.settings.publish(exported(&self.config));
         self.published.metrics_path.publish(self.config.metrics_path.clone());
+        self.published.enable_reload.publish(self.config.enable_reload);
         self.published.database.publish(database.as_deref().map(describe));
+        if let Some(controls) = &self.controls {
+            controls.server.secure(security);
+        }
         self.tell_poller(database);
         Ok(plan.changed)
     }

@@ -6,6 +6,9 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::config::ListenAddress;
 
 /// Why there is no web server.
 #[derive(Debug, thiserror::Error)]
@@ -50,12 +53,57 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// Another of our own addresses is the same.
+    #[error(
+        "cannot listen on {address}: {other} is in the list too and has it \
+         already; leave one of them out of listen_address"
+    )]
+    Overlap {
+        /// Where.
+        address: SocketAddr,
+        /// Who was first.
+        other: ListenAddress,
+    },
+    /// Another process answers there.
+    #[error(
+        "cannot listen on unix:{}: another process does; stop it, or choose \
+         another path with --listen-address",
+        path.display()
+    )]
+    SocketInUse {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Something else has the name.
+    #[error(
+        "cannot listen on unix:{}: there is something that is no socket; \
+         remove it, or choose another path with --listen-address",
+        path.display()
+    )]
+    NotASocket {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Anything else about a socket in the file system.
+    #[error(
+        "cannot listen on unix:{}: its directory has to exist and be writable",
+        path.display()
+    )]
+    Socket {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The system cannot wait for several sockets at once.
+    #[error("cannot start the HTTP server")]
+    Start(#[source] io::Error),
     /// No thread for the server.
-    #[error("cannot start the thread that accepts HTTP connections")]
+    #[error("cannot start the threads that answer HTTP requests")]
     Thread(#[source] io::Error),
     /// The server's loop is gone.
-    #[error("the HTTP server ended without being asked to")]
-    Ended,
+    #[error("the HTTP server cannot wait for its clients any more")]
+    Loop(#[source] io::Error),
 }
 
 impl Error {
@@ -70,6 +118,24 @@ impl Error {
                 Self::AddressNotAvailable { address }
             }
             _ => Self::Listen { address, source },
+        }
+    }
+
+    /// Blames one of our own addresses for being in use, where it is one.
+    pub(super) fn among(self, ours: &[ListenAddress]) -> Self {
+        let Self::AddressInUse { address } = self else { return self };
+        let other = ours.iter().find(|other| match other {
+            ListenAddress::Tcp(other) => {
+                let is_any = other.ip().is_unspecified()
+                    || address.ip().is_unspecified();
+                other.port() == address.port()
+                    && (is_any || other.ip() == address.ip())
+            }
+            ListenAddress::Unix(_) => false,
+        });
+        match other.cloned() {
+            Some(other) => Self::Overlap { address, other },
+            None => self,
         }
     }
 }

@@ -1,193 +1,250 @@
-//! The web server: its socket and its threads. What is answered is decided in
-//! [`routes`], which knows no sockets; another front, such as one with TLS or
-//! with limits on connections, can stand in the place of this one.
+//! The web server. What is answered is decided in [`routes`], which knows no
+//! sockets; this is the front of it, and holds whatever clients do.
+//!
+//! # The front
+//!
+//! One thread (`front`) waits for every socket at once, with epoll by way of
+//! mio: so a client that is idle, slow or gone takes a file descriptor and a
+//! few hundred bytes, and never a thread. It reads requests (`connection`,
+//! `head`) and writes replies (`reply`). A fixed number of workers (`pool`)
+//! makes the pages, one for all who ask for the same at the same time, and one
+//! thread more compares passwords (`guard`), which is slow by design. There is
+//! no asynchronous runtime: all that waits is this loop, and it is short.
+//!
+//! [`Limits`] bounds everything that clients can take: connections, where the
+//! longest idle makes room for a new one, so that another scrape always gets
+//! through; the time for a request, a pause and an answer; the bytes of
+//! answers nobody takes; the size of a request.
 //!
 //! [`Server::run`] occupies the thread that calls it.
 
+mod connection;
 pub mod error;
+mod front;
+mod guard;
+mod head;
+mod limits;
+mod listener;
 pub mod pages;
+mod pool;
+mod reply;
 pub mod routes;
+mod security;
+mod stream;
+mod web_config;
 
 pub use error::Error;
+pub use limits::Limits;
 pub use routes::Routes;
+pub use security::Security;
+pub use web_config::{Fault, WebConfigError};
 
-use std::convert::Infallible;
+use std::fs;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, OnceLock};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, select};
-use rouille::{Request, Response};
-use slog::{Discard, Logger, debug, o, warn};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use mio::{Poll, Token, Waker};
+use slog::{Discard, Logger, o};
 
-/// How many requests are answered at the same time, unless told otherwise.
-pub const DEFAULT_POOL_SIZE: usize = 4;
+use crate::config::ListenAddress;
+use front::{Front, Parts};
+use guard::Guard;
+use listener::Listener;
+use pool::Queue;
+use reply::Reply;
 
-/// How often the loop looks whether it is to stop, when nothing is asked.
-const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(100);
+const WAKER: Token = Token(usize::MAX);
 
-/// How often the loop looks whether the socket still listens.
-const SOCKET_CHECK_INTERVAL: Duration = Duration::from_secs(1);
-
-/// How long stopping waits for answers under way. A client that asks without
-/// a pause keeps the loop of the library busy, and does not keep us.
-const STOP_PATIENCE: Duration = Duration::from_millis(500);
-
-type Handler = Box<dyn Fn(&Request) -> Response + Send + Sync>;
-
-/// A socket that listens. Requests wait until [`Server::run`] is called.
+/// Sockets that listen. Clients wait until [`Server::run`] is called.
+#[derive(Debug)]
 pub struct Server {
-    inner: rouille::Server<Handler>,
-    pool_size: usize,
-    /// Given to the handler, which the library wants before the socket.
-    routes: Arc<OnceLock<Routes>>,
+    poll: Poll,
+    listeners: Vec<Listener>,
+    addresses: Vec<ListenAddress>,
+    shared: Arc<Shared>,
+    replies: Receiver<(usize, Reply)>,
+    limits: Limits,
     log: Logger,
 }
 
-impl std::fmt::Debug for Server {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server")
-            .field("local_addr", &self.local_addr())
-            .field("pool_size", &self.pool_size)
-            .finish_non_exhaustive()
+/// Stops the server when it is dropped, and changes its rules.
+#[derive(Debug)]
+pub struct Handle(Arc<Shared>);
+
+impl Handle {
+    /// Puts other rules in force: users and headers for every request that
+    /// comes from now on, TLS for every connection. Those that began before
+    /// end where TLS is or was spoken, each after its answer.
+    pub fn secure(&self, security: Security) {
+        self.0.secure(security);
+        self.0.wake();
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.is_stopping.store(true, Ordering::Release);
+        self.0.wake();
+    }
+}
+
+/// What the loop and everybody else share.
+#[derive(Debug)]
+struct Shared {
+    waker: Waker,
+    is_stopping: AtomicBool,
+    security: RwLock<Arc<Security>>,
+    replies: Sender<(usize, Reply)>,
+}
+
+impl Shared {
+    fn wake(&self) {
+        // The loop is gone, or awake.
+        let _ = self.waker.wake();
+    }
+
+    /// Gives the loop the reply for a connection.
+    fn deliver(&self, connection: usize, reply: Reply) {
+        if self.replies.send((connection, reply)).is_ok() {
+            self.wake();
+        }
+    }
+
+    fn secure(&self, security: Security) {
+        let mut current =
+            self.security.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(security);
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Acquire)
+    }
+
+    fn security(&self) -> Arc<Security> {
+        let current =
+            self.security.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&current)
     }
 }
 
 impl Server {
-    /// Listens on an address; port 0 takes a free one.
+    /// Listens on all of these addresses; port 0 takes a free one.
     ///
     /// # Errors
     ///
-    /// When the address is in use, not ours or not allowed.
-    pub fn bind(address: SocketAddr) -> Result<Self, Error> {
-        let routes = Arc::new(OnceLock::new());
-        let inner = listen(address, &routes)?;
-        let log = Logger::root(Discard, o!());
-        Ok(Self { inner, pool_size: DEFAULT_POOL_SIZE, routes, log })
+    /// When one of them is in use, not ours or not allowed.
+    pub fn bind(addresses: &[ListenAddress]) -> Result<Self, Error> {
+        let poll = Poll::new().map_err(Error::Start)?;
+        let mut listeners: Vec<Listener> = Vec::new();
+        let mut bound: Vec<ListenAddress> = Vec::new();
+        for address in addresses {
+            let mut listener =
+                Listener::bind(address).map_err(|error| error.among(&bound))?;
+            listener
+                .register(poll.registry(), Token(listeners.len()))
+                .map_err(Error::Start)?;
+            bound.push(listener.address().map_err(Error::Start)?);
+            listeners.push(listener);
+        }
+        let (sender, replies) = unbounded();
+        let shared = Arc::new(Shared {
+            waker: Waker::new(poll.registry(), WAKER).map_err(Error::Start)?,
+            is_stopping: AtomicBool::new(false),
+            security: RwLock::default(),
+            replies: sender,
+        });
+        Ok(Self {
+            poll,
+            listeners,
+            addresses: bound,
+            shared,
+            replies,
+            limits: Limits::default(),
+            log: Logger::root(Discard, o!()),
+        })
     }
 
-    /// Says in this log, not nowhere, when the socket had to be opened again.
+    /// Says in this log, not nowhere, when clients are turned away.
     #[must_use]
     pub fn log_to(mut self, log: Logger) -> Self {
         self.log = log;
         self
     }
 
-    /// Sets how many requests are answered at the same time, at least one.
+    /// Sets the rules for clients, from the first one on.
     #[must_use]
-    pub fn pool_size(mut self, threads: usize) -> Self {
-        self.pool_size = threads.max(1);
+    pub fn secure(self, security: Security) -> Self {
+        self.shared.secure(security);
         self
     }
 
-    /// Returns the address the socket listens on, with its real port.
+    /// Sets how much clients may take.
     #[must_use]
-    pub fn local_addr(&self) -> SocketAddr {
-        self.inner.server_addr()
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
-    /// Answers requests until the sender of `stop` is dropped.
+    /// Returns where it listens, with the real ports.
+    #[must_use]
+    pub fn addresses(&self) -> &[ListenAddress] {
+        &self.addresses
+    }
+
+    /// Returns what stops it. There is one: the server ends with the first
+    /// that is dropped.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle(Arc::clone(&self.shared))
+    }
+
+    /// Answers requests until the handle is dropped.
     ///
     /// # Errors
     ///
-    /// When the loop cannot be started or ended without being asked to.
-    pub fn run(
-        self,
-        routes: Routes,
-        stop: &Receiver<Infallible>,
-    ) -> Result<(), Error> {
-        // Nobody else sets it: `run` consumes the server.
-        let _ = self.routes.set(routes);
-        let (alive, ended) = crossbeam_channel::bounded::<Infallible>(0);
-
-        // The library's loop returns only after a pause between requests, so
-        // it has a thread to itself that can be left behind.
-        let accepting = thread::Builder::new()
-            .name("http-accept".into())
-            .spawn({
-                let stop = stop.clone();
-                move || {
-                    let _alive = alive;
-                    self.accept(&stop);
-                }
-            })
-            .map_err(Error::Thread)?;
-
-        select! {
-            recv(stop) -> _ => {}
-            // Both may be true at once: then it ended as asked.
-            recv(ended) -> _ => if !stop_requested(stop) {
-                return Err(Error::Ended);
-            }
-        }
-        if ended.recv_timeout(STOP_PATIENCE)
-            == Err(RecvTimeoutError::Disconnected)
-        {
-            // A panic at this point changes nothing any more.
-            let _ = accepting.join();
-        }
-        Ok(())
-    }
-
-    fn accept(self, stop: &Receiver<Infallible>) {
-        let log = &self.log;
-        let address = self.local_addr();
-        let mut inner = self.inner.pool_size(self.pool_size);
-        let mut checked = Instant::now();
-        while !stop_requested(stop) {
-            inner.poll_timeout(STOP_CHECK_INTERVAL);
-            if checked.elapsed() < SOCKET_CHECK_INTERVAL {
-                continue;
-            }
-            checked = Instant::now();
-            // The library stops listening for good, without a word, when one
-            // connection cannot be accepted: when file descriptors run out.
-            if !is_free(address) {
-                continue;
-            }
-            match listen(address, &self.routes) {
-                Ok(again) => {
-                    inner = again.pool_size(self.pool_size);
-                    warn!(
-                        log, "accepting connections failed, listening again";
-                        "address" => %address
-                    );
-                }
-                // Somebody was faster, or there are no descriptors yet.
-                Err(error) => {
-                    debug!(log, "not listening"; "reason" => %error);
-                }
-            }
-        }
-        inner.join();
-    }
-}
-
-fn listen(
-    address: SocketAddr,
-    routes: &Arc<OnceLock<Routes>>,
-) -> Result<rouille::Server<Handler>, Error> {
-    let routes = Arc::clone(routes);
-    let handler: Handler = Box::new(move |request| match routes.get() {
-        Some(routes) => routes.answer(request),
-        None => Response::text("starting\n").with_status_code(503),
-    });
-    rouille::Server::new(address, handler).map_err(|error| {
-        let source = match error.downcast::<io::Error>() {
-            Ok(error) => *error,
-            Err(error) => io::Error::other(error),
+    /// When the threads cannot be started, or the loop cannot go on.
+    pub fn run(self, routes: Routes) -> Result<(), Error> {
+        let mut limits = self.limits;
+        limits.connections = limits.connections.min(open_files() / 4).max(1);
+        let queue = Arc::new(Queue::default());
+        let deliver: Arc<dyn Fn(usize, Reply) + Send + Sync> = {
+            let shared = Arc::clone(&self.shared);
+            Arc::new(move |connection, reply| shared.deliver(connection, reply))
         };
-        Error::from_bind(address, source)
-    })
+        let (queued, shared) = (Arc::clone(&queue), Arc::clone(&self.shared));
+        let guard = Guard::start(queued, shared).map_err(Error::Thread)?;
+        let started =
+            pool::start(limits.workers, &queue, &Arc::new(routes), &deliver);
+        let result = started.map_err(Error::Thread).and_then(|()| {
+            let front = Front::new(Parts {
+                poll: self.poll,
+                listeners: self.listeners,
+                shared: self.shared,
+                queue: Arc::clone(&queue),
+                guard,
+                replies: self.replies,
+                limits,
+                log: self.log,
+            });
+            front.run().map_err(Error::Loop)
+        });
+        queue.end();
+        result
+    }
 }
 
-/// Whether nobody listens there: two cannot at the same time.
-fn is_free(address: SocketAddr) -> bool {
-    TcpListener::bind(address).is_ok()
-}
-
-fn stop_requested(stop: &Receiver<Infallible>) -> bool {
-    stop.try_recv() == Err(TryRecvError::Disconnected)
+/// Returns how many files the process may have open. The interfaces need most
+/// of them.
+fn open_files() -> usize {
+    /// The usual limit, where it is not told.
+    const USUAL: usize = 1024;
+    let limit = |text: String| {
+        let line = text.lines().find(|l| l.starts_with("Max open files"))?;
+        // "unlimited" is no number, and does not occur.
+        line.split_whitespace().nth(3)?.parse().ok()
+    };
+    let text: io::Result<String> = fs::read_to_string("/proc/self/limits");
+    text.ok().and_then(limit).unwrap_or(USUAL)
 }

@@ -83,6 +83,7 @@ fn every_shared_struct_has_the_same_layout_on_both_sides() {
             layout!(TrafficEntry { tag, remote, packets, bytes }),
         ),
         ("traffic_set".to_owned(), layout!(TrafficSet { entries })),
+        ("traffic_rests".to_owned(), layout!(TrafficRests { remote })),
         (
             "traffic_admission".to_owned(),
             layout!(TrafficAdmission { admitted }),

@@ -43,10 +43,9 @@ const LONGEST: usize = 400;
 const LONGEST_MAIN: usize = 60;
 
 /// Files that may be longer, and why.
-const LONG: [(&str, &str); 3] = [
+const LONG: [(&str, &str); 2] = [
     ("src/collectors/traffic/account/tests.rs", "an oracle and its cases"),
     ("tests/it/config/messages.rs", "every message there is"),
-    ("tests/it/exposition.rs", "the page, its rules and its socket"),
 ];
 
 /// Returns whether `path` is `prefix` or something in it.

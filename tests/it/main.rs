@@ -17,5 +17,6 @@ mod databases;
 mod documents;
 mod exposition;
 mod geoip;
+mod http;
 mod mmdb;
 mod source;

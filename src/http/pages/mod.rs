@@ -5,7 +5,9 @@
 mod health;
 mod index;
 mod metrics;
+mod reload;
 
 pub use health::{Healthy, Ready};
 pub use index::{Index, Link};
 pub use metrics::Metrics;
+pub use reload::{Reload, ReloadNow};

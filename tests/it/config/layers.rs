@@ -18,8 +18,10 @@ fn others(setting: &Setting) -> [&'static str; 3] {
         "ipv6_prefix_length" => ["16", "64", "128"],
         "poll_interval" => ["\"1s\"", "\"30s\"", "\"500ms\""],
         "listen_address" => {
-            ["\"127.0.0.1:0\"", "\"[::1]:9100\"", "\"192.0.2.1:1\""]
+            ["\"127.0.0.1:0\"", "[\"[::1]:1\", \"unix:/x\"]", "\"[::]:1\""]
         }
+        "web_config_file" => ["\"/1.yml\"", "\"/2.yml\"", "\"/3.yml\""],
+        "enable_reload" => ["true", "false", "true"],
         "metrics_path" => ["\"/a\"", "\"/b/c\"", "\"/d\""],
         "log_level" => ["\"error\"", "\"debug\"", "\"trace\""],
         "log_format" => ["\"json\"", "\"text\"", "\"json\""],
@@ -39,7 +41,8 @@ fn source_of(setting: &Setting, loaded: &Loaded) -> Source {
 
 /// How a flag or variable would write a TOML value.
 fn as_text(toml: &str) -> String {
-    toml.trim_matches(['[', ']']).replace(['"', ' '], "")
+    let list = toml.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    list.unwrap_or(toml).replace(['"', ' '], "")
 }
 
 #[test]
@@ -178,6 +181,8 @@ fn the_printed_configuration_names_every_source() {
          ipv4_prefix_length = 24  # default\n\
          ipv6_prefix_length = 48  # default\n\
          listen_address = \"[::]:9101\"  # --listen-address\n\
+         web_config_file = \"\"  # default\n\
+         enable_reload = false  # default\n\
          metrics_path = \"/metrics\"  # default\n\
          log_level = \"info\"  # default\n\
          log_format = \"text\"  # default\n"

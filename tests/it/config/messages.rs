@@ -164,6 +164,14 @@ fn a_wrong_value_says_what_was_found_and_what_is_allowed() {
             "listen_address: \"[::1:9100\" is not an address and port: an IPv6 address is written in brackets, its port behind them, such as \"[::1]:9100\"",
         ),
         (
+            "listen_address = [\"unix:metrics.sock\"]",
+            "listen_address: \"unix:metrics.sock\" has no absolute path; write a path such as \"unix:/run/geoip-exporter/metrics.sock\"",
+        ),
+        (
+            "listen_address = []",
+            "listen_address: [] is no address: name one, such as \"127.0.0.1:9100\"",
+        ),
+        (
             "listen_address = \"192.0.2.1:65536\"",
             "listen_address: \"192.0.2.1:65536\" is not an address and port, such as \"127.0.0.1:9100\"",
         ),

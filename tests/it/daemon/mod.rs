@@ -12,3 +12,4 @@ mod reload;
 mod running;
 mod table;
 mod traffic;
+mod web;

@@ -1,0 +1,46 @@
+//! What accounting asks of the flow table's memory.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use super::{FlowKey, Volume};
+
+/// The table as it is in memory. Ways are numbered from zero, all of the first
+/// CPU before all of the second; such a number is a slot.
+pub trait FlowTable {
+    /// Returns how many CPUs have ways.
+    fn cpus(&self) -> usize;
+
+    /// Returns how many ways each CPU has.
+    fn ways(&self) -> usize;
+
+    /// Returns whether anything may have been counted on a CPU since the last
+    /// sweep.
+    fn has_counted(&self, cpu: usize) -> bool;
+
+    /// Calls `visit` with every way of a CPU that is not free, counted from
+    /// the CPU's first, in order.
+    fn visit(&self, cpu: usize, visit: impl FnMut(usize, Way));
+
+    /// Returns the flow in a slot that is not free.
+    fn key(&self, slot: usize) -> FlowKey;
+
+    /// Returns what was ever counted in a slot.
+    fn volume(&self, slot: usize) -> Volume;
+
+    /// Hides a used slot from the program.
+    fn retire(&self, slot: usize);
+
+    /// Gives a retired slot to the program, to take it for another flow.
+    fn free(&self, slot: usize);
+}
+
+/// A way that is not free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// What was ever counted in it.
+    pub volume: Volume,
+    /// Whether the program does not find it any more.
+    pub is_retired: bool,
+}

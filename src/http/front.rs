@@ -1,0 +1,377 @@
+//! The loop that all connections share: it accepts, waits for whoever is
+//! ready, and ends what has taken too long.
+
+use std::collections::HashMap;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use mio::{Events, Poll, Token};
+use slog::{Logger, debug, info, warn};
+
+use super::connection::{Connection, Rank, Step};
+use super::guard::{Guard, Verdict};
+use super::limits::Limits;
+use super::listener::Listener;
+use super::pool::{Job, Queue};
+use super::reply::Reply;
+use super::security::Security;
+use super::stream::{Socket, Stream};
+use super::{Shared, WAKER};
+
+/// How many clients are accepted before those that are there get their turn:
+/// so many that no flood of them fills the kernel's queue.
+const ACCEPTED_AT_ONCE: usize = 256;
+
+/// How many sockets are reported ready at once.
+const EVENTS_AT_ONCE: usize = 256;
+
+/// How long accepting pauses when the system is out of something.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long stopping waits for answers under way.
+const STOP_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How often it is said that there are too many clients.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// A listener, and whether clients may be waiting for it.
+struct Door {
+    listener: Listener,
+    is_ready: bool,
+}
+
+pub(super) struct Front {
+    poll: Poll,
+    doors: Vec<Door>,
+    connections: HashMap<usize, Connection>,
+    next_id: usize,
+    pub(super) shared: Arc<Shared>,
+    /// The rules that open connections were looked at under.
+    security: Arc<Security>,
+    queue: Arc<Queue>,
+    guard: Guard,
+    replies: Receiver<(usize, Reply)>,
+    limits: Limits,
+    log: Logger,
+    /// When somebody's patience ends, at the earliest.
+    next_deadline: Option<Instant>,
+    /// Until when nobody is accepted.
+    paused_until: Option<Instant>,
+    complained: Option<Instant>,
+    stop_at: Option<Instant>,
+    scratch: Box<[u8]>,
+}
+
+/// What the loop works with.
+pub(super) struct Parts {
+    pub(super) poll: Poll,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) queue: Arc<Queue>,
+    pub(super) guard: Guard,
+    pub(super) replies: Receiver<(usize, Reply)>,
+    pub(super) limits: Limits,
+    pub(super) log: Logger,
+}
+
+impl Front {
+    pub(super) fn new(parts: Parts) -> Self {
+        let doors = parts.listeners.into_iter();
+        let doors: Vec<_> =
+            doors.map(|listener| Door { listener, is_ready: true }).collect();
+        Self {
+            poll: parts.poll,
+            // The numbers below are those of the listeners.
+            next_id: doors.len(),
+            doors,
+            connections: HashMap::new(),
+            security: parts.shared.security(),
+            shared: parts.shared,
+            queue: parts.queue,
+            guard: parts.guard,
+            replies: parts.replies,
+            limits: parts.limits,
+            log: parts.log,
+            next_deadline: None,
+            paused_until: None,
+            complained: None,
+            stop_at: None,
+            scratch: vec![0; 16 * 1024].into(),
+        }
+    }
+
+    /// Serves until it is told to stop.
+    ///
+    /// # Errors
+    /// When the system does not tell any more which socket is ready.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS_AT_ONCE);
+        loop {
+            let timeout = self.timeout(Instant::now());
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() != ErrorKind::Interrupted => {
+                    return Err(error);
+                }
+                _ => {}
+            }
+            let now = Instant::now();
+            for event in &events {
+                let Token(id) = event.token();
+                if let Some(door) = self.doors.get_mut(id) {
+                    door.is_ready = true;
+                } else if event.is_error() {
+                    self.connections.remove(&id);
+                } else if event.token() != WAKER {
+                    self.drive(id, now);
+                }
+            }
+            self.take_replies(now);
+            self.obey(now);
+            self.end_overdue(now);
+            self.accept(now);
+            if let Some(at) = self.stop_at {
+                let is_busy = |c: &Connection| c.rank().0 > Rank::Waiting;
+                if now >= at || !self.connections.values().any(is_busy) {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn timeout(&self, now: Instant) -> Option<Duration> {
+        let accepts = self.doors.iter().any(|door| door.is_ready)
+            && (self.has_room() || self.paused_until.is_some());
+        let accept_at = accepts.then(|| self.paused_until.unwrap_or(now));
+        [self.next_deadline, accept_at, self.stop_at]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|at| at.saturating_duration_since(now))
+    }
+
+    fn drive(&mut self, id: usize, now: Instant) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            let step = connection.drive(now, &mut self.scratch);
+            self.follow(id, step, now);
+        }
+    }
+
+    /// Does what a connection wants done.
+    fn follow(&mut self, id: usize, step: Step, now: Instant) {
+        match step {
+            Step::Close => {
+                self.connections.remove(&id);
+                return;
+            }
+            Step::Wait => {}
+            Step::Answer(request) => {
+                // Those of this moment: whoever changed the rules may ask
+                // before the loop has come to see to it.
+                let security = self.shared.security();
+                let job = Job {
+                    connection: id,
+                    request: *request,
+                    headers: Arc::clone(&security.headers),
+                };
+                match self.guard.look_at(job, &security) {
+                    Verdict::Pass(job) => self.queue.push(*job),
+                    Verdict::Later => {}
+                    // Not now: it is others' turn.
+                    Verdict::Refuse(reply) => self.shared.deliver(id, reply),
+                }
+            }
+        }
+        let deadline = self
+            .connections
+            .get(&id)
+            .and_then(|connection| connection.deadline(&self.limits));
+        if let Some(deadline) = deadline {
+            let next = self.next_deadline.map_or(deadline, |n| n.min(deadline));
+            self.next_deadline = Some(next.max(now));
+        }
+    }
+
+    fn take_replies(&mut self, now: Instant) {
+        for _ in 0..self.replies.len() {
+            let Ok((id, reply)) = self.replies.try_recv() else { break };
+            if let Some(connection) = self.connections.get_mut(&id) {
+                connection.answer(reply, now);
+                self.drive(id, now);
+                self.bound_unsent();
+            }
+        }
+    }
+
+    /// Cuts off clients that take nothing while too much waits for them.
+    fn bound_unsent(&mut self) {
+        loop {
+            let unsent = self.connections.iter().filter_map(|(&id, one)| {
+                one.unsent().map(|(bytes, since)| (bytes, since, id))
+            });
+            let (mut sum, mut slowest) = (0_usize, None);
+            for (bytes, since, id) in unsent {
+                sum = sum.saturating_add(bytes);
+                slowest = slowest.max(Some((std::cmp::Reverse(since), id)));
+            }
+            match slowest {
+                Some((_, id)) if sum > self.limits.unsent_bytes => {
+                    self.connections.remove(&id);
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// Sees what the owner of the handle wants.
+    fn obey(&mut self, now: Instant) {
+        let security = self.shared.security();
+        if !Arc::ptr_eq(&security, &self.security) {
+            let old = std::mem::replace(&mut self.security, security);
+            // Users are looked up for every request, but TLS is begun once.
+            // What was begun before ends as it began.
+            if old.tls.is_some() || self.security.tls.is_some() {
+                self.connections.retain(|_, connection| !connection.finish());
+            }
+        }
+        if self.stop_at.is_none() && self.shared.is_stopping() {
+            self.stop_at = Some(now + STOP_PATIENCE);
+            self.doors.clear();
+            self.connections.retain(|_, connection| {
+                connection.finish();
+                connection.rank().0 > Rank::Waiting
+            });
+        }
+    }
+
+    fn end_overdue(&mut self, now: Instant) {
+        if self.next_deadline.is_none_or(|at| now < at) {
+            return;
+        }
+        self.next_deadline = None;
+        let deadlines: Vec<_> = self
+            .connections
+            .iter()
+            .filter_map(|(&id, one)| Some((id, one.deadline(&self.limits)?)))
+            .collect();
+        for (id, deadline) in deadlines {
+            if deadline > now {
+                let next = self.next_deadline.unwrap_or(deadline);
+                self.next_deadline = Some(next.min(deadline));
+            } else if let Some(connection) = self.connections.get_mut(&id) {
+                let step = connection.expire(now);
+                self.follow(id, step, now);
+            }
+        }
+    }
+
+    /// Lets clients in, from each door in turn.
+    fn accept(&mut self, now: Instant) {
+        if self.paused_until.is_some_and(|until| now < until) {
+            return;
+        }
+        let has_paused = self.paused_until.take().is_some();
+        for index in 0..self.doors.len() {
+            let mut has_made_room = false;
+            for _ in 0..ACCEPTED_AT_ONCE {
+                if !self.has_room() {
+                    break;
+                }
+                let door = self.doors.get_mut(index);
+                let Some(door) = door.filter(|door| door.is_ready) else {
+                    break;
+                };
+                match door.listener.accept() {
+                    Ok((socket, peer)) => {
+                        has_made_room = false;
+                        if let Err(error) = self.admit(socket, peer, now) {
+                            debug!(self.log, "a client was not taken";
+                                "error" => %error);
+                        }
+                    }
+                    Err(error) => match error.kind() {
+                        ErrorKind::WouldBlock => door.is_ready = false,
+                        // The client is gone again.
+                        ErrorKind::ConnectionAborted
+                        | ErrorKind::Interrupted => {}
+                        // Out of descriptors or memory. A client of ours
+                        // gives back what it has; if that does not help, it
+                        // is not for them to help.
+                        _ if !has_made_room && self.make_room(usize::MAX) => {
+                            has_made_room = true;
+                        }
+                        _ => {
+                            if !has_paused {
+                                warn!(self.log, "cannot accept connections; \
+                                     trying again"; "error" => %error);
+                            }
+                            self.paused_until = Some(now + ACCEPT_PAUSE);
+                            return;
+                        }
+                    },
+                }
+            }
+        }
+        if has_paused {
+            info!(self.log, "accepting connections again");
+        }
+    }
+
+    fn admit(
+        &mut self,
+        socket: Socket,
+        peer: Option<SocketAddr>,
+        now: Instant,
+    ) -> io::Result<()> {
+        let id = self.next_id;
+        self.next_id += 1;
+        let security = self.shared.security();
+        let stream = Stream::new(socket, security.tls.as_ref())?;
+        let mut connection = Connection::new(stream, peer, now);
+        connection.stream().register(self.poll.registry(), Token(id))?;
+        self.connections.insert(id, connection);
+        // It has mostly sent its request by now, and who asks can stay.
+        self.drive(id, now);
+        if self.connections.len() > self.limits.connections {
+            self.make_room(id);
+            let is_quiet =
+                self.complained.is_none_or(|at| now - at > COMPLAINT_INTERVAL);
+            if is_quiet {
+                self.complained = Some(now);
+                warn!(self.log, "too many connections; the longest idle make \
+                     room for new ones";
+                    "connections" => self.limits.connections);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a new client can have a place, if need be another's.
+    fn has_room(&self) -> bool {
+        self.connections.len() < self.limits.connections
+            || self.connections.values().any(|one| {
+                // A page is about to be sent: the others can wait for that.
+                one.rank().0 < Rank::Answering
+            })
+    }
+
+    /// Closes the connection that has been idle for longest, or else the one
+    /// that has been taking its answer for longest. Returns whether there was
+    /// one.
+    fn make_room(&mut self, newest: usize) -> bool {
+        let oldest = self
+            .connections
+            .iter()
+            .filter(|&(&id, _)| id != newest)
+            .map(|(&id, connection)| (connection.rank(), id))
+            .min();
+        match oldest {
+            Some(((rank, _), id)) if rank < Rank::Answering => {
+                self.connections.remove(&id).is_some()
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Reads the head of a request: bytes in, a request or a refusal out.
+//!
+//! What two readers could understand differently is refused, so that no proxy
+//! in front can be led to see other requests than we do.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use httparse::{EMPTY_HEADER, Error, Header, Status};
+
+/// The longest head.
+pub(super) const LONGEST_HEAD: usize = 16 * 1024;
+
+/// The most header lines.
+const MOST_HEADERS: usize = 100;
+
+/// The longest body. No page reads one; what a client sends along all the
+/// same, such as `curl -d ''`, is put up with.
+const LONGEST_BODY: usize = 4 * 1024;
+
+/// The head of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) method: String,
+    /// From the first slash on, with its query string.
+    pub(super) target: String,
+    pub(super) headers: Vec<(String, String)>,
+    /// Bytes of the head.
+    pub(super) length: usize,
+    /// Bytes of the body behind it.
+    pub(super) body_length: usize,
+    /// Whether the client wants to ask more over the same connection.
+    pub(super) keep_alive: bool,
+    /// Whether the client waits for a word before it sends the body.
+    pub(super) expects_continue: bool,
+}
+
+/// Why a request is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) reason: &'static str,
+}
+
+impl Refusal {
+    pub(super) const TOO_SLOW: Self =
+        Self { status: 408, reason: "the request took too long to arrive" };
+    pub(super) const NOT_TLS: Self = Self {
+        status: 400,
+        reason: "this port speaks TLS: ask with https instead of http",
+    };
+    pub(super) const UNREADABLE: Self =
+        Self { status: 500, reason: "the page cannot be read" };
+    const MALFORMED: Self =
+        Self { status: 400, reason: "this is not an HTTP request" };
+    const TLS: Self = Self {
+        status: 400,
+        reason: "this port does not speak TLS: ask with http instead of https",
+    };
+    const HOST: Self = Self {
+        status: 400,
+        reason: "a request has one Host header, as HTTP/1.1 demands",
+    };
+    const LENGTH: Self =
+        Self { status: 400, reason: "the Content-Length is not one number" };
+    const CODED: Self = Self {
+        status: 501,
+        reason: "a body with Transfer-Encoding is not taken; no page needs one",
+    };
+    const BODY: Self = Self {
+        status: 413,
+        reason: "the body is too large; no page needs one",
+    };
+    const HEAD: Self =
+        Self { status: 431, reason: "the head of the request is too large" };
+    const VERSION: Self =
+        Self { status: 505, reason: "only HTTP/1.0 and HTTP/1.1 are served" };
+}
+
+/// Returns the head that `bytes` begin with; `None` while it is not whole.
+///
+/// # Errors
+/// Why there will never be one.
+pub(super) fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
+    let mut headers = [EMPTY_HEADER; MOST_HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    let length = match request.parse(bytes) {
+        Ok(Status::Complete(length)) if length <= LONGEST_HEAD => length,
+        Ok(Status::Partial) if bytes.len() < LONGEST_HEAD => return Ok(None),
+        Ok(_) | Err(Error::TooManyHeaders) => return Err(Refusal::HEAD),
+        Err(Error::Version) => return Err(Refusal::VERSION),
+        // A handshake of TLS begins with the type of the record.
+        Err(_) if bytes.first() == Some(&0x16) => return Err(Refusal::TLS),
+        Err(_) => return Err(Refusal::MALFORMED),
+    };
+    let (Some(method), Some(target), Some(minor_version)) =
+        (request.method, request.path, request.version)
+    else {
+        return Err(Refusal::MALFORMED);
+    };
+    let target = origin_form(target).ok_or(Refusal::MALFORMED)?;
+    let headers = &*request.headers;
+
+    let hosts = values(headers, "Host").count();
+    if hosts > 1 || (hosts == 0 && minor_version > 0) {
+        return Err(Refusal::HOST);
+    }
+    if values(headers, "Transfer-Encoding").next().is_some() {
+        return Err(Refusal::CODED);
+    }
+    let connection = |option: &str| {
+        values(headers, "Connection")
+            .flat_map(|value| value.split(|&byte| byte == b','))
+            .any(|token| {
+                token.trim_ascii().eq_ignore_ascii_case(option.as_bytes())
+            })
+    };
+    let keep_alive = match minor_version {
+        0 => connection("keep-alive") && !connection("close"),
+        _ => !connection("close"),
+    };
+    let expects_continue = minor_version > 0
+        && values(headers, "Expect").any(|value| {
+            value.trim_ascii().eq_ignore_ascii_case(b"100-continue")
+        });
+    Ok(Some(Head {
+        method: method.to_owned(),
+        target: target.to_owned(),
+        length,
+        body_length: body_length(headers)?,
+        keep_alive,
+        expects_continue,
+        headers: headers
+            .iter()
+            .map(|header| {
+                let value = String::from_utf8_lossy(header.value);
+                (header.name.to_owned(), value.into_owned())
+            })
+            .collect(),
+    }))
+}
+
+fn values<'a>(
+    headers: &'a [Header<'_>],
+    name: &'a str,
+) -> impl Iterator<Item = &'a [u8]> {
+    headers
+        .iter()
+        .filter(move |header| header.name.eq_ignore_ascii_case(name))
+        .map(|header| header.value)
+}
+
+fn body_length(headers: &[Header<'_>]) -> Result<usize, Refusal> {
+    let mut lengths = values(headers, "Content-Length");
+    let Some(length) = lengths.next() else { return Ok(0) };
+    let is_number = !length.is_empty() && length.iter().all(u8::is_ascii_digit);
+    if !is_number || lengths.any(|other| other != length) {
+        return Err(Refusal::LENGTH);
+    }
+    // What does not fit into a number is too large as well.
+    std::str::from_utf8(length)
+        .ok()
+        .and_then(|length| length.parse().ok())
+        .filter(|&length| length <= LONGEST_BODY)
+        .ok_or(Refusal::BODY)
+}
+
+/// Returns the path of a target, which proxies send with scheme and host.
+fn origin_form(target: &str) -> Option<&str> {
+    if target.starts_with('/') || target == "*" {
+        return Some(target);
+    }
+    let scheme = ["http://", "https://"].into_iter().find(|&scheme| {
+        let start = target.as_bytes().get(..scheme.len());
+        start.is_some_and(|s| s.eq_ignore_ascii_case(scheme.as_bytes()))
+    })?;
+    let rest = target.get(scheme.len()..)?;
+    Some(rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn status(request: &str) -> u16 {
+        match parse(request.as_bytes()) {
+            Ok(Some(_)) => 200,
+            Ok(None) => 100,
+            Err(refusal) => refusal.status,
+        }
+    }
+
+    fn with(headers: &str) -> String {
+        format!("GET / HTTP/1.1\r\nHost: x\r\n{headers}\r\n")
+    }
+
+    #[test]
+    fn a_request_is_read_up_to_the_end_of_its_head() {
+        let bytes = b"POST /a?b HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\
+            Expect: 100-Continue\r\nX: \xff\r\n\r\nokGET";
+        let head = parse(bytes).unwrap().unwrap();
+        assert_eq!((&*head.method, &*head.target), ("POST", "/a?b"));
+        assert_eq!(&bytes[head.length..], b"okGET");
+        assert_eq!(head.body_length, 2);
+        assert!(head.keep_alive && head.expects_continue);
+        assert_eq!(head.headers[3], ("X".into(), "\u{fffd}".into()));
+        for end in 0..head.length {
+            assert_eq!(parse(&bytes[..end]), Ok(None), "{end}");
+        }
+    }
+
+    #[test]
+    fn the_target_is_the_path_also_for_proxies() {
+        for (target, path) in [
+            ("/metrics", "/metrics"),
+            ("*", "*"),
+            ("http://host:1/metrics?x", "/metrics?x"),
+            ("HTTPS://host", "/"),
+        ] {
+            let request = format!("GET {target} HTTP/1.0\r\n\r\n");
+            let head = parse(request.as_bytes()).unwrap().unwrap();
+            assert_eq!(head.target, path);
+        }
+        for target in ["metrics", "ftp://x/", "host:80", "é"] {
+            assert_eq!(status(&format!("GET {target} HTTP/1.0\r\n\r\n")), 400);
+        }
+    }
+
+    #[test]
+    fn a_connection_is_kept_as_the_version_and_the_client_say() {
+        for (version, header, kept) in [
+            ("1.1", "", true),
+            ("1.1", "Connection: close\r\n", false),
+            ("1.1", "connection: a, Close\r\n", false),
+            ("1.0", "", false),
+            ("1.0", "Connection: Keep-Alive\r\n", true),
+            ("1.0", "Connection: keep-alive, close\r\n", false),
+        ] {
+            let request =
+                format!("GET / HTTP/{version}\r\nHost: x\r\n{header}\r\n");
+            let head = parse(request.as_bytes()).unwrap().unwrap();
+            assert_eq!(head.keep_alive, kept, "{request}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_understood_in_two_ways_is_refused() {
+        for (headers, expected) in [
+            ("Content-Length: 4096\r\n", 200),
+            ("Content-Length: 4097\r\n", 413),
+            ("Content-Length: 99999999999999999999999\r\n", 413),
+            ("Content-Length: +1\r\n", 400),
+            ("Content-Length: 1, 1\r\n", 400),
+            ("Content-Length: 1\r\nContent-Length: 2\r\n", 400),
+            ("Content-Length: 1\r\nContent-Length: 1\r\n", 200),
+            ("Transfer-Encoding: chunked\r\n", 501),
+            ("Host: y\r\n", 400),
+            ("A : b\r\n", 400),
+            ("A: b\r\n folded\r\n", 400),
+            ("A: \0\r\n", 400),
+        ] {
+            assert_eq!(status(&with(headers)), expected, "{headers}");
+        }
+        assert_eq!(status("GET / HTTP/1.1\r\n\r\n"), 400);
+        assert_eq!(status("GET / HTTP/1.0\r\n\r\n"), 200);
+        assert_eq!(status("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 505);
+        assert_eq!(status("\x16\x03\x01\x02\x00"), 400);
+    }
+
+    #[test]
+    fn a_head_is_bounded_in_bytes_and_lines() {
+        assert_eq!(status(&with(&"A: b\r\n".repeat(99))), 200);
+        assert_eq!(status(&with(&"A: b\r\n".repeat(100))), 431);
+        let long = "a".repeat(LONGEST_HEAD);
+        assert_eq!(status(&format!("GET /{long}")), 431);
+        assert_eq!(status(&with(&format!("A: {long}\r\n"))), 431);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_head_or_none(
+            bytes in prop_oneof![
+                proptest::collection::vec(any::<u8>(), 0..200),
+                "(GET|POST|X) [/*a-z:?]{0,9} HTTP/1.[01]\r?\n([A-Za-z-]{1,4}: ?[ -~]{0,9}\r?\n){0,5}\r?\n?"
+                    .prop_map(String::into_bytes),
+            ]
+        ) {
+            if let Ok(Some(head)) = parse(&bytes) {
+                prop_assert!(head.length <= bytes.len());
+                prop_assert!(head.body_length <= LONGEST_BODY);
+                // It is the same however it arrives.
+                for end in 0..head.length {
+                    prop_assert_eq!(parse(&bytes[..end]), Ok(None));
+                }
+            }
+        }
+    }
+}

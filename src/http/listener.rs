@@ -1,0 +1,173 @@
+//! The sockets that listen.
+
+use std::fs::{self, Permissions};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::os::unix::fs::{
+    FileTypeExt as _, MetadataExt as _, PermissionsExt as _,
+};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use mio::net::{TcpListener, UnixListener};
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, SockAddr, Type};
+
+use super::error::Error;
+use super::stream::Socket;
+use crate::config::ListenAddress;
+
+/// How many clients wait in the kernel to be accepted, at most; the usual limit
+/// of the system. One that finds no place tries again only after a second.
+const BACKLOG: i32 = 4096;
+
+/// What the kernel keeps for one client, in and out: so little that a
+/// thousand clients that never read do not fill the memory.
+const RECEIVE_BUFFER: usize = 16 * 1024;
+const SEND_BUFFER: usize = 128 * 1024;
+
+/// Who may connect to a socket in the file system: its owner and group.
+const MODE: u32 = 0o660;
+
+/// A socket that listens.
+#[derive(Debug)]
+pub(super) enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener, SocketFile),
+}
+
+impl Listener {
+    /// Listens; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// When the address is in use, not ours or not allowed.
+    pub(super) fn bind(address: &ListenAddress) -> Result<Self, Error> {
+        match address {
+            ListenAddress::Tcp(tcp) => {
+                bind_tcp(*tcp).map_err(|error| Error::from_bind(*tcp, error))
+            }
+            ListenAddress::Unix(path) => bind_unix(path),
+        }
+    }
+
+    /// Returns where it listens, with the real port.
+    pub(super) fn address(&self) -> io::Result<ListenAddress> {
+        Ok(match self {
+            Self::Tcp(socket) => ListenAddress::Tcp(socket.local_addr()?),
+            Self::Unix(_, file) => ListenAddress::Unix(file.path.clone()),
+        })
+    }
+
+    /// Returns the next client, and its address if it has one.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is none; whatever accept(2) says.
+    pub(super) fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
+        Ok(match self {
+            Self::Tcp(socket) => {
+                let (client, peer) = socket.accept()?;
+                // An answer is written in few pieces, none to be waited for.
+                // It fails where the client is gone, which is seen later.
+                let _ = client.set_nodelay(true);
+                (Socket::Tcp(client), Some(peer))
+            }
+            Self::Unix(socket, _) => (Socket::Unix(socket.accept()?.0), None),
+        })
+    }
+
+    pub(super) fn register(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+    ) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket) => {
+                registry.register(socket, token, Interest::READABLE)
+            }
+            Self::Unix(socket, _) => {
+                registry.register(socket, token, Interest::READABLE)
+            }
+        }
+    }
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
+    let domain = Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, Type::STREAM, None)?;
+    // Else nobody could listen for a minute after a restart.
+    socket.set_reuse_address(true)?;
+    if domain == Domain::IPV6 {
+        socket.set_only_v6(false)?;
+    }
+    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(Listener::Tcp(TcpListener::from_std(socket.into())))
+}
+
+fn bind_unix(path: &Path) -> Result<Listener, Error> {
+    let failed = |source| Error::Socket { path: path.into(), source };
+    let address = SockAddr::unix(path).map_err(failed)?;
+    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)
+        .map_err(failed)?;
+    socket.set_nonblocking(true).map_err(failed)?;
+    if let Err(error) = socket.bind(&address) {
+        if error.kind() != ErrorKind::AddrInUse {
+            return Err(failed(error));
+        }
+        remove_stale(path)?;
+        socket.bind(&address).map_err(failed)?;
+    }
+    let file = SocketFile::new(path).map_err(failed)?;
+    // Nobody can connect before it listens, so nobody does who may not.
+    fs::set_permissions(path, Permissions::from_mode(MODE)).map_err(failed)?;
+    socket.listen(BACKLOG).map_err(failed)?;
+    let listener = UnixListener::from_std(socket.into());
+    Ok(Listener::Unix(listener, file))
+}
+
+/// Removes what a process left behind that could not clean up any more.
+fn remove_stale(path: &Path) -> Result<(), Error> {
+    let failed = |source| Error::Socket { path: path.into(), source };
+    let found = fs::symlink_metadata(path).map_err(failed)?;
+    if !found.file_type().is_socket() {
+        return Err(Error::NotASocket { path: path.into() });
+    }
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+            fs::remove_file(path).map_err(failed)
+        }
+        // Whoever cannot be asked may well be alive.
+        _ => Err(Error::SocketInUse { path: path.into() }),
+    }
+}
+
+/// A socket's file, which is removed with it, unless another has taken its
+/// place.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    fn new(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.into(), identity: identity(path)? })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|found| found == self.identity) {
+            // The next start removes what cannot be removed now.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let found = fs::symlink_metadata(path)?;
+    Ok((found.dev(), found.ino()))
+}

@@ -1,0 +1,29 @@
+//! Who may read what is served, and how it is sent.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+
+use super::guard::Users;
+
+/// The rules for connections and requests. The default has none.
+#[derive(Clone, Default)]
+pub struct Security {
+    /// How to speak TLS; without it, everything is sent in the clear.
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    /// Who may ask; without, everybody.
+    pub(super) users: Option<Arc<Users>>,
+    /// Headers of every answer.
+    pub(super) headers: Arc<[(String, String)]>,
+}
+
+impl fmt::Debug for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Security")
+            .field("tls", &self.tls.is_some())
+            .field("users", &self.users.is_some())
+            .field("headers", &self.headers)
+            .finish()
+    }
+}

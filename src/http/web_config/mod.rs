@@ -1,0 +1,148 @@
+//! Reads a `web.config.file`: TLS, headers and users, in the format that the
+//! exporters of Prometheus share.
+//!
+//! Runs on the main thread, at the start and at every reload.
+
+mod reader;
+mod schema;
+mod tls;
+mod yaml;
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::guard::Users;
+use super::security::Security;
+use schema::Pem;
+
+/// No configuration, certificate or key is larger.
+const LARGEST_FILE: u64 = 1024 * 1024;
+
+/// One thing that is wrong with a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where, from 1; 0 for the file as a whole.
+    pub line: usize,
+    /// The key, if it is about one.
+    pub key: String,
+    /// What was found and what would be right.
+    pub text: String,
+}
+
+impl Fault {
+    fn at(line: usize, text: impl Into<String>) -> Self {
+        Self { line, key: String::new(), text: text.into() }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line > 0 {
+            write!(f, "{}: ", self.line)?;
+        }
+        if !self.key.is_empty() {
+            write!(f, "{}: ", one_line(&self.key))?;
+        }
+        f.write_str(&one_line(&self.text))
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+/// All that is wrong with a file, a line each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebConfigError {
+    file: PathBuf,
+    faults: Vec<Fault>,
+}
+
+impl WebConfigError {
+    /// Returns a line for each fault, which names the file.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.faults.iter().map(|fault| line(&self.file, fault)).collect()
+    }
+}
+
+impl fmt::Display for WebConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.lines().join("\n"))
+    }
+}
+
+impl std::error::Error for WebConfigError {}
+
+fn line(file: &Path, fault: &Fault) -> String {
+    let separator = if fault.line > 0 { ":" } else { ": " };
+    format!("{}{separator}{fault}", one_line(&file.to_string_lossy()))
+}
+
+impl Security {
+    /// Reads a file and all that it names, and returns with it what in it is
+    /// without effect, a line each. Without a file there are no rules.
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub fn load(
+        file: Option<&Path>,
+    ) -> Result<(Self, Vec<String>), WebConfigError> {
+        let Some(file) = file else {
+            return Ok((Self::default(), Vec::new()));
+        };
+        let fail = |faults| WebConfigError { file: file.into(), faults };
+        let text = read(file).and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".into())
+        });
+        let text = text.map_err(|why| fail(vec![Fault::at(0, why)]))?;
+        let root = yaml::parse(&text).map_err(|fault| fail(vec![fault]))?;
+        let config = schema::read(&root).map_err(fail)?;
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let read_pem = |pem: &Pem| {
+            if pem.is_inline {
+                return Ok(pem.text.clone().into_bytes());
+            }
+            let path = folder.join(&pem.text);
+            read(&path).map_err(|why| Fault {
+                line: pem.line,
+                key: format!("tls_server_config.{}", pem.key),
+                text: format!("{} {why}", path.display()),
+            })
+        };
+        let tls = config
+            .tls
+            .map(|settings| tls::build(&settings, read_pem))
+            .transpose()
+            .map_err(|fault| fail(vec![fault]))?;
+        let users = config.users;
+        let users = (!users.is_empty()).then(|| Arc::new(Users::new(users)));
+        let warnings = config.warnings.iter().map(|one| line(file, one));
+        let warnings = warnings.collect();
+        Ok((Self { tls, users, headers: config.headers.into() }, warnings))
+    }
+}
+
+/// Reads a file, or says why not.
+fn read(file: &Path) -> Result<Vec<u8>, String> {
+    let cannot = |error: io::Error| format!("cannot be read: {error}");
+    // Opening a FIFO would otherwise wait for somebody to write to it.
+    let open = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(file)
+        .map_err(cannot)?;
+    if !open.metadata().map_err(cannot)?.is_file() {
+        return Err("is not a file".into());
+    }
+    let mut bytes = Vec::new();
+    open.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err("has more than 1 MiB".into());
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,140 @@
+//! The web server's part in a reload, and the reload by request.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use super::fake::{FakeHost, PATIENCE};
+use super::running::{BASE, Running, start_error};
+use crate::http::Folder;
+
+/// Asks with a method and headers, and returns the status and the answer.
+fn ask(daemon: &Running, line: &str, headers: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(daemon.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let request = format!(
+        "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         {headers}\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer)
+}
+
+fn host() -> FakeHost {
+    FakeHost::new(&[(2, "eth0")])
+}
+
+const RELOADED: &str = "geoip_config_last_reload_successful";
+
+#[test]
+fn a_reload_by_request_answers_once_it_is_in_force() {
+    let on = format!("{BASE}enable_reload = true\n");
+    let daemon = Running::start(host(), &on);
+    daemon.configure(&format!("{on}metrics_path = \"/m\"\n"));
+    assert_eq!(ask(&daemon, "POST /-/reload", "").0, 200);
+    assert_eq!(daemon.get("/m").0, 200);
+
+    daemon.configure(&format!("{on}poll_interval = \"x\"\n"));
+    let (status, answer) = ask(&daemon, "POST /-/reload", "");
+    assert_eq!(status, 500, "{answer}");
+    assert!(answer.contains("not reloaded; everything stays as it was"));
+    assert!(answer.contains("geoip-exporter.toml"), "{answer}");
+    assert_eq!(daemon.get("/m").0, 200);
+
+    let (status, answer) = ask(&daemon, "GET /-/reload", "");
+    assert_eq!(status, 405);
+    assert!(answer.contains("Allow: POST\r\n"), "{answer}");
+    let origin = "Origin: https://example.com\r\n";
+    assert_eq!(ask(&daemon, "POST /-/reload", origin).0, 403);
+    daemon.stop();
+}
+
+#[test]
+fn a_reload_by_request_is_off_until_it_is_switched_on() {
+    let daemon = Running::start(host(), BASE);
+    let mark = daemon.host.log.mark();
+    let (status, answer) = ask(&daemon, "POST /-/reload", "");
+    assert_eq!(status, 403);
+    assert!(answer.contains("enable_reload = true"), "{answer}");
+    assert_eq!(ask(&daemon, "GET /-/reload", "").0, 405);
+    assert!(!daemon.host.log.since(mark).contains("reloading"));
+
+    daemon.configure(&format!("{BASE}enable_reload = true\n"));
+    assert!(daemon.reload().contains("changed: enable_reload"));
+    assert_eq!(ask(&daemon, "POST /-/reload", "").0, 200);
+    daemon.stop();
+}
+
+#[test]
+fn users_and_certificates_are_read_again_at_a_reload() {
+    let folder = Folder::new();
+    folder.certify("server", None);
+    let web = folder.write("web.yml", "");
+    let config = format!("{BASE}web_config_file = {web:?}\n");
+    let daemon = Running::start(host(), &config);
+    assert_eq!(daemon.get("/metrics").0, 200);
+
+    let hash = bcrypt::hash("secret", 4).unwrap();
+    let users = format!("basic_auth_users:\n  alice: {hash}\n");
+    fs::write(&web, &users).unwrap();
+    daemon.reload();
+    assert_eq!(daemon.get("/metrics").0, 401);
+    // alice:secret
+    let alice = "Authorization: Basic YWxpY2U6c2VjcmV0\r\n";
+    assert_eq!(ask(&daemon, "GET /metrics", alice).0, 200);
+
+    // What is wrong changes nothing, and says where it is.
+    fs::write(&web, format!("{users}tls_server_config:\n  cert: x\n")).unwrap();
+    let log = daemon.reload();
+    assert!(log.contains("web.yml:4: tls_server_config: key_file"), "{log}");
+    assert!(log.contains("not reloaded"), "{log}");
+    assert_eq!(daemon.get("/metrics").0, 401);
+    let (status, page) = ask(&daemon, "GET /metrics", alice);
+    assert_eq!(status, 200);
+    assert!(page.contains(&format!("{RELOADED} 0\n")), "{page}");
+
+    let tls = "tls_server_config:\n  cert_file: server.crt\n  \
+        key_file: server.key\n";
+    fs::write(&web, tls).unwrap();
+    daemon.reload();
+    assert_eq!(daemon.get("/metrics").0, 400);
+    let mut client = folder.connect(daemon.address, "server", None);
+    let (head, page) = client.get("/metrics").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let page = String::from_utf8(page).unwrap();
+    assert!(page.contains(&format!("{RELOADED} 1\n")), "{page}");
+    daemon.stop();
+}
+
+#[test]
+fn a_start_with_a_wrong_web_configuration_fails() {
+    let folder = Folder::new();
+    let web = folder.write("web.yml", "basic_auth: x\nusers: y\n");
+    let config = format!("{BASE}web_config_file = {web:?}\n");
+    let error = start_error(&host(), &config);
+    assert_eq!(error.exit_code(), geoip_exporter::sysexits::CONFIG);
+    let text = error.to_string();
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.contains("web.yml:1: basic_auth: unknown key"), "{text}");
+}
+
+#[test]
+fn every_address_is_named_in_the_log_and_the_socket_goes_with_the_daemon() {
+    let folder = Folder::new();
+    let socket = folder.path("metrics.sock");
+    let list = format!("127.0.0.1:0,unix:{}", socket.display());
+    let config = BASE.replace("127.0.0.1:0", &list);
+    let daemon = Running::start(host(), &config);
+    let named = format!("listening, address: unix:{}", socket.display());
+    daemon.host.log.wait_for(0, &[&named]);
+    let mut stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+    stream.write_all(b"GET /-/healthy HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("healthy\n"), "{answer}");
+    daemon.stop();
+    assert!(!socket.exists());
+}

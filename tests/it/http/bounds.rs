@@ -1,0 +1,259 @@
+//! Clients that take more than their share, and a scrape beside them.
+
+use std::fs;
+use std::net::TcpStream;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use geoip_exporter::http::Limits;
+
+use super::client::{Client, status};
+use super::server::{LARGE, Running};
+
+/// What a scrape may take beside any attack.
+const IN_TIME: Duration = Duration::from_secs(1);
+
+fn scrape_in_time(server: &Running) {
+    let asked = Instant::now();
+    let (head, body) = server.ask("GET /metrics HTTP/1.1");
+    let took = asked.elapsed();
+    assert_eq!(status(&head), 200);
+    assert!(body.len() > 1000 && took < IN_TIME, "it took {took:?}");
+}
+
+fn short(what: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits::default();
+    what(&mut limits);
+    limits
+}
+
+fn threads() -> usize {
+    fs::read_dir("/proc/self/task").unwrap().count()
+}
+
+fn connect(server: &Running) -> Client<TcpStream> {
+    Client::connect(server.address)
+}
+
+#[test]
+fn a_scrape_gets_through_two_thousand_idle_connections() {
+    let server = Running::start();
+    scrape_in_time(&server);
+    // The tests beside this one have threads too, but not two thousand.
+    let before = threads();
+    let mut clients = Vec::new();
+    // As many as this process may have open, both ends in it.
+    for number in 0..2000 {
+        let mut client = connect(&server);
+        // Some were used, some send a part of a request.
+        match number % 3 {
+            0 => {}
+            1 => client.send("GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"),
+            _ => client.send("GET /metrics HTTP/1.1\r\nHo"),
+        }
+        clients.push(client);
+        if number % 250 == 0 {
+            scrape_in_time(&server);
+        }
+        if clients.len() > 300 {
+            clients.swap_remove(number % 300);
+        }
+    }
+    scrape_in_time(&server);
+    assert!(threads() < before + 500, "{} threads", threads());
+}
+
+#[test]
+fn the_longest_idle_makes_room_for_a_new_connection() {
+    let server = Running::with(short(|limits| limits.connections = 4));
+    let mut clients: Vec<_> = (0..4).map(|_| connect(&server)).collect();
+    // An answer tells that the server knows of this one, and of those before.
+    for client in &mut clients {
+        client.get("/-/healthy").unwrap();
+    }
+    clients[0].get("/-/healthy").unwrap();
+    let mut newest = connect(&server);
+    newest.get("/-/healthy").unwrap();
+    assert!(clients[1].is_closed());
+    for index in [0, 2, 3] {
+        assert!(clients[index].get("/-/healthy").is_some(), "{index}");
+    }
+}
+
+#[test]
+fn a_slow_request_ends_with_its_time_however_it_trickles() {
+    let limit = Duration::from_millis(300);
+    let server = Running::with(short(|l| l.request_timeout = limit));
+    let mut silent = connect(&server);
+    let mut client = connect(&server);
+    let began = Instant::now();
+    client.send("GET / HTTP/1.1\r\n");
+    let mut trickle = Client::over(client.stream.try_clone().unwrap());
+    thread::spawn(move || {
+        while trickle.try_send(b"A") {
+            thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let (head, _) = client.answer().unwrap();
+    assert_eq!(status(&head), 408);
+    assert!(began.elapsed() >= limit);
+    assert!(silent.is_closed());
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn an_idle_connection_is_closed_after_a_while() {
+    let limit = Duration::from_millis(300);
+    let server = Running::with(short(|l| l.idle_timeout = limit));
+    let mut client = connect(&server);
+    client.get("/-/healthy").unwrap();
+    let began = Instant::now();
+    assert!(client.is_closed());
+    assert!(began.elapsed() >= limit / 2);
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn an_answer_that_nobody_takes_is_let_fall() {
+    let limit = Duration::from_millis(300);
+    let server = Running::with(short(|l| l.answer_timeout = limit));
+    let mut client = connect(&server);
+    client.send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+    // The socket takes a part of it; what counts is that the rest ends.
+    let mut first = [0; 1];
+    std::io::Read::read_exact(&mut client.stream, &mut first).unwrap();
+    thread::sleep(limit * 2);
+    let mut rest = Vec::new();
+    let _ = std::io::Read::read_to_end(&mut client.stream, &mut rest);
+    assert!(rest.len() < LARGE, "{}", rest.len());
+}
+
+#[test]
+fn answers_nobody_takes_are_bounded_and_a_scrape_gets_through() {
+    let server = Running::with(short(|l| l.unsent_bytes = 3 * LARGE));
+    let mut clients = Vec::new();
+    for number in 0..20 {
+        let mut client = connect(&server);
+        // Each with a header of its own, so that none shares a body.
+        client.send(&format!("GET /large HTTP/1.1\r\nHost: {number}\r\n\r\n"));
+        clients.push(client);
+    }
+    scrape_in_time(&server);
+    // The last of them was not stopped for the others, and gets it all.
+    let taken: Vec<_> = clients
+        .iter_mut()
+        .map(|client| client.answer().is_some_and(|a| a.1.len() == LARGE))
+        .collect();
+    let whole = taken.iter().filter(|&&is_whole| is_whole).count();
+    assert!((1..=5).contains(&whole), "{taken:?}");
+}
+
+#[test]
+fn a_client_that_pipelines_without_reading_holds_nobody() {
+    let server = Running::start();
+    let request = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000);
+    let mut clients = Vec::new();
+    for _ in 0..8 {
+        let mut client = connect(&server);
+        client.stream.set_nonblocking(true).unwrap();
+        client.try_send(&request);
+        clients.push(client);
+    }
+    for _ in 0..10 {
+        scrape_in_time(&server);
+    }
+    // Each gets one page at a time, beside what the sockets take.
+    let made = server.made.load(Ordering::Relaxed);
+    assert!(made < 100, "{made} pages were made");
+}
+
+#[test]
+fn those_who_wait_for_the_same_page_share_one() {
+    let server = Running::with(short(|limits| limits.workers = 1));
+    let ask = |path: &str| {
+        let mut client = connect(&server);
+        client.send(&format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"));
+        client
+    };
+    let mut gate = ask("/gate");
+    server.entered.recv().unwrap();
+    // While the worker is busy, these wait.
+    let mut waiting: Vec<_> = (0..50).map(|_| ask("/large")).collect();
+    // They have arrived once this one has, which another thread refuses.
+    let mut last = connect(&server);
+    last.send("no request\r\n");
+    assert_eq!(status(&last.answer().unwrap().0), 400);
+    server.open.send(()).unwrap();
+    gate.answer().unwrap();
+    for client in &mut waiting {
+        assert_eq!(client.answer().unwrap().1.len(), LARGE);
+    }
+    assert_eq!(server.made.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn fifty_scrapers_at_once_are_all_answered() {
+    let seconds = std::env::var("GEOIP_TEST_SCRAPE_SECONDS");
+    let seconds = seconds.ok().and_then(|s| s.parse().ok()).unwrap_or(5);
+    let server = Running::start();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let address = server.address;
+    let scrapers: Vec<_> = (0..50)
+        .map(|_| {
+            let is_over = Arc::clone(&is_over);
+            thread::spawn(move || {
+                let (mut count, mut slowest) = (0, Duration::ZERO);
+                while !is_over.load(Ordering::Relaxed) {
+                    let asked = Instant::now();
+                    let mut client = Client::connect(address);
+                    let (head, _) = client.get("/metrics").unwrap();
+                    assert_eq!(status(&head), 200);
+                    slowest = slowest.max(asked.elapsed());
+                    count += 1;
+                }
+                (count, slowest)
+            })
+        })
+        .collect();
+    thread::sleep(Duration::from_secs(seconds));
+    scrape_in_time(&server);
+    is_over.store(true, Ordering::Relaxed);
+    for scraper in scrapers {
+        let (count, slowest) = scraper.join().unwrap();
+        assert!(count > 0 && slowest < IN_TIME, "{count}: {slowest:?}");
+    }
+}
+
+/// The test calls itself in a process with few descriptors.
+#[test]
+fn clients_that_take_every_descriptor_do_not_silence_the_server_for_good() {
+    const INNER: &str = "GEOIP_TEST_FEW_DESCRIPTORS";
+    if std::env::var_os(INNER).is_none() {
+        let name = thread::current().name().unwrap().to_owned();
+        let status = Command::new("sh")
+            .args(["-c", "ulimit -n 64 && exec \"$0\" --exact \"$1\""])
+            .arg(std::env::current_exe().unwrap())
+            .arg(name)
+            .env(INNER, "1")
+            .status()
+            .unwrap();
+        assert!(status.success(), "{status}");
+        return;
+    }
+
+    let server = Running::start();
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        clients.pop();
+        while let Ok(client) = TcpStream::connect(server.address) {
+            clients.push(client);
+        }
+    }
+    drop(clients);
+    // The port was never closed, so nothing has to be tried again.
+    let mut client = connect(&server);
+    assert_eq!(status(&client.get("/metrics").unwrap().0), 200);
+}

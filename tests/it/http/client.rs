@@ -1,0 +1,110 @@
+//! A client that reads answers, one after the other.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// Longer than anything takes.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One end of a connection, and what was read beyond an answer.
+pub(crate) struct Client<S> {
+    pub(super) stream: S,
+    rest: Vec<u8>,
+}
+
+impl Client<TcpStream> {
+    pub(super) fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self::over(stream)
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    pub(super) fn over(stream: S) -> Self {
+        Self { stream, rest: Vec::new() }
+    }
+
+    pub(crate) fn send(&mut self, bytes: &str) {
+        self.stream.write_all(bytes.as_bytes()).unwrap();
+    }
+
+    /// Sends as much as the server takes. Returns whether it took all.
+    pub(super) fn try_send(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).is_ok()
+    }
+
+    pub(crate) fn get(&mut self, path: &str) -> Option<(String, Vec<u8>)> {
+        self.send(&format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        self.answer()
+    }
+
+    /// Returns the next head, and the body of its length; none when the
+    /// connection ends before.
+    pub(crate) fn answer(&mut self) -> Option<(String, Vec<u8>)> {
+        self.answer_to(false)
+    }
+
+    /// The same, to HEAD: there is no body.
+    pub(crate) fn answer_to_head(&mut self) -> Option<String> {
+        self.answer_to(true).map(|(head, _)| head)
+    }
+
+    fn answer_to(&mut self, is_head: bool) -> Option<(String, Vec<u8>)> {
+        let end = loop {
+            let four =
+                self.rest.windows(4).position(|four| four == b"\r\n\r\n");
+            match four {
+                Some(at) => break at + 4,
+                None => self.more()?,
+            }
+        };
+        let head: Vec<u8> = self.rest.drain(..end).collect();
+        let head = String::from_utf8(head).unwrap();
+        let length = header(&head, "Content-Length");
+        let length = match (is_head, length) {
+            (true, _) | (false, None) => 0,
+            (false, Some(length)) => length.parse().unwrap(),
+        };
+        while self.rest.len() < length {
+            self.more()?;
+        }
+        Some((head, self.rest.drain(..length).collect()))
+    }
+
+    fn more(&mut self) -> Option<()> {
+        let mut some = [0; 65536];
+        match self.stream.read(&mut some) {
+            Ok(0) => None,
+            Ok(read) => {
+                self.rest.extend_from_slice(&some[..read]);
+                Some(())
+            }
+            Err(error) if is_end(error.kind()) => None,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Waits for the end of the connection; what comes before is a fault.
+    pub(super) fn is_closed(&mut self) -> bool {
+        self.rest.is_empty() && self.more().is_none()
+    }
+}
+
+fn is_end(kind: ErrorKind) -> bool {
+    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    [BrokenPipe, ConnectionAborted, ConnectionReset].contains(&kind)
+}
+
+pub(super) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines()
+        .filter_map(|line| line.split_once(": "))
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
+}
+
+pub(super) fn status(head: &str) -> u16 {
+    head.split(' ').nth(1).unwrap().parse().unwrap()
+}
