@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use slog::{Logger, debug, error, info, warn};
 
+use super::database::{describe, log_opened};
 use super::lifecycle::{Action, Event, Lifecycle};
-use super::{
-    Error, KeepFollowing, Layers, describe, log_database, succeeded_now,
-};
+use super::notify::ServiceManager;
+use super::{Error, KeepFollowing, Layers, succeeded_now};
 use crate::collectors::exporter::{self, LastReload, Settings};
 use crate::config::{self, Config};
 use crate::geoip::{self, Database, Identity, Watch};
@@ -66,6 +66,7 @@ pub(super) struct Controls {
 pub(super) struct Supervisor {
     pub(super) log: Logger,
     pub(super) log_control: LogControl,
+    pub(super) manager: ServiceManager,
     pub(super) layers: Layers,
     /// What is in force.
     pub(super) config: Config,
@@ -112,6 +113,7 @@ impl Supervisor {
                 Some(Action::Reload) => self.reload(),
                 Some(Action::Stop) => {
                     info!(self.log, "stopping");
+                    self.manager.stopping();
                     self.controls = None;
                     deadline = Some(Instant::now() + STOP_PATIENCE);
                 }
@@ -129,10 +131,12 @@ impl Supervisor {
     /// Re-reads everything and applies all of it, or nothing.
     fn reload(&mut self) {
         info!(self.log, "reloading");
+        self.manager.reloading();
         match self.try_reload() {
             Ok(changed) => {
                 self.published.last_reload.publish(succeeded_now());
                 info!(self.log, "reloaded"; "changed" => changed.join(", "));
+                self.manager.ready("reloaded");
             }
             Err(failure) => {
                 match &failure {
@@ -152,6 +156,7 @@ impl Supervisor {
                 self.published
                     .last_reload
                     .publish(LastReload { successful: false, ..last });
+                self.manager.ready("the last reload failed: see the log");
             }
         }
     }
@@ -187,7 +192,7 @@ impl Supervisor {
     ) -> Result<Option<Arc<Database>>, ReloadError> {
         match Database::open(&config.geoip_db) {
             Ok(database) => {
-                log_database(&self.log, &database);
+                log_opened(&self.log, &database);
                 Ok(Some(Arc::new(database)))
             }
             Err(fault)
@@ -225,7 +230,7 @@ impl Supervisor {
         match Database::open(path) {
             Ok(database) => {
                 self.database_fault = None;
-                log_database(&self.log, &database);
+                log_opened(&self.log, &database);
                 self.published.database.publish(Some(describe(&database)));
                 if let Some(controls) = &self.controls {
                     let database = Arc::new(database);

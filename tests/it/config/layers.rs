@@ -23,6 +23,7 @@ fn others(setting: &Setting) -> [&'static str; 3] {
         "metrics_path" => ["\"/a\"", "\"/b/c\"", "\"/d\""],
         "log_level" => ["\"error\"", "\"debug\"", "\"trace\""],
         "log_format" => ["\"json\"", "\"text\"", "\"json\""],
+        "sandbox" => ["false", "true", "false"],
         _ if setting.kind == Kind::Number => ["1", "22", "333"],
         key => panic!("{key} has no values here: add some"),
     }
@@ -180,7 +181,8 @@ fn the_printed_configuration_names_every_source() {
          listen_address = \"[::]:9101\"  # --listen-address\n\
          metrics_path = \"/metrics\"  # default\n\
          log_level = \"info\"  # default\n\
-         log_format = \"text\"  # default\n"
+         log_format = \"text\"  # default\n\
+         sandbox = true  # default\n"
     );
 }
 

@@ -9,4 +9,5 @@ mod log;
 mod property;
 mod reload;
 mod running;
+mod service;
 mod traffic;
