@@ -19,9 +19,6 @@ pub enum Error {
     /// Signals cannot be caught.
     #[error("cannot catch signals")]
     Signals(#[source] io::Error),
-    /// The service manager cannot be told anything.
-    #[error("cannot reach the service manager at NOTIFY_SOCKET")]
-    ServiceManager(#[source] io::Error),
     /// There is no thread.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
@@ -56,9 +53,7 @@ impl Error {
             | Self::Kernel(kernel::Error::NotPermitted { .. }) => {
                 sysexits::NOPERM
             }
-            Self::Http(_) | Self::Kernel(_) | Self::ServiceManager(_) => {
-                sysexits::UNAVAILABLE
-            }
+            Self::Http(_) | Self::Kernel(_) => sysexits::UNAVAILABLE,
             Self::Signals(_)
             | Self::Thread(_)
             | Self::Worker { .. }

@@ -125,8 +125,12 @@ fn run_logged<H: Host>(
         warn!(log, "configuration"; "warning" => %warning);
     }
 
-    let manager = ServiceManager::of(&layers.environment)
-        .map_err(Error::ServiceManager)?;
+    let manager =
+        ServiceManager::of(&layers.environment).unwrap_or_else(|error| {
+            warn!(log, "cannot reach the service manager at NOTIFY_SOCKET";
+                "error" => %error);
+            ServiceManager::default()
+        });
     manager.status("starting");
 
     // No other thread until files are restricted, as each inherits it.

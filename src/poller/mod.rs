@@ -5,6 +5,7 @@
 //! attachments and everything that was read from the maps.
 
 mod attachments;
+mod overseer;
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::geoip::{Database, LocateCountry as _, Locator};
 use crate::kernel::{self, InterfaceEvent, Probe, Sweep};
 use crate::metrics::published::{Publisher, Sink};
 use attachments::Attachments;
+pub use overseer::Overseer;
 
 /// What the poller is told while it runs. Dropping the sender stops it.
 pub enum Control {
@@ -60,20 +62,6 @@ impl From<&Config> for Settings {
             geoip_cache_size: config.geoip_cache_size,
         }
     }
-}
-
-/// Who wants to know that the poller gets on.
-pub trait Overseer: Send {
-    /// Returns how often it wants to hear of it, at least, also between two
-    /// polls.
-    fn interval(&self) -> Option<Duration>;
-
-    /// Hears that the poller did something, or had nothing to do.
-    fn gets_on(&mut self);
-
-    /// Hears, once, that all interfaces that were there at the start have
-    /// been attached, as far as they can be, and polled.
-    fn is_ready(&mut self, interfaces: usize);
 }
 
 /// Where the poller publishes what is not an account.

@@ -77,3 +77,19 @@ fn a_busy_port_is_named_with_what_to_do() {
     let fields: serde_json::Value = serde_json::from_str(last).expect(last);
     assert_eq!(fields["msg"], "failed", "{said}");
 }
+
+/// The kernel ends the check of a program when a signal comes.
+#[test]
+fn signals_that_come_during_the_start_do_not_end_it() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab.machine).set("interfaces", WAN).spawn();
+    daemon.await_log("start", 0, |line| line.message() == "starting");
+    while !daemon.log().iter().any(|line| line.message() == "listening") {
+        assert!(daemon.is_running(), "a signal ended it");
+        daemon.signal(Signal::Hangup);
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    daemon.await_log("reload", 0, |line| line.message() == "reloaded");
+    daemon.signal(Signal::Terminate);
+    assert_eq!(daemon.wait(PATIENCE).code(), Some(0));
+}

@@ -124,8 +124,8 @@ impl Setup {
         (status, daemon.process.lines().join("\n"))
     }
 
-    /// Starts it.
-    fn spawn(self) -> Daemon {
+    /// Starts it, and waits for nothing.
+    pub(crate) fn spawn(self) -> Daemon {
         self.write();
         let mut words: Vec<&OsStr> =
             self.wrapper.iter().map(AsRef::as_ref).collect();
