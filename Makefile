@@ -2,6 +2,7 @@
 
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 DESTDIR ?=
 ARGS ?=
 KERNELS ?=
@@ -78,11 +79,14 @@ test-databases: ## Write anew the country databases in tests/data
 	UPDATE_TEST_DATABASES=1 cargo test --locked --test it databases
 
 .PHONY: install
-install: ## Install what `make build` built; PREFIX, SYSCONFDIR and DESTDIR say where
+install: ## Install what `make build` built; PREFIX, SYSCONFDIR, UNITDIR and DESTDIR say where
 	@test -x $(EXPORTER) || { echo 'nothing is built yet: run "make build"' >&2; exit 1; }
 	install -D -s -m 755 $(EXPORTER) $(DESTDIR)$(PREFIX)/bin/geoip-exporter
 	install -D -m 644 man/geoip-exporter.8 $(DESTDIR)$(PREFIX)/share/man/man8/geoip-exporter.8
 	install -D -m 644 man/geoip-exporter.toml.5 $(DESTDIR)$(PREFIX)/share/man/man5/geoip-exporter.toml.5
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's:/usr/local/bin/:$(PREFIX)/bin/:' etc/geoip-exporter.service >$(DESTDIR)$(UNITDIR)/geoip-exporter.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/geoip-exporter.service
 	@if [ -e $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml ]; then \
 		echo 'leaving $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml as it is'; \
 	else \
@@ -94,6 +98,7 @@ uninstall: ## Remove what `make install` installed, except the configuration
 	rm -f $(DESTDIR)$(PREFIX)/bin/geoip-exporter
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/geoip-exporter.8
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man5/geoip-exporter.toml.5
+	rm -f $(DESTDIR)$(UNITDIR)/geoip-exporter.service
 	@if [ -e $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml ]; then \
 		echo 'leaving $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml'; \
 	fi

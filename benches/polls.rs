@@ -16,7 +16,7 @@ use geoip_exporter::kernel::{
     Error, Interface, InterfaceEvent, Probe, Room, Sweep, TrafficProbe,
 };
 use geoip_exporter::metrics::published::{Feed, Publisher};
-use geoip_exporter::poller::{Control, Poller, Publishers, Settings};
+use geoip_exporter::poller::{Control, Overseer, Poller, Publishers, Settings};
 use slog::{Discard, Logger, o};
 
 use crate::Effort;
@@ -34,6 +34,17 @@ const BATCH: u32 = 10_000;
 const CHANGED: usize = 0;
 const UNCHANGED: usize = 1;
 const PLAIN: usize = 2;
+
+/// Nobody watches over the poller.
+struct Nobody;
+
+impl Overseer for Nobody {
+    fn interval(&self) -> Option<Duration> {
+        None
+    }
+    fn gets_on(&mut self) {}
+    fn is_ready(&mut self, _: usize) {}
+}
 
 /// What happens between the polls, and what they took.
 struct Round {
@@ -198,6 +209,7 @@ fn measure(keys: u32, rounds: usize, database: Arc<Database>) -> Samples {
     let publishers = Publishers {
         statistics: Publisher::new(PollStatistics::default()),
         interfaces: Publisher::new(Default::default()),
+        overseer: Box::new(Nobody),
     };
     let polled = publishers.statistics.reader();
     let poller = Poller::new(

@@ -12,7 +12,8 @@
 //! newest snapshots into text ([`metrics`]).
 //!
 //! [`cli`] and [`config`] say how to run, [`daemon`] puts all of it together,
-//! and keeps it together through signals, reloads and the end.
+//! and keeps it together through signals, reloads and the end. Once it counts,
+//! [`sandbox`] gives up what is not needed any more.
 //!
 //! # The rules
 //!
@@ -50,4 +51,5 @@ pub mod kernel;
 pub mod logging;
 pub mod metrics;
 pub mod poller;
+pub mod sandbox;
 pub mod sysexits;

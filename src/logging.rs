@@ -1,19 +1,31 @@
 //! The log: lines on standard error, as text or JSON, at a level that can
 //! change while the program runs. There is no global logger.
+//!
+//! Lines are made where something is logged and written by a thread of their
+//! own: a standard error that nobody reads stalls nothing else.
+
+mod queue;
 
 use std::error::Error;
+use std::fs::File;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use slog::{Drain, Level, Logger, OwnedKVList, Record, crit, o};
+use slog::{Drain, Level, Logger, OwnedKVList, Record, b, crit, o, record};
 use slog_term::{FullFormat, PlainSyncDecorator};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::config::{LogFormat, LogLevel};
+use queue::{LineCutter, Queue};
 
-/// Changes how much is logged and in which form.
+/// How long the end waits for the last lines to be read.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Changes how much is logged and in which form, and when it is written.
 #[derive(Clone, Debug)]
 pub struct LogControl(Arc<State>);
 
@@ -21,6 +33,8 @@ pub struct LogControl(Arc<State>);
 struct State {
     level: AtomicUsize,
     is_json: AtomicBool,
+    /// None where whoever logs also writes.
+    queue: Option<Queue>,
 }
 
 impl LogControl {
@@ -37,23 +51,62 @@ impl LogControl {
         let is_json = format == LogFormat::Json;
         self.0.is_json.store(is_json, Ordering::Relaxed);
     }
+
+    /// Writes what was logged from now on, by a thread that does `prepare`
+    /// first.
+    ///
+    /// # Errors
+    /// Where the system has no thread left.
+    pub fn start(
+        &self,
+        prepare: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        self.0.queue.as_ref().map_or(Ok(()), |queue| queue.start(prepare))
+    }
+
+    /// Waits until all that was logged is written, for a second at most.
+    pub fn flush(&self) {
+        let Some(queue) = &self.0.queue else { return };
+        if queue.start(|| ()).is_ok() {
+            queue.flush(FLUSH_PATIENCE);
+        }
+    }
 }
 
 /// Returns a logger to standard error and what changes it.
 pub fn to_stderr(level: LogLevel, format: LogFormat) -> (Logger, LogControl) {
-    to(io::stderr, level, format)
+    // Not by the library's handle, whose lock would be held by a write that
+    // stalls.
+    let output: Box<dyn io::Write + Send> =
+        match io::stderr().as_fd().try_clone_to_owned() {
+            Ok(descriptor) => Box::new(File::from(descriptor)),
+            Err(_) => Box::new(io::stderr()),
+        };
+    let queue = Queue::new(output);
+    let lines = queue.clone();
+    build(move || LineCutter::new(&lines), Some(queue), level, format)
 }
 
 /// Returns a logger to what `open` returns, and what changes it. Each format
-/// opens its own.
+/// opens its own. Whoever logs also writes.
 pub fn to<W: io::Write + Send + 'static>(
     open: impl Fn() -> W,
+    level: LogLevel,
+    format: LogFormat,
+) -> (Logger, LogControl) {
+    build(open, None, level, format)
+}
+
+fn build<W: io::Write + Send + 'static>(
+    open: impl Fn() -> W,
+    queue: Option<Queue>,
     level: LogLevel,
     format: LogFormat,
 ) -> (Logger, LogControl) {
     let control = LogControl(Arc::new(State {
         level: AtomicUsize::new(0),
         is_json: AtomicBool::new(false),
+        queue,
     }));
     control.set(level, format);
     let text = FullFormat::new(PlainSyncDecorator::new(open()))
@@ -79,6 +132,22 @@ struct Output<T, J> {
     json: J,
 }
 
+impl<T, J> Output<T, J>
+where
+    T: Drain<Ok = (), Err = io::Error>,
+    J: Drain<Ok = ()>,
+{
+    fn write(&self, record: &Record, values: &OwnedKVList) -> io::Result<()> {
+        if self.control.0.is_json.load(Ordering::Relaxed) {
+            self.json
+                .log(record, values)
+                .map_err(|_| io::Error::other("cannot write a log line"))
+        } else {
+            self.text.log(record, values)
+        }
+    }
+}
+
 impl<T, J> Drain for Output<T, J>
 where
     T: Drain<Ok = (), Err = io::Error>,
@@ -92,13 +161,21 @@ where
         if record.level().as_usize() > state.level.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if state.is_json.load(Ordering::Relaxed) {
-            self.json
-                .log(record, values)
-                .map_err(|_| io::Error::other("cannot write a log line"))
-        } else {
-            self.text.log(record, values)
+        let lost = state.queue.as_ref().and_then(Queue::take_dropped);
+        if let Some(lines) = lost {
+            self.write(
+                &record!(
+                    Level::Warning,
+                    "",
+                    &format_args!(
+                        "log lines were dropped: nobody read standard error"
+                    ),
+                    b!("lines" => lines)
+                ),
+                values,
+            )?;
         }
+        self.write(record, values)
     }
 
     fn is_enabled(&self, level: Level) -> bool {

@@ -20,7 +20,9 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(text) => print(&text),
         Err(error) => {
-            complain(&logging::chain(&error));
+            if !error.is_logged() {
+                complain(&logging::chain(&error));
+            }
             error.exit_code().into()
         }
     }
@@ -31,10 +33,8 @@ fn run(Cli { action, flags }: Cli) -> Result<String, Error> {
     let environment = std::env::vars_os().collect();
     let layers = Layers { flags, environment, ..Layers::default() };
     if action == Action::Run {
-        let events = unbounded();
-        daemon::catch_signals(events.0.clone()).map_err(Error::Thread)?;
-        daemon::run(layers, &ThisHost, events)?;
-        return Ok(String::new());
+        let host = ThisHost::new().map_err(Error::Signals)?;
+        return daemon::run(layers, &host, unbounded()).map(|()| String::new());
     }
     let loaded = layers.load().map_err(Error::Config)?;
     for warning in daemon::warnings(&loaded, action == Action::CheckConfig)? {

@@ -59,6 +59,9 @@ pub struct Database {
 pub struct PollStatistics {
     /// Polls that ended well.
     pub polls: u64,
+    /// Whether all interfaces that were there at the start were attached, as
+    /// far as they can be, and polled.
+    pub is_ready: bool,
     /// Polls that failed, whose traffic the next one finds.
     pub poll_failures: u64,
     /// Packets whose flow was not in the kernel's map.

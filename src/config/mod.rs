@@ -102,6 +102,8 @@ pub struct Config {
     pub log_level: LogLevel,
     /// How it is written.
     pub log_format: LogFormat,
+    /// Whether privileges that are not needed are given up after the start.
+    pub sandbox: bool,
 }
 
 impl Default for Config {
@@ -124,6 +126,7 @@ impl Default for Config {
             metrics_path: "/metrics".into(),
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
+            sandbox: true,
         }
     }
 }

@@ -338,6 +338,26 @@ const GENERAL: &[Setting] = &[
         write: |config| config.log_format.as_str().into(),
         keep: |config, old| config.log_format = old.log_format,
     },
+    Setting {
+        key: "sandbox",
+        kind: Kind::Switch,
+        value_name: "BOOL",
+        summary: "Give up privileges that are not needed any more",
+        details: "Once the programs are loaded, the exporter keeps \
+            CAP_NET_ADMIN on the thread that attaches to interfaces, and no \
+            other capability; system calls that it does not make fail, and it \
+            can write no file. false is for finding out whether that is in \
+            the way of something.",
+        expected: "true or false",
+        example: "true",
+        effect: Effect::Restart,
+        read: |config, value| {
+            config.sandbox = values::switch(value)?;
+            Ok(())
+        },
+        write: |config| config.sandbox.into(),
+        keep: |config, old| config.sandbox = old.sandbox,
+    },
 ];
 
 fn integer(number: usize) -> toml::Value {

@@ -19,6 +19,9 @@ pub enum Error {
     /// The kernel refused.
     #[error(transparent)]
     Kernel(#[from] kernel::Error),
+    /// Signals cannot be caught.
+    #[error("cannot catch signals")]
+    Signals(#[source] io::Error),
     /// There is no thread.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
@@ -36,6 +39,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Returns whether the log has it, once the daemon has ended. Before
+    /// there is a log, and where it has no thread, whoever started the daemon
+    /// has to say it.
+    #[must_use]
+    pub fn is_logged(&self) -> bool {
+        !matches!(self, Self::Config(_) | Self::Signals(_) | Self::Thread(_))
+    }
+
     /// Returns the status to exit with.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
@@ -47,9 +58,10 @@ impl Error {
                 sysexits::NOPERM
             }
             Self::Http(_) | Self::Kernel(_) => sysexits::UNAVAILABLE,
-            Self::Thread(_) | Self::Worker { .. } | Self::Stuck(_) => {
-                sysexits::SOFTWARE
-            }
+            Self::Signals(_)
+            | Self::Thread(_)
+            | Self::Worker { .. }
+            | Self::Stuck(_) => sysexits::SOFTWARE,
         }
     }
 }

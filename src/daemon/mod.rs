@@ -4,43 +4,51 @@
 //! `lifecycle` decides it.
 
 mod asked;
+mod database;
 mod error;
+mod host;
 pub mod lifecycle;
+mod notify;
+mod privileges;
 mod signals;
 mod supervisor;
 mod web;
 mod worker;
 
-use std::any::Any;
 use std::ffi::OsString;
-use std::sync::{Arc, Mutex};
+use std::panic::resume_unwind;
+use std::sync::Mutex;
+use std::thread;
 use std::time::SystemTime;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use slog::{Logger, info, warn};
+use slog::{Logger, crit, info, warn};
 
 use crate::collectors::exporter::{
-    self, Build, ExporterCollector, LastReload, PollStatistics,
+    Build, ExporterCollector, LastReload, PollStatistics,
 };
 use crate::collectors::interfaces::{self, InterfacesCollector};
 use crate::collectors::traffic::{TrafficAccount, TrafficCollector};
-use crate::config::{self, Config, Flags, LogFormat, LogLevel, Paths};
-use crate::geoip::{self, Database, Watch};
+use crate::config::{self, Config, Flags, Paths};
+use crate::geoip::Watch;
 use crate::http::pages::{Healthy, Index, Metrics, Ready, Reload};
 use crate::http::{self, Routes};
 use crate::kernel::{
-    self, FollowInterfaces, InterfaceEvent, InterfaceMonitor, Probe,
-    ProbeSettings, Room, TrafficProbe,
+    FollowInterfaces, InterfaceEvent, Probe, ProbeSettings, Room,
 };
 use crate::logging::{self, LogControl};
 use crate::metrics::published::{Feed, Publisher, Sink};
 use crate::metrics::{Process, Registry};
 use crate::poller::{self, Poller};
+use crate::sandbox::Duty;
 pub use error::Error;
+pub use host::{Host, KeepFollowing, ThisHost};
 use lifecycle::{Event, Lifecycle};
-pub use signals::catch as catch_signals;
+use notify::ServiceManager;
+use privileges::{Privileges, listening};
 use supervisor::{Controls, State, Supervisor};
 pub use web::warnings;
+use worker::Spawner;
 
 /// What the exporter says it is.
 const BUILD: Build = Build {
@@ -78,103 +86,97 @@ impl Layers {
     }
 }
 
-/// What is kept as long as interfaces are to be followed.
-pub type KeepFollowing = Box<dyn Any + Send>;
-
-/// The machine to count on.
-pub trait Host {
-    /// Its kernel side.
-    type Probe: Probe + 'static;
-
-    /// Loads the kernel side.
-    ///
-    /// # Errors
-    /// See [`TrafficProbe::load`].
-    fn load(
-        &self,
-        settings: &ProbeSettings,
-    ) -> Result<Self::Probe, kernel::Error>;
-
-    /// Returns a source of news of network devices, which ends once the second
-    /// half is dropped.
-    ///
-    /// # Errors
-    /// See [`InterfaceMonitor::open`].
-    fn follow_interfaces(
-        &self,
-    ) -> Result<(Box<dyn FollowInterfaces>, KeepFollowing), kernel::Error>;
-
-    /// Opens the log: standard error, with every panic in it.
-    fn open_log(
-        &self,
-        level: LogLevel,
-        format: LogFormat,
-    ) -> (Logger, LogControl) {
-        let (log, control) = logging::to_stderr(level, format);
-        logging::log_panics(&log);
-        (log, control)
-    }
-}
-
-/// The machine this process runs on.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ThisHost;
-
-impl Host for ThisHost {
-    type Probe = TrafficProbe;
-
-    fn load(
-        &self,
-        settings: &ProbeSettings,
-    ) -> Result<TrafficProbe, kernel::Error> {
-        TrafficProbe::load(settings)
-    }
-
-    fn follow_interfaces(
-        &self,
-    ) -> Result<(Box<dyn FollowInterfaces>, KeepFollowing), kernel::Error> {
-        let (monitor, stopper) = InterfaceMonitor::open()?;
-        Ok((Box::new(monitor), Box::new(stopper)))
-    }
-}
-
 /// Both ends of the channel on which everything reports to the supervisor.
 pub type EventChannel = (Sender<Event>, Receiver<Event>);
 
 /// Runs the daemon until it is told to stop, or fails.
 ///
-/// All that can fail at the start fails here, before anything is counted.
+/// All that can fail at the start fails here, before the service manager
+/// hears that it is done.
 ///
 /// # Errors
-/// What is wrong, and never a half-working daemon.
+/// What is wrong, and never a half-working daemon. It has been logged where
+/// there was a log: see [`Error::is_logged`].
 pub fn run<H: Host>(
     layers: Layers,
     host: &H,
     events: EventChannel,
 ) -> Result<(), Error> {
     let loaded = layers.load().map_err(Error::Config)?;
-    let config = loaded.config;
-
+    let config = &loaded.config;
     let (log, log_control) = host.open_log(config.log_level, config.log_format);
+    let result =
+        run_logged(layers, loaded, host, events, &log, log_control.clone());
+    if let Err(error) = &result
+        && error.is_logged()
+    {
+        crit!(log, "failed"; "error" => logging::chain(error));
+    }
+    log_control.flush();
+    result
+}
+
+fn run_logged<H: Host>(
+    layers: Layers,
+    loaded: config::Loaded,
+    host: &H,
+    events: EventChannel,
+    log: &Logger,
+    log_control: LogControl,
+) -> Result<(), Error> {
+    let config = loaded.config;
     info!(log, "starting"; "version" => BUILD.version,
         "revision" => BUILD.revision, "config" => file_list(&loaded.files));
     for warning in &loaded.warnings {
         warn!(log, "configuration"; "warning" => %warning);
     }
 
-    let security = web::load_security(&log, &config)?;
-    let server = http::Server::bind(&config.listen_address)?
+    let manager =
+        ServiceManager::of(&layers.environment).unwrap_or_else(|error| {
+            warn!(log, "cannot reach the service manager at NOTIFY_SOCKET";
+                "error" => %error);
+            ServiceManager::default()
+        });
+    manager.status("starting");
+
+    // No other thread until files are restricted, as each inherits it.
+    let privileges = Privileges::restrict(
+        log,
+        host.sandbox(&config),
+        &layers.environment,
+        &config.listen_address,
+    );
+    log_control
+        .start(privileges.to_take_up(Duty::Other))
+        .map_err(Error::Thread)?;
+    host.forward_signals(events.0.clone(), privileges.to_take_up(Duty::Other))
+        .map_err(Error::Thread)?;
+
+    let security = web::load_security(log, &config)?;
+    let server = privileges
+        .on_duty(listening(&config.listen_address), || {
+            http::Server::bind(&config.listen_address)
+        })?
         .log_to(log.clone())
         .secure(security);
     let mut watch = Watch::default();
-    let (database, database_fault) =
-        open_first_database(&log, &config, &mut watch);
-    let mut probe = host.load(&probe_settings(&config))?;
+    // Both at the same time: checking a large database takes as long as
+    // loading the programs, and neither needs the other.
+    let (probe, (database, database_fault)) = thread::scope(|scope| {
+        let opening = scope.spawn(|| {
+            privileges.take_up(Duty::ReadFiles);
+            database::open_first(log, &config, &mut watch)
+        });
+        let probe = host.load(&probe_settings(&config));
+        (probe, opening.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    let mut probe = probe?;
     info!(log, "loaded the eBPF programs"; "attached_by" => probe.hook().name());
-    log_room(&log, &probe.room());
     for notice in probe.take_notices() {
         warn!(log, "loaded the eBPF programs"; "notice" => notice);
     }
+    let counting = privileges.counting(&probe);
+    log_room(log, &probe.room());
     let (mut devices, keep_following) = host.follow_interfaces()?;
     let first_devices = devices.next()?.unwrap_or_default();
 
@@ -211,27 +213,33 @@ pub fn run<H: Host>(
             links: Vec::new(),
         });
 
+    let overseer = manager.overseer({
+        let log = log.clone();
+        move |count| info!(log, "ready"; "interfaces" => count)
+    });
     let poller = Poller::new(
         log.clone(),
         poller::Settings::from(&config),
         probe,
         database,
         vec![Box::new(traffic) as Box<dyn Sink>],
-        poller::Publishers { statistics, interfaces },
+        poller::Publishers { statistics, interfaces, overseer },
         first_devices,
     )?;
 
+    privileges.restrict_system_calls();
     let addresses = server.addresses().to_vec();
+    let start = Spawner { events: events.0, privileges: privileges.clone() };
     let controls = start_workers(
-        &events.0,
+        &start,
         log.clone(),
-        poller,
-        devices,
-        keep_following,
-        server,
-        routes,
+        (counting, poller),
+        (devices, keep_following),
+        (listening(&config.listen_address), server, routes),
     )
     .map_err(Error::Thread)?;
+    privileges.take_up(Duty::ReadFiles);
+    privileges.report();
     for address in &addresses {
         info!(log, "listening"; "address" => %address,
             "metrics_path" => &config.metrics_path);
@@ -239,8 +247,9 @@ pub fn run<H: Host>(
 
     let lifecycle = Lifecycle::new(vec![POLLER, INTERFACES, HTTP]);
     Supervisor {
-        log,
+        log: log.clone(),
         log_control,
+        manager,
         layers,
         config,
         published,
@@ -253,26 +262,24 @@ pub fn run<H: Host>(
 
 /// Starts the threads. Each ends once its half of the result is dropped.
 fn start_workers<P: Probe + 'static>(
-    events: &Sender<Event>,
+    start: &Spawner,
     log: Logger,
-    poller: Poller<P>,
-    mut devices: Box<dyn FollowInterfaces>,
-    keep_following: KeepFollowing,
-    server: http::Server,
-    routes: Routes,
+    (counting, poller): (Duty, Poller<P>),
+    (mut devices, keep_following): (Box<dyn FollowInterfaces>, KeepFollowing),
+    (listening, server, routes): (Duty, http::Server, Routes),
 ) -> std::io::Result<Controls> {
     let (control, controlled) = unbounded();
     let (device_events, followed) = unbounded();
     let server_handle = server.handle();
-    worker::spawn(POLLER, events.clone(), move || {
+    start.spawn(POLLER, counting, move || {
         poller.run(&controlled, &followed);
         Ok(())
     })?;
-    worker::spawn(INTERFACES, events.clone(), move || {
+    start.spawn(INTERFACES, Duty::Other, move || {
         follow(&log, devices.as_mut(), &device_events);
         Ok(())
     })?;
-    worker::spawn(HTTP, events.clone(), move || Ok(server.run(routes)?))?;
+    start.spawn(HTTP, listening, move || Ok(server.run(routes)?))?;
     Ok(Controls { poller: control, keep_following, server: server_handle })
 }
 
@@ -330,52 +337,6 @@ fn file_list(files: &[std::path::PathBuf]) -> String {
     }
     let files: Vec<_> = files.iter().map(|f| f.to_string_lossy()).collect();
     files.join(", ")
-}
-
-/// Opens the database, or returns why not, which has been logged. Without one
-/// the daemon counts all the same.
-fn open_first_database(
-    log: &Logger,
-    config: &Config,
-    watch: &mut Watch,
-) -> (Option<Arc<Database>>, Option<String>) {
-    // Before it is opened: a file that takes its place meanwhile is new.
-    let identity = geoip::Identity::of(&config.geoip_db);
-    match Database::open(&config.geoip_db) {
-        Ok(database) => {
-            watch.opened(database.identity());
-            log_database(log, &database);
-            (Some(Arc::new(database)), None)
-        }
-        Err(error) => {
-            let until = match config.geoip_db_watch {
-                true => "it can be opened",
-                false => "a reload",
-            };
-            if !error.may_pass() {
-                watch.opened(identity);
-            }
-            let fault = logging::chain(&error);
-            warn!(log, "no GeoIP database: every country is UNKNOWN";
-                "until" => until, "error" => &fault);
-            (None, Some(fault))
-        }
-    }
-}
-
-fn log_database(log: &Logger, database: &Database) {
-    info!(log, "opened the GeoIP database";
-        "path" => %database.path().display(),
-        "type" => database.database_type(),
-        "build_timestamp" => database.build_epoch());
-}
-
-fn describe(database: &Database) -> exporter::Database {
-    exporter::Database {
-        path: database.path().to_owned(),
-        database_type: database.database_type().to_owned(),
-        build_timestamp_seconds: database.build_epoch(),
-    }
 }
 
 fn succeeded_now() -> LastReload {

@@ -14,34 +14,53 @@ use signal_hook::iterator::Signals;
 
 use super::lifecycle::Event;
 
-/// Catches SIGHUP, SIGTERM and SIGINT from now on. The first SIGTERM or SIGINT
-/// is an event; the second ends the process at once, whatever it is doing,
-/// with the status a shell gives a process that the signal killed.
-///
-/// # Errors
-/// Where the system refuses.
-pub fn catch(events: Sender<Event>) -> io::Result<()> {
-    let is_ending = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT] {
-        // In this order: the flag is set only after it was looked at.
-        flag::register_conditional_shutdown(
-            signal,
-            128 + signal,
-            Arc::clone(&is_ending),
-        )?;
-        flag::register(signal, Arc::clone(&is_ending))?;
-    }
-    let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
-    thread::Builder::new().name("signals".into()).spawn(move || {
-        for signal in signals.forever() {
-            let event = match signal {
-                SIGHUP => Event::Hangup,
-                _ => Event::Terminate,
-            };
-            if events.send(event).is_err() {
-                break;
-            }
+/// SIGHUP, SIGTERM and SIGINT are caught, and wait to be forwarded.
+#[derive(Debug)]
+pub(super) struct Caught(Signals);
+
+impl Caught {
+    /// Catches them from now on. The second SIGTERM or SIGINT ends the process
+    /// at once, whatever it is doing, with the status a shell gives a process
+    /// that the signal killed.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub(super) fn new() -> io::Result<Self> {
+        let is_ending = Arc::new(AtomicBool::new(false));
+        for signal in [SIGTERM, SIGINT] {
+            // In this order: the flag is set only after it was looked at.
+            flag::register_conditional_shutdown(
+                signal,
+                128 + signal,
+                Arc::clone(&is_ending),
+            )?;
+            flag::register(signal, Arc::clone(&is_ending))?;
         }
-    })?;
-    Ok(())
+        Signals::new([SIGHUP, SIGTERM, SIGINT]).map(Self)
+    }
+
+    /// Makes events of those that came and of those that come, on a thread
+    /// that does `prepare` first.
+    ///
+    /// # Errors
+    /// Where the system has no thread left.
+    pub(super) fn forward(
+        mut self,
+        events: Sender<Event>,
+        prepare: Box<dyn FnOnce() + Send>,
+    ) -> io::Result<()> {
+        thread::Builder::new().name("signals".into()).spawn(move || {
+            prepare();
+            for signal in self.0.forever() {
+                let event = match signal {
+                    SIGHUP => Event::Hangup,
+                    _ => Event::Terminate,
+                };
+                if events.send(event).is_err() {
+                    break;
+                }
+            }
+        })?;
+        Ok(())
+    }
 }

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use slog::{Logger, debug, error, info, warn};
 
+use super::database::{describe, log_opened};
 use super::lifecycle::{Action, Event, Lifecycle};
+use super::notify::ServiceManager;
 use super::web::load_security;
-use super::{
-    Error, KeepFollowing, Layers, describe, log_database, succeeded_now,
-};
+use super::{Error, KeepFollowing, Layers, succeeded_now};
 use crate::collectors::exporter::{self, LastReload, Settings};
 use crate::config::{self, Config};
 use crate::geoip::{self, Database, Identity, Watch};
@@ -68,6 +68,7 @@ pub(super) struct Controls {
 pub(super) struct Supervisor {
     pub(super) log: Logger,
     pub(super) log_control: LogControl,
+    pub(super) manager: ServiceManager,
     pub(super) layers: Layers,
     /// What is in force.
     pub(super) config: Config,
@@ -121,6 +122,7 @@ impl Supervisor {
                 }
                 Some(Action::Stop) => {
                     info!(self.log, "stopping");
+                    self.manager.stopping();
                     self.controls = None;
                     deadline = Some(Instant::now() + STOP_PATIENCE);
                 }
@@ -138,10 +140,12 @@ impl Supervisor {
     /// Re-reads everything and applies all of it, or nothing.
     fn reload(&mut self) -> Result<(), String> {
         info!(self.log, "reloading");
+        self.manager.reloading();
         match self.try_reload() {
             Ok(changed) => {
                 self.published.last_reload.publish(succeeded_now());
                 info!(self.log, "reloaded"; "changed" => changed.join(", "));
+                self.manager.ready("reloaded");
                 Ok(())
             }
             Err(failure) => {
@@ -168,6 +172,7 @@ impl Supervisor {
                 self.published
                     .last_reload
                     .publish(LastReload { successful: false, ..last });
+                self.manager.ready("the last reload failed: see the log");
                 Err(chain(&failure))
             }
         }
@@ -210,7 +215,7 @@ impl Supervisor {
     ) -> Result<Option<Arc<Database>>, ReloadError> {
         match Database::open(&config.geoip_db) {
             Ok(database) => {
-                log_database(&self.log, &database);
+                log_opened(&self.log, &database);
                 Ok(Some(Arc::new(database)))
             }
             Err(fault)
@@ -248,7 +253,7 @@ impl Supervisor {
         match Database::open(path) {
             Ok(database) => {
                 self.database_fault = None;
-                log_database(&self.log, &database);
+                log_opened(&self.log, &database);
                 self.published.database.publish(Some(describe(&database)));
                 if let Some(controls) = &self.controls {
                     let database = Arc::new(database);

@@ -1,31 +1,53 @@
 //! Threads that do not end without saying so.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::io;
 use std::thread;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Sender, bounded};
 
 use super::lifecycle::Event;
+use super::privileges::Privileges;
 use crate::logging::chain;
+use crate::sandbox::Duty;
 
-/// Starts a thread. Whatever it ends by, its result, an error or a panic, is
-/// an event.
-///
-/// # Errors
-/// Where the system has no thread left.
-pub(super) fn spawn(
-    name: &'static str,
-    events: Sender<Event>,
-    body: impl FnOnce() -> Result<(), Box<dyn Error>> + Send + 'static,
-) -> io::Result<()> {
-    let guard = Guard { name, events, failure: Some("it panicked".into()) };
-    thread::Builder::new().name(name.into()).spawn(move || {
-        let mut guard = guard;
-        let result = body();
-        guard.failure = result.err().map(|error| chain(error.as_ref()));
-    })?;
-    Ok(())
+/// Starts threads.
+pub(super) struct Spawner {
+    /// Where each tells that it has ended.
+    pub(super) events: Sender<Event>,
+    /// What each gives up first.
+    pub(super) privileges: Privileges,
+}
+
+impl Spawner {
+    /// Starts a thread and waits until it has no other privileges than those
+    /// of its duty. Whatever it ends by, its result, an error or a panic, is
+    /// an event.
+    ///
+    /// # Errors
+    /// Where the system has no thread left.
+    pub(super) fn spawn(
+        &self,
+        name: &'static str,
+        duty: Duty,
+        body: impl FnOnce() -> Result<(), Box<dyn Error>> + Send + 'static,
+    ) -> io::Result<()> {
+        let failure = Some("it panicked".into());
+        let guard = Guard { name, events: self.events.clone(), failure };
+        let take_up = self.privileges.to_take_up(duty);
+        let (preparing, prepared) = bounded::<Infallible>(0);
+        thread::Builder::new().name(name.into()).spawn(move || {
+            let mut guard = guard;
+            take_up();
+            drop(preparing);
+            let result = body();
+            guard.failure = result.err().map(|error| chain(error.as_ref()));
+        })?;
+        // Nothing is ever sent: its end is dropped.
+        let _ = prepared.recv();
+        Ok(())
+    }
 }
 
 /// Tells how the thread ended, when it is dropped at its end.
@@ -47,12 +69,17 @@ impl Drop for Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::Sandbox;
 
     fn exit_of(
         body: impl FnOnce() -> Result<(), Box<dyn Error>> + Send + 'static,
     ) -> Event {
         let (events, received) = crossbeam_channel::unbounded();
-        spawn("worker", events, body).unwrap();
+        let log = slog::Logger::root(slog::Discard, slog::o!());
+        let privileges =
+            Privileges::restrict(&log, Sandbox::new(false), &[], &[]);
+        let start = Spawner { events, privileges };
+        start.spawn("worker", Duty::Other, body).unwrap();
         received.recv().unwrap()
     }
 

@@ -1,6 +1,21 @@
 //! Which of the needed capabilities the process has.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether what is missing was given up by the exporter itself.
+static ARE_GIVEN_UP: AtomicBool = AtomicBool::new(false);
+
+/// Remembers that from now on a capability that is missing was given up, for
+/// the errors that name it.
+pub fn capabilities_are_given_up() {
+    ARE_GIVEN_UP.store(true, Ordering::Relaxed);
+}
+
+/// Returns whether the exporter has given up capabilities.
+pub(super) fn are_given_up() -> bool {
+    ARE_GIVEN_UP.load(Ordering::Relaxed)
+}
 
 /// A capability that the exporter needs, by its number in
 /// `linux/capability.h`.

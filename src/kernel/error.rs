@@ -5,7 +5,7 @@ use std::io;
 use aya::EbpfError;
 use aya::maps::MapError;
 
-use super::capabilities::Capability;
+use super::capabilities::{Capability, are_given_up};
 
 /// The oldest kernel whose verifier takes the programs: older ones know no
 /// atomic exchange.
@@ -24,7 +24,10 @@ pub enum Error {
         found: String,
     },
     /// The process may not use eBPF.
-    #[error("cannot {action}: operation not permitted {}", remedy(.lacking))]
+    #[error(
+        "cannot {action}: operation not permitted {}",
+        remedy(.lacking, are_given_up())
+    )]
     NotPermitted {
         /// What was refused.
         action: String,
@@ -120,17 +123,24 @@ impl Error {
 }
 
 /// Says what is missing and how to get it.
-fn remedy(lacking: &[Capability]) -> String {
+fn remedy(lacking: &[Capability], are_given_up: bool) -> String {
     if lacking.is_empty() {
         return "although the process has every capability it needs: a user \
                 namespace, or a security policy of this system, forbids it"
             .into();
     }
     let names: Vec<_> = lacking.iter().map(|c| c.name()).collect();
+    let names = names.join(", ");
+    if are_given_up {
+        return format!(
+            "(without {names}, given up after the start, or by the filter of \
+             system calls): sandbox = false keeps everything"
+        );
+    }
     format!(
-        "(missing {}); run as root, or grant the capabilities: setcap \
-         cap_bpf,cap_net_admin,cap_perfmon+ep /path/to/geoip-exporter",
-        names.join(", ")
+        "(missing {names}); run as root, or grant the capabilities: \
+         AmbientCapabilities=CAP_BPF CAP_NET_ADMIN CAP_PERFMON in its unit, or \
+         setcap cap_bpf,cap_net_admin,cap_perfmon+ep /path/to/geoip-exporter"
     )
 }
 
@@ -204,6 +214,14 @@ mod tests {
         };
         let text = error.to_string();
         assert!(text.contains("user namespace"), "{text}");
+        assert!(!text.contains("setcap"), "{text}");
+    }
+
+    #[test]
+    fn what_the_exporter_gave_up_itself_is_not_asked_for() {
+        let text = remedy(&[Capability::Bpf], true);
+        assert!(text.contains("CAP_BPF, given up"), "{text}");
+        assert!(text.contains("sandbox = false"), "{text}");
         assert!(!text.contains("setcap"), "{text}");
     }
 

@@ -31,6 +31,7 @@ use std::time::Duration;
 use crate::accounting::{
     FlowKey, FlowTable, InterfaceId, InterfaceTotal, Reading,
 };
+pub use capabilities::capabilities_are_given_up;
 pub use error::Error;
 
 pub use interfaces::{
@@ -130,6 +131,12 @@ pub trait Probe: Send {
     /// Gives the number of a detached interface free. To be called once all
     /// that was counted under it was read and its flows were removed.
     fn release(&mut self, interface: InterfaceId);
+
+    /// Returns whether what is counted can be read by the rights that are in
+    /// effect. Changes nothing.
+    fn may_read(&self) -> bool {
+        true
+    }
 
     /// Reads everything but the table, flows in batches of `batch_size`.
     ///

@@ -13,7 +13,7 @@ use super::counters::TOTALS_PER_CPU;
 use super::error::{Error, io_error, load_error};
 use super::probe::ProbeSettings;
 use super::sizes::Sizes;
-use super::sys::MappedWords;
+use super::sys::{self, MappedWords};
 
 /// The object that `build.rs` compiled.
 static OBJECT: &[u8] =
@@ -36,6 +36,12 @@ fn classifier_mut<'a>(
     ebpf.program_mut(name)
         .ok_or_else(|| ProgramError::InvalidName { name: name.into() })?
         .try_into()
+}
+
+/// Loads a program. A signal that this thread has to handle meanwhile, such as
+/// an early SIGHUP, would end the verifier's work with EAGAIN: others take it.
+fn load_program(program: &mut SchedClassifier) -> Result<(), ProgramError> {
+    sys::without_signals(|| program.load())
 }
 
 /// Loads the object with all programs, for these sizes.
@@ -83,7 +89,7 @@ pub(super) fn load(
         names::CLOCK,
     ] {
         classifier_mut(&mut ebpf, name)
-            .and_then(SchedClassifier::load)
+            .and_then(load_program)
             .map_err(|error| load_error(error.into()))?;
     }
     Ok(ebpf)

@@ -294,6 +294,13 @@ impl Probe for TrafficProbe {
         }
     }
 
+    fn may_read(&self) -> bool {
+        let read = self.interfaces.get(&0, 0).map_err(|error| {
+            Error::call("read the map of interfaces", io_error(error))
+        });
+        !matches!(read, Err(Error::NotPermitted { .. }))
+    }
+
     fn read(
         &mut self,
         batch_size: NonZeroU32,

@@ -395,3 +395,20 @@ pub(super) fn raise_open_files() -> io::Result<()> {
     }
     Ok(())
 }
+
+/// Does `work` while this thread handles no signal: the process's others do,
+/// or it does afterwards.
+pub(super) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: a set of signals is of integers, for which zero is a value.
+    let [mut all, mut before]: [libc::sigset_t; 2] = unsafe { mem::zeroed() };
+    // SAFETY: the calls write `all`, read it, and write `before`.
+    unsafe {
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &raw mut before);
+    }
+    let result = work();
+    let nowhere = std::ptr::null_mut();
+    // SAFETY: the call reads the set that was in force before.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &before, nowhere) };
+    result
+}

@@ -8,10 +8,12 @@ pub mod published;
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
-use prometheus::proto::MetricFamily;
+use prometheus::proto::{Counter, MetricFamily};
+use rustix::time::ClockId;
 
 use encode::Format;
 
@@ -64,6 +66,15 @@ impl Registry {
     }
 }
 
+/// Of which the library knows whole seconds only.
+const CPU_SECONDS: &str = "process_cpu_seconds_total";
+
+/// Returns the CPU time that this process has taken.
+fn cpu_seconds() -> f64 {
+    let taken = rustix::time::clock_gettime(ClockId::ProcessCPUTime);
+    Duration::try_from(taken).unwrap_or_default().as_secs_f64()
+}
+
 /// The `process_*` families of this process.
 pub struct Process(Mutex<ProcessCollector>);
 
@@ -78,8 +89,35 @@ impl Collect for Process {
         // One at a time: the collector adds what the CPU time grew by since it
         // looked last, and two at once would add it twice.
         let collector = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for family in collector.collect() {
+        for mut family in collector.collect() {
+            if family.name() == CPU_SECONDS {
+                for metric in family.mut_metric() {
+                    let mut counter = Counter::default();
+                    counter.set_value(cpu_seconds());
+                    metric.set_counter(counter);
+                }
+            }
             emit(&family);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_time_has_parts_of_seconds() {
+        let mut shown = Vec::new();
+        let process = Process::default();
+        for _ in 0..2 {
+            process.collect(&mut |family| {
+                if family.name() == CPU_SECONDS {
+                    let metric = &family.get_metric()[0];
+                    shown.push(metric.get_counter().get_value());
+                }
+            });
+        }
+        assert!(shown[0] > 0.0 && shown[1] > shown[0], "{shown:?}");
     }
 }

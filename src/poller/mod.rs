@@ -5,6 +5,7 @@
 //! attachments and everything that was read from the maps.
 
 mod attachments;
+mod overseer;
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::geoip::{Database, LocateCountry as _, Locator};
 use crate::kernel::{self, InterfaceEvent, Probe, Sweep};
 use crate::metrics::published::{Publisher, Sink};
 use attachments::Attachments;
+pub use overseer::Overseer;
 
 /// What the poller is told while it runs. Dropping the sender stops it.
 pub enum Control {
@@ -63,12 +65,13 @@ impl From<&Config> for Settings {
 }
 
 /// Where the poller publishes what is not an account.
-#[derive(Debug)]
 pub struct Publishers {
     /// What it did, and what the kernel side said.
     pub statistics: Publisher<PollStatistics>,
     /// The state of the interfaces.
     pub interfaces: Publisher<interfaces::Snapshot>,
+    /// Who is told that it gets on.
+    pub overseer: Box<dyn Overseer>,
 }
 
 /// The poller, ready to run.
@@ -89,8 +92,8 @@ pub struct Poller<P> {
 }
 
 impl<P: Probe> Poller<P> {
-    /// Attaches to the interfaces that are there and returns a poller that
-    /// will follow `interfaces`.
+    /// Attaches to the first of the interfaces that are there and returns a
+    /// poller that will attach to the others, and follow `interfaces`.
     ///
     /// # Errors
     /// Where the process lacks the right to attach. An interface that cannot
@@ -122,7 +125,9 @@ impl<P: Probe> Poller<P> {
         poller.statistics.flow_table.max_entries = room.table_entries;
         poller.attachments.note(devices);
         poller.plan();
-        while poller.attachments.has_work() {
+        // One shows whether it is permitted. The others take 25 ms each, and
+        // are not waited for.
+        while poller.attachments.has_work() && poller.attachments.len() == 0 {
             if let Err(error @ kernel::Error::NotPermitted { .. }) =
                 poller.do_next()
             {
@@ -140,8 +145,13 @@ impl<P: Probe> Poller<P> {
     ) {
         let mut devices = devices.clone();
         let mut ticks = tick(self.settings.poll_interval);
+        // Wakes the loop, which tells, and nothing else: who tells by a thread
+        // of its own does not know whether this one is stuck.
+        let looks = self.publishers.overseer.interval();
+        let looks = looks.map_or_else(never, tick);
         self.poll();
         loop {
+            self.look_whether_ready();
             let rest = match self.attachments.has_work() {
                 true => Duration::ZERO,
                 false => Duration::MAX,
@@ -182,6 +192,7 @@ impl<P: Probe> Poller<P> {
                     // is due by now, and nothing else would ever be done.
                     let _ = self.do_next();
                 }
+                recv(looks) -> _ => self.publishers.overseer.gets_on(),
                 default(rest) => {
                     let _ = self.do_next();
                 }
@@ -189,6 +200,17 @@ impl<P: Probe> Poller<P> {
         }
         self.poll();
         info!(self.log, "detaching"; "interfaces" => self.attachments.len());
+    }
+
+    /// Says so once all that was there at the start is counted.
+    fn look_whether_ready(&mut self) {
+        let has_started =
+            !self.attachments.has_work() && self.statistics.polls > 0;
+        if has_started && !self.statistics.is_ready {
+            self.statistics.is_ready = true;
+            self.publishers.statistics.publish(self.statistics);
+            self.publishers.overseer.is_ready(self.attachments.len());
+        }
     }
 
     /// Takes over new settings. What was counted up to now is credited by the
@@ -244,7 +266,9 @@ impl<P: Probe> Poller<P> {
                 self.poll();
             }
         }
-        self.attachments.do_next(&mut self.probe, &mut self.sinks)?;
+        let done = self.attachments.do_next(&mut self.probe, &mut self.sinks);
+        self.publishers.overseer.gets_on();
+        done?;
         // Every time, as attaching many takes long.
         self.publish_states();
         Ok(())
@@ -285,6 +309,7 @@ impl<P: Probe> Poller<P> {
         }
         self.statistics.poll_duration = started.elapsed();
         self.publishers.statistics.publish(self.statistics);
+        self.publishers.overseer.gets_on();
         debug!(self.log, "polled";
             "flows" => self.statistics.map_entries,
             "unknown_interfaces" => self.sweep.statistics.unknown_interfaces,

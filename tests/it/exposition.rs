@@ -88,6 +88,7 @@ fn exporter(feed: &Feed<TrafficAccount>) -> ExporterCollector {
         .reader(),
         polls: Publisher::new(PollStatistics {
             polls: 10,
+            is_ready: true,
             poll_failures: 1,
             lookup_failures: 7,
             update_failures: 0,

@@ -1,8 +1,6 @@
 //! Starting, being refused, and ending.
 
-use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 
 use aya::programs::TcAttachType;
 
@@ -74,54 +72,24 @@ fn a_busy_port_is_named_with_what_to_do() {
     assert_eq!(status.code(), Some(69), "{said}");
     assert!(said.contains("127.0.0.1:9100"), "{said}");
     assert!(said.contains("--listen-address"), "{said}");
+    // Every line is JSON where the log is, also the last.
+    let last = said.lines().last().unwrap_or_default();
+    let fields: serde_json::Value = serde_json::from_str(last).expect(last);
+    assert_eq!(fields["msg"], "failed", "{said}");
 }
 
+/// The kernel ends the check of a program when a signal comes.
 #[test]
-fn missing_rights_are_named() {
+fn signals_that_come_during_the_start_do_not_end_it() {
     let lab = Lab::new();
-    let setup = Setup::new(&lab.machine).set("interfaces", WAN);
-    let (status, said) = as_nobody(setup, "-all").start_refused();
-    assert_eq!(status.code(), Some(77), "{said}");
-    for capability in ["CAP_BPF", "CAP_NET_ADMIN", "CAP_PERFMON"] {
-        assert!(said.contains(capability), "{said}");
+    let mut daemon = Setup::new(&lab.machine).set("interfaces", WAN).spawn();
+    daemon.await_log("start", 0, |line| line.message() == "starting");
+    while !daemon.log().iter().any(|line| line.message() == "listening") {
+        assert!(daemon.is_running(), "a signal ended it");
+        daemon.signal(Signal::Hangup);
+        std::thread::sleep(std::time::Duration::from_millis(1));
     }
-    assert_eq!(programs(&lab.machine), 0);
-}
-
-#[test]
-fn three_capabilities_are_enough_without_root() {
-    let lab = Lab::new();
-    let setup = Setup::new(&lab.machine).set("interfaces", WAN);
-    let daemon = as_nobody(setup, "-all,+bpf,+net_admin,+perfmon").start();
-    let mut traffic = Traffic::new(&lab);
-    traffic.exchange();
-    traffic.await_booked(&daemon);
-    daemon.reload();
-    traffic.exchange();
-    traffic.await_booked(&daemon);
-}
-
-/// Runs the exporter as nobody with these capabilities, from a copy that
-/// nobody may read wherever this repository lies.
-pub(crate) fn as_nobody(setup: Setup, capabilities: &str) -> Setup {
-    let directory = setup.path("");
-    let open = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(&directory, open).unwrap();
-    let database = setup.path("country.mmdb");
-    fs::copy(crate::harness::fixtures::data("country-maxmind.mmdb"), &database)
-        .unwrap();
-    let program = setup.path("geoip-exporter");
-    fs::copy(env!("CARGO_BIN_EXE_geoip-exporter"), &program).unwrap();
-    setup.set("geoip_db", database.to_str().unwrap()).program(&program).through(
-        &[
-            "setpriv",
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-            &format!("--inh-caps={capabilities}"),
-            &format!("--ambient-caps={capabilities}"),
-            // Cleared when the user changed; nobody else would end it.
-            "--pdeathsig=KILL",
-        ],
-    )
+    daemon.await_log("reload", 0, |line| line.message() == "reloaded");
+    daemon.signal(Signal::Terminate);
+    assert_eq!(daemon.wait(PATIENCE).code(), Some(0));
 }

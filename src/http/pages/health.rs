@@ -24,7 +24,7 @@ impl Page for Healthy {
     }
 }
 
-/// `/-/ready`: the first poll was published.
+/// `/-/ready`: all interfaces were attached and polled once.
 #[derive(Debug)]
 pub struct Ready {
     /// Where polls are published.
@@ -37,10 +37,10 @@ impl Page for Ready {
     }
 
     fn answer(&self, _: &Request) -> Response {
-        let response = if self.polls.get().polls > 0 {
+        let response = if self.polls.get().is_ready {
             Response::text("geoip-exporter is ready\n")
         } else {
-            Response::text("geoip-exporter waits for its first poll\n")
+            Response::text("geoip-exporter is attaching to interfaces\n")
                 .with_status_code(503)
         };
         response.with_no_cache()

@@ -188,7 +188,7 @@ fn only_get_and_head_are_taken() {
 }
 
 #[test]
-fn healthy_from_the_start_and_ready_from_the_first_poll_on() {
+fn healthy_from_the_start_and_ready_once_all_is_attached() {
     let mut site = site();
     let healthy = site.get("/-/healthy");
     assert_eq!(healthy.status, 200);
@@ -197,7 +197,10 @@ fn healthy_from_the_start_and_ready_from_the_first_poll_on() {
     let failed = PollStatistics { poll_failures: 1, ..Default::default() };
     site.polls.publish(failed);
     assert_eq!(site.get("/-/ready").status, 503);
-    site.polls.publish(PollStatistics { polls: 1, ..failed });
+    let polled = PollStatistics { polls: 1, ..failed };
+    site.polls.publish(polled);
+    assert_eq!(site.get("/-/ready").status, 503);
+    site.polls.publish(PollStatistics { is_ready: true, ..polled });
     assert_eq!(site.get("/-/ready").status, 200);
 }
 

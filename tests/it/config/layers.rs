@@ -25,6 +25,7 @@ fn others(setting: &Setting) -> [&'static str; 3] {
         "metrics_path" => ["\"/a\"", "\"/b/c\"", "\"/d\""],
         "log_level" => ["\"error\"", "\"debug\"", "\"trace\""],
         "log_format" => ["\"json\"", "\"text\"", "\"json\""],
+        "sandbox" => ["false", "true", "false"],
         _ if setting.kind == Kind::Number => ["1", "22", "333"],
         key => panic!("{key} has no values here: add some"),
     }
@@ -185,7 +186,8 @@ fn the_printed_configuration_names_every_source() {
          enable_reload = false  # default\n\
          metrics_path = \"/metrics\"  # default\n\
          log_level = \"info\"  # default\n\
-         log_format = \"text\"  # default\n"
+         log_format = \"text\"  # default\n\
+         sandbox = true  # default\n"
     );
 }
 

@@ -62,6 +62,11 @@ impl FakeHost {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Lets those who wait look at the kernel side again.
+    pub(super) fn wake(&self) {
+        self.shared.1.notify_all();
+    }
+
     /// Waits until the kernel side is so.
     pub(super) fn wait_until(
         &self,
@@ -240,6 +245,10 @@ impl Probe for FakeProbe {
     type Table = Table<Words>;
 
     fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error> {
+        self.host.wait_until("room for one more", |kernel| {
+            let limit = kernel.failures.attach_limit;
+            limit.is_none_or(|limit| kernel.attachments.len() < limit)
+        });
         self.change(|kernel| {
             if kernel.failures.permission {
                 let action = format!("attach to {}", interface.name);

@@ -33,6 +33,8 @@ pub(super) struct Failures {
     pub(super) removing_flows: bool,
     /// How long a sweep takes.
     pub(super) slow_reads: Duration,
+    /// How many devices are attached to before the next one has to wait.
+    pub(super) attach_limit: Option<usize>,
 }
 
 #[derive(Debug, Default)]

@@ -10,6 +10,7 @@ mod news;
 mod property;
 mod reload;
 mod running;
+mod service;
 mod table;
 mod traffic;
 mod web;

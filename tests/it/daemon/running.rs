@@ -118,6 +118,7 @@ pub(super) struct Running {
 fn spawn(
     host: &FakeHost,
     config: &str,
+    environment: &[(&str, &str)],
 ) -> (TempDir, Sender<Event>, Receiver<Result<(), Error>>) {
     let folder = TempDir::new().unwrap();
     let paths = Paths {
@@ -126,7 +127,9 @@ fn spawn(
     };
     fs::write(&paths.file, config).unwrap();
     let flags = Flags::default();
-    let layers = Layers { flags, environment: Vec::new(), paths };
+    let variables = environment.iter();
+    let environment = variables.map(|(k, v)| (k.into(), v.into())).collect();
+    let layers = Layers { flags, environment, paths };
     let channel = unbounded();
     let events = channel.0.clone();
     let (tell, result) = bounded(1);
@@ -140,13 +143,22 @@ fn spawn(
 
 /// Returns why a daemon does not start.
 pub(super) fn start_error(host: &FakeHost, config: &str) -> Error {
-    let (_folder, _events, result) = spawn(host, config);
+    let (_folder, _events, result) = spawn(host, config, &[]);
     result.recv_timeout(PATIENCE).unwrap().unwrap_err()
 }
 
 impl Running {
     pub(super) fn start(host: FakeHost, config: &str) -> Self {
-        let (folder, events, result) = spawn(&host, config);
+        Self::start_in(&[], host, config)
+    }
+
+    /// Starts with this environment.
+    pub(super) fn start_in(
+        environment: &[(&str, &str)],
+        host: FakeHost,
+        config: &str,
+    ) -> Self {
+        let (folder, events, result) = spawn(&host, config, environment);
         let line = host.log.wait_for(0, &["listening"]);
         let address = line.split("address: ").nth(1).unwrap();
         let address = address.split(',').next().unwrap().parse().unwrap();

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use serde_json::Value;
 use tempfile::TempDir;
 
 use super::exposition::Scrape;
 use super::fixtures::data;
 use super::http::{self, Response};
+use super::log_line::LogLine;
 use super::netns::Netns;
 use super::process::Background;
 use super::sys::{self, Signal};
@@ -31,6 +31,7 @@ pub(crate) struct Setup {
     program: PathBuf,
     wrapper: Vec<String>,
     has_tcx: bool,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Setup {
@@ -47,6 +48,7 @@ impl Setup {
             program: env!("CARGO_BIN_EXE_geoip-exporter").into(),
             wrapper: Vec::new(),
             has_tcx: std::env::var_os("WITHOUT_TCX").is_none(),
+            environment: Vec::new(),
         }
         .set("poll_interval", "20ms")
         .set("listen_address", "127.0.0.1:0")
@@ -71,6 +73,16 @@ impl Setup {
         self
     }
 
+    /// Sets a variable of its environment.
+    pub(crate) fn variable(
+        mut self,
+        name: &'static str,
+        value: impl Into<String>,
+    ) -> Self {
+        self.environment.push((name, value.into()));
+        self
+    }
+
     /// Starts a copy instead of what was built.
     pub(crate) fn program(mut self, copy: &Path) -> Self {
         self.program = copy.to_owned();
@@ -91,15 +103,26 @@ impl Setup {
         self
     }
 
+    /// Starts all of that through one more program.
+    pub(crate) fn inside(mut self, wrapper: &[&str]) -> Self {
+        let wrapper = wrapper.iter().map(ToString::to_string);
+        self.wrapper = wrapper.chain(self.wrapper).collect();
+        self
+    }
+
     /// Returns a path in the exporter's own directory, gone with it.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    /// Starts it and waits until it says where it listens.
+    /// Starts it and waits until it says where it listens and that it has
+    /// attached to what is there.
     pub(crate) fn start(self) -> Daemon {
         let mut daemon = self.spawn();
         daemon.await_listening();
+        daemon.process.await_line("log line \"ready\"", 0, PATIENCE, |line| {
+            (LogLine::parse(line)?.message() == "ready").then_some(())
+        });
         daemon
     }
 
@@ -110,8 +133,8 @@ impl Setup {
         (status, daemon.process.lines().join("\n"))
     }
 
-    /// Starts it.
-    fn spawn(self) -> Daemon {
+    /// Starts it, and waits for nothing.
+    pub(crate) fn spawn(self) -> Daemon {
         self.write();
         let mut words: Vec<&OsStr> =
             self.wrapper.iter().map(AsRef::as_ref).collect();
@@ -126,6 +149,9 @@ impl Setup {
         command.env_clear();
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
+        }
+        for (name, value) in &self.environment {
+            command.env(name, value);
         }
         let process = Background::start("geoip-exporter", &mut command);
         Daemon { setup: self, process, address: None }
@@ -148,38 +174,6 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) {
     fs::write(&next, content)
         .and_then(|()| fs::rename(&next, path))
         .unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
-}
-
-/// One line of the exporter's log.
-#[derive(Clone, Debug)]
-pub(crate) struct LogLine {
-    fields: Value,
-}
-
-impl LogLine {
-    /// Reads a line; what is not JSON was not logged.
-    fn parse(line: &str) -> Option<Self> {
-        serde_json::from_str(line).ok().map(|fields| Self { fields })
-    }
-
-    /// Returns one of its values as text: `msg`, `level` or a key of its own.
-    pub(crate) fn get(&self, key: &str) -> Option<String> {
-        match &self.fields[key] {
-            Value::Null => None,
-            Value::String(text) => Some(text.clone()),
-            other => Some(other.to_string()),
-        }
-    }
-
-    /// Returns the whole line.
-    pub(crate) fn text(&self) -> String {
-        self.fields.to_string()
-    }
-
-    /// Returns the message.
-    pub(crate) fn message(&self) -> String {
-        self.get("msg").unwrap_or_default()
-    }
 }
 
 /// A running exporter. Dropping it kills it; a panicking test shows its log.
@@ -207,6 +201,11 @@ impl Daemon {
     /// Returns where it serves its metrics.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address.expect("a started exporter listens")
+    }
+
+    /// Returns a path in its own directory, gone with it.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.setup.path(name)
     }
 
     /// Returns the process id.

@@ -19,6 +19,7 @@ pub(crate) mod frames;
 pub(crate) mod http;
 pub(crate) mod lab;
 pub(crate) mod link;
+pub(crate) mod log_line;
 pub(crate) mod netns;
 pub(crate) mod process;
 pub(crate) mod prometheus;

@@ -2,7 +2,8 @@
 //! than the kernel keeps.
 
 use super::*;
-use crate::harness::daemon::{LogLine, Setup};
+use crate::harness::daemon::Setup;
+use crate::harness::log_line::LogLine;
 
 /// More changes than the kernel keeps for a reader that does not read: some
 /// 2 KiB each of 2 MiB.

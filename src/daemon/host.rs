@@ -1,0 +1,124 @@
+//! The machine that is counted on, as far as the daemon needs to know it.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::io;
+
+use crossbeam_channel::Sender;
+use slog::Logger;
+
+use super::lifecycle::Event;
+use super::signals::Caught;
+use crate::config::{Config, LogFormat, LogLevel};
+use crate::kernel::{
+    self, FollowInterfaces, InterfaceMonitor, Probe, ProbeSettings,
+    TrafficProbe,
+};
+use crate::logging::{self, LogControl};
+use crate::sandbox::Sandbox;
+
+/// What is kept as long as interfaces are to be followed.
+pub type KeepFollowing = Box<dyn Any + Send>;
+
+/// The machine to count on.
+pub trait Host {
+    /// Its kernel side.
+    type Probe: Probe + 'static;
+
+    /// Loads the kernel side.
+    ///
+    /// # Errors
+    /// See [`TrafficProbe::load`].
+    fn load(
+        &self,
+        settings: &ProbeSettings,
+    ) -> Result<Self::Probe, kernel::Error>;
+
+    /// Returns a source of news of network devices, which ends once the second
+    /// half is dropped.
+    ///
+    /// # Errors
+    /// See [`InterfaceMonitor::open`].
+    fn follow_interfaces(
+        &self,
+    ) -> Result<(Box<dyn FollowInterfaces>, KeepFollowing), kernel::Error>;
+
+    /// Turns signals into events from now on, by a thread that does `prepare`
+    /// first.
+    ///
+    /// # Errors
+    /// Where the system has no thread left.
+    fn forward_signals(
+        &self,
+        _events: Sender<Event>,
+        _prepare: Box<dyn FnOnce() + Send>,
+    ) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Returns what is done about privileges: nothing, where this process is
+    /// more than the daemon.
+    fn sandbox(&self, _config: &Config) -> Sandbox {
+        Sandbox::new(false)
+    }
+
+    /// Opens the log: standard error, with every panic in it.
+    fn open_log(
+        &self,
+        level: LogLevel,
+        format: LogFormat,
+    ) -> (Logger, LogControl) {
+        let (log, control) = logging::to_stderr(level, format);
+        logging::log_panics(&log);
+        (log, control)
+    }
+}
+
+/// The machine this process runs on, and the process itself.
+pub struct ThisHost {
+    /// Until they are forwarded.
+    signals: Cell<Option<Caught>>,
+}
+
+impl ThisHost {
+    /// Catches signals from now on.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self { signals: Cell::new(Some(Caught::new()?)) })
+    }
+}
+
+impl Host for ThisHost {
+    type Probe = TrafficProbe;
+
+    fn load(
+        &self,
+        settings: &ProbeSettings,
+    ) -> Result<TrafficProbe, kernel::Error> {
+        TrafficProbe::load(settings)
+    }
+
+    fn follow_interfaces(
+        &self,
+    ) -> Result<(Box<dyn FollowInterfaces>, KeepFollowing), kernel::Error> {
+        let (monitor, stopper) = InterfaceMonitor::open()?;
+        Ok((Box::new(monitor), Box::new(stopper)))
+    }
+
+    fn forward_signals(
+        &self,
+        events: Sender<Event>,
+        prepare: Box<dyn FnOnce() + Send>,
+    ) -> io::Result<()> {
+        match self.signals.take() {
+            Some(caught) => caught.forward(events, prepare),
+            None => Ok(()),
+        }
+    }
+
+    fn sandbox(&self, config: &Config) -> Sandbox {
+        Sandbox::new(config.sandbox)
+    }
+}

@@ -1,0 +1,151 @@
+//! Telling the service manager how the daemon is, as sd_notify(3) describes
+//! it: one datagram a message, to the socket that `NOTIFY_SOCKET` names.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::time::ClockId;
+
+use crate::poller::Overseer;
+
+/// How much longer a start may take each time it got on by one step.
+const START_EXTENSION: Duration = Duration::from_secs(60);
+
+/// How often an extension is asked for.
+const START_PACE: Duration = Duration::from_secs(5);
+
+/// The service manager, if there is one that wants to know.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ServiceManager {
+    socket: Option<Arc<UnixDatagram>>,
+    /// Within which the poller must have got on, or the daemon is killed.
+    watchdog: Option<Duration>,
+}
+
+impl ServiceManager {
+    /// Returns the one that the environment names.
+    ///
+    /// # Errors
+    /// Where it names one that cannot be reached.
+    pub(super) fn of(environment: &[(OsString, OsString)]) -> io::Result<Self> {
+        let find = |name: &str| {
+            environment
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.as_os_str())
+        };
+        let Some(address) = find("NOTIFY_SOCKET") else {
+            return Ok(Self::default());
+        };
+        let socket = UnixDatagram::unbound()?;
+        socket.connect_addr(&address_of(address)?)?;
+        // Nothing waits for a service manager that does not read.
+        socket.set_nonblocking(true)?;
+        let number = |name| find(name)?.to_str()?.parse::<u64>().ok();
+        let own = u64::from(std::process::id());
+        // Meant for another process where it names one.
+        let is_ours = number("WATCHDOG_PID").is_none_or(|pid| pid == own);
+        let watchdog = number("WATCHDOG_USEC")
+            .filter(|&microseconds| is_ours && microseconds > 0)
+            .map(Duration::from_micros);
+        Ok(Self { socket: Some(Arc::new(socket)), watchdog })
+    }
+
+    fn tell(&self, message: &str) {
+        if let Some(socket) = &self.socket {
+            // It is there to help: what it misses is no reason to end.
+            let _ = socket.send(message.as_bytes());
+        }
+    }
+
+    /// Says what the daemon does, in words.
+    pub(super) fn status(&self, text: &str) {
+        self.tell(&format!("STATUS={text}"));
+    }
+
+    /// Says that a reload begins; `ready` ends it.
+    pub(super) fn reloading(&self) {
+        // Tells this reload from an earlier one, to systemd 253 and later.
+        let now = rustix::time::clock_gettime(ClockId::Monotonic);
+        let microseconds = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;
+        self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={microseconds}"));
+    }
+
+    /// Says that everything is as it should be.
+    pub(super) fn ready(&self, status: &str) {
+        self.tell(&format!("READY=1\nSTATUS={status}"));
+    }
+
+    /// Says that the daemon ends.
+    pub(super) fn stopping(&self) {
+        self.tell("STOPPING=1\nSTATUS=stopping");
+    }
+
+    /// Returns what the poller is to tell, for it.
+    pub(super) fn overseer(
+        &self,
+        on_ready: impl FnOnce(usize) + Send + 'static,
+    ) -> Box<dyn Overseer> {
+        Box::new(PollerReports {
+            manager: self.clone(),
+            last: None,
+            on_ready: Some(Box::new(on_ready)),
+        })
+    }
+}
+
+/// Reads a path, or the name of an abstract socket behind an `@`.
+fn address_of(text: &OsStr) -> io::Result<SocketAddr> {
+    match text.as_bytes() {
+        [b'@', name @ ..] => SocketAddr::from_abstract_name(name),
+        _ => SocketAddr::from_pathname(text),
+    }
+}
+
+/// What the poller tells.
+struct PollerReports {
+    manager: ServiceManager,
+    /// When it last told that it gets on.
+    last: Option<Instant>,
+    /// Until it is ready.
+    on_ready: Option<Box<dyn FnOnce(usize) + Send>>,
+}
+
+impl Overseer for PollerReports {
+    fn interval(&self) -> Option<Duration> {
+        // Twice in the time that is given, as sd_watchdog_enabled(3) advises.
+        self.manager.socket.as_ref()?;
+        self.manager.watchdog.map(|watchdog| watchdog / 2)
+    }
+
+    fn gets_on(&mut self) {
+        let pace = match (&self.on_ready, self.manager.watchdog) {
+            (Some(_), _) => START_PACE,
+            (None, Some(watchdog)) => watchdog / 4,
+            (None, None) => return,
+        };
+        if self.last.is_some_and(|last| last.elapsed() < pace) {
+            return;
+        }
+        self.last = Some(Instant::now());
+        if self.on_ready.is_some() {
+            let more = START_EXTENSION.as_micros();
+            self.manager.tell(&format!("EXTEND_TIMEOUT_USEC={more}"));
+        }
+        if self.manager.watchdog.is_some() {
+            self.manager.tell("WATCHDOG=1");
+        }
+    }
+
+    fn is_ready(&mut self, interfaces: usize) {
+        if let Some(on_ready) = self.on_ready.take() {
+            on_ready(interfaces);
+            self.manager.ready(&format!("counting on {interfaces} interfaces"));
+        }
+    }
+}

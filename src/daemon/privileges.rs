@@ -1,0 +1,190 @@
+//! What becomes of the privileges that the daemon was started with.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use slog::{Logger, info, warn};
+
+use crate::config::ListenAddress;
+use crate::kernel::{self, Probe};
+use crate::logging::chain;
+use crate::sandbox::{Duty, Error, Files, Sandbox};
+
+/// Ports below it are for those with CAP_NET_BIND_SERVICE.
+const FIRST_FREE_PORT: u16 = 1024;
+
+/// The directories that systemd made for the daemon, each variable with
+/// absolute paths and colons between them.
+const DIRECTORIES: [&str; 2] = ["STATE_DIRECTORY", "RUNTIME_DIRECTORY"];
+
+/// What is given up, when, and by whom. A clone does the same. What cannot be
+/// given up is logged: it is no reason not to count.
+#[derive(Clone)]
+pub(super) struct Privileges {
+    log: Logger,
+    sandbox: Sandbox,
+    files: Files,
+}
+
+impl Privileges {
+    /// Restricts files for this thread and all it will start. To be called
+    /// before there is any other.
+    pub(super) fn restrict(
+        log: &Logger,
+        sandbox: Sandbox,
+        environment: &[(OsString, OsString)],
+        listens_at: &[ListenAddress],
+    ) -> Self {
+        let writable = writable(environment, listens_at);
+        let files = match sandbox.restrict_files(&writable) {
+            Ok(files) => files,
+            Err(error) => {
+                warn!(log, "keeping a privilege"; "error" => chain(&error));
+                Files::TurnedOff
+            }
+        };
+        Self { log: log.clone(), sandbox, files }
+    }
+
+    fn warn(&self, result: Result<(), Error>) {
+        if let Err(error) = result {
+            warn!(self.log, "keeping a privilege"; "error" => chain(&error));
+        }
+    }
+
+    /// Keeps only what the duty of the calling thread needs.
+    pub(super) fn take_up(&self, duty: Duty) {
+        self.warn(self.sandbox.take_up(duty));
+    }
+
+    /// Returns what a thread with this duty does first.
+    pub(super) fn to_take_up(
+        &self,
+        duty: Duty,
+    ) -> Box<dyn FnOnce() + Send + 'static> {
+        let privileges = self.clone();
+        Box::new(move || privileges.take_up(duty))
+    }
+
+    /// Does `work` on a thread that has this duty, as have those it starts.
+    pub(super) fn on_duty<T: Send>(
+        &self,
+        duty: Duty,
+        work: impl FnOnce() -> T + Send,
+    ) -> T {
+        thread::scope(|scope| {
+            let worker = scope.spawn(|| {
+                self.take_up(duty);
+                work()
+            });
+            match worker.join() {
+                Ok(result) => result,
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+
+    /// Returns the duty of the poller's thread on this kernel: before Linux
+    /// 5.19, and where unprivileged users have no eBPF, only CAP_BPF reads
+    /// maps.
+    pub(super) fn counting(&self, probe: &impl Probe) -> Duty {
+        let least = Duty::Count { needs_bpf: false };
+        if !self.sandbox.is_on() {
+            return least;
+        }
+        match self.sandbox.try_duty(least, || probe.may_read()) {
+            Ok(true) => least,
+            Ok(false) => Duty::Count { needs_bpf: true },
+            Err(error) => {
+                self.warn(Err(error));
+                least
+            }
+        }
+    }
+
+    /// Restricts the system calls of all threads, and remembers that what is
+    /// missing from now on was given up.
+    pub(super) fn restrict_system_calls(&self) {
+        if self.sandbox.is_on() {
+            kernel::capabilities_are_given_up();
+        }
+        self.warn(self.sandbox.restrict_system_calls());
+    }
+
+    /// Logs what is in force.
+    pub(super) fn report(&self) {
+        let report = self.sandbox.report(self.files);
+        info!(self.log, "privileges";
+            "kept" => report.kept,
+            "no_new_privs" => report.no_new_privileges,
+            "system_calls" => report.system_calls,
+            "files" => report.files);
+    }
+}
+
+/// Returns the duty of who listens on these addresses.
+pub(super) fn listening(addresses: &[ListenAddress]) -> Duty {
+    let is_low = |address: &ListenAddress| match address {
+        ListenAddress::Tcp(address) => {
+            (1..FIRST_FREE_PORT).contains(&address.port())
+        }
+        ListenAddress::Unix(_) => false,
+    };
+    match addresses.iter().any(is_low) {
+        true => Duty::Listen,
+        false => Duty::Other,
+    }
+}
+
+/// Returns the directories in which the daemon may write: those that systemd
+/// made for it, and those of the sockets that it makes and removes.
+fn writable(
+    environment: &[(OsString, OsString)],
+    listens_at: &[ListenAddress],
+) -> Vec<PathBuf> {
+    let of_socket = |address: &ListenAddress| match address {
+        ListenAddress::Tcp(_) => None,
+        ListenAddress::Unix(path) => path.parent().map(Path::to_owned),
+    };
+    environment
+        .iter()
+        .filter(|(name, _)| DIRECTORIES.iter().any(|known| name == known))
+        .flat_map(|(_, paths)| std::env::split_paths(paths))
+        .filter(|path| path.is_absolute())
+        .chain(listens_at.iter().filter_map(of_socket))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directories_of_systemd_and_of_sockets_can_be_written() {
+        let environment = [
+            ("STATE_DIRECTORY", "/var/lib/a:/var/lib/b"),
+            ("RUNTIME_DIRECTORY", "/run/a"),
+            ("HOME", "/root"),
+        ]
+        .map(|(name, value)| (name.into(), value.into()));
+        let addresses = [
+            ListenAddress::Tcp(([127, 0, 0, 1], 9100).into()),
+            ListenAddress::Unix("/run/b/metrics.sock".into()),
+        ];
+        let expected = ["/var/lib/a", "/var/lib/b", "/run/a", "/run/b"];
+        let expected = expected.map(PathBuf::from);
+        assert_eq!(writable(&environment, &addresses), expected);
+    }
+
+    #[test]
+    fn only_low_ports_need_a_capability() {
+        let tcp = |port| ListenAddress::Tcp(([0, 0, 0, 0], port).into());
+        let of = |port| listening(&[tcp(9100), tcp(port)]);
+        let unix = ListenAddress::Unix("/run/b/metrics.sock".into());
+        assert_eq!(listening(&[unix]), Duty::Other);
+        assert_eq!(of(80), Duty::Listen);
+        assert_eq!(of(9100), Duty::Other);
+        assert_eq!(of(0), Duty::Other, "one that the kernel chooses");
+    }
+}

@@ -1,0 +1,21 @@
+//! Who watches over the poller.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+/// Who wants to know that the poller gets on.
+pub trait Overseer: Send {
+    /// Returns how often it wants to hear of it, at least, also between two
+    /// polls.
+    fn interval(&self) -> Option<Duration>;
+
+    /// Hears that the poller did something, or had nothing to do.
+    fn gets_on(&mut self);
+
+    /// Hears, once, that all interfaces that were there at the start have
+    /// been attached, as far as they can be, and polled.
+    fn is_ready(&mut self, interfaces: usize);
+}

@@ -1,0 +1,77 @@
+//! The capabilities of the calling thread.
+
+use std::io;
+
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, set_capabilities,
+};
+
+use super::Duty;
+
+/// Returns what a duty needs.
+pub(super) fn of(duty: Duty) -> CapabilitySet {
+    match duty {
+        Duty::Count { needs_bpf: false } => CapabilitySet::NET_ADMIN,
+        Duty::Count { needs_bpf: true } => {
+            CapabilitySet::NET_ADMIN | CapabilitySet::BPF
+        }
+        Duty::ReadFiles => CapabilitySet::DAC_READ_SEARCH,
+        Duty::Listen => CapabilitySet::NET_BIND_SERVICE,
+        Duty::Other => CapabilitySet::empty(),
+    }
+}
+
+/// Gives up every capability but these; what is not there is not gained.
+pub(super) fn keep(kept: CapabilitySet) -> io::Result<()> {
+    let now = capabilities(None)?;
+    let permitted = now.permitted & kept;
+    // The ambient set shrinks with the inheritable one.
+    set_capabilities(
+        None,
+        CapabilitySets {
+            effective: permitted,
+            permitted,
+            inheritable: CapabilitySet::empty(),
+        },
+    )?;
+    Ok(())
+}
+
+/// Does `work` with these in effect and no others, then puts back what was.
+pub(super) fn with_effect<T>(
+    wanted: CapabilitySet,
+    work: impl FnOnce() -> T,
+) -> io::Result<T> {
+    let before = capabilities(None)?;
+    let effective = before.permitted & wanted;
+    set_capabilities(None, CapabilitySets { effective, ..before })?;
+    let result = work();
+    set_capabilities(None, before)?;
+    Ok(result)
+}
+
+/// Names the capabilities of a set as capabilities(7) does.
+pub(super) fn names(bits: u64) -> Vec<String> {
+    let set = CapabilitySet::from_bits_retain(bits);
+    let mut known = set.iter_names();
+    let mut names: Vec<String> =
+        known.by_ref().map(|(name, _)| format!("CAP_{name}")).collect();
+    let unknown = known.remaining().bits();
+    if unknown != 0 {
+        names.push(format!("{unknown:#x}"));
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capabilities_have_the_names_of_the_manual() {
+        let set = of(Duty::Count { needs_bpf: true });
+        assert_eq!(names(set.bits()), ["CAP_NET_ADMIN", "CAP_BPF"]);
+        assert_eq!(names(0), [""; 0]);
+        assert_eq!(names(1 << 60), ["0x1000000000000000"]);
+    }
+}

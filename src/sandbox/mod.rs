@@ -1,0 +1,132 @@
+//! Giving up what the exporter does not need once it counts: capabilities,
+//! system calls, files.
+//!
+//! Two steps, both on the main thread: [`Sandbox::restrict_files`] before
+//! there is any other thread, as each inherits it; [`Sandbox::complete`] once
+//! the programs are loaded. Between and after them each thread keeps the
+//! capabilities of its [`Duty`] and no others.
+
+mod capabilities;
+mod files;
+mod report;
+mod system_calls;
+
+use std::io;
+use std::path::PathBuf;
+
+pub use files::Files;
+pub use report::Report;
+
+/// What a thread does, which decides what it may keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duty {
+    /// Attaches to interfaces and asks what is attached: CAP_NET_ADMIN. Reads
+    /// maps: CAP_BPF too, where the kernel wants it for that.
+    Count {
+        /// Whether reading maps needs CAP_BPF.
+        needs_bpf: bool,
+    },
+    /// Reads configuration and databases, which may belong to anybody where
+    /// the exporter was started by root: CAP_DAC_READ_SEARCH, if it was there.
+    ReadFiles,
+    /// Opens sockets: CAP_NET_BIND_SERVICE, if it was there.
+    Listen,
+    /// Nothing that needs a capability.
+    Other,
+}
+
+/// What is done about privileges. A copy does the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Sandbox {
+    is_on: bool,
+}
+
+/// Why privileges could not be given up.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The capabilities stay as they are.
+    #[error("cannot give up capabilities")]
+    Capabilities(#[source] io::Error),
+    /// A later program could gain privileges.
+    #[error("cannot set no_new_privs")]
+    NoNewPrivileges(#[source] io::Error),
+    /// Files are not restricted, though the kernel could.
+    #[error("cannot restrict files with Landlock")]
+    Files(#[source] Box<landlock::RulesetError>),
+    /// System calls are not restricted, though the kernel could.
+    #[error("cannot restrict system calls with seccomp")]
+    SystemCalls(#[source] Box<seccompiler::Error>),
+}
+
+impl Sandbox {
+    /// Returns one that gives up everything, or nothing.
+    #[must_use]
+    pub fn new(is_on: bool) -> Self {
+        Self { is_on }
+    }
+
+    /// Returns whether anything is given up.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    /// Sets no_new_privs, and takes from the calling thread, and all it will
+    /// start, the right to write files but in `writable`, to execute programs
+    /// and to connect by TCP, as far as the kernel has Landlock.
+    ///
+    /// # Errors
+    /// Where the kernel can do it and refuses.
+    pub fn restrict_files(&self, writable: &[PathBuf]) -> Result<Files, Error> {
+        if !self.is_on {
+            return Ok(Files::TurnedOff);
+        }
+        rustix::thread::set_no_new_privs(true)
+            .map_err(|error| Error::NoNewPrivileges(error.into()))?;
+        files::restrict(writable).map_err(|error| Error::Files(Box::new(error)))
+    }
+
+    /// Takes from the calling thread every capability but those of its duty.
+    ///
+    /// # Errors
+    /// Where the kernel refuses.
+    pub fn take_up(&self, duty: Duty) -> Result<(), Error> {
+        if !self.is_on {
+            return Ok(());
+        }
+        capabilities::keep(capabilities::of(duty)).map_err(Error::Capabilities)
+    }
+
+    /// Does `work` with only the capabilities of a duty in effect, then takes
+    /// the others back.
+    ///
+    /// # Errors
+    /// Where the kernel refuses.
+    pub fn try_duty<T>(
+        &self,
+        duty: Duty,
+        work: impl FnOnce() -> T,
+    ) -> Result<T, Error> {
+        capabilities::with_effect(capabilities::of(duty), work)
+            .map_err(Error::Capabilities)
+    }
+
+    /// Takes every system call that the exporter does not use from all threads
+    /// of the process.
+    ///
+    /// # Errors
+    /// Where the kernel can do it and refuses.
+    pub fn restrict_system_calls(&self) -> Result<(), Error> {
+        if !self.is_on {
+            return Ok(());
+        }
+        system_calls::restrict()
+            .map_err(|error| Error::SystemCalls(Box::new(error)))
+    }
+
+    /// Returns what is in force, by what the kernel says of every thread.
+    #[must_use]
+    pub fn report(&self, files: Files) -> Report {
+        Report::read(files)
+    }
+}
