@@ -14,6 +14,7 @@ mod flows;
 mod grace;
 mod interfaces;
 mod links;
+mod mapping;
 mod object;
 mod owner;
 mod probe;
@@ -38,9 +39,9 @@ pub use interfaces::{
     Action, Attached, Interface, InterfaceTable, LinkLayer, reconcile,
 };
 pub use links::Hook;
+pub use mapping::MappedWords;
 pub use probe::{ProbeSettings, TrafficProbe};
 pub use rtnetlink::{InterfaceEvent, InterfaceMonitor};
-pub use sys::MappedWords;
 pub use table::{Table, Word};
 
 /// What the kernel side says about its flow map, since it was loaded.

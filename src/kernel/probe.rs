@@ -20,9 +20,9 @@ use super::cpus::Cpus;
 use super::error::{Error, io_error, load_error};
 use super::flows::FlowReader;
 use super::links::{Attacher, Hook, Links};
+use super::mapping::MappedWords;
 use super::sizes::Sizes;
 use super::slots::Slots;
-use super::sys::MappedWords;
 use super::table::Table;
 use super::{
     Interface, LinkLayer, Probe, Room, Sweep, grace, object, sys, version,

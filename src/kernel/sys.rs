@@ -6,11 +6,7 @@
 
 use std::io;
 use std::mem::{self, size_of};
-use std::ops::Deref;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::ptr::NonNull;
-use std::slice;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use aya_obj::generated::{
@@ -253,72 +249,6 @@ pub(super) fn interface_name(ifindex: u32) -> io::Result<String> {
     }
     let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
     Ok(String::from_utf8_lossy(name).into_owned())
-}
-
-/// The elements of an array map, as words that programs change meanwhile.
-/// Dropping it unmaps them.
-#[derive(Debug)]
-pub struct MappedWords {
-    start: NonNull<AtomicU64>,
-    length: usize,
-}
-
-// SAFETY: a pointer to memory that belongs to the value alone and is accessed
-// through atomic words only.
-unsafe impl Send for MappedWords {}
-
-impl MappedWords {
-    /// Maps the first `length` words of an array that was created with
-    /// BPF_F_MMAPABLE.
-    ///
-    /// # Errors
-    /// Whatever mmap(2) says.
-    pub(super) fn map(
-        array: BorrowedFd<'_>,
-        length: usize,
-    ) -> io::Result<Self> {
-        // SAFETY: a new mapping, at a place that the kernel chooses.
-        let start = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                length * size_of::<AtomicU64>(),
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                array.as_raw_fd(),
-                0,
-            )
-        };
-        if start == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let start = NonNull::new(start.cast())
-            .ok_or_else(|| io::Error::other("mapped at address zero"))?;
-        Ok(Self { start, length })
-    }
-}
-
-impl Deref for MappedWords {
-    type Target = [AtomicU64];
-
-    fn deref(&self) -> &[AtomicU64] {
-        // SAFETY: `length` words are mapped from `start`, which is aligned to
-        // a page, until the value is dropped. Any bits are a word. Others,
-        // programs in the kernel, change them only as atomics allow: by
-        // aligned accesses of 64 bits.
-        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.length) }
-    }
-}
-
-impl Drop for MappedWords {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is ours, and nothing borrows from it any more.
-        unsafe {
-            libc::munmap(
-                self.start.as_ptr().cast(),
-                self.length * size_of::<AtomicU64>(),
-            );
-        }
-    }
 }
 
 /// Calls membarrier(2), and returns what it says, never negative.
