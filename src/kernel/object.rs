@@ -11,9 +11,10 @@ use aya::{Ebpf, EbpfLoader};
 use super::abi::{ipv4_prefix_mask, ipv6_prefix_masks, names};
 use super::counters::TOTALS_PER_CPU;
 use super::error::{Error, io_error, load_error};
+use super::mapping::MappedWords;
 use super::probe::ProbeSettings;
 use super::sizes::Sizes;
-use super::sys::{self, MappedWords};
+use super::sys;
 
 /// The object that `build.rs` compiled.
 static OBJECT: &[u8] =
