@@ -3,16 +3,17 @@
 
 use aya::programs::TcAttachType;
 
-use crate::harness::daemon::{Daemon, LogLine, Setup};
+use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::lab::{Lab, WAN};
 use crate::harness::link::statistics;
+use crate::harness::log_line::LogLine;
 use crate::harness::netns::Netns;
 use crate::harness::process::output_of;
 use crate::harness::sys::Signal;
 use crate::harness::tcx::{Counter, Verdict};
 use crate::harness::traffic::{Traffic, assert_books};
 use crate::harness::wait::{PATIENCE, await_until};
-use crate::lifecycle::as_nobody;
+use crate::privileges::{NEEDED, as_nobody};
 
 const HOOKS: [&str; 2] = ["ingress", "egress"];
 
@@ -264,8 +265,7 @@ fn an_ingress_qdisc_is_left_alone_and_the_way_out_is_named() {
 #[test]
 fn three_capabilities_are_enough_to_attach_and_to_leave_nothing() {
     let lab = Lab::new();
-    let capabilities = "-all,+bpf,+net_admin,+perfmon";
-    let mut daemon = as_nobody(setup(&lab.machine), capabilities).start();
+    let mut daemon = as_nobody(setup(&lab.machine), NEEDED).start();
     await_attached(&mut daemon, 0);
     end(daemon, Signal::Terminate);
     assert_clean(&lab.machine);

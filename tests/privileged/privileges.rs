@@ -17,7 +17,7 @@ use crate::harness::traffic::Traffic;
 use crate::harness::wait::{PATIENCE, await_until};
 
 /// All that it needs, as `setpriv` writes it.
-const NEEDED: &str = "-all,+bpf,+net_admin,+perfmon";
+pub(crate) const NEEDED: &str = "-all,+bpf,+net_admin,+perfmon";
 
 /// CAP_NET_ADMIN, as `/proc/PID/status` shows it.
 const NET_ADMIN: &str = "0000000000001000";
