@@ -149,12 +149,15 @@ fn remedy(lacking: &[Capability], are_given_up: bool) -> String {
 pub(super) fn load_error(error: EbpfError) -> Error {
     let action = "load the eBPF programs";
     if let Some(source) = os_error(&error) {
-        // What the verifier does not like is EACCES too.
-        let is_refusal = source.raw_os_error() == Some(libc::EPERM)
-            || !Capability::lacking().is_empty();
-        let refused = Error::call(action, source);
-        if is_refusal && matches!(refused, Error::NotPermitted { .. }) {
-            return refused;
+        // All are needed to load. Without one the kernel may say EPERM, but
+        // the verifier also EACCES or EINVAL, as where it does not like a
+        // program.
+        let lacking = Capability::lacking();
+        if !lacking.is_empty() {
+            return Error::NotPermitted { action: action.into(), lacking };
+        }
+        if source.raw_os_error() == Some(libc::EPERM) {
+            return Error::call(action, source);
         }
     }
     let mut reasons = Vec::new();
