@@ -288,6 +288,8 @@ static __always_inline bool count_in_table(struct traffic_statistics *own,
 	    count_in_set(sets[1], places[1].set, key, size, &used[1]))
 		return true;
 
+	if (used[0] == TRAFFIC_WAYS && used[1] == TRAFFIC_WAYS)
+		return false;
 #pragma unroll
 	for (int i = 0; i < 2; i++) {
 		struct traffic_entry *entry =

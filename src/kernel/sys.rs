@@ -251,6 +251,14 @@ pub(super) fn interface_name(ifindex: u32) -> io::Result<String> {
     Ok(String::from_utf8_lossy(name).into_owned())
 }
 
+/// Gives memory back to the system that was freed but kept: loading the
+/// programs takes some MiB once.
+#[cfg(target_env = "gnu")]
+pub(super) fn trim_memory() {
+    // SAFETY: the call takes no addresses, and may be made at any time.
+    unsafe { libc::malloc_trim(0) };
+}
+
 /// Calls membarrier(2), and returns what it says, never negative.
 ///
 /// # Errors
