@@ -34,7 +34,7 @@ use crate::geoip::Watch;
 use crate::http::pages::{Healthy, Index, Metrics, Ready, Reload};
 use crate::http::{self, Routes};
 use crate::kernel::{
-    FollowInterfaces, InterfaceEvent, Probe, ProbeSettings, Room,
+    self, FollowInterfaces, InterfaceEvent, Probe, ProbeSettings, Room,
 };
 use crate::logging::{self, LogControl};
 use crate::metrics::published::{Feed, Publisher, Sink};
@@ -124,6 +124,7 @@ fn run_logged<H: Host>(
     log: &Logger,
     log_control: LogControl,
 ) -> Result<(), Error> {
+    kernel::keep_memory_small();
     let config = loaded.config;
     info!(log, "starting"; "version" => BUILD.version,
         "revision" => BUILD.revision, "config" => file_list(&loaded.files));
@@ -171,6 +172,7 @@ fn run_logged<H: Host>(
         (probe, opening.join().unwrap_or_else(|panic| resume_unwind(panic)))
     });
     let mut probe = probe?;
+    kernel::trim_memory();
     info!(log, "loaded the eBPF programs"; "attached_by" => probe.hook().name());
     for notice in probe.take_notices() {
         warn!(log, "loaded the eBPF programs"; "notice" => notice);

@@ -42,6 +42,7 @@ pub use links::Hook;
 pub use mapping::MappedWords;
 pub use probe::{ProbeSettings, TrafficProbe};
 pub use rtnetlink::{InterfaceEvent, InterfaceMonitor};
+pub use sys::{keep_memory_small, trim_memory};
 pub use table::{Table, Word};
 
 /// What the kernel side says about its flow map, since it was loaded.

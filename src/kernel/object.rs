@@ -93,8 +93,6 @@ pub(super) fn load(
             .and_then(load_program)
             .map_err(|error| load_error(error.into()))?;
     }
-    #[cfg(target_env = "gnu")]
-    sys::trim_memory();
     Ok(ebpf)
 }
 

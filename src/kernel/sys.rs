@@ -251,12 +251,27 @@ pub(super) fn interface_name(ifindex: u32) -> io::Result<String> {
     Ok(String::from_utf8_lossy(name).into_owned())
 }
 
-/// Gives memory back to the system that was freed but kept: loading the
-/// programs takes some MiB once.
-#[cfg(target_env = "gnu")]
-pub(super) fn trim_memory() {
+/// Has the C library give large pieces of memory back when they are freed, and
+/// not keep some for every thread: pages of metrics are large and made on
+/// several threads.
+pub fn keep_memory_small() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the calls take no addresses, and may be made at any time. One
+    // that has no effect costs memory and nothing else.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 8 << 20);
+        libc::mallopt(libc::M_ARENA_MAX, 2);
+    }
+}
+
+/// Gives memory back to the system that was freed but kept: the start takes
+/// some MiB once.
+pub fn trim_memory() {
+    #[cfg(target_env = "gnu")]
     // SAFETY: the call takes no addresses, and may be made at any time.
-    unsafe { libc::malloc_trim(0) };
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// Calls membarrier(2), and returns what it says, never negative.
