@@ -12,7 +12,8 @@
 //! newest snapshots into text ([`metrics`]).
 //!
 //! [`cli`] and [`config`] say how to run, [`daemon`] puts all of it together,
-//! and keeps it together through signals, reloads and the end. Once it counts,
+//! and keeps it together through signals, reloads and the end; [`state`] keeps
+//! the counters for the next start, where that is wanted. Once it counts,
 //! [`sandbox`] gives up what is not needed any more.
 //!
 //! # The rules
@@ -26,6 +27,7 @@
 //! poller     → accounting, collectors, config, geoip, kernel, logging, metrics
 //! http       → collectors, config::ListenAddress, config::nearest, metrics
 //! kernel     → accounting, config::Interfaces
+//! state      → accounting, collectors, geoip::Country
 //! collectors → accounting, geoip::Country, metrics
 //! metrics    → accounting
 //! accounting → geoip::Country
@@ -52,4 +54,5 @@ pub mod logging;
 pub mod metrics;
 pub mod poller;
 pub mod sandbox;
+pub mod state;
 pub mod sysexits;

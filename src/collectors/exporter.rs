@@ -86,6 +86,61 @@ pub struct PollStatistics {
     pub poll_duration: Duration,
 }
 
+/// The counters among them, which go on after a restart where the state is
+/// kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PollCounters {
+    /// See [`PollStatistics::poll_failures`].
+    pub poll_failures: u64,
+    /// See [`PollStatistics::lookup_failures`].
+    pub lookup_failures: u64,
+    /// See [`PollStatistics::update_failures`].
+    pub update_failures: u64,
+    /// See [`PollStatistics::map_packets`].
+    pub map_packets: u64,
+    /// See [`PollStatistics::new_keys`].
+    pub new_keys: u64,
+    /// See [`PollStatistics::evictions`].
+    pub evictions: u64,
+    /// See [`FlowTable::reclaims`].
+    pub table_reclaims: u64,
+}
+
+impl PollStatistics {
+    /// Returns the statistics before the first poll of a process that goes on
+    /// from these counters.
+    #[must_use]
+    pub fn resume(from: PollCounters) -> Self {
+        Self {
+            poll_failures: from.poll_failures,
+            lookup_failures: from.lookup_failures,
+            update_failures: from.update_failures,
+            map_packets: from.map_packets,
+            new_keys: from.new_keys,
+            evictions: from.evictions,
+            flow_table: FlowTable {
+                reclaims: from.table_reclaims,
+                ..FlowTable::default()
+            },
+            ..Self::default()
+        }
+    }
+
+    /// Returns what counts up.
+    #[must_use]
+    pub fn counters(&self) -> PollCounters {
+        PollCounters {
+            poll_failures: self.poll_failures,
+            lookup_failures: self.lookup_failures,
+            update_failures: self.update_failures,
+            map_packets: self.map_packets,
+            new_keys: self.new_keys,
+            evictions: self.evictions,
+            table_reclaims: self.flow_table.reclaims,
+        }
+    }
+}
+
 /// The flow table, with an entry for each flow and CPU; of no size where there
 /// is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

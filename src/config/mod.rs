@@ -98,6 +98,8 @@ pub struct Config {
     pub enable_reload: bool,
     /// The path of the metrics page.
     pub metrics_path: String,
+    /// Where counters are kept for the next start, if anywhere.
+    pub state_directory: Option<PathBuf>,
     /// How much is logged.
     pub log_level: LogLevel,
     /// How it is written.
@@ -124,6 +126,7 @@ impl Default for Config {
             web_config_file: None,
             enable_reload: false,
             metrics_path: "/metrics".into(),
+            state_directory: None,
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
             sandbox: true,

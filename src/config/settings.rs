@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 use super::setting::{Effect, Kind, Setting};
@@ -263,10 +264,7 @@ const GENERAL: &[Setting] = &[
             };
             Ok(())
         },
-        write: |config| {
-            let file = config.web_config_file.as_deref().unwrap_or("".as_ref());
-            file.to_string_lossy().into_owned().into()
-        },
+        write: |config| optional(config.web_config_file.as_deref()),
         keep: |config, old| {
             config.web_config_file = old.web_config_file.clone();
         },
@@ -304,6 +302,33 @@ const GENERAL: &[Setting] = &[
         },
         write: |config| config.metrics_path.clone().into(),
         keep: |config, old| config.metrics_path = old.metrics_path.clone(),
+    },
+    Setting {
+        key: "state_directory",
+        kind: Kind::Text,
+        value_name: "DIRECTORY",
+        summary: "Where counters are kept for the next start",
+        details: "They go on there after a restart. They are saved every 30 \
+            seconds, at the end, and before a scrape shows them, so that no \
+            restart sets them back behind a scrape. What passes \
+            while the exporter does not run is not counted. The directory is \
+            made if it is missing, and belongs to one exporter. Empty: \
+            counters begin at zero, and nothing is written. The unit for \
+            systemd sets it.",
+        expected: "the path of a directory, or empty",
+        example: "\"/var/lib/geoip-exporter\"",
+        effect: Effect::Restart,
+        read: |config, value| {
+            config.state_directory = match value.as_str() {
+                Some("") => None,
+                _ => Some(values::file(value)?.into()),
+            };
+            Ok(())
+        },
+        write: |config| optional(config.state_directory.as_deref()),
+        keep: |config, old| {
+            config.state_directory = old.state_directory.clone();
+        },
     },
     Setting {
         key: "log_level",
@@ -359,6 +384,11 @@ const GENERAL: &[Setting] = &[
         keep: |config, old| config.sandbox = old.sandbox,
     },
 ];
+
+/// Returns a path, or an empty text where there is none.
+fn optional(path: Option<&Path>) -> toml::Value {
+    path.unwrap_or("".as_ref()).to_string_lossy().into_owned().into()
+}
 
 fn integer(number: usize) -> toml::Value {
     i64::try_from(number).unwrap_or(i64::MAX).into()

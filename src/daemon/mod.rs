@@ -11,17 +11,19 @@ pub mod lifecycle;
 mod notify;
 mod privileges;
 mod signals;
+mod state;
 mod supervisor;
 mod web;
 mod worker;
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::panic::resume_unwind;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::SystemTime;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use slog::{Logger, crit, info, warn};
 
 use crate::collectors::exporter::{
@@ -41,11 +43,13 @@ use crate::metrics::published::{Feed, Publisher, Sink};
 use crate::metrics::{Process, Registry};
 use crate::poller::{self, Poller};
 use crate::sandbox::Duty;
+use crate::state::Store;
 pub use error::Error;
 pub use host::{Host, KeepFollowing, ThisHost};
 use lifecycle::{Event, Lifecycle};
 use notify::ServiceManager;
 use privileges::{Privileges, listening};
+use state::{Keeper, Shown};
 use supervisor::{Controls, State, Supervisor};
 pub use web::warnings;
 use worker::Spawner;
@@ -63,6 +67,7 @@ const BUILD: Build = Build {
 const POLLER: &str = "poller";
 const INTERFACES: &str = "interfaces";
 const HTTP: &str = "http";
+const STATE: &str = "state";
 
 /// Where the layers of the configuration come from, at the start and at every
 /// reload.
@@ -140,12 +145,16 @@ fn run_logged<H: Host>(
         });
     manager.status("starting");
 
+    if let Some(directory) = &config.state_directory {
+        Store::make(directory);
+    }
     // No other thread until files are restricted, as each inherits it.
     let privileges = Privileges::restrict(
         log,
         host.sandbox(&config),
         &layers.environment,
         &config.listen_address,
+        config.state_directory.as_deref(),
     );
     log_control
         .start(privileges.to_take_up(Duty::Other))
@@ -182,21 +191,27 @@ fn run_logged<H: Host>(
     let (mut devices, keep_following) = host.follow_interfaces()?;
     let first_devices = devices.next()?.unwrap_or_default();
 
-    let traffic = Feed::new(TrafficAccount::new());
-    let statistics = Publisher::new(PollStatistics::default());
+    let (store, left) = state::take_over(log, &config, &first_devices);
+    let resumed = Arc::unwrap_or_clone(left.traffic);
+    let traffic = Feed::new(TrafficAccount::resume(resumed));
+    let statistics = Publisher::new(PollStatistics::resume(left.polls));
+    let shown = Shown::new(log, store, traffic.reader(), statistics.reader());
     let interfaces = Publisher::new(interfaces::Snapshot::new());
     let published = State::new(&config, database.as_deref());
 
     let mut registry = Registry::new();
-    registry.register(TrafficCollector::new(traffic.reader()));
+    if let Some(save_first) = shown.save_first {
+        registry.register(save_first);
+    }
+    registry.register(TrafficCollector::new(shown.traffic.clone()));
     registry.register(InterfacesCollector::new(interfaces.reader()));
     registry.register(ExporterCollector {
         build: BUILD,
         settings: published.settings.reader(),
         last_reload: published.last_reload.reader(),
         database: published.database.reader(),
-        polls: statistics.reader(),
-        traffic: traffic.reader(),
+        polls: shown.polls,
+        traffic: shown.traffic,
     });
     registry.register(Process::default());
     let metrics_path = published.metrics_path.reader();
@@ -231,11 +246,13 @@ fn run_logged<H: Host>(
 
     privileges.restrict_system_calls();
     let addresses = server.addresses().to_vec();
+    let mut workers = vec![POLLER, INTERFACES, HTTP];
+    workers.extend(shown.keeper.as_ref().map(|_| STATE));
     let start = Spawner { events: events.0, privileges: privileges.clone() };
     let controls = start_workers(
         &start,
         log.clone(),
-        (counting, poller),
+        (counting, poller, shown.keeper),
         (devices, keep_following),
         (listening(&config.listen_address), server, routes),
     )
@@ -247,7 +264,7 @@ fn run_logged<H: Host>(
             "metrics_path" => &config.metrics_path);
     }
 
-    let lifecycle = Lifecycle::new(vec![POLLER, INTERFACES, HTTP]);
+    let lifecycle = Lifecycle::new(workers);
     Supervisor {
         log: log.clone(),
         log_control,
@@ -266,17 +283,26 @@ fn run_logged<H: Host>(
 fn start_workers<P: Probe + 'static>(
     start: &Spawner,
     log: Logger,
-    (counting, poller): (Duty, Poller<P>),
+    (counting, poller, keeper): (Duty, Poller<P>, Option<Keeper>),
     (mut devices, keep_following): (Box<dyn FollowInterfaces>, KeepFollowing),
     (listening, server, routes): (Duty, http::Server, Routes),
 ) -> std::io::Result<Controls> {
     let (control, controlled) = unbounded();
     let (device_events, followed) = unbounded();
     let server_handle = server.handle();
+    let (polling, until_polled) = bounded::<Infallible>(0);
     start.spawn(POLLER, counting, move || {
         poller.run(&controlled, &followed);
+        // What the last poll found is published.
+        drop(polling);
         Ok(())
     })?;
+    if let Some(keeper) = keeper {
+        start.spawn(STATE, Duty::Other, move || {
+            keeper.run(&until_polled);
+            Ok(())
+        })?;
+    }
     start.spawn(INTERFACES, Duty::Other, move || {
         follow(&log, devices.as_mut(), &device_events);
         Ok(())

@@ -35,8 +35,9 @@ impl Privileges {
         sandbox: Sandbox,
         environment: &[(OsString, OsString)],
         listens_at: &[ListenAddress],
+        state_directory: Option<&Path>,
     ) -> Self {
-        let writable = writable(environment, listens_at);
+        let writable = writable(environment, listens_at, state_directory);
         let files = match sandbox.restrict_files(&writable) {
             Ok(files) => files,
             Err(error) => {
@@ -138,10 +139,12 @@ pub(super) fn listening(addresses: &[ListenAddress]) -> Duty {
 }
 
 /// Returns the directories in which the daemon may write: those that systemd
-/// made for it, and those of the sockets that it makes and removes.
+/// made for it, those of the sockets that it makes and removes, and that of
+/// the state.
 fn writable(
     environment: &[(OsString, OsString)],
     listens_at: &[ListenAddress],
+    state_directory: Option<&Path>,
 ) -> Vec<PathBuf> {
     let of_socket = |address: &ListenAddress| match address {
         ListenAddress::Tcp(_) => None,
@@ -153,6 +156,7 @@ fn writable(
         .flat_map(|(_, paths)| std::env::split_paths(paths))
         .filter(|path| path.is_absolute())
         .chain(listens_at.iter().filter_map(of_socket))
+        .chain(state_directory.map(Path::to_owned))
         .collect()
 }
 
@@ -172,9 +176,11 @@ mod tests {
             ListenAddress::Tcp(([127, 0, 0, 1], 9100).into()),
             ListenAddress::Unix("/run/b/metrics.sock".into()),
         ];
-        let expected = ["/var/lib/a", "/var/lib/b", "/run/a", "/run/b"];
+        let expected =
+            ["/var/lib/a", "/var/lib/b", "/run/a", "/run/b", "/srv/c"];
         let expected = expected.map(PathBuf::from);
-        assert_eq!(writable(&environment, &addresses), expected);
+        let state = Some(Path::new("/srv/c"));
+        assert_eq!(writable(&environment, &addresses, state), expected);
     }
 
     #[test]

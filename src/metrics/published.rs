@@ -30,7 +30,11 @@ impl<T> Publisher<T> {
 
     /// Replaces what readers see.
     pub fn publish(&mut self, snapshot: T) {
-        let snapshot = Arc::new(snapshot);
+        self.publish_shared(Arc::new(snapshot));
+    }
+
+    /// Replaces what readers see by what others see too.
+    pub fn publish_shared(&mut self, snapshot: Arc<T>) {
         // A reader cannot panic while it holds the lock: it only clones an
         // `Arc`. So a poisoned lock still guards a whole snapshot.
         let mut current =

@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, Sender, never, select, tick};
 use slog::{Logger, debug, info, warn};
 
 use crate::accounting::{Counts, FlowTracker, MapSweep, Origin};
-use crate::collectors::exporter::PollStatistics;
+use crate::collectors::exporter::{PollCounters, PollStatistics};
 use crate::collectors::interfaces;
 use crate::config::{Config, Interfaces};
 use crate::geoip::{Database, LocateCountry as _, Locator};
@@ -85,6 +85,8 @@ pub struct Poller<P> {
     sinks: Vec<Box<dyn Sink>>,
     publishers: Publishers,
     statistics: PollStatistics,
+    /// What was counted before this process.
+    earlier: PollCounters,
     /// Whether the last poll failed, so that a lasting failure is one line in
     /// the log.
     is_failing: bool,
@@ -93,7 +95,8 @@ pub struct Poller<P> {
 
 impl<P: Probe> Poller<P> {
     /// Attaches to the first of the interfaces that are there and returns a
-    /// poller that will attach to the others, and follow `interfaces`.
+    /// poller that will attach to the others, and follow `interfaces`. It
+    /// counts on from the statistics that are published.
     ///
     /// # Errors
     /// Where the process lacks the right to attach. An interface that cannot
@@ -107,6 +110,7 @@ impl<P: Probe> Poller<P> {
         publishers: Publishers,
         devices: Vec<InterfaceEvent>,
     ) -> Result<Self, kernel::Error> {
+        let statistics = *publishers.statistics.reader().get();
         let mut poller = Self {
             attachments: Attachments::new(log.clone()),
             locator: Locator::new(database, settings.geoip_cache_size),
@@ -116,7 +120,8 @@ impl<P: Probe> Poller<P> {
             tracker: FlowTracker::default(),
             sinks,
             publishers,
-            statistics: PollStatistics::default(),
+            statistics,
+            earlier: statistics.counters(),
             is_failing: false,
             sweep: Sweep::default(),
         };
@@ -356,15 +361,19 @@ impl<P: Probe> Poller<P> {
                 }
             },
         );
-        let statistics = &mut self.statistics;
-        statistics.lookup_failures = sweep.statistics.lookup_failures;
-        statistics.update_failures = sweep.statistics.update_failures;
-        statistics.map_packets = sweep.statistics.map_packets;
-        statistics.new_keys = seen.new_keys;
-        statistics.evictions = seen.evictions;
+        let (statistics, earlier) = (&mut self.statistics, &self.earlier);
+        let kernel = &sweep.statistics;
+        statistics.lookup_failures =
+            earlier.lookup_failures + kernel.lookup_failures;
+        statistics.update_failures =
+            earlier.update_failures + kernel.update_failures;
+        statistics.map_packets = earlier.map_packets + kernel.map_packets;
+        statistics.new_keys = earlier.new_keys + seen.new_keys;
+        statistics.evictions = earlier.evictions + seen.evictions;
         statistics.map_entries = seen.entries;
         statistics.flow_table.entries = seen.table_entries;
-        statistics.flow_table.reclaims = seen.table_reclaims;
+        statistics.flow_table.reclaims =
+            earlier.table_reclaims + seen.table_reclaims;
         statistics.minimum_eviction_age =
             seen.minimum_eviction_age.map(|ticks| {
                 self.probe

@@ -2,8 +2,8 @@
 //!
 //! Memory is bounded by the host, not by its traffic: an interface name holds
 //! at most 26 × 26 + 1 countries, and names come from the host's interfaces.
-//! A name that anything was counted under stays for the life of the process,
-//! because a counter that disappears and comes back reads as a reset; one that
+//! A name that anything was counted under stays for the life of the process
+//! (and of the state, where that is kept), because a counter that disappears and comes back reads as a reset; one that
 //! nothing was counted under goes with its interface.
 //!
 //! Pure: no I/O, clock, threads or logging.
@@ -70,6 +70,21 @@ impl TrafficAccount {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Returns an account that goes on from a snapshot.
+    #[must_use]
+    pub fn resume(snapshot: Snapshot) -> Self {
+        let mut account = Self { packets: snapshot.packets, ..Self::default() };
+        for traffic in snapshot.interfaces {
+            let book = Book::resume(traffic);
+            if !book.is_blank() {
+                let name = Arc::clone(&book.traffic.name);
+                account.places.insert(name, account.books.len());
+                account.books.push(book);
+            }
+        }
+        account
     }
 
     /// Returns the place of a name's series, which exist from now on.
@@ -210,15 +225,20 @@ impl Account for TrafficAccount {
 
 impl Book {
     fn new(name: Arc<str>) -> Self {
-        Self {
-            traffic: InterfaceTraffic {
-                name,
-                countries: Vec::new(),
-                unattributed: Breakdown::default(),
-                non_ip: <[Volume; 2]>::default(),
-            },
-            slots: Box::new([NOWHERE; COUNTRIES]),
+        Self::resume(InterfaceTraffic {
+            name,
+            countries: Vec::new(),
+            unattributed: Breakdown::default(),
+            non_ip: <[Volume; 2]>::default(),
+        })
+    }
+
+    fn resume(traffic: InterfaceTraffic) -> Self {
+        let mut slots = Box::new([NOWHERE; COUNTRIES]);
+        for (place, known) in (0..).zip(&traffic.countries) {
+            slots[country_index(known.country)] = place;
         }
+        Self { traffic, slots }
     }
 
     /// Returns whether nothing was ever counted here.

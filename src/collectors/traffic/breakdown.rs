@@ -11,6 +11,18 @@ use crate::accounting::{Direction, IpVersion, Volume};
 pub struct Breakdown([[Volume; 2]; 2]);
 
 impl Breakdown {
+    /// Returns the breakdown of these volumes, asked for received before sent
+    /// and IPv4 before IPv6.
+    #[must_use]
+    pub fn of(mut volume: impl FnMut(Direction, IpVersion) -> Volume) -> Self {
+        let [received, sent] = [Direction::Received, Direction::Sent];
+        let [v4, v6] = [IpVersion::V4, IpVersion::V6];
+        Self([
+            [volume(received, v4), volume(received, v6)],
+            [volume(sent, v4), volume(sent, v6)],
+        ])
+    }
+
     /// Returns the volume of one direction and IP version.
     #[must_use]
     pub fn get(&self, direction: Direction, ip_version: IpVersion) -> Volume {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::accounting::{Direction, Volume};
 use crate::geoip::Country;
 
-/// All traffic since the exporter started, at the end of one poll.
+/// All traffic since the counters began, at the end of one poll.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// Packets the hooks saw, on all interfaces together.
@@ -38,6 +38,31 @@ pub struct InterfaceTraffic {
 }
 
 impl InterfaceTraffic {
+    /// Returns the traffic of one name; `non_ip` is received and sent.
+    #[must_use]
+    pub fn new(
+        name: Arc<str>,
+        countries: Vec<CountryTraffic>,
+        unattributed: Breakdown,
+        non_ip: [Volume; 2],
+    ) -> Self {
+        Self { name, countries, unattributed, non_ip }
+    }
+
+    /// Returns all bytes of this name.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let of = |volumes: &Breakdown| {
+            let sum = |direction| volumes.total(direction).bytes;
+            sum(Direction::Received).saturating_add(sum(Direction::Sent))
+        };
+        let countries = self.countries.iter().map(|one| of(&one.volume));
+        let non_ip = self.non_ip.iter().map(|volume| volume.bytes);
+        countries
+            .chain(non_ip)
+            .fold(of(&self.unattributed), u64::saturating_add)
+    }
+
     /// Returns what was no IP packet, or none whose addresses could be read.
     #[must_use]
     pub fn non_ip(&self, direction: Direction) -> Volume {

@@ -11,6 +11,7 @@ mod property;
 mod reload;
 mod running;
 mod service;
+mod state;
 mod table;
 mod traffic;
 mod web;

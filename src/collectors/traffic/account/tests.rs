@@ -504,3 +504,42 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_account_goes_on_from_a_snapshot() {
+    let mut account = named(&[(1, "eth0"), (2, "eth1")]);
+    for (code, bytes) in [("US", 5), ("DE", 7), ("", 9)] {
+        receive(&mut account, 1, code, volume(1, bytes));
+    }
+    account.observe_totals(&[
+        total(1, V4, volume(5, 30)),
+        total(1, Family::NonIp, volume(1, 60)),
+    ]);
+    let before = account.snapshot();
+
+    let mut account = TrafficAccount::resume(before.clone());
+    let after = account.snapshot();
+    assert_eq!(after.packets, before.packets);
+    // Nothing was counted on the other one.
+    assert_eq!(after.interfaces, [interface(&before, "eth0").clone()]);
+
+    // Another number, and the kernel counts from zero.
+    account.name_interface(InterfaceId(0), &"eth0".into());
+    receive(&mut account, 0, "DE", volume(1, 100));
+    receive(&mut account, 0, "AT", volume(1, 200));
+    account.observe_totals(&[
+        total(0, V4, volume(3, 310)),
+        total(0, Family::NonIp, volume(1, 1_000)),
+    ]);
+    let after = account.snapshot();
+    for (code, bytes) in [("US", 5), ("DE", 107), ("AT", 200), ("", 9)] {
+        let found = received(&after, "eth0", code).unwrap();
+        assert_eq!(found.bytes, bytes, "{code}");
+    }
+    assert_eq!(unattributed(&after, "eth0"), volume(3, 19));
+    let non_ip = interface(&after, "eth0").non_ip(Direction::Received);
+    assert_eq!(non_ip, volume(2, 1_060));
+    assert_eq!(after.packets, before.packets + 4);
+    let countries = &interface(&after, "eth0").countries;
+    assert!(countries.is_sorted_by_key(|traffic| traffic.country));
+}

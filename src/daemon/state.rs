@@ -1,0 +1,224 @@
+//! Keeps the counters for the next start.
+//!
+//! What a scrape shows has been saved before. Otherwise an exporter that was
+//! killed would go on below what Prometheus has seen, which takes that for a
+//! reset and counts everything once more.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{
+    Receiver, Sender, after, bounded, never, select, unbounded,
+};
+use slog::{Logger, info, warn};
+
+use crate::collectors::exporter::PollStatistics;
+use crate::collectors::traffic::Snapshot;
+use crate::config::{Config, Interfaces};
+use crate::kernel::InterfaceEvent;
+use crate::logging::chain;
+use crate::metrics::published::{Published, Publisher};
+use crate::metrics::{Collect, Emit};
+use crate::state::{Found, State, Store, encode};
+
+/// What a kill can cost where nobody scrapes.
+const SAVE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How long a scrape waits for the disk before it shows what was saved last.
+const SCRAPE_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How many interfaces that are not there any more are kept.
+const MOST_ABSENT: usize = 1_000;
+
+/// Opens the state directory, if there is to be one, and takes over what the
+/// last process left. What goes wrong is logged: it is no reason not to count.
+pub(super) fn take_over(
+    log: &Logger,
+    config: &Config,
+    devices: &[InterfaceEvent],
+) -> (Option<Store>, State) {
+    let Some(directory) = &config.state_directory else {
+        return (None, State::default());
+    };
+    let found = Store::open(directory)
+        .and_then(|store| store.load().map(|found| (store, found)));
+    let (store, found) = match found {
+        Ok(found) => found,
+        Err(error) => {
+            warn!(log, "counters begin at zero and are not saved";
+                "error" => chain(&error));
+            return (None, State::default());
+        }
+    };
+    let state = match found {
+        Found::Nothing => {
+            info!(log, "no counters were saved; they begin at zero";
+                "file" => %store.path().display());
+            State::default()
+        }
+        Found::SetAside { path, reason } => {
+            warn!(log, "the saved counters are of no use; they begin at zero";
+                "file" => %store.path().display(),
+                "error" => chain(&reason),
+                "renamed_to" => %path.display());
+            State::default()
+        }
+        Found::State(mut state) => {
+            let is_known = |name: &str| is_known(config, devices, name);
+            let left_out = state.limit_absent(is_known, MOST_ABSENT);
+            if left_out > 0 {
+                info!(log, "left out counters of interfaces that are gone";
+                    "interfaces" => left_out);
+            }
+            info!(log, "counters go on";
+                "file" => %store.path().display(),
+                "interfaces" => state.traffic.interfaces.len());
+            state
+        }
+    };
+    (Some(store), state)
+}
+
+/// Returns whether an interface is there, or is waited for.
+fn is_known(config: &Config, devices: &[InterfaceEvent], name: &str) -> bool {
+    let is_named = match &config.interfaces {
+        Interfaces::Any => false,
+        Interfaces::Named(names) => names.iter().any(|named| named == name),
+    };
+    is_named
+        || devices.iter().any(|event| match event {
+            InterfaceEvent::Listed(listed) => {
+                listed.iter().any(|interface| interface.name == name)
+            }
+            InterfaceEvent::Changed(interface) => interface.name == name,
+            InterfaceEvent::Gone(_) => false,
+        })
+}
+
+/// What scrapes may see.
+pub(super) struct Shown {
+    pub(super) traffic: Published<Snapshot>,
+    pub(super) polls: Published<PollStatistics>,
+    /// To be collected before both.
+    pub(super) save_first: Option<SaveFirst>,
+    /// What saves it, for a thread.
+    pub(super) keeper: Option<Keeper>,
+}
+
+impl Shown {
+    /// Returns what is shown of what the poller publishes: all of it at once,
+    /// or as soon as it is saved.
+    pub(super) fn new(
+        log: &Logger,
+        store: Option<Store>,
+        traffic: Published<Snapshot>,
+        polls: Published<PollStatistics>,
+    ) -> Self {
+        let Some(store) = store else {
+            return Self { traffic, polls, save_first: None, keeper: None };
+        };
+        let (ask, asked) = unbounded();
+        let keeper = Keeper {
+            log: log.clone(),
+            store,
+            shown_traffic: Publisher::new(Snapshot::clone(&traffic.get())),
+            shown_polls: Publisher::new(*polls.get()),
+            traffic,
+            polls,
+            asked,
+            saved: None,
+            fault: None,
+        };
+        Self {
+            traffic: keeper.shown_traffic.reader(),
+            polls: keeper.shown_polls.reader(),
+            save_first: Some(SaveFirst(ask)),
+            keeper: Some(keeper),
+        }
+    }
+}
+
+/// Has everything saved before it is shown.
+pub(super) struct SaveFirst(Sender<Sender<Infallible>>);
+
+impl Collect for SaveFirst {
+    fn collect(&self, _: Emit<'_>) {
+        let (done, saved) = bounded(0);
+        if self.0.send(done).is_ok() {
+            // Nothing is ever sent: its end is dropped.
+            let _ = saved.recv_timeout(SCRAPE_PATIENCE);
+        }
+    }
+}
+
+/// Saves what the poller publishes, and shows it.
+pub(super) struct Keeper {
+    log: Logger,
+    store: Store,
+    traffic: Published<Snapshot>,
+    polls: Published<PollStatistics>,
+    shown_traffic: Publisher<Snapshot>,
+    shown_polls: Publisher<PollStatistics>,
+    asked: Receiver<Sender<Infallible>>,
+    saved: Option<State>,
+    /// Why the last save failed, so that it is said once.
+    fault: Option<String>,
+}
+
+impl Keeper {
+    /// Saves until the other half of `poller` is dropped, and once more.
+    pub(super) fn run(mut self, poller: &Receiver<Infallible>) {
+        let mut asked = self.asked.clone();
+        let mut due = after(Duration::ZERO);
+        loop {
+            select! {
+                recv(asked) -> scrape => match scrape {
+                    Ok(scrape) => {
+                        // All that wait are served by one.
+                        let others: Vec<_> = asked.try_iter().collect();
+                        self.save();
+                        drop((scrape, others));
+                    }
+                    Err(_) => asked = never(),
+                },
+                recv(due) -> _ => {
+                    self.save();
+                    due = after(SAVE_INTERVAL);
+                }
+                recv(poller) -> _ => break,
+            }
+        }
+        self.save();
+    }
+
+    /// Saves what is new, and shows it. It is shown as well where it cannot be
+    /// saved: counting is more important.
+    fn save(&mut self) {
+        let (traffic, polls) = (self.traffic.get(), self.polls.get());
+        let state =
+            State { polls: polls.counters(), traffic: Arc::clone(&traffic) };
+        if self.saved.as_ref() != Some(&state) {
+            match self.store.save(&encode(&state)) {
+                Ok(()) => {
+                    self.saved = Some(state);
+                    if self.fault.take().is_some() {
+                        info!(self.log, "saving the counters again");
+                    }
+                }
+                Err(error) => {
+                    let fault = Some(error.to_string());
+                    if self.fault != fault {
+                        warn!(self.log, "cannot save the counters; a restart \
+                             would set them back";
+                            "file" => %self.store.path().display(),
+                            "error" => %error);
+                        self.fault = fault;
+                    }
+                }
+            }
+        }
+        self.shown_traffic.publish_shared(traffic);
+        self.shown_polls.publish_shared(polls);
+    }
+}

@@ -1,0 +1,178 @@
+//! The file that the state is in: replaced as a whole, or not at all.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::{Fault, State, decode};
+
+const NAME: &str = "counters.state";
+
+/// What is being written, and not in place yet.
+const NEW_NAME: &str = "counters.state.new";
+
+/// Some ten thousand interfaces, each with all countries.
+const LARGEST: u64 = 1 << 29;
+
+/// A directory that belongs to this process for as long as this exists.
+#[derive(Debug)]
+pub struct Store {
+    directory: PathBuf,
+    /// Locked; and what is in it is made durable by it.
+    handle: File,
+}
+
+/// Why nothing can be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such directory, or no right to use it.
+    #[error("cannot use {0}")]
+    Directory(PathBuf, #[source] io::Error),
+    /// Two exporters would overwrite each other's counters.
+    #[error("{0} is used by another process")]
+    InUse(PathBuf),
+    /// What cannot be used must not be overwritten.
+    #[error("cannot set {0} aside")]
+    SetAside(PathBuf, #[source] io::Error),
+}
+
+/// What was in the directory.
+#[derive(Debug)]
+pub enum Found {
+    /// Nothing yet.
+    Nothing,
+    /// What the last process left.
+    State(State),
+    /// A file that is of no use, under this name from now on.
+    SetAside {
+        /// Its new name.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: Reason,
+    },
+}
+
+/// What is wrong with a file.
+#[derive(Debug, thiserror::Error)]
+pub enum Reason {
+    /// What is in it.
+    #[error(transparent)]
+    Content(#[from] Fault),
+    /// It is no file, or cannot be read.
+    #[error("it cannot be read: {0}")]
+    Unreadable(#[from] io::Error),
+    /// More than there could be.
+    #[error("it is larger than {LARGEST} bytes")]
+    Large,
+}
+
+impl Store {
+    /// Makes a directory, for nobody else, where there is none. To be called
+    /// while files may still be written anywhere; what goes wrong shows when
+    /// it is opened.
+    pub fn make(directory: &Path) {
+        let _ = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    }
+
+    /// Opens a directory for this process alone.
+    ///
+    /// # Errors
+    /// Where it cannot be, or another process has it.
+    pub fn open(directory: &Path) -> Result<Self, Error> {
+        let failed = |error| Error::Directory(directory.into(), error);
+        let handle = File::open(directory).map_err(failed)?;
+        match handle.try_lock() {
+            Ok(()) => Ok(Self { directory: directory.into(), handle }),
+            Err(TryLockError::WouldBlock) => {
+                Err(Error::InUse(directory.into()))
+            }
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+
+    /// Returns the path of the state.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.directory.join(NAME)
+    }
+
+    /// Reads the state. A file that is of no use is renamed, and never read
+    /// again.
+    ///
+    /// # Errors
+    /// Where it cannot be renamed either.
+    pub fn load(&self) -> Result<Found, Error> {
+        let reason = match self.read() {
+            Ok(None) => return Ok(Found::Nothing),
+            Ok(Some(state)) => return Ok(Found::State(state)),
+            Err(reason) => reason,
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let seconds = now.unwrap_or_default().as_secs();
+        let name = format!("{NAME}.damaged-{seconds}");
+        let path = self.directory.join(name);
+        fs::rename(self.path(), &path)
+            .map_err(|error| Error::SetAside(self.path(), error))?;
+        Ok(Found::SetAside { path, reason })
+    }
+
+    fn read(&self) -> Result<Option<State>, Reason> {
+        let file = OpenOptions::new()
+            .read(true)
+            // Opening a pipe would wait for its other end.
+            .custom_flags(libc::O_NONBLOCK)
+            .open(self.path());
+        let file = match file {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(None);
+            }
+            file => file?,
+        };
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is no regular file").into());
+        }
+        let mut bytes = Vec::new();
+        file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LARGEST {
+            return Err(Reason::Large);
+        }
+        Ok(Some(decode(&bytes)?))
+    }
+
+    /// Replaces the state, on the disk when this returns.
+    ///
+    /// # Errors
+    /// Where that fails; what was there stays.
+    pub fn save(&self, bytes: &[u8]) -> io::Result<()> {
+        let new = self.directory.join(NEW_NAME);
+        let saved = self.write(&new, bytes);
+        if saved.is_err() {
+            // It may be what fills the disk.
+            let _ = fs::remove_file(&new);
+        }
+        saved
+    }
+
+    fn write(&self, new: &Path, bytes: &[u8]) -> io::Result<()> {
+        match fs::remove_file(new) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error);
+            }
+            _ => {}
+        }
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(new)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(new, self.path())?;
+        self.handle.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::super::encode;
+use super::*;
+use crate::collectors::traffic::Snapshot;
+
+fn of(packets: u64) -> State {
+    let traffic = Arc::new(Snapshot { packets, ..Snapshot::default() });
+    State { traffic, ..State::default() }
+}
+
+fn names(folder: &TempDir) -> Vec<String> {
+    let entries = fs::read_dir(folder.path()).unwrap();
+    let name = |e: io::Result<fs::DirEntry>| e.unwrap().file_name();
+    let mut names: Vec<_> =
+        entries.map(|e| name(e).into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_is_saved_is_found_and_only_ours_to_read() {
+    let folder = TempDir::new().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    assert!(matches!(store.load(), Ok(Found::Nothing)));
+    for packets in [1, 2] {
+        store.save(&encode(&of(packets))).unwrap();
+        match store.load().unwrap() {
+            Found::State(state) => assert_eq!(state, of(packets)),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(names(&folder), [NAME]);
+    let mode = fs::metadata(store.path()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_directory_belongs_to_one_process() {
+    let folder = TempDir::new().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let error = Store::open(folder.path()).unwrap_err();
+    assert!(matches!(error, Error::InUse(_)), "{error}");
+    drop(store);
+    Store::open(folder.path()).unwrap();
+}
+
+#[test]
+fn what_is_of_no_use_is_set_aside_and_not_read_again() {
+    let directory = |path: PathBuf| fs::create_dir(path).unwrap();
+    let pipe = |path: PathBuf| {
+        let made = std::process::Command::new("mkfifo").arg(path).status();
+        assert!(made.unwrap().success());
+    };
+    let write = |bytes: &'static [u8]| {
+        move |path: PathBuf| fs::write(path, bytes).unwrap()
+    };
+    type Case = (Box<dyn Fn(PathBuf)>, &'static str);
+    let cases: [Case; 5] = [
+        (Box::new(write(b"")), "cut short"),
+        (Box::new(write(b"<html>")), "no state"),
+        (Box::new(write(b"geoip-exporter state\n\x02\0\0\0")), "version 2"),
+        (Box::new(directory), "regular file"),
+        (Box::new(pipe), "regular file"),
+    ];
+    for (make, expected) in cases {
+        let folder = TempDir::new().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        make(store.path());
+        match store.load().unwrap() {
+            Found::SetAside { path, reason } => {
+                let reason = reason.to_string();
+                assert!(reason.contains(expected), "{reason}");
+                assert!(path.exists() && !store.path().exists());
+            }
+            other => panic!("{expected}: {other:?}"),
+        }
+        assert!(names(&folder)[0].starts_with("counters.state.damaged-"));
+        assert!(matches!(store.load(), Ok(Found::Nothing)));
+    }
+}
+
+#[test]
+fn a_save_that_fails_leaves_the_last_one() {
+    let folder = TempDir::new().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    store.save(&encode(&of(1))).unwrap();
+    let blocked = folder.path().join(NEW_NAME);
+    fs::create_dir(&blocked).unwrap();
+    store.save(&encode(&of(2))).unwrap_err();
+    assert!(matches!(store.load(), Ok(Found::State(s)) if s == of(1)));
+    fs::remove_dir(&blocked).unwrap();
+    store.save(&encode(&of(3))).unwrap();
+    assert!(matches!(store.load(), Ok(Found::State(s)) if s == of(3)));
+}
+
+#[test]
+fn a_directory_that_is_missing_is_named_or_made() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a/b");
+    let error = Store::open(&path).unwrap_err();
+    assert!(error.to_string().contains("a/b"), "{error}");
+    Store::make(&path);
+    Store::open(&path).unwrap();
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}

@@ -1,0 +1,267 @@
+//! Counters that go on after a restart.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::fake::FakeHost;
+use super::kernel::Packet;
+use super::running::{BASE, Running, Scrape, with_database, without_ticks};
+use geoip_exporter::accounting::Direction;
+
+fn with_state(directory: &Path) -> String {
+    with_database(&format!("state_directory = {directory:?}\n"))
+}
+
+fn start(directory: &Path) -> Running {
+    let host = FakeHost::new(&[(2, "eth0")]);
+    Running::start(host, &with_state(directory))
+}
+
+fn file(directory: &Path) -> PathBuf {
+    directory.join("counters.state")
+}
+
+/// Returns the samples of all counters that this process made itself.
+fn counters(scrape: &Scrape) -> Vec<(String, f64)> {
+    let samples = scrape.0.iter();
+    samples
+        .filter(|(series, _)| {
+            let name = series.split('{').next().unwrap_or_default();
+            name.starts_with("geoip_") && name.ends_with("_total")
+        })
+        .map(|(series, &value)| (series.clone(), value))
+        .collect()
+}
+
+fn exchange(daemon: &Running) {
+    daemon.host.receive(2, "192.0.2.7", 1_000);
+    daemon.host.receive(2, "2001:db8::7", 300);
+    daemon.host.send(2, "198.51.100.9", 20);
+    let arp = Packet {
+        ifindex: 2,
+        direction: Direction::Received,
+        remote: None,
+        packets: 1,
+        bytes: 60,
+    };
+    daemon.host.kernel().count(&arp);
+}
+
+#[test]
+fn all_counters_go_on_after_a_stop() {
+    let state = TempDir::new().unwrap();
+    let daemon = start(state.path());
+    exchange(&daemon);
+    let before = daemon.settled();
+    daemon.stop();
+
+    let daemon = start(state.path());
+    let log = daemon.host.log.text();
+    assert!(log.contains("counters go on"), "{log}");
+    let after = daemon.settled();
+    assert_eq!(counters(&after), counters(&before));
+    exchange(&daemon);
+    let twice = daemon.settled();
+    for (series, value) in counters(&before) {
+        assert_eq!(twice.get(&series), 2.0 * value, "{series}");
+    }
+    daemon.stop();
+}
+
+#[test]
+fn what_the_last_poll_found_is_saved_at_a_stop() {
+    let state = TempDir::new().unwrap();
+    let lines = format!("state_directory = {:?}\n", state.path());
+    let host = FakeHost::new(&[(2, "eth0")]);
+    let daemon = Running::start(host.clone(), &without_ticks(&lines));
+    host.wait_until("the first poll", |kernel| kernel.reads == 1);
+    host.receive(2, "192.0.2.7", 1_000);
+    daemon.stop();
+
+    let daemon = start(state.path());
+    assert_eq!(daemon.settled().received("DE", "eth0"), 1_000.0);
+    daemon.stop();
+}
+
+/// A daemon that fails does not save any more, as one that is killed.
+#[test]
+fn what_a_scrape_showed_is_there_after_a_crash() {
+    let state = TempDir::new().unwrap();
+    let mut shown = 0.0;
+    for round in 1..5 {
+        let daemon = start(state.path());
+        daemon.host.receive(2, "192.0.2.7", 1_000 * round);
+        let before = shown;
+        shown = daemon.settled().received("DE", "eth0");
+        assert_eq!(shown, before + 1_000.0 * round as f64);
+        daemon.host.kernel().failures.panics = true;
+        daemon.end().unwrap_err();
+    }
+    let daemon = start(state.path());
+    assert_eq!(daemon.settled().received("DE", "eth0"), shown);
+    daemon.stop();
+}
+
+#[test]
+fn nothing_is_kept_without_the_setting() {
+    let host = FakeHost::new(&[(2, "eth0")]);
+    let daemon = Running::start_in(
+        &[("STATE_DIRECTORY", "/nonexistent")],
+        host,
+        &with_database(""),
+    );
+    exchange(&daemon);
+    daemon.settled();
+    let log = daemon.host.log.text();
+    assert!(!log.contains("counters"), "{log}");
+    daemon.stop();
+}
+
+#[test]
+fn a_directory_that_is_missing_is_made() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path().join("a/b");
+    let daemon = start(&state);
+    exchange(&daemon);
+    daemon.settled();
+    daemon.stop();
+    assert!(file(&state).is_file());
+}
+
+#[test]
+fn a_file_that_is_of_no_use_is_set_aside_and_counting_starts_at_zero() {
+    let state = TempDir::new().unwrap();
+    let daemon = start(state.path());
+    exchange(&daemon);
+    daemon.settled();
+    daemon.stop();
+    let good = fs::read(file(state.path())).unwrap();
+    let mut flipped = good.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    let mut future = good.clone();
+    future[21] = 2;
+    for (bytes, expected) in [
+        (flipped, "checksum"),
+        (good[..good.len() / 2].to_vec(), "checksum"),
+        (good[..30].to_vec(), "cut short"),
+        (Vec::new(), "cut short"),
+        (b"#!/bin/sh\n".to_vec(), "no state of geoip-exporter"),
+        (future, "version 2"),
+    ] {
+        fs::write(file(state.path()), &bytes).unwrap();
+        let daemon = start(state.path());
+        exchange(&daemon);
+        assert_eq!(daemon.settled().received("DE", "eth0"), 1_000.0);
+        let log = daemon.host.log.text();
+        let warnings: Vec<_> =
+            log.lines().filter(|line| line.contains("WARN")).collect();
+        assert_eq!(warnings.len(), 1, "{log}");
+        assert!(warnings[0].contains(expected), "{log}");
+        daemon.stop();
+        let aside = fs::read_dir(state.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.to_string_lossy().contains(".damaged-"))
+            .unwrap();
+        assert_eq!(fs::read(&aside).unwrap(), bytes);
+        fs::remove_file(aside).unwrap();
+        let daemon = start(state.path());
+        assert_eq!(daemon.settled().received("DE", "eth0"), 1_000.0);
+        daemon.stop();
+    }
+}
+
+#[test]
+fn a_save_that_fails_is_said_once_and_counting_goes_on() {
+    let state = TempDir::new().unwrap();
+    let daemon = start(state.path());
+    let log = &daemon.host.log;
+    exchange(&daemon);
+    daemon.settled();
+    // In the way of the file that is to be renamed.
+    let blocked = state.path().join("counters.state.new");
+    fs::create_dir(&blocked).unwrap();
+    let mark = log.mark();
+    for round in 2..5 {
+        exchange(&daemon);
+        let expected = 1_000.0 * round as f64;
+        assert_eq!(daemon.settled().received("DE", "eth0"), expected);
+    }
+    let said = log.since(mark);
+    assert_eq!(said.matches("cannot save the counters").count(), 1, "{said}");
+    fs::remove_dir(&blocked).unwrap();
+    exchange(&daemon);
+    daemon.settled();
+    log.wait_for(mark, &["saving the counters again"]);
+    daemon.stop();
+    let daemon = start(state.path());
+    assert_eq!(daemon.settled().received("DE", "eth0"), 5_000.0);
+    daemon.stop();
+}
+
+#[test]
+fn two_exporters_do_not_share_a_directory() {
+    let state = TempDir::new().unwrap();
+    let first = start(state.path());
+    exchange(&first);
+    first.settled();
+    let second = start(state.path());
+    let log = second.host.log.text();
+    assert!(log.contains("is used by another process"), "{log}");
+    exchange(&second);
+    exchange(&second);
+    assert_eq!(second.settled().received("DE", "eth0"), 2_000.0);
+    second.stop();
+    first.stop();
+    let next = start(state.path());
+    assert_eq!(next.settled().received("DE", "eth0"), 1_000.0);
+    next.stop();
+}
+
+/// As `/var/lib` may be on a disk that is gone, or nobody made it.
+#[test]
+fn a_directory_that_cannot_be_used_does_not_keep_it_from_counting() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, "").unwrap();
+    let daemon = start(&path);
+    exchange(&daemon);
+    assert_eq!(daemon.settled().received("DE", "eth0"), 1_000.0);
+    let log = daemon.host.log.text();
+    assert!(log.contains("counters begin at zero and are not saved"), "{log}");
+    daemon.stop();
+}
+
+#[test]
+fn interfaces_that_are_gone_keep_their_counters() {
+    let state = TempDir::new().unwrap();
+    let daemon = start(state.path());
+    daemon.host.add(7, "wg0");
+    daemon.host.log.wait_for(0, &["attached, interface: wg0"]);
+    daemon.host.receive(7, "192.0.2.7", 500);
+    daemon.settled();
+    daemon.host.remove(7);
+    daemon.stop();
+
+    let daemon = start(state.path());
+    assert_eq!(daemon.settled().received("DE", "wg0"), 500.0);
+    daemon.host.add(9, "wg0");
+    daemon.host.log.wait_for(0, &["attached, interface: wg0"]);
+    daemon.host.receive(9, "192.0.2.7", 30);
+    assert_eq!(daemon.settled().received("DE", "wg0"), 530.0);
+    daemon.stop();
+}
+
+#[test]
+fn a_new_directory_needs_a_restart() {
+    let daemon = Running::start(FakeHost::new(&[(2, "eth0")]), BASE);
+    let folder = TempDir::new().unwrap();
+    daemon.configure(&with_state(folder.path()));
+    let said = daemon.reload();
+    let expected = "in force only after a restart: state_directory";
+    assert!(said.contains(expected), "{said}");
+    daemon.stop();
+    assert!(!file(folder.path()).exists());
+}
