@@ -27,6 +27,7 @@ mod prefixes;
 mod privileges;
 mod redirects;
 mod reload;
+mod restart;
 mod scraping;
 mod shapes;
 mod stress;
