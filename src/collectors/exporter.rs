@@ -166,6 +166,8 @@ pub struct ExporterCollector {
     pub last_reload: Published<LastReload>,
     /// The open database, if there is one.
     pub database: Published<Option<Database>>,
+    /// Whether what is shown was saved, where the state is kept.
+    pub is_saved: Option<Published<bool>>,
     /// The newest poll.
     pub polls: Published<PollStatistics>,
     /// The traffic, for the number of packets.
@@ -181,6 +183,9 @@ impl Collect for ExporterCollector {
         collect_last_reload(&self.last_reload.get(), emit);
         if let Some(database) = &*self.database.get() {
             collect_database(database, emit);
+        }
+        if let Some(is_saved) = &self.is_saved {
+            emit(&STATE_SAVED.gauge_of(u8::from(*is_saved.get()).into()));
         }
         emit(&PACKETS.counter_of(sample(self.traffic.get().packets)));
         collect_polls(&self.polls.get(), emit);
@@ -265,6 +270,10 @@ const DATABASE_INFO: Description<2> = Description {
 const DATABASE_BUILD_TIMESTAMP: Description = plain(
     "geoip_database_build_timestamp_seconds",
     "Unix time at which the open GeoIP database was built.",
+);
+const STATE_SAVED: Description = plain(
+    "geoip_state_saved",
+    "Whether the counters shown here were saved for the next start.",
 );
 const PACKETS: Description = plain(
     "geoip_ebpf_packets_total",

@@ -210,6 +210,7 @@ fn run_logged<H: Host>(
         settings: published.settings.reader(),
         last_reload: published.last_reload.reader(),
         database: published.database.reader(),
+        is_saved: shown.is_saved,
         polls: shown.polls,
         traffic: shown.traffic,
     });

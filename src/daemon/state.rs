@@ -100,6 +100,8 @@ fn is_known(config: &Config, devices: &[InterfaceEvent], name: &str) -> bool {
 pub(super) struct Shown {
     pub(super) traffic: Published<Snapshot>,
     pub(super) polls: Published<PollStatistics>,
+    /// Whether they were saved, if they are to be.
+    pub(super) is_saved: Option<Published<bool>>,
     /// To be collected before both.
     pub(super) save_first: Option<SaveFirst>,
     /// What saves it, for a thread.
@@ -116,7 +118,13 @@ impl Shown {
         polls: Published<PollStatistics>,
     ) -> Self {
         let Some(store) = store else {
-            return Self { traffic, polls, save_first: None, keeper: None };
+            return Self {
+                traffic,
+                polls,
+                is_saved: None,
+                save_first: None,
+                keeper: None,
+            };
         };
         let (ask, asked) = unbounded();
         let keeper = Keeper {
@@ -124,6 +132,7 @@ impl Shown {
             store,
             shown_traffic: Publisher::new(Snapshot::clone(&traffic.get())),
             shown_polls: Publisher::new(*polls.get()),
+            is_saved: Publisher::new(false),
             traffic,
             polls,
             asked,
@@ -133,6 +142,7 @@ impl Shown {
         Self {
             traffic: keeper.shown_traffic.reader(),
             polls: keeper.shown_polls.reader(),
+            is_saved: Some(keeper.is_saved.reader()),
             save_first: Some(SaveFirst(ask)),
             keeper: Some(keeper),
         }
@@ -160,6 +170,7 @@ pub(super) struct Keeper {
     polls: Published<PollStatistics>,
     shown_traffic: Publisher<Snapshot>,
     shown_polls: Publisher<PollStatistics>,
+    is_saved: Publisher<bool>,
     asked: Receiver<Sender<Infallible>>,
     saved: Option<State>,
     /// Why the last save failed, so that it is said once.
@@ -218,6 +229,7 @@ impl Keeper {
                 }
             }
         }
+        self.is_saved.publish(self.fault.is_none());
         self.shown_traffic.publish_shared(traffic);
         self.shown_polls.publish_shared(polls);
     }

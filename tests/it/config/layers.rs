@@ -23,6 +23,7 @@ fn others(setting: &Setting) -> [&'static str; 3] {
         "web_config_file" => ["\"/1.yml\"", "\"/2.yml\"", "\"/3.yml\""],
         "enable_reload" => ["true", "false", "true"],
         "metrics_path" => ["\"/a\"", "\"/b/c\"", "\"/d\""],
+        "state_directory" => ["\"/a\"", "\"/b/c\"", "\"/d\""],
         "log_level" => ["\"error\"", "\"debug\"", "\"trace\""],
         "log_format" => ["\"json\"", "\"text\"", "\"json\""],
         "sandbox" => ["false", "true", "false"],
@@ -185,6 +186,7 @@ fn the_printed_configuration_names_every_source() {
          web_config_file = \"\"  # default\n\
          enable_reload = false  # default\n\
          metrics_path = \"/metrics\"  # default\n\
+         state_directory = \"\"  # default\n\
          log_level = \"info\"  # default\n\
          log_format = \"text\"  # default\n\
          sandbox = true  # default\n"

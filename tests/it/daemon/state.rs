@@ -64,6 +64,7 @@ fn all_counters_go_on_after_a_stop() {
     assert_eq!(counters(&after), counters(&before));
     exchange(&daemon);
     let twice = daemon.settled();
+    assert_eq!(twice.get("geoip_state_saved"), 1.0);
     for (series, value) in counters(&before) {
         assert_eq!(twice.get(&series), 2.0 * value, "{series}");
     }
@@ -113,7 +114,7 @@ fn nothing_is_kept_without_the_setting() {
         &with_database(""),
     );
     exchange(&daemon);
-    daemon.settled();
+    assert_eq!(daemon.settled().find("geoip_state_saved"), None);
     let log = daemon.host.log.text();
     assert!(!log.contains("counters"), "{log}");
     daemon.stop();
@@ -189,6 +190,7 @@ fn a_save_that_fails_is_said_once_and_counting_goes_on() {
         let expected = 1_000.0 * round as f64;
         assert_eq!(daemon.settled().received("DE", "eth0"), expected);
     }
+    assert_eq!(daemon.settled().get("geoip_state_saved"), 0.0);
     let said = log.since(mark);
     assert_eq!(said.matches("cannot save the counters").count(), 1, "{said}");
     fs::remove_dir(&blocked).unwrap();
