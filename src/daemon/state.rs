@@ -5,6 +5,7 @@
 //! reset and counts everything once more.
 
 use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -188,49 +189,69 @@ impl Keeper {
                     Ok(scrape) => {
                         // All that wait are served by one.
                         let others: Vec<_> = asked.try_iter().collect();
-                        self.save();
+                        self.show();
                         drop((scrape, others));
                     }
                     Err(_) => asked = never(),
                 },
                 recv(due) -> _ => {
-                    self.save();
+                    self.show();
                     due = after(SAVE_INTERVAL);
                 }
                 recv(poller) -> _ => break,
             }
         }
-        self.save();
+        self.save_last();
     }
 
     /// Saves what is new, and shows it. It is shown as well where it cannot be
-    /// saved: counting is more important.
-    fn save(&mut self) {
+    /// saved, counting being more important; but then what was saved before has
+    /// to go: counters may begin at zero, and never be set back.
+    fn show(&mut self) {
         let (traffic, polls) = (self.traffic.get(), self.polls.get());
         let state =
             State { polls: polls.counters(), traffic: Arc::clone(&traffic) };
-        if self.saved.as_ref() != Some(&state) {
-            match self.store.save(&encode(&state)) {
-                Ok(()) => {
-                    self.saved = Some(state);
-                    if self.fault.take().is_some() {
-                        info!(self.log, "saving the counters again");
-                    }
-                }
-                Err(error) => {
-                    let fault = Some(error.to_string());
-                    if self.fault != fault {
-                        warn!(self.log, "cannot save the counters; a restart \
-                             would set them back";
-                            "file" => %self.store.path().display(),
-                            "error" => %error);
-                        self.fault = fault;
-                    }
-                }
-            }
-        }
+        let saved = self.save(&state).or_else(|_| {
+            // This may be what it takes to have room for it.
+            self.saved = None;
+            self.store.discard();
+            self.save(&state)
+        });
+        self.tell(saved.err());
         self.is_saved.publish(self.fault.is_none());
         self.shown_traffic.publish_shared(traffic);
         self.shown_polls.publish_shared(polls);
+    }
+
+    fn save(&mut self, state: &State) -> io::Result<()> {
+        if self.saved.as_ref() != Some(state) {
+            self.store.save(&encode(state))?;
+            self.saved = Some(state.clone());
+        }
+        Ok(())
+    }
+
+    /// Saves what nobody will see any more.
+    fn save_last(&mut self) {
+        let (traffic, polls) = (self.traffic.get(), self.polls.get());
+        let state = State { polls: polls.counters(), traffic };
+        let failure = self.save(&state).err();
+        self.tell(failure);
+    }
+
+    /// Logs what changed.
+    fn tell(&mut self, failure: Option<io::Error>) {
+        let Some(error) = failure else {
+            if self.fault.take().is_some() {
+                info!(self.log, "saving the counters again");
+            }
+            return;
+        };
+        let fault = Some(error.to_string());
+        if self.fault != fault {
+            warn!(self.log, "cannot save the counters; trying again";
+                "file" => %self.store.path().display(), "error" => %error);
+            self.fault = fault;
+        }
     }
 }

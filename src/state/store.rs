@@ -141,6 +141,11 @@ impl Store {
         Ok(Some(decode(&bytes)?))
     }
 
+    /// Removes the state, as far as that is possible.
+    pub fn discard(&self) {
+        let _ = fs::remove_file(self.path());
+    }
+
     /// Replaces the state, on the disk when this returns.
     ///
     /// # Errors

@@ -135,8 +135,9 @@ fn three_capabilities_and_a_directory_of_its_own_are_enough() {
     assert_eq!(names, ["counters.state"]);
 }
 
+/// As a file system becomes after an error of its disk.
 #[test]
-fn a_full_disk_is_said_once_and_counting_goes_on() {
+fn a_disk_that_takes_nothing_is_said_once_and_counting_goes_on() {
     let (lab, state) = (Lab::new(), TempDir::new().unwrap());
     let path = state.path().to_str().unwrap();
     // Room for one file, not for another beside it.
@@ -147,26 +148,43 @@ fn a_full_disk_is_said_once_and_counting_goes_on() {
     let mut daemon = setup(&lab, &state)
         .inside(&["unshare", "--mount", "sh", "-c", &small, "sh"])
         .start();
+    let pid = format!("--target={}", daemon.pid());
+    let remount = |options: &str| {
+        let mut command = Command::new("nsenter");
+        command.args([&pid, "--mount", "mount", "-o"]);
+        output_of(command.args([&format!("remount,{options}"), path]));
+    };
     let mut traffic = Traffic::new(&lab);
-    for _ in 0..3 {
+    let mut exchange = |daemon: &Daemon| {
         traffic.exchange();
-        traffic.await_booked(&daemon);
+        traffic.await_booked(daemon);
+    };
+    let failed = "cannot save the counters; trying again";
+    let mut failures = |daemon: &mut Daemon| {
+        let said = daemon.log().into_iter();
+        said.filter(|line| line.message() == failed).collect::<Vec<_>>()
+    };
+    // The old one makes room for the new one.
+    exchange(&daemon);
+    exchange(&daemon);
+    daemon.await_sum("geoip_state_saved", &[], 1);
+    assert!(failures(&mut daemon).is_empty());
+
+    remount("ro");
+    for _ in 0..3 {
+        exchange(&daemon);
+        daemon.await_sum("geoip_state_saved", &[], 0);
     }
-    let failed = "cannot save the counters; a restart would set them back";
-    let said = daemon.log();
-    let said: Vec<_> =
-        said.iter().filter(|line| line.message() == failed).collect();
+    let said = failures(&mut daemon);
     assert_eq!(said.len(), 1, "{said:?}");
     let error = said[0].get("error").unwrap();
-    assert!(error.contains("No space left"), "{error}");
+    assert!(error.contains("Read-only file system"), "{error}");
 
     let position = daemon.log_position();
-    let pid = format!("--target={}", daemon.pid());
-    let larger = ["mount", "-o", "remount,size=1m", path];
-    output_of(Command::new("nsenter").args([&pid, "--mount"]).args(larger));
-    traffic.exchange();
-    traffic.await_booked(&daemon);
+    remount("rw");
+    exchange(&daemon);
     daemon.await_log("a save", position, |line| {
         line.message() == "saving the counters again"
     });
+    daemon.await_sum("geoip_state_saved", &[], 1);
 }
