@@ -160,7 +160,7 @@ fn a_disk_that_takes_nothing_is_said_once_and_counting_goes_on() {
         traffic.await_booked(daemon);
     };
     let failed = "cannot save the counters; trying again";
-    let mut failures = |daemon: &mut Daemon| {
+    let failures = |daemon: &mut Daemon| {
         let said = daemon.log().into_iter();
         said.filter(|line| line.message() == failed).collect::<Vec<_>>()
     };
