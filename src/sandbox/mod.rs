@@ -2,7 +2,8 @@
 //! system calls, files.
 //!
 //! Two steps, both on the main thread: [`Sandbox::restrict_files`] before
-//! there is any other thread, as each inherits it; [`Sandbox::complete`] once
+//! there is any other thread, as each inherits it; [`Sandbox::restrict_system_calls`]
+//! once
 //! the programs are loaded. Between and after them each thread keeps the
 //! capabilities of its [`Duty`] and no others.
 
