@@ -36,8 +36,14 @@ pub enum Control {
         /// Kept until everything is applied.
         done: Sender<()>,
     },
-    /// The database's file has changed.
-    Database(Arc<Database>),
+    /// The database's file has changed; `done` is dropped once this one is in
+    /// use.
+    Database {
+        /// The database that is there now.
+        database: Arc<Database>,
+        /// Kept until then.
+        done: Sender<()>,
+    },
 }
 
 /// The settings that the poller works by and that can change while it runs.
@@ -167,9 +173,10 @@ impl<P: Probe> Poller<P> {
                         self.reload(settings, database, &ticks);
                         drop(done);
                     }
-                    Ok(Control::Database(database)) => {
+                    Ok(Control::Database { database, done }) => {
                         self.poll();
                         self.replace_database(Some(database));
+                        drop(done);
                     }
                     Err(_) => break,
                 },
