@@ -16,6 +16,7 @@ mod daemon;
 mod databases;
 mod documents;
 mod exposition;
+mod faults;
 mod geoip;
 mod http;
 mod mmdb;

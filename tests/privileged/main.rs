@@ -16,6 +16,7 @@ mod conservation;
 mod devices;
 mod driven;
 mod evictions;
+mod faults;
 mod harness;
 mod harness_tests;
 mod interfaces;
