@@ -30,6 +30,7 @@ mod redirects;
 mod reload;
 mod scraping;
 mod shapes;
+mod soak;
 mod stress;
 mod tiers;
 mod traffic;
