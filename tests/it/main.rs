@@ -18,6 +18,7 @@ mod documents;
 mod exposition;
 mod faults;
 mod geoip;
+mod geoip_fuzz;
 mod http;
 mod mmdb;
 mod source;

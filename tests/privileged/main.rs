@@ -13,6 +13,7 @@ mod churn;
 mod clsact;
 mod coexistence;
 mod conservation;
+mod databases;
 mod devices;
 mod driven;
 mod evictions;
