@@ -6,6 +6,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 DESTDIR ?=
 ARGS ?=
 KERNELS ?=
+SECONDS ?= 180
 
 # Where rustup puts cargo, for shells that have not been told yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -39,6 +40,11 @@ test: ## Run all tests, the privileged ones as root in network namespaces
 	@scripts/install-packages build test
 	cargo test --locked
 	scripts/test-privileged
+
+.PHONY: soak
+soak: ## Everything at once, as root, for three minutes; longer: make soak SECONDS=1800
+	@scripts/install-packages build test
+	SOAK_SECONDS=$(SECONDS) scripts/test-privileged --nocapture soak::
 
 .PHONY: bench
 bench: ## Measure what it costs, as root; a short try: make bench ARGS=--quick

@@ -166,20 +166,25 @@ fn run_logged<H: Host>(
     let server = privileges
         .on_duty(listening(&config.listen_address), || {
             http::Server::bind(&config.listen_address)
-        })?
+        })
+        .map_err(Error::Thread)??
         .log_to(log.clone())
         .secure(security);
     let mut watch = Watch::default();
     // Both at the same time: checking a large database takes as long as
     // loading the programs, and neither needs the other.
     let (probe, (database, database_fault)) = thread::scope(|scope| {
-        let opening = scope.spawn(|| {
+        let open = || {
             privileges.take_up(Duty::ReadFiles);
             database::open_first(log, &config, &mut watch)
-        });
+        };
+        // Not `scope.spawn`, which panics where there is no thread left.
+        let opening = thread::Builder::new().spawn_scoped(scope, open)?;
         let probe = host.load(&probe_settings(&config));
-        (probe, opening.join().unwrap_or_else(|panic| resume_unwind(panic)))
-    });
+        let opened = opening.join().unwrap_or_else(|p| resume_unwind(p));
+        Ok((probe, opened))
+    })
+    .map_err(Error::Thread)?;
     let mut probe = probe?;
     kernel::trim_memory();
     info!(log, "loaded the eBPF programs"; "attached_by" => probe.hook().name());

@@ -1,6 +1,7 @@
 //! What becomes of the privileges that the daemon was started with.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -69,18 +70,23 @@ impl Privileges {
     }
 
     /// Does `work` on a thread that has this duty, as have those it starts.
+    ///
+    /// # Errors
+    /// Where the system has no thread left.
     pub(super) fn on_duty<T: Send>(
         &self,
         duty: Duty,
         work: impl FnOnce() -> T + Send,
-    ) -> T {
+    ) -> io::Result<T> {
         thread::scope(|scope| {
-            let worker = scope.spawn(|| {
+            let work = || {
                 self.take_up(duty);
                 work()
-            });
+            };
+            // Not `scope.spawn`, which panics where there is no thread left.
+            let worker = thread::Builder::new().spawn_scoped(scope, work)?;
             match worker.join() {
-                Ok(result) => result,
+                Ok(result) => Ok(result),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use slog::{Logger, debug, error, info, warn};
+use slog::{Logger, error, info, warn};
 
 use super::database::{describe, log_opened};
 use super::lifecycle::{Action, Event, Lifecycle};
@@ -200,11 +200,13 @@ impl Supervisor {
         self.published.settings.publish(exported(&self.config));
         self.published.metrics_path.publish(self.config.metrics_path.clone());
         self.published.enable_reload.publish(self.config.enable_reload);
-        self.published.database.publish(database.as_deref().map(describe));
         if let Some(controls) = &self.controls {
             controls.server.secure(security);
         }
+        let shown = database.as_deref().map(describe);
         self.tell_poller(database);
+        // Behind it: who sees it gets its countries.
+        self.published.database.publish(shown);
         Ok(plan.changed)
     }
 
@@ -243,6 +245,17 @@ impl Supervisor {
         }
     }
 
+    /// Hands a database over, and waits until it is in use.
+    fn replace_database(&self, database: Arc<Database>) {
+        let Some(controls) = &self.controls else { return };
+        let (done, applied) = bounded(0);
+        let control = Control::Database { database, done };
+        if controls.poller.send(control).is_ok() {
+            // As in `tell_poller`.
+            let _ = applied.recv();
+        }
+    }
+
     /// Opens the database anew where its file has changed.
     fn look_at_database(&mut self) {
         let path = &self.config.geoip_db;
@@ -254,14 +267,10 @@ impl Supervisor {
             Ok(database) => {
                 self.database_fault = None;
                 log_opened(&self.log, &database);
-                self.published.database.publish(Some(describe(&database)));
-                if let Some(controls) = &self.controls {
-                    let database = Arc::new(database);
-                    let control = Control::Database(database);
-                    if controls.poller.send(control).is_err() {
-                        debug!(self.log, "the poller is gone");
-                    }
-                }
+                let shown = describe(&database);
+                self.replace_database(Arc::new(database));
+                // Behind it: who sees it gets its countries.
+                self.published.database.publish(Some(shown));
             }
             Err(fault) => {
                 if fault.may_pass() {

@@ -125,15 +125,20 @@ impl Links {
     /// Returns whether the device that has the number now is the one they were
     /// attached to, and they still are. One that was deleted took them with
     /// it; one that was moved to another network namespace, where it may have
-    /// the same number, kept its links, but is not found here.
+    /// the same number, kept its links, but is not found here. Where the kernel
+    /// does not say, they are taken to be there: what counts goes on counting,
+    /// and the next list of devices asks again.
     pub(super) fn are_attached(&self) -> bool {
         let (ingress, egress) = match &self.on {
             On::Tcx { ingress, egress } => (ingress, egress),
             On::Clsact(filters) => return filters.are_attached(),
         };
-        let is_on = |link: &Link, direction| {
-            sys::tcx_links(self.ifindex, direction)
-                .is_ok_and(|links| links.contains(&link.id))
+        let is_on = |link: &Link, direction| match sys::tcx_links(
+            self.ifindex,
+            direction,
+        ) {
+            Ok(links) => links.contains(&link.id),
+            Err(error) => error.raw_os_error() != Some(libc::ENODEV),
         };
         is_on(ingress, Direction::Received) && is_on(egress, Direction::Sent)
     }

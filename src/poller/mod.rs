@@ -6,8 +6,8 @@
 
 mod attachments;
 mod overseer;
+mod settings;
 
-use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,12 +17,12 @@ use slog::{Logger, debug, info, warn};
 use crate::accounting::{Counts, FlowTracker, MapSweep, Origin};
 use crate::collectors::exporter::{PollCounters, PollStatistics};
 use crate::collectors::interfaces;
-use crate::config::{Config, Interfaces};
 use crate::geoip::{Database, LocateCountry as _, Locator};
 use crate::kernel::{self, InterfaceEvent, Probe, Sweep};
 use crate::metrics::published::{Publisher, Sink};
 use attachments::Attachments;
 pub use overseer::Overseer;
+pub use settings::Settings;
 
 /// What the poller is told while it runs. Dropping the sender stops it.
 pub enum Control {
@@ -36,32 +36,14 @@ pub enum Control {
         /// Kept until everything is applied.
         done: Sender<()>,
     },
-    /// The database's file has changed.
-    Database(Arc<Database>),
-}
-
-/// The settings that the poller works by and that can change while it runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// The time between two polls.
-    pub poll_interval: Duration,
-    /// How many flows one system call reads.
-    pub flow_batch_size: NonZeroU32,
-    /// Which interfaces are counted.
-    pub interfaces: Interfaces,
-    /// How many database records are kept decoded.
-    pub geoip_cache_size: NonZeroUsize,
-}
-
-impl From<&Config> for Settings {
-    fn from(config: &Config) -> Self {
-        Self {
-            poll_interval: config.poll_interval,
-            flow_batch_size: config.flow_batch_size,
-            interfaces: config.interfaces.clone(),
-            geoip_cache_size: config.geoip_cache_size,
-        }
-    }
+    /// The database's file has changed; `done` is dropped once this one is in
+    /// use.
+    Database {
+        /// The database that is there now.
+        database: Arc<Database>,
+        /// Kept until then.
+        done: Sender<()>,
+    },
 }
 
 /// Where the poller publishes what is not an account.
@@ -172,9 +154,10 @@ impl<P: Probe> Poller<P> {
                         self.reload(settings, database, &ticks);
                         drop(done);
                     }
-                    Ok(Control::Database(database)) => {
+                    Ok(Control::Database { database, done }) => {
                         self.poll();
                         self.replace_database(Some(database));
+                        drop(done);
                     }
                     Err(_) => break,
                 },

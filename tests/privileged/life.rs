@@ -4,7 +4,7 @@
 //! The exporter polls once an hour here. What is right at the end was right at
 //! each step, and not only by the next poll.
 
-mod lost;
+pub(crate) mod lost;
 mod moved;
 mod renamed;
 

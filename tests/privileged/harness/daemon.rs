@@ -12,6 +12,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::exposition::Scrape;
+use super::faults::{self, Fault};
 use super::fixtures::data;
 use super::http::{self, Response};
 use super::log_line::LogLine;
@@ -32,6 +33,7 @@ pub(crate) struct Setup {
     wrapper: Vec<String>,
     has_tcx: bool,
     environment: Vec<(&'static str, String)>,
+    fault: Option<Fault>,
 }
 
 impl Setup {
@@ -49,6 +51,7 @@ impl Setup {
             wrapper: Vec::new(),
             has_tcx: std::env::var_os("WITHOUT_TCX").is_none(),
             environment: Vec::new(),
+            fault: None,
         }
         .set("poll_interval", "20ms")
         .set("listen_address", "127.0.0.1:0")
@@ -103,6 +106,12 @@ impl Setup {
         self
     }
 
+    /// Lets a system call of it fail when the test says so.
+    pub(crate) fn with_fault(mut self, fault: &Fault) -> Self {
+        self.fault = Some(fault.clone());
+        self
+    }
+
     /// Starts all of that through one more program.
     pub(crate) fn inside(mut self, wrapper: &[&str]) -> Self {
         let wrapper = wrapper.iter().map(ToString::to_string);
@@ -153,7 +162,7 @@ impl Setup {
         for (name, value) in &self.environment {
             command.env(name, value);
         }
-        let process = Background::start("geoip-exporter", &mut command);
+        let process = faults::start(self.fault.as_ref(), &mut command);
         Daemon { setup: self, process, address: None }
     }
 

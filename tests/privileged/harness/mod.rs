@@ -12,6 +12,7 @@ pub(crate) mod conversation;
 pub(crate) mod daemon;
 pub(crate) mod driver;
 pub(crate) mod exposition;
+pub(crate) mod faults;
 pub(crate) mod fixtures;
 pub(crate) mod flood;
 pub(crate) mod flow_map;

@@ -1,5 +1,5 @@
 //! The system calls the standard library has no name for, each behind a safe
-//! function. The only file here with `unsafe` in it.
+//! function. With `faults.rs` the only file here with `unsafe` in it.
 
 #![expect(
     unsafe_code,

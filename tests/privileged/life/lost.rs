@@ -7,7 +7,7 @@ use crate::harness::log_line::LogLine;
 
 /// More changes than the kernel keeps for a reader that does not read: some
 /// 2 KiB each of 2 MiB.
-pub(super) fn flood(machine: &Netns) {
+pub(crate) fn flood(machine: &Netns) {
     machine.ip_batch(
         &"link set lo mtu 65000\nlink set lo mtu 65001\n".repeat(1_500),
     );

@@ -1,0 +1,238 @@
+//! Everything at once, for as long as `SOAK_SECONDS` says: more flows than
+//! there is room for, interfaces that come and go, reloads, databases,
+//! scrapes and other clients.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::harness::daemon::{Daemon, Setup, write_whole};
+use crate::harness::exposition::Scrape;
+use crate::harness::fixtures::data;
+use crate::harness::flood::{HALF, frames_from, frames_to};
+use crate::harness::http;
+use crate::harness::lab::{Lab, WAN};
+use crate::harness::link::{connect, statistics};
+use crate::harness::send::Sender;
+use crate::harness::traffic::Traffic;
+use crate::harness::wait::{PATIENCE, await_until};
+use crate::harness::watch::{Scraper, accounted, during};
+
+/// Five times as many as the map may hold.
+const PREFIXES: u32 = 50_000;
+const MAP_MAX_ENTRIES: u32 = 10_000;
+
+/// What the allocator may keep for itself.
+const PLAY: u64 = 4 << 20;
+
+fn duration() -> Duration {
+    let seconds = std::env::var("SOAK_SECONDS").ok();
+    let seconds = seconds.map_or(20, |text| {
+        text.parse().expect("SOAK_SECONDS is a whole number of seconds")
+    });
+    Duration::from_secs(seconds)
+}
+
+/// Sends more flows than there is room for, both ways, until told to stop.
+fn flood(lab: &Lab, stop: &AtomicBool) -> u64 {
+    let numbers = HALF - PREFIXES / 2..HALF + PREFIXES / 2;
+    let (received, sent) = (frames_from(numbers.clone()), frames_to(numbers));
+    let (inbound, outbound) = (lab.inbound(), lab.outbound());
+    let mut traffic = Traffic::new(lab);
+    let mut rounds = 0;
+    while !stop.load(Ordering::Relaxed) {
+        for (received, sent) in received.chunks(500).zip(sent.chunks(500)) {
+            inbound.send(received);
+            outbound.send(sent);
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+        traffic.exchange();
+        rounds += 1;
+    }
+    rounds
+}
+
+/// Makes an interface, uses it and removes it, until told to stop.
+fn churn(lab: &Lab, stop: &AtomicBool) -> u64 {
+    let frames = frames_from(0..50);
+    let mut rounds = 0;
+    while !stop.load(Ordering::Relaxed) {
+        connect(&lab.machine, "churn0", &lab.world, "churn1");
+        Sender::open(&lab.world, "churn1").send(&frames);
+        lab.machine.ip("link set churn0 down");
+        lab.machine.ip("link set churn0 name churn2");
+        lab.machine.ip("link del churn2");
+        rounds += 1;
+    }
+    rounds
+}
+
+/// Asks for all pages, and for none that there is, until told to stop.
+fn ask(lab: &Lab, daemon: std::net::SocketAddr, stop: &AtomicBool) -> u64 {
+    let mut rounds = 0;
+    while !stop.load(Ordering::Relaxed) {
+        for (page, status) in
+            [("/", 200), ("/-/healthy", 200), ("/no-such-page", 404)]
+        {
+            let answer = http::get(&lab.machine, daemon, page).unwrap();
+            assert_eq!(answer.status, status, "{page}");
+        }
+        rounds += 1;
+    }
+    rounds
+}
+
+/// Panics where a counter fell, or went away with what it had counted: an
+/// interface that carried nothing takes its zeros with it.
+fn assert_monotonic(earlier: &Scrape, later: &Scrape) {
+    for (name, labels, value) in earlier.samples() {
+        if earlier.type_of(name) != Some("counter") || value == 0.0 {
+            continue;
+        }
+        let labels: Vec<(&str, &str)> =
+            labels.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let now = later.value(name, &labels);
+        assert!(
+            now.is_some_and(|now| now >= value),
+            "{name}{labels:?} was {value} and is {now:?}"
+        );
+    }
+}
+
+/// Scrapes until told to stop, and returns how often and the longest time.
+fn scrape(scraper: &Scraper, stop: &AtomicBool) -> (u64, Duration) {
+    let mut last = scraper.scrape();
+    let (mut count, mut longest) = (1, Duration::ZERO);
+    while !stop.load(Ordering::Relaxed) {
+        let started = Instant::now();
+        let next = scraper.scrape();
+        longest = longest.max(started.elapsed());
+        assert_monotonic(&last, &next);
+        last = next;
+        count += 1;
+    }
+    (count, longest)
+}
+
+/// Reloads, with good and bad configurations, and swaps the database.
+fn change(daemon: &mut Daemon, until: Instant) -> u64 {
+    let database = daemon.path("country.mmdb");
+    let contents = [
+        "country-dbip.mmdb",
+        "damaged-truncated.mmdb",
+        "country-ipv4-only.mmdb",
+        "country-maxmind.mmdb",
+    ]
+    .map(|name| fs::read(data(name)).unwrap());
+    let mut rounds = 0;
+    while Instant::now() < until {
+        for (content, batch_size) in contents.iter().zip([10, 500, 7_000, 99]) {
+            write_whole(&database, content);
+            if content == &contents[1] {
+                daemon.reload_refused("country.mmdb");
+            } else {
+                daemon.configure("flow_batch_size", batch_size);
+                daemon.reload();
+            }
+        }
+        daemon.configure_text("poll_intervall = \"1s\"\n");
+        daemon.reload_refused("poll_intervall");
+        daemon.restore_configuration();
+        rounds += 1;
+    }
+    rounds
+}
+
+/// Lets all of it happen at once, and says how much did.
+fn work(lab: &Lab, daemon: &mut Daemon, time: Duration) -> String {
+    let (scraper, address) = (daemon.scraper(), daemon.address());
+    let until = Instant::now() + time;
+    let ((((changes, asked), churned), floods), (scrapes, longest)) = during(
+        |stop| scrape(&scraper, stop),
+        || {
+            during(
+                |stop| flood(lab, stop),
+                || {
+                    during(
+                        |stop| churn(lab, stop),
+                        || {
+                            during(
+                                |stop| ask(lab, address, stop),
+                                || change(daemon, until),
+                            )
+                        },
+                    )
+                },
+            )
+        },
+    );
+    format!(
+        "{changes} rounds of reloads and databases, {churned} interfaces, \
+         {floods} floods, {asked} rounds of pages, {scrapes} scrapes, the \
+         longest {longest:?}"
+    )
+}
+
+/// Waits until everything on the wire is accounted for, to the byte.
+fn await_conserved(lab: &Lab, daemon: &Daemon) {
+    let wire = statistics(&lab.machine, WAN);
+    for (direction, bytes) in
+        [("received", wire.received.bytes), ("sent", wire.sent.bytes)]
+    {
+        daemon.await_scrape(direction, |scrape| {
+            match accounted(scrape, WAN, direction) {
+                seen if seen == bytes => Ok(()),
+                seen => Err(format!("{seen} of {bytes} bytes")),
+            }
+        });
+    }
+    daemon.await_polls();
+    let scrape = daemon.scrape();
+    assert_eq!(accounted(&scrape, WAN, "received"), wire.received.bytes);
+    assert_eq!(accounted(&scrape, WAN, "sent"), wire.sent.bytes);
+}
+
+#[test]
+fn everything_at_once_leaks_nothing_and_loses_nothing() {
+    let lab = Lab::new();
+    let setup = Setup::new(&lab.machine);
+    let database = setup.path("country.mmdb");
+    fs::copy(data("country-maxmind.mmdb"), &database).unwrap();
+    let mut daemon = setup
+        .set("interfaces", "any")
+        .set("map_max_entries", MAP_MAX_ENTRIES)
+        .set("ipv4_prefix_length", 32)
+        .set("poll_interval", "50ms")
+        .set("log_level", "info")
+        .set("geoip_db", database.to_str().unwrap())
+        .start();
+    let total = duration();
+    // Until every buffer has the size that it needs.
+    work(&lab, &mut daemon, total / 4);
+    await_conserved(&lab, &daemon);
+    let (memory, files) = (daemon.resident_bytes(), daemon.open_files());
+
+    let done = work(&lab, &mut daemon, total * 3 / 4);
+    await_conserved(&lab, &daemon);
+    let scrape = daemon.scrape();
+    let evictions = scrape.sum("geoip_ebpf_evictions_total", &[]);
+    let now = daemon.resident_bytes();
+    eprintln!(
+        "{done}; {evictions} evictions, {:?}; RssAnon {memory} then {now}, \
+         {files} open files then {}",
+        statistics(&lab.machine, WAN),
+        daemon.open_files()
+    );
+    assert!(evictions > 0, "the map never overflowed");
+    // Connections of scrapes that are still closing count, then as now.
+    await_until(PATIENCE, "no descriptor leaked", || {
+        match daemon.open_files() {
+            now if now <= files => Ok(()),
+            now => Err(format!("{now} open files, {files} before")),
+        }
+    });
+    assert!(now < memory + PLAY, "{now} bytes resident, {memory} before");
+    assert!(daemon.is_running());
+}
