@@ -9,16 +9,21 @@ const UP: u64 = 0;
 const DOWN: u64 = 1;
 const NOT_FOUND: u64 = 2;
 
+/// Waits for a status, and where there is an interface until it is counted:
+/// it is seen before it is attached.
 fn await_status(daemon: &Daemon, interface: &str, expected: u64) {
     let what = format!("the status of {interface}");
     daemon.await_scrape(&what, |scrape| {
-        let status =
-            scrape.value("geoip_interface_status", &[("interface", interface)]);
+        let value = |name| scrape.value(name, &[("interface", interface)]);
+        let seen = ["geoip_interface_status", "geoip_interface_attached"];
+        let seen = seen.map(value);
+        let attached = u64::from(expected != NOT_FOUND);
         #[expect(clippy::cast_precision_loss, reason = "0, 1 or 2")]
-        if status == Some(expected as f64) {
+        let wanted = [expected, attached].map(|it| Some(it as f64));
+        if seen == wanted {
             Ok(())
         } else {
-            Err(format!("{status:?} instead of {expected}"))
+            Err(format!("{seen:?} instead of {wanted:?}"))
         }
     });
 }
