@@ -38,7 +38,7 @@
 //!
 //! A file whose head says "Pure" takes all it needs as arguments: the same
 //! input gives the same output, and its tests need no root, sockets or clocks.
-//! `unsafe` is allowed in two files of [`kernel`], and argued at each place.
+//! `unsafe` is allowed in three files of [`kernel`], and argued at each place.
 
 #![deny(unsafe_code)]
 

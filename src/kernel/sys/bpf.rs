@@ -1,32 +1,33 @@
-//! The commands of bpf(2) that aya does not wrap: batches, links by ifindex
-//! and what is attached to a device, and other system calls about them. Thin:
-//! one function a command.
+//! The commands of bpf(2) that aya does not wrap: batches, links by ifindex,
+//! their pins, and what is attached to a device. Thin: one function a command.
 
 #![allow(unsafe_code)]
 
+use std::ffi::CString;
 use std::io;
 use std::mem::{self, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::time::Duration;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use aya_obj::generated::{
     BPF_F_BEFORE, bpf_attach_type, bpf_attr, bpf_cmd, bpf_link_info,
 };
 
-use super::abi::{TrafficKey, TrafficValue};
 use crate::accounting::Direction;
+use crate::kernel::abi::{TrafficKey, TrafficValue};
 
 /// Where a batch left off. The kernel keeps a bucket number in it and asks for
 /// room for a key.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Cursor(
+pub(in crate::kernel) struct Cursor(
     #[expect(dead_code, reason = "only the kernel reads and writes it")]
     [u32; size_of::<TrafficKey>() / 4],
 );
 
 /// How a batch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Batch {
+pub(in crate::kernel) enum Batch {
     /// This many entries were read and there may be more behind the cursor.
     More(usize),
     /// This many entries were read and these were the last.
@@ -75,7 +76,7 @@ fn address_of<T>(place: &mut [T]) -> u64 {
 ///
 /// # Errors
 /// Whatever bpf(2) says but the two ends of a batch, ENOENT and ENOSPC.
-pub(super) fn lookup_batch(
+pub(in crate::kernel) fn lookup_batch(
     map: BorrowedFd<'_>,
     from: Option<Cursor>,
     to: &mut Cursor,
@@ -117,7 +118,7 @@ pub(super) fn lookup_batch(
 ///
 /// # Errors
 /// Whatever bpf(2) says but ENOENT.
-pub(super) fn lookup_flow(
+pub(in crate::kernel) fn lookup_flow(
     map: BorrowedFd<'_>,
     key: &TrafficKey,
     values: &mut [TrafficValue],
@@ -141,7 +142,7 @@ pub(super) fn lookup_flow(
 ///
 /// # Errors
 /// Whatever bpf(2) says but ENOENT.
-pub(super) fn delete_flow(
+pub(in crate::kernel) fn delete_flow(
     map: BorrowedFd<'_>,
     key: &TrafficKey,
 ) -> io::Result<bool> {
@@ -172,7 +173,7 @@ fn tcx_hook(direction: Direction) -> u32 {
 ///
 /// # Errors
 /// Whatever bpf(2) says: ENODEV where the device is gone.
-pub(super) fn attach_tcx(
+pub(in crate::kernel) fn attach_tcx(
     program: BorrowedFd<'_>,
     ifindex: u32,
     direction: Direction,
@@ -184,16 +185,37 @@ pub(super) fn attach_tcx(
     attr.link_create.flags = BPF_F_BEFORE;
     // SAFETY: the command takes no addresses.
     let fd = unsafe { bpf(bpf_cmd::BPF_LINK_CREATE, &mut attr) }?;
+    // SAFETY: the result of this command is a descriptor.
+    unsafe { owned(fd) }
+}
+
+/// Takes over a descriptor that a command made.
+///
+/// # Safety
+/// `fd` must be the result of a command whose result is a new descriptor.
+unsafe fn owned(fd: i64) -> io::Result<OwnedFd> {
     let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
     // SAFETY: the kernel just gave us this descriptor and nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Returns the number that the kernel gave a link.
+/// What the kernel says of a link on a TCX hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::kernel) struct LinkInfo {
+    /// Its number; no other link gets it as long as this one is there.
+    pub(in crate::kernel) id: u32,
+    /// The device it is on, in that one's network namespace; zero once that is
+    /// gone.
+    pub(in crate::kernel) ifindex: u32,
+}
+
+/// Asks what a link on a TCX hook is.
 ///
 /// # Errors
 /// Whatever bpf(2) says.
-pub(super) fn link_id(link: BorrowedFd<'_>) -> io::Result<u32> {
+pub(in crate::kernel) fn link_info(
+    link: BorrowedFd<'_>,
+) -> io::Result<LinkInfo> {
     // SAFETY: `bpf_link_info` is made of integers and unions of integers, for
     // which zero is a value.
     let mut info: bpf_link_info = unsafe { mem::zeroed() };
@@ -204,7 +226,71 @@ pub(super) fn link_id(link: BorrowedFd<'_>) -> io::Result<u32> {
     attr.info.info = std::ptr::from_mut(&mut info) as u64;
     // SAFETY: the kernel writes at most `info_len` bytes into `info`.
     unsafe { bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr) }?;
-    Ok(info.id)
+    // SAFETY: the union is of integers, written by us and the kernel.
+    let ifindex = unsafe { info.__bindgen_anon_1.tcx.ifindex };
+    Ok(LinkInfo { id: info.id, ifindex })
+}
+
+/// Has a link run another program from the next packet on.
+///
+/// # Errors
+/// Whatever bpf(2) says: ENOLINK where its device is gone.
+pub(in crate::kernel) fn update_link(
+    link: BorrowedFd<'_>,
+    program: BorrowedFd<'_>,
+) -> io::Result<()> {
+    let mut attr = zeroed_attr();
+    attr.link_update.link_fd = fd_number(link.as_raw_fd());
+    attr.link_update.__bindgen_anon_1.new_prog_fd =
+        fd_number(program.as_raw_fd());
+    // SAFETY: the command takes no addresses.
+    unsafe { bpf(bpf_cmd::BPF_LINK_UPDATE, &mut attr) }.map(drop)
+}
+
+/// Takes a link off its hook, whoever else holds it.
+///
+/// # Errors
+/// Whatever bpf(2) says: ENOLINK where it was on none.
+pub(in crate::kernel) fn detach_link(link: BorrowedFd<'_>) -> io::Result<()> {
+    let mut attr = zeroed_attr();
+    attr.link_detach.link_fd = fd_number(link.as_raw_fd());
+    // SAFETY: the command takes no addresses.
+    unsafe { bpf(bpf_cmd::BPF_LINK_DETACH, &mut attr) }.map(drop)
+}
+
+fn path_text(path: &Path) -> io::Result<CString> {
+    Ok(CString::new(path.as_os_str().as_bytes())?)
+}
+
+/// Has a file in bpffs hold a link or a map.
+///
+/// # Errors
+/// Whatever bpf(2) says.
+pub(in crate::kernel) fn pin(
+    object: BorrowedFd<'_>,
+    path: &Path,
+) -> io::Result<()> {
+    let path = path_text(path)?;
+    let mut attr = zeroed_attr();
+    attr.__bindgen_anon_4.bpf_fd = fd_number(object.as_raw_fd());
+    attr.__bindgen_anon_4.pathname = path.as_ptr() as u64;
+    // SAFETY: the command reads a text that ends with a zero and outlives the
+    // call.
+    unsafe { bpf(bpf_cmd::BPF_OBJ_PIN, &mut attr) }.map(drop)
+}
+
+/// Opens what a file in bpffs holds.
+///
+/// # Errors
+/// Whatever bpf(2) says.
+pub(in crate::kernel) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
+    let path = path_text(path)?;
+    let mut attr = zeroed_attr();
+    attr.__bindgen_anon_4.pathname = path.as_ptr() as u64;
+    // SAFETY: as in `pin`.
+    let fd = unsafe { bpf(bpf_cmd::BPF_OBJ_GET, &mut attr) }?;
+    // SAFETY: the result of this command is a descriptor.
+    unsafe { owned(fd) }
 }
 
 /// Returns the numbers of the links on a TCX hook of the device that has this
@@ -212,7 +298,7 @@ pub(super) fn link_id(link: BorrowedFd<'_>) -> io::Result<u32> {
 ///
 /// # Errors
 /// Whatever bpf(2) says: ENODEV where there is no such device.
-pub(super) fn tcx_links(
+pub(in crate::kernel) fn tcx_links(
     ifindex: u32,
     direction: Direction,
 ) -> io::Result<Vec<u32>> {
@@ -233,135 +319,4 @@ pub(super) fn tcx_links(
     // SAFETY: the union is of integers, written by us and the kernel.
     let count = unsafe { attr.query.__bindgen_anon_2.count } as usize;
     Ok(links.into_iter().take(count).collect())
-}
-
-/// Returns the name of the device that has this ifindex now.
-///
-/// # Errors
-/// Whatever the system says: ENXIO where there is no such device.
-pub(super) fn interface_name(ifindex: u32) -> io::Result<String> {
-    let mut name = [0_u8; libc::IF_NAMESIZE];
-    // SAFETY: the call writes at most IF_NAMESIZE bytes.
-    let written =
-        unsafe { libc::if_indextoname(ifindex, name.as_mut_ptr().cast()) };
-    if written.is_null() {
-        return Err(io::Error::last_os_error());
-    }
-    let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
-    Ok(String::from_utf8_lossy(name).into_owned())
-}
-
-/// Has the C library give large pieces of memory back when they are freed, and
-/// not keep some for every thread: pages of metrics are large and made on
-/// several threads.
-pub fn keep_memory_small() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: the calls take no addresses, and may be made at any time. One
-    // that has no effect costs memory and nothing else.
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 8 << 20);
-        libc::mallopt(libc::M_ARENA_MAX, 2);
-    }
-}
-
-/// Gives memory back to the system that was freed but kept: the start takes
-/// some MiB once.
-pub fn trim_memory() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: the call takes no addresses, and may be made at any time.
-    unsafe {
-        libc::malloc_trim(0);
-    }
-}
-
-/// Calls membarrier(2), and returns what it says, never negative.
-///
-/// # Errors
-/// Whatever membarrier(2) says.
-pub(super) fn membarrier(command: libc::c_int) -> io::Result<i64> {
-    // SAFETY: the call takes no addresses.
-    let result = unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
-}
-
-/// Returns the length of a jiffy. The kernel tells HZ nowhere else: the coarse
-/// clock moves once a jiffy.
-///
-/// # Errors
-/// Whatever clock_getres(2) says.
-pub(super) fn jiffy() -> io::Result<Duration> {
-    let mut resolution = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the call writes one timespec.
-    let result = unsafe {
-        libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, &raw mut resolution)
-    };
-    if result != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let nanoseconds = u64::try_from(resolution.tv_nsec).unwrap_or_default();
-    Ok(Duration::from_nanos(nanoseconds))
-}
-
-/// Waits until one of two descriptors can be read or is at its end, and tells
-/// which; neither after `timeout` or where a signal came.
-///
-/// # Errors
-/// Whatever poll(2) says.
-pub(super) fn wait_readable(
-    descriptors: [RawFd; 2],
-    timeout: Duration,
-) -> io::Result<[bool; 2]> {
-    let mut polled = descriptors.map(|fd| libc::pollfd {
-        fd,
-        events: libc::POLLIN,
-        revents: 0,
-    });
-    let milliseconds =
-        libc::c_int::try_from(timeout.as_millis()).unwrap_or(libc::c_int::MAX);
-    // SAFETY: the call reads and writes the two elements of `polled`. A number
-    // that is not an open descriptor is answered with POLLNVAL.
-    let result = unsafe { libc::poll(polled.as_mut_ptr(), 2, milliseconds) };
-    if result < 0 {
-        let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
-        }
-    }
-    Ok(polled.map(|fd| fd.revents != 0))
-}
-
-/// Raises the number of files that the process may have open to the most it
-/// may ask for.
-///
-/// # Errors
-/// Whatever getrlimit(2) and setrlimit(2) say.
-pub(super) fn raise_open_files() -> io::Result<()> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the call writes one rlimit.
-    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    limit.rlim_cur = limit.rlim_max;
-    // SAFETY: the call reads one rlimit.
-    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
-}
-
-/// Does `work` while this thread handles no signal: the process's others do,
-/// or it does afterwards.
-pub(super) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
-    // SAFETY: a set of signals is of integers, for which zero is a value.
-    let [mut all, mut before]: [libc::sigset_t; 2] = unsafe { mem::zeroed() };
-    // SAFETY: the calls write `all`, read it, and write `before`.
-    unsafe {
-        libc::sigfillset(&raw mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &raw mut before);
-    }
-    let result = work();
-    let nowhere = std::ptr::null_mut();
-    // SAFETY: the call reads the set that was in force before.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &before, nowhere) };
-    result
 }

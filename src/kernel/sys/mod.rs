@@ -1,0 +1,162 @@
+//! System calls: `bpf` has the commands of bpf(2), here are the others. Thin:
+//! one function a call.
+
+#![allow(unsafe_code)]
+
+mod bpf;
+
+use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};
+use std::time::Duration;
+
+pub(super) use bpf::*;
+
+/// Returns the name of the device that has this ifindex now.
+///
+/// # Errors
+/// Whatever the system says: ENXIO where there is no such device.
+pub(super) fn interface_name(ifindex: u32) -> io::Result<String> {
+    let mut name = [0_u8; libc::IF_NAMESIZE];
+    // SAFETY: the call writes at most IF_NAMESIZE bytes.
+    let written =
+        unsafe { libc::if_indextoname(ifindex, name.as_mut_ptr().cast()) };
+    if written.is_null() {
+        return Err(io::Error::last_os_error());
+    }
+    let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+    Ok(String::from_utf8_lossy(name).into_owned())
+}
+
+/// Has the C library give large pieces of memory back when they are freed, and
+/// not keep some for every thread: pages of metrics are large and made on
+/// several threads.
+pub fn keep_memory_small() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the calls take no addresses, and may be made at any time. One
+    // that has no effect costs memory and nothing else.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 8 << 20);
+        libc::mallopt(libc::M_ARENA_MAX, 2);
+    }
+}
+
+/// Gives memory back to the system that was freed but kept: the start takes
+/// some MiB once.
+pub fn trim_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the call takes no addresses, and may be made at any time.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// Calls membarrier(2), and returns what it says, never negative.
+///
+/// # Errors
+/// Whatever membarrier(2) says.
+pub(super) fn membarrier(command: libc::c_int) -> io::Result<i64> {
+    // SAFETY: the call takes no addresses.
+    let result = unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// Returns the length of a jiffy. The kernel tells HZ nowhere else: the coarse
+/// clock moves once a jiffy.
+///
+/// # Errors
+/// Whatever clock_getres(2) says.
+pub(super) fn jiffy() -> io::Result<Duration> {
+    let mut resolution = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes one timespec.
+    let result = unsafe {
+        libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, &raw mut resolution)
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let nanoseconds = u64::try_from(resolution.tv_nsec).unwrap_or_default();
+    Ok(Duration::from_nanos(nanoseconds))
+}
+
+/// Waits until one of two descriptors can be read or is at its end, and tells
+/// which; neither after `timeout` or where a signal came.
+///
+/// # Errors
+/// Whatever poll(2) says.
+pub(super) fn wait_readable(
+    descriptors: [RawFd; 2],
+    timeout: Duration,
+) -> io::Result<[bool; 2]> {
+    let mut polled = descriptors.map(|fd| libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    });
+    let milliseconds =
+        libc::c_int::try_from(timeout.as_millis()).unwrap_or(libc::c_int::MAX);
+    // SAFETY: the call reads and writes the two elements of `polled`. A number
+    // that is not an open descriptor is answered with POLLNVAL.
+    let result = unsafe { libc::poll(polled.as_mut_ptr(), 2, milliseconds) };
+    if result < 0 {
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    Ok(polled.map(|fd| fd.revents != 0))
+}
+
+/// Raises the number of files that the process may have open to the most it
+/// may ask for.
+///
+/// # Errors
+/// Whatever getrlimit(2) and setrlimit(2) say.
+pub(super) fn raise_open_files() -> io::Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the call writes one rlimit.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: the call reads one rlimit.
+    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Does `work` while this thread handles no signal: the process's others do,
+/// or it does afterwards.
+pub(super) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: a set of signals is of integers, for which zero is a value.
+    let [mut all, mut before]: [libc::sigset_t; 2] = unsafe { mem::zeroed() };
+    // SAFETY: the calls write `all`, read it, and write `before`.
+    unsafe {
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &raw mut before);
+    }
+    let result = work();
+    let nowhere = std::ptr::null_mut();
+    // SAFETY: the call reads the set that was in force before.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &before, nowhere) };
+    result
+}
+
+/// Returns what kind of file system a file is in, as a number of
+/// linux/magic.h.
+///
+/// # Errors
+/// Whatever fstatfs(2) says.
+pub(super) fn file_system(file: BorrowedFd<'_>) -> io::Result<i64> {
+    // SAFETY: the struct is of integers, for which zero is a value.
+    let mut about: libc::statfs = unsafe { mem::zeroed() };
+    // SAFETY: the call writes one statfs.
+    let result = unsafe { libc::fstatfs(file.as_raw_fd(), &raw mut about) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // Some architectures have it in 32 bits.
+    #[allow(clippy::useless_conversion, reason = "of another width elsewhere")]
+    Ok(i64::from(about.f_type) & 0xFFFF_FFFF)
+}
