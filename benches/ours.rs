@@ -19,7 +19,7 @@ pub(crate) fn load(map_max_entries: u32) -> TrafficProbe {
         ipv4_prefix_length: 24,
         ipv6_prefix_length: 48,
     };
-    TrafficProbe::load(&settings).expect("cannot load the programs")
+    TrafficProbe::load(&settings, None).expect("cannot load the programs")
 }
 
 /// Returns the loopback of any namespace.

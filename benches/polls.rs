@@ -16,7 +16,9 @@ use geoip_exporter::kernel::{
     Error, Interface, InterfaceEvent, Probe, Room, Sweep, TrafficProbe,
 };
 use geoip_exporter::metrics::published::{Feed, Publisher};
-use geoip_exporter::poller::{Control, Overseer, Poller, Publishers, Settings};
+use geoip_exporter::poller::{
+    Control, Overseer, Poller, Publishers, Settings, Start,
+};
 use slog::{Discard, Logger, o};
 
 use crate::Effort;
@@ -210,6 +212,7 @@ fn measure(keys: u32, rounds: usize, database: Arc<Database>) -> Samples {
         statistics: Publisher::new(PollStatistics::default()),
         interfaces: Publisher::new(Default::default()),
         overseer: Box::new(Nobody),
+        keep: None,
     };
     let polled = publishers.statistics.reader();
     let poller = Poller::new(
@@ -219,7 +222,10 @@ fn measure(keys: u32, rounds: usize, database: Arc<Database>) -> Samples {
         Some(database),
         vec![Box::new(Feed::new(TrafficAccount::new()))],
         publishers,
-        vec![InterfaceEvent::Listed(vec![ours::loopback()])],
+        Start {
+            devices: vec![InterfaceEvent::Listed(vec![ours::loopback()])],
+            resumed: None,
+        },
     );
     poller.expect("cannot attach").run(&told, &never());
     let flows = polled.get().map_entries;

@@ -30,6 +30,7 @@ const volatile struct {
 	enum traffic_direction direction;
 	enum traffic_family family;
 	enum traffic_state state;
+	enum traffic_abi abi;
 } traffic_enums = {};
 
 /*
@@ -63,6 +64,19 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } far_interfaces SEC(".maps");
+
+/*
+ * What user space has to know of the other maps where they outlive it, and
+ * writes while it runs: src/kernel/marks.rs says which word is what. No program
+ * looks at it. Of one element where the maps do not outlive user space.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} marks SEC(".maps");
 
 /*
  * Returns the interface's number + 1, or 0 where it is not being counted.

@@ -27,6 +27,14 @@ enum traffic_family {
 	TRAFFIC_FAMILIES = 3,
 };
 
+/*
+ * Another number for every change of a struct, of a map, or of what a counter
+ * means: maps that an exporter of another number left are not counted on in.
+ */
+enum traffic_abi {
+	TRAFFIC_ABI_VERSION = 1,
+};
+
 /* How many interfaces can be counted at the same time. */
 #define TRAFFIC_INTERFACES 4096
 

@@ -49,6 +49,8 @@ pub enum Action {
     CheckConfig,
     /// Print it and exit.
     PrintConfig,
+    /// Remove what counts on without an exporter, and exit.
+    RemovePins,
 }
 
 /// A wrong command line, in one line.
@@ -82,6 +84,8 @@ fn cli(matches: &ArgMatches) -> Cli {
         Action::CheckConfig
     } else if matches.get_flag("print-config") {
         Action::PrintConfig
+    } else if matches.get_flag("remove-pins") {
+        Action::RemovePins
     } else {
         Action::Run
     };
@@ -142,14 +146,21 @@ pub fn command() -> Command {
             Arg::new("check-config")
                 .long("check-config")
                 .action(ArgAction::SetTrue)
-                .conflicts_with("print-config")
+                .conflicts_with_all(["print-config", "remove-pins"])
                 .help("Check the configuration and exit"),
         )
         .arg(
             Arg::new("print-config")
                 .long("print-config")
                 .action(ArgAction::SetTrue)
+                .conflicts_with("remove-pins")
                 .help("Print the configuration with its sources and exit"),
+        )
+        .arg(
+            Arg::new("remove-pins")
+                .long("remove-pins")
+                .action(ArgAction::SetTrue)
+                .help("End the counting that goes on without an exporter and exit"),
         )
         .arg(
             Arg::new("help")

@@ -40,17 +40,16 @@ fn run(Cli { action, flags }: Cli) -> Result<String, Error> {
     for warning in daemon::warnings(&loaded, action == Action::CheckConfig)? {
         complain(&format!("warning: {warning}"));
     }
-    Ok(match action {
-        Action::PrintConfig => config::print_config(&loaded),
-        _ => String::new(),
-    })
+    match action {
+        Action::PrintConfig => Ok(config::print_config(&loaded)),
+        Action::RemovePins => daemon::remove_pins(&loaded.config),
+        _ => Ok(String::new()),
+    }
 }
 
 fn print(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => sysexits::OK.into(),
-        Err(_) => sysexits::IOERR.into(),
-    }
+    let written = io::stdout().write_all(text.as_bytes());
+    written.map_or(sysexits::IOERR, |()| sysexits::OK).into()
 }
 
 /// Writes a line on standard error. Where that cannot be written, the exit

@@ -7,9 +7,11 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use super::marks::MapMarks;
 use super::table::Change;
 use super::{FlowKey, InterfaceId, Reading, TrafficDelta, Volume};
 
@@ -26,6 +28,9 @@ pub struct DeltaTracker<N> {
     /// Flows that the caller removed from the map.
     removed: u64,
     evictions: Evictions,
+    /// The flows as readings, once somebody asked for them and until they
+    /// change.
+    readings: Option<Arc<[Reading]>>,
 }
 
 /// A flow as it was when last read.
@@ -121,11 +126,65 @@ impl<N> Default for DeltaTracker<N> {
             clock: Clock::default(),
             removed: 0,
             evictions: Evictions::default(),
+            readings: None,
         }
     }
 }
 
 impl<N: Default> DeltaTracker<N> {
+    /// Returns a tracker that goes on from what another one remembered of the
+    /// same map.
+    pub(super) fn resume(marks: &MapMarks) -> Self {
+        let clock = Clock { now: marks.now.into() };
+        let flow = |reading: &Reading| {
+            let flow = Flow {
+                volume: reading.volume,
+                last_seen: clock.widen(reading.last_seen),
+                generation: reading.generation,
+                sweep: 0,
+                note: N::default(),
+            };
+            (reading.key, flow)
+        };
+        Self {
+            flows: marks.readings.iter().map(flow).collect(),
+            sweep: 0,
+            removed: marks.removed,
+            evictions: Evictions {
+                total: marks.evictions,
+                explained: marks.explained,
+                minimum_age: marks.minimum_age,
+            },
+            readings: Some(Arc::clone(&marks.readings)),
+            clock,
+        }
+    }
+
+    /// Returns what a later tracker needs to know.
+    pub(super) fn marks(&mut self) -> MapMarks {
+        #[expect(clippy::cast_possible_truncation, reason = "the low half")]
+        let reading = |(key, flow): (&FlowKey, &Flow<N>)| Reading {
+            key: *key,
+            volume: flow.volume,
+            generation: flow.generation,
+            last_seen: flow.last_seen as u32,
+        };
+        let flows = &self.flows;
+        let readings = self
+            .readings
+            .get_or_insert_with(|| flows.iter().map(reading).collect());
+        #[expect(clippy::cast_possible_truncation, reason = "the low half")]
+        let now = self.clock.now as u32;
+        MapMarks {
+            readings: Arc::clone(readings),
+            now,
+            removed: self.removed,
+            evictions: self.evictions.total,
+            explained: self.evictions.explained,
+            minimum_age: self.evictions.minimum_age,
+        }
+    }
+
     /// Observes one complete sweep of the kernel's map and calls `credit` with
     /// every growth and the flow's note, which starts at its default and stays
     /// with the flow until it is evicted.
@@ -154,6 +213,7 @@ impl<N: Default> DeltaTracker<N> {
         mut credit: impl FnMut(&TrafficDelta, &mut N),
         mut change: impl FnMut(&FlowKey, Change),
     ) -> Observation {
+        self.readings = None;
         self.sweep = self.sweep.wrapping_add(1);
         self.clock.advance(now);
         for reading in readings {
@@ -257,6 +317,7 @@ impl<N: Default> DeltaTracker<N> {
     /// next sweep misses it.
     pub fn forget(&mut self, flow: &FlowKey) {
         if self.flows.remove(flow).is_some() {
+            self.readings = None;
             self.removed += 1;
         }
     }

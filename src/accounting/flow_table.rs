@@ -29,6 +29,15 @@ pub trait FlowTable {
     /// Returns what was ever counted in a slot.
     fn volume(&self, slot: usize) -> Volume;
 
+    /// Returns what was read of a slot last, by an earlier process, where that
+    /// was written down.
+    fn remembered(&self, _slot: usize) -> Volume {
+        Volume::default()
+    }
+
+    /// Writes down what was read of a slot, for a later process.
+    fn remember(&self, _slot: usize, _volume: Volume) {}
+
     /// Hides a used slot from the program.
     fn retire(&self, slot: usize);
 

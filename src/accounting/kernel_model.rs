@@ -5,11 +5,12 @@
 
 #![forbid(unsafe_code)]
 
+mod table;
+
 use std::cell::{RefCell, RefMut};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound::{Excluded, Unbounded};
 
-use super::flow_table::{FlowTable, Way};
 use super::{Direction, FlowKey, InterfaceId, IpVersion, Reading, Volume};
 
 /// Ways of a set: few, so that sets are soon full.
@@ -97,6 +98,8 @@ pub(super) struct State {
     sets: usize,
     tags: Vec<Tag>,
     volumes: Vec<Volume>,
+    /// What user space wrote down of them.
+    remembered: Vec<Volume>,
     /// By CPU: a second packet does not interrupt the first.
     stopped: Vec<Option<Stopped>>,
     map: BTreeMap<FlowKey, Mapped>,
@@ -270,6 +273,7 @@ impl KernelModel {
             sets,
             tags: vec![Tag::Free; ways],
             volumes: vec![Volume::default(); ways],
+            remembered: vec![Volume::default(); ways],
             stopped: vec![None; cpus],
             map: BTreeMap::new(),
             map_max_entries,
@@ -326,69 +330,5 @@ impl KernelModel {
             next.read = next.reading.volume;
             readings.push(next.reading);
         }
-    }
-}
-
-impl FlowTable for KernelModel {
-    fn has_counted(&self, _: usize) -> bool {
-        true
-    }
-
-    fn cpus(&self) -> usize {
-        self.state().stopped.len()
-    }
-
-    fn ways(&self) -> usize {
-        self.state().sets * WAYS
-    }
-
-    fn visit(&self, cpu: usize, mut visit: impl FnMut(usize, Way)) {
-        let ways = self.ways();
-        for way in 0..ways {
-            let slot = cpu * ways + way;
-            let mut state = self.state();
-            state.proceed();
-            if state.tags[slot] == Tag::Free {
-                continue;
-            }
-            let volume = state.volumes[slot];
-            let is_retired = state.is_retired(slot);
-            state.log.seen.insert(slot, volume);
-            drop(state);
-            visit(way, Way { volume, is_retired });
-        }
-    }
-
-    fn key(&self, slot: usize) -> FlowKey {
-        self.state().tags[slot].flow().expect("a free way has no flow")
-    }
-
-    fn volume(&self, slot: usize) -> Volume {
-        let mut state = self.state();
-        state.proceed();
-        let volume = state.volumes[slot];
-        state.log.seen.insert(slot, volume);
-        volume
-    }
-
-    fn retire(&self, slot: usize) {
-        let mut state = self.state();
-        let Tag::Used(flow) = state.tags[slot] else {
-            panic!("retired {:?}", state.tags[slot]);
-        };
-        state.tags[slot] = Tag::Retired(flow);
-        state.log.retired.push(slot);
-    }
-
-    fn free(&self, slot: usize) {
-        let mut state = self.state();
-        assert!(state.is_retired(slot), "freed {:?}", state.tags[slot]);
-        let mut running = state.stopped.iter().flatten();
-        assert!(
-            running.all(|stopped| stopped.place != Place::Way(slot)),
-            "a program that is running still adds to way {slot}"
-        );
-        state.tags[slot] = Tag::Free;
-        state.log.freed.push(slot);
     }
 }

@@ -7,6 +7,7 @@ mod delta;
 mod flow_table;
 #[cfg(test)]
 mod kernel_model;
+mod marks;
 mod table;
 mod tracker;
 
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use crate::geoip::Country;
 pub use delta::{DeltaTracker, Observation};
 pub use flow_table::{FlowTable, Way};
+pub use marks::{CountingMarks, FlowMarks, Incarnation, MapMarks};
 pub use tracker::{Counts, FlowStatistics, FlowTracker, MapSweep};
 
 /// Which way a packet crossed the interface, seen from this machine.
@@ -62,7 +64,7 @@ pub enum Family {
 /// The number stands in the kernel's keys in place of the ifindex, because the
 /// kernel gives an ifindex out again: a number is re-used only after all that
 /// was counted under it has been read and removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InterfaceId(pub u32);
 
 /// Packets and bytes on the wire.

@@ -110,6 +110,12 @@ fn patience(used: usize, ways: usize, is_short: bool) -> u8 {
 }
 
 impl<N: Copy + Default> TableTracker<N> {
+    /// Returns a tracker of a table that another one tracked before, which had
+    /// freed so many ways.
+    pub(super) fn resume(reclaimed: u64) -> Self {
+        Self { reclaimed, ..Self::default() }
+    }
+
     /// Observes the whole table, calls `credit` with every growth and the
     /// way's note, and `change` with each flow that came or went. Retires what
     /// has been idle where room is short, and frees what was retired before
@@ -134,11 +140,14 @@ impl<N: Copy + Default> TableTracker<N> {
             let retired = &mut self.retired;
             table.visit(cpu, |way, seen| {
                 let Some(age @ 1..) = shadow.ages.get(way).copied() else {
+                    // By the tracker before this one.
+                    *retired += usize::from(seen.is_retired);
                     return new.push(way);
                 };
                 let growth = shadow.growth(way, seen.volume);
                 if growth != Volume::default() {
                     shadow.ages[way] = 1;
+                    table.remember(base + way, seen.volume);
                     let key = table.key(base + way);
                     let delta = TrafficDelta { key, volume: growth };
                     credit(&delta, &mut shadow.notes[way]);
@@ -174,7 +183,7 @@ impl<N: Copy + Default> TableTracker<N> {
         let key = table.key(slot as usize);
         let shadow = &mut self.shadows[cpu];
         if shadow.ages.is_empty() {
-            *shadow = Shadow::of(table.ways());
+            *shadow = Shadow::of(table, cpu);
         }
         shadow.used += 1;
         let (mut next, mut note) = (slot, N::default());
@@ -211,8 +220,10 @@ impl<N: Copy + Default> TableTracker<N> {
     ) {
         let slot = slot_of(table, cpu, way) as usize;
         let shadow = &mut self.shadows[cpu];
-        let growth = shadow.growth(way, table.volume(slot));
+        let volume = table.volume(slot);
+        let growth = shadow.growth(way, volume);
         if growth != Volume::default() {
+            table.remember(slot, volume);
             let delta = TrafficDelta { key: table.key(slot), volume: growth };
             credit(&delta, &mut shadow.notes[way]);
         }
@@ -331,9 +342,18 @@ impl<N: Copy + Default> TableTracker<N> {
 }
 
 impl<N: Copy + Default> Shadow<N> {
-    fn of(ways: usize) -> Self {
+    fn of<T: FlowTable>(table: &T, cpu: usize) -> Self {
+        let ways = table.ways();
+        let mut volumes = vec![[0; 2]; ways];
+        // Memory that nothing was written down for is left untouched.
+        for (way, own) in volumes.iter_mut().enumerate() {
+            let Volume { packets, bytes } = table.remembered(cpu * ways + way);
+            if packets > 0 {
+                *own = [packets, bytes];
+            }
+        }
         Self {
-            volumes: vec![[0; 2]; ways],
+            volumes,
             siblings: vec![0; ways],
             ages: vec![0; ways],
             notes: vec![N::default(); ways],

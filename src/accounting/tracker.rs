@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use super::delta::DeltaTracker;
 use super::flow_table::FlowTable;
+use super::marks::FlowMarks;
 use super::table::{Change, Circumstances, TableTracker};
 use super::{FlowKey, InterfaceId, Reading, TrafficDelta};
 
@@ -87,6 +88,35 @@ impl<N> Default for FlowTracker<N> {
 }
 
 impl<N: Copy + Default> FlowTracker<N> {
+    /// Returns a tracker that goes on from what another one remembered of the
+    /// same table and map. It finds the flows of the table anew.
+    #[must_use]
+    pub fn resume(marks: &FlowMarks) -> Self {
+        Self {
+            map: DeltaTracker::resume(&marks.map),
+            table: TableTracker::resume(marks.table_reclaims),
+            begun: marks.begun.saturating_sub(marks.table_flows),
+            joined: marks.joined.saturating_sub(marks.shared),
+            evictions: marks.map.evictions,
+            minimum_eviction_age: marks.map.minimum_age,
+            shown_new_keys: marks.new_keys,
+            ..Self::default()
+        }
+    }
+
+    /// Returns what a later tracker needs to know.
+    pub fn marks(&mut self) -> FlowMarks {
+        FlowMarks {
+            begun: self.begun,
+            table_flows: self.table.len(),
+            joined: self.joined,
+            shared: self.shared,
+            new_keys: self.shown_new_keys,
+            table_reclaims: self.table.reclaimed(),
+            map: self.map.marks(),
+        }
+    }
+
     /// Observes what a poll read, `map` being absent where nothing was counted
     /// in it since the last one, and calls `credit` with every growth and the
     /// flow's note, which starts at its default.

@@ -100,6 +100,9 @@ pub struct Config {
     pub metrics_path: String,
     /// Where counters are kept for the next start, if anywhere.
     pub state_directory: Option<PathBuf>,
+    /// Where counting goes on while no exporter runs, a directory in bpffs, if
+    /// counters are kept.
+    pub pin_directory: Option<PathBuf>,
     /// How much is logged.
     pub log_level: LogLevel,
     /// How it is written.
@@ -127,6 +130,7 @@ impl Default for Config {
             enable_reload: false,
             metrics_path: "/metrics".into(),
             state_directory: None,
+            pin_directory: Some("/sys/fs/bpf/geoip-exporter".into()),
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
             sandbox: true,

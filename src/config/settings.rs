@@ -1,5 +1,7 @@
 //! Every setting: the one definition behind flags, environment variables,
-//! TOML keys, `--help`, the sample file, the man pages and the README.
+//! TOML keys, `--help`, the sample file, the man pages and the README. Here are
+//! those of counting; `serving` has those of the web server, `running` those of
+//! the process.
 //!
 //! A feature with a table of its own keeps its settings in its own file, with
 //! keys such as `connections.interval`, and adds one line to [`TABLES`].
@@ -8,12 +10,15 @@
 
 #![forbid(unsafe_code)]
 
+mod running;
+mod serving;
+
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
 use super::setting::{Effect, Kind, Setting};
-use super::{Interfaces, duration, interfaces, listen, values};
+use super::{Interfaces, duration, interfaces, values};
 
 /// Below 10 ms reading the map would take longer than the pause; beyond an
 /// hour the totals stand still for longer than any rate looks back, while
@@ -32,7 +37,7 @@ const FLOW_BATCH_SIZE: RangeInclusive<u32> = 1..=1 << 20;
 const GEOIP_CACHE_SIZE: RangeInclusive<u32> = 1..=1 << 24;
 
 /// Every group of settings, in the order of the documents.
-const TABLES: &[&[Setting]] = &[GENERAL];
+const TABLES: &[&[Setting]] = &[COUNTING, serving::SERVING, running::RUNNING];
 
 /// Returns every setting, in the order of the documents.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
@@ -44,7 +49,7 @@ pub fn find(key: &str) -> Option<&'static Setting> {
     all().find(|setting| setting.key == key)
 }
 
-const GENERAL: &[Setting] = &[
+const COUNTING: &[Setting] = &[
     Setting {
         key: "interfaces",
         kind: Kind::Text,
@@ -218,175 +223,10 @@ const GENERAL: &[Setting] = &[
         write: |config| i64::from(config.ipv6_prefix_length).into(),
         keep: |config, old| config.ipv6_prefix_length = old.ipv6_prefix_length,
     },
-    Setting {
-        key: "listen_address",
-        kind: Kind::Text,
-        value_name: "ADDRESSES",
-        summary: "Where the metrics are served",
-        details: "IPv6 addresses are written in brackets: [::1]:9100. An \
-            empty address, as in :9100, means every address of the machine, \
-            IPv6 and IPv4. Port 0 lets the kernel choose a free port, which \
-            the log names. A path such as unix:/run/geoip-exporter/metrics.sock \
-            is a socket that its owner and group may connect to (mode 0660); \
-            one that a dead process left there is replaced.",
-        expected: "an address and port, the path of a socket behind unix:, \
-            or a comma list of them (in TOML also an array)",
-        example: "\"127.0.0.1:9100\"",
-        effect: Effect::Restart,
-        read: |config, value| {
-            config.listen_address = listen::addresses(value)?;
-            Ok(())
-        },
-        write: |config| listen::value(&config.listen_address),
-        keep: |config, old| {
-            config.listen_address = old.listen_address.clone();
-        },
-    },
-    Setting {
-        key: "web_config_file",
-        kind: Kind::Text,
-        value_name: "FILE",
-        summary: "File with TLS and users",
-        details: "The file is YAML, in the format that the exporters of \
-            Prometheus share: tls_server_config, http_server_config and \
-            basic_auth_users. A path in it begins at its directory. It is \
-            read again at a reload, and with it the certificate and the key. \
-            The name that other exporters give the flag, web.config.file, \
-            is understood too. Empty: everybody who reaches the port is \
-            answered, in the clear.",
-        expected: "the path of a YAML file, or empty",
-        example: "\"/etc/geoip-exporter-web.yml\"",
-        effect: Effect::Live,
-        read: |config, value| {
-            config.web_config_file = match value.as_str() {
-                Some("") => None,
-                _ => Some(values::file(value)?.into()),
-            };
-            Ok(())
-        },
-        write: |config| optional(config.web_config_file.as_deref()),
-        keep: |config, old| {
-            config.web_config_file = old.web_config_file.clone();
-        },
-    },
-    Setting {
-        key: "enable_reload",
-        kind: Kind::Switch,
-        value_name: "BOOL",
-        summary: "Let POST /-/reload read everything again",
-        details: "It does what SIGHUP does, and answers 200 once that is in \
-            force, or 500 with what is wrong. Whoever may scrape may then \
-            reload.",
-        expected: "true or false",
-        example: "true",
-        effect: Effect::Live,
-        read: |config, value| {
-            config.enable_reload = values::switch(value)?;
-            Ok(())
-        },
-        write: |config| config.enable_reload.into(),
-        keep: |config, old| config.enable_reload = old.enable_reload,
-    },
-    Setting {
-        key: "metrics_path",
-        kind: Kind::Text,
-        value_name: "PATH",
-        summary: "Path of the metrics page",
-        details: "The landing page / and the health pages under /-/ are taken.",
-        expected: "a path that begins with a slash",
-        example: "\"/metrics\"",
-        effect: Effect::Live,
-        read: |config, value| {
-            config.metrics_path = values::metrics_path(value)?;
-            Ok(())
-        },
-        write: |config| config.metrics_path.clone().into(),
-        keep: |config, old| config.metrics_path = old.metrics_path.clone(),
-    },
-    Setting {
-        key: "state_directory",
-        kind: Kind::Text,
-        value_name: "DIRECTORY",
-        summary: "Where counters are kept for the next start",
-        details: "They go on there after a restart. They are saved every 30 \
-            seconds, at the end, and before a scrape shows them, so that no \
-            restart sets them back behind a scrape. What passes \
-            while the exporter does not run is not counted. The directory is \
-            made if it is missing, and belongs to one exporter. Empty: \
-            counters begin at zero, and nothing is written. The unit for \
-            systemd sets it.",
-        expected: "the path of a directory, or empty",
-        example: "\"/var/lib/geoip-exporter\"",
-        effect: Effect::Restart,
-        read: |config, value| {
-            config.state_directory = match value.as_str() {
-                Some("") => None,
-                _ => Some(values::file(value)?.into()),
-            };
-            Ok(())
-        },
-        write: |config| optional(config.state_directory.as_deref()),
-        keep: |config, old| {
-            config.state_directory = old.state_directory.clone();
-        },
-    },
-    Setting {
-        key: "log_level",
-        kind: Kind::Text,
-        value_name: "LEVEL",
-        summary: "How much is logged",
-        details: "Each level includes the ones before it. debug adds every \
-            poll, trace every interface event.",
-        expected: "one of error, warn, info, debug and trace",
-        example: "\"info\"",
-        effect: Effect::Live,
-        read: |config, value| {
-            config.log_level = values::log_level(value)?;
-            Ok(())
-        },
-        write: |config| config.log_level.as_str().into(),
-        keep: |config, old| config.log_level = old.log_level,
-    },
-    Setting {
-        key: "log_format",
-        kind: Kind::Text,
-        value_name: "FORMAT",
-        summary: "How log lines are written",
-        details: "text is for people, json writes one object a line.",
-        expected: "one of text and json",
-        example: "\"text\"",
-        effect: Effect::Live,
-        read: |config, value| {
-            config.log_format = values::log_format(value)?;
-            Ok(())
-        },
-        write: |config| config.log_format.as_str().into(),
-        keep: |config, old| config.log_format = old.log_format,
-    },
-    Setting {
-        key: "sandbox",
-        kind: Kind::Switch,
-        value_name: "BOOL",
-        summary: "Give up privileges that are not needed any more",
-        details: "Once the programs are loaded, the exporter keeps \
-            CAP_NET_ADMIN on the thread that attaches to interfaces, and no \
-            other capability; system calls that it does not make fail, and it \
-            can write no file. false is for finding out whether that is in \
-            the way of something.",
-        expected: "true or false",
-        example: "true",
-        effect: Effect::Restart,
-        read: |config, value| {
-            config.sandbox = values::switch(value)?;
-            Ok(())
-        },
-        write: |config| config.sandbox.into(),
-        keep: |config, old| config.sandbox = old.sandbox,
-    },
 ];
 
 /// Returns a path, or an empty text where there is none.
-fn optional(path: Option<&Path>) -> toml::Value {
+pub(super) fn optional(path: Option<&Path>) -> toml::Value {
     path.unwrap_or("".as_ref()).to_string_lossy().into_owned().into()
 }
 

@@ -19,6 +19,9 @@ pub enum Error {
     /// The kernel refused.
     #[error(transparent)]
     Kernel(#[from] kernel::Error),
+    /// What is pinned cannot be removed.
+    #[error(transparent)]
+    Pins(#[from] kernel::PinsFault),
     /// Signals cannot be caught.
     #[error("cannot catch signals")]
     Signals(#[source] io::Error),
@@ -44,7 +47,13 @@ impl Error {
     /// has to say it.
     #[must_use]
     pub fn is_logged(&self) -> bool {
-        !matches!(self, Self::Config(_) | Self::Signals(_) | Self::Thread(_))
+        !matches!(
+            self,
+            Self::Config(_)
+                | Self::Pins(_)
+                | Self::Signals(_)
+                | Self::Thread(_)
+        )
     }
 
     /// Returns the status to exit with.
@@ -57,7 +66,10 @@ impl Error {
             | Self::Kernel(kernel::Error::NotPermitted { .. }) => {
                 sysexits::NOPERM
             }
-            Self::Http(_) | Self::Kernel(_) => sysexits::UNAVAILABLE,
+            Self::Pins(fault) if fault.is_refusal() => sysexits::NOPERM,
+            Self::Http(_) | Self::Kernel(_) | Self::Pins(_) => {
+                sysexits::UNAVAILABLE
+            }
             Self::Signals(_)
             | Self::Thread(_)
             | Self::Worker { .. }

@@ -11,7 +11,7 @@ use super::lifecycle::Event;
 use super::signals::Caught;
 use crate::config::{Config, LogFormat, LogLevel};
 use crate::kernel::{
-    self, FollowInterfaces, InterfaceMonitor, Probe, ProbeSettings,
+    self, FollowInterfaces, InterfaceMonitor, Keep, Probe, ProbeSettings,
     TrafficProbe,
 };
 use crate::logging::{self, LogControl};
@@ -25,13 +25,15 @@ pub trait Host {
     /// Its kernel side.
     type Probe: Probe + 'static;
 
-    /// Loads the kernel side.
+    /// Loads the kernel side, which is kept, or goes on from what was kept,
+    /// where that is asked for.
     ///
     /// # Errors
     /// See [`TrafficProbe::load`].
     fn load(
         &self,
         settings: &ProbeSettings,
+        keep: Option<Keep>,
     ) -> Result<Self::Probe, kernel::Error>;
 
     /// Returns a source of news of network devices, which ends once the second
@@ -96,8 +98,9 @@ impl Host for ThisHost {
     fn load(
         &self,
         settings: &ProbeSettings,
+        keep: Option<Keep>,
     ) -> Result<TrafficProbe, kernel::Error> {
-        TrafficProbe::load(settings)
+        TrafficProbe::load(settings, keep)
     }
 
     fn follow_interfaces(

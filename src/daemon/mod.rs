@@ -4,6 +4,7 @@
 //! `lifecycle` decides it.
 
 mod asked;
+mod continuity;
 mod database;
 mod error;
 mod host;
@@ -43,7 +44,7 @@ use crate::metrics::published::{Feed, Publisher, Sink};
 use crate::metrics::{Process, Registry};
 use crate::poller::{self, Poller};
 use crate::sandbox::Duty;
-use crate::state::Store;
+pub use continuity::remove_pins;
 pub use error::Error;
 pub use host::{Host, KeepFollowing, ThisHost};
 use lifecycle::{Event, Lifecycle};
@@ -145,16 +146,14 @@ fn run_logged<H: Host>(
         });
     manager.status("starting");
 
-    if let Some(directory) = &config.state_directory {
-        Store::make(directory);
-    }
+    continuity::make_directories(&config);
     // No other thread until files are restricted, as each inherits it.
     let privileges = Privileges::restrict(
         log,
         host.sandbox(&config),
         &layers.environment,
         &config.listen_address,
-        config.state_directory.as_deref(),
+        &continuity::directories(&config),
     );
     log_control
         .start(privileges.to_take_up(Duty::Other))
@@ -170,6 +169,8 @@ fn run_logged<H: Host>(
         .map_err(Error::Thread)??
         .log_to(log.clone())
         .secure(security);
+    let (store, mut left) = state::take_over(log, &config);
+    let keep = continuity::keep(log, &config, store.as_ref(), &left);
     let mut watch = Watch::default();
     // Both at the same time: checking a large database takes as long as
     // loading the programs, and neither needs the other.
@@ -180,7 +181,7 @@ fn run_logged<H: Host>(
         };
         // Not `scope.spawn`, which panics where there is no thread left.
         let opening = thread::Builder::new().spawn_scoped(scope, open)?;
-        let probe = host.load(&probe_settings(&config));
+        let probe = host.load(&probe_settings(&config), keep);
         let opened = opening.join().unwrap_or_else(|p| resume_unwind(p));
         Ok((probe, opened))
     })
@@ -193,14 +194,16 @@ fn run_logged<H: Host>(
     }
     let counting = privileges.counting(&probe);
     log_room(log, &probe.room());
+    let resumed = continuity::resume(log, &mut left, probe.adopt()?);
     let (mut devices, keep_following) = host.follow_interfaces()?;
     let first_devices = devices.next()?.unwrap_or_default();
 
-    let (store, left) = state::take_over(log, &config, &first_devices);
-    let resumed = Arc::unwrap_or_clone(left.traffic);
-    let traffic = Feed::new(TrafficAccount::resume(resumed));
+    state::limit_absent(log, &config, &first_devices, &mut left);
+    let traffic = Arc::unwrap_or_clone(left.traffic);
+    let traffic = Feed::new(TrafficAccount::resume(traffic));
     let statistics = Publisher::new(PollStatistics::resume(left.polls));
-    let shown = Shown::new(log, store, traffic.reader(), statistics.reader());
+    let (shown, keep) =
+        Shown::new(log, store, traffic.reader(), statistics.reader());
     let interfaces = Publisher::new(interfaces::Snapshot::new());
     let published = State::new(&config, database.as_deref());
 
@@ -246,8 +249,8 @@ fn run_logged<H: Host>(
         probe,
         database,
         vec![Box::new(traffic) as Box<dyn Sink>],
-        poller::Publishers { statistics, interfaces, overseer },
-        first_devices,
+        poller::Publishers { statistics, interfaces, overseer, keep },
+        poller::Start { devices: first_devices, resumed },
     )?;
 
     privileges.restrict_system_calls();

@@ -36,9 +36,9 @@ impl Privileges {
         sandbox: Sandbox,
         environment: &[(OsString, OsString)],
         listens_at: &[ListenAddress],
-        state_directory: Option<&Path>,
+        kept_in: &[&Path],
     ) -> Self {
-        let writable = writable(environment, listens_at, state_directory);
+        let writable = writable(environment, listens_at, kept_in);
         let files = match sandbox.restrict_files(&writable) {
             Ok(files) => files,
             Err(error) => {
@@ -145,12 +145,12 @@ pub(super) fn listening(addresses: &[ListenAddress]) -> Duty {
 }
 
 /// Returns the directories in which the daemon may write: those that systemd
-/// made for it, those of the sockets that it makes and removes, and that of
-/// the state.
+/// made for it, those of the sockets that it makes and removes, and those where
+/// it keeps something.
 fn writable(
     environment: &[(OsString, OsString)],
     listens_at: &[ListenAddress],
-    state_directory: Option<&Path>,
+    kept_in: &[&Path],
 ) -> Vec<PathBuf> {
     let of_socket = |address: &ListenAddress| match address {
         ListenAddress::Tcp(_) => None,
@@ -162,7 +162,7 @@ fn writable(
         .flat_map(|(_, paths)| std::env::split_paths(paths))
         .filter(|path| path.is_absolute())
         .chain(listens_at.iter().filter_map(of_socket))
-        .chain(state_directory.map(Path::to_owned))
+        .chain(kept_in.iter().map(|path| path.to_path_buf()))
         .collect()
 }
 
@@ -185,8 +185,8 @@ mod tests {
         let expected =
             ["/var/lib/a", "/var/lib/b", "/run/a", "/run/b", "/srv/c"];
         let expected = expected.map(PathBuf::from);
-        let state = Some(Path::new("/srv/c"));
-        assert_eq!(writable(&environment, &addresses, state), expected);
+        let kept_in = [Path::new("/srv/c")];
+        assert_eq!(writable(&environment, &addresses, &kept_in), expected);
     }
 
     #[test]

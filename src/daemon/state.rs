@@ -21,6 +21,7 @@ use crate::kernel::InterfaceEvent;
 use crate::logging::chain;
 use crate::metrics::published::{Published, Publisher};
 use crate::metrics::{Collect, Emit};
+use crate::poller::{self, Checkpoint};
 use crate::state::{Found, State, Store, encode};
 
 /// What a kill can cost where nobody scrapes.
@@ -37,7 +38,6 @@ const MOST_ABSENT: usize = 1_000;
 pub(super) fn take_over(
     log: &Logger,
     config: &Config,
-    devices: &[InterfaceEvent],
 ) -> (Option<Store>, State) {
     let Some(directory) = &config.state_directory else {
         return (None, State::default());
@@ -65,20 +65,29 @@ pub(super) fn take_over(
                 "renamed_to" => %path.display());
             State::default()
         }
-        Found::State(mut state) => {
-            let is_known = |name: &str| is_known(config, devices, name);
-            let left_out = state.limit_absent(is_known, MOST_ABSENT);
-            if left_out > 0 {
-                info!(log, "left out counters of interfaces that are gone";
-                    "interfaces" => left_out);
-            }
+        Found::State(state) => {
             info!(log, "counters go on";
                 "file" => %store.path().display(),
                 "interfaces" => state.traffic.interfaces.len());
-            state
+            *state
         }
     };
     (Some(store), state)
+}
+
+/// Leaves out counters of interfaces that are gone, where there are many.
+pub(super) fn limit_absent(
+    log: &Logger,
+    config: &Config,
+    devices: &[InterfaceEvent],
+    state: &mut State,
+) {
+    let is_known = |name: &str| is_known(config, devices, name);
+    let left_out = state.limit_absent(is_known, MOST_ABSENT);
+    if left_out > 0 {
+        info!(log, "left out counters of interfaces that are gone";
+            "interfaces" => left_out);
+    }
 }
 
 /// Returns whether an interface is there, or is waited for.
@@ -111,41 +120,72 @@ pub(super) struct Shown {
 
 impl Shown {
     /// Returns what is shown of what the poller publishes: all of it at once,
-    /// or as soon as it is saved.
+    /// or as soon as it is saved; and who is to be told of every poll then.
     pub(super) fn new(
         log: &Logger,
         store: Option<Store>,
         traffic: Published<Snapshot>,
         polls: Published<PollStatistics>,
-    ) -> Self {
+    ) -> (Self, Option<poller::Keep>) {
         let Some(store) = store else {
-            return Self {
+            let shown = Self {
                 traffic,
                 polls,
                 is_saved: None,
                 save_first: None,
                 keeper: None,
             };
+            return (shown, None);
         };
         let (ask, asked) = unbounded();
+        let mut published = Publisher::new(Ended {
+            traffic: traffic.get(),
+            checkpoint: Checkpoint {
+                polls: *polls.get(),
+                earlier: polls.get().counters(),
+                counting: None,
+            },
+        });
         let keeper = Keeper {
             log: log.clone(),
             store,
             shown_traffic: Publisher::new(Snapshot::clone(&traffic.get())),
             shown_polls: Publisher::new(*polls.get()),
             is_saved: Publisher::new(false),
-            traffic,
-            polls,
+            ended: published.reader(),
             asked,
             saved: None,
             fault: None,
         };
-        Self {
+        // On the poller's thread: the accounts are as it left them.
+        let keep = move |checkpoint| {
+            published.publish(Ended { traffic: traffic.get(), checkpoint });
+        };
+        let shown = Self {
             traffic: keeper.shown_traffic.reader(),
             polls: keeper.shown_polls.reader(),
             is_saved: Some(keeper.is_saved.reader()),
             save_first: Some(SaveFirst(ask)),
             keeper: Some(keeper),
+        };
+        (shown, Some(Box::new(keep)))
+    }
+}
+
+/// What there was at the end of a poll.
+struct Ended {
+    traffic: Arc<Snapshot>,
+    checkpoint: Checkpoint,
+}
+
+impl Ended {
+    fn state(&self) -> State {
+        let Checkpoint { polls, earlier, counting } = &self.checkpoint;
+        State {
+            polls: polls.counters(),
+            earlier: *earlier,
+            counting: counting.clone(),
+            traffic: Arc::clone(&self.traffic),
         }
     }
 }
@@ -167,8 +207,7 @@ impl Collect for SaveFirst {
 pub(super) struct Keeper {
     log: Logger,
     store: Store,
-    traffic: Published<Snapshot>,
-    polls: Published<PollStatistics>,
+    ended: Published<Ended>,
     shown_traffic: Publisher<Snapshot>,
     shown_polls: Publisher<PollStatistics>,
     is_saved: Publisher<bool>,
@@ -208,9 +247,8 @@ impl Keeper {
     /// saved, counting being more important; but then what was saved before has
     /// to go: counters may begin at zero, and never be set back.
     fn show(&mut self) {
-        let (traffic, polls) = (self.traffic.get(), self.polls.get());
-        let state =
-            State { polls: polls.counters(), traffic: Arc::clone(&traffic) };
+        let ended = self.ended.get();
+        let state = ended.state();
         let saved = self.save(&state).or_else(|_| {
             // This may be what it takes to have room for it.
             self.saved = None;
@@ -219,8 +257,8 @@ impl Keeper {
         });
         self.tell(saved.err());
         self.is_saved.publish(self.fault.is_none());
-        self.shown_traffic.publish_shared(traffic);
-        self.shown_polls.publish_shared(polls);
+        self.shown_traffic.publish_shared(Arc::clone(&ended.traffic));
+        self.shown_polls.publish(ended.checkpoint.polls);
     }
 
     fn save(&mut self, state: &State) -> io::Result<()> {
@@ -233,8 +271,7 @@ impl Keeper {
 
     /// Saves what nobody will see any more.
     fn save_last(&mut self) {
-        let (traffic, polls) = (self.traffic.get(), self.polls.get());
-        let state = State { polls: polls.counters(), traffic };
+        let state = self.ended.get().state();
         let failure = self.save(&state).err();
         self.tell(failure);
     }

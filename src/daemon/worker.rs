@@ -77,7 +77,7 @@ mod tests {
         let (events, received) = crossbeam_channel::unbounded();
         let log = slog::Logger::root(slog::Discard, slog::o!());
         let privileges =
-            Privileges::restrict(&log, Sandbox::new(false), &[], &[], None);
+            Privileges::restrict(&log, Sandbox::new(false), &[], &[], &[]);
         let start = Spawner { events, privileges };
         start.spawn("worker", Duty::Other, body).unwrap();
         received.recv().unwrap()

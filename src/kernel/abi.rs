@@ -12,6 +12,9 @@ use std::ops::AddAssign;
 
 use crate::accounting::{Direction, Family, FlowKey, InterfaceId, IpVersion};
 
+/// Of `bpf-src/traffic_abi.h` as a whole.
+pub const ABI_VERSION: u32 = 1;
+
 /// Most interfaces that can be counted at the same time.
 pub const INTERFACES: u32 = 4096;
 
@@ -62,6 +65,20 @@ pub mod names {
     pub const INTERFACES: &str = "interfaces";
     /// The map from high ifindexes to interface numbers.
     pub const FAR_INTERFACES: &str = "far_interfaces";
+    /// What user space keeps for itself beside the other maps.
+    pub const MARKS: &str = "marks";
+    /// All maps that packets are counted in, and that one.
+    pub const MAPS: [&str; 9] = [
+        FLOWS,
+        FLOW_TABLE,
+        TABLE_RESTS,
+        ADMISSION,
+        TOTALS,
+        STATISTICS,
+        INTERFACES,
+        FAR_INTERFACES,
+        MARKS,
+    ];
     /// The bits of an IPv4 address that are kept.
     pub const IPV4_PREFIX_MASK: &str = "ipv4_prefix_mask";
     /// The bits of an IPv6 address that are kept.
@@ -117,7 +134,7 @@ pub struct TrafficValue {
 
 /// `struct traffic_total`, one a CPU.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TrafficTotal {
     /// Packets by family.
     pub packets: [u64; FAMILIES],

@@ -6,6 +6,7 @@ use aya::EbpfError;
 use aya::maps::MapError;
 
 use super::capabilities::{Capability, are_given_up};
+use super::pins;
 
 /// The oldest kernel whose verifier takes the programs: older ones know no
 /// atomic exchange.
@@ -86,6 +87,9 @@ pub enum Error {
         /// The name it was expected to have.
         name: String,
     },
+    /// What is pinned is in the way.
+    #[error(transparent)]
+    Pins(#[from] pins::Fault),
     /// Every interface number is taken.
     #[error("cannot count more than {limit} interfaces at the same time")]
     TooManyInterfaces {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::clsact::{Clsact, Filters};
 use super::error::Error;
-use super::{Interface, sys};
-use crate::accounting::Direction;
+use super::pins::Pins;
+use super::{Interface, LinkLayer, sys};
+use crate::accounting::{Direction, InterfaceId};
 
 /// Where programs are attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,20 +36,47 @@ pub(super) enum Attacher {
     Clsact(Arc<Clsact>),
 }
 
-/// Both programs on one device. Dropping it detaches them.
+/// The programs for both directions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pair<'a> {
+    pub(super) ingress: BorrowedFd<'a>,
+    pub(super) egress: BorrowedFd<'a>,
+}
+
+/// The programs for every kind of device.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Programs<'a> {
+    pub(super) ethernet: Pair<'a>,
+    pub(super) none: Pair<'a>,
+}
+
+impl<'a> Programs<'a> {
+    pub(super) fn of(self, link_layer: LinkLayer) -> Pair<'a> {
+        match link_layer {
+            LinkLayer::Ethernet => self.ethernet,
+            LinkLayer::None => self.none,
+        }
+    }
+}
+
+/// Both programs on one device. Dropping it detaches them, unless they are
+/// pinned.
+#[derive(Debug)]
 pub(super) struct Links {
     ifindex: u32,
     on: On,
 }
 
+#[derive(Debug)]
 enum On {
     Tcx { ingress: Link, egress: Link },
     Clsact(Filters),
 }
 
+#[derive(Debug)]
 struct Link {
     /// Kept open: closing it detaches.
-    _fd: OwnedFd,
+    fd: OwnedFd,
     id: u32,
 }
 
@@ -92,16 +120,15 @@ impl Attacher {
     pub(super) fn attach(
         &self,
         interface: &Interface,
-        ingress: BorrowedFd<'_>,
-        egress: BorrowedFd<'_>,
+        programs: Pair<'_>,
     ) -> Result<Links, Error> {
         // Attaching takes long, asking for the name does not.
         check_name(interface)?;
         let attached = match self {
-            Self::Tcx => On::tcx(interface, ingress, egress),
-            Self::Clsact(clsact) => {
-                clsact.attach(interface, ingress, egress).map(On::Clsact)
-            }
+            Self::Tcx => On::tcx(interface, programs),
+            Self::Clsact(clsact) => clsact
+                .attach(interface, programs.ingress, programs.egress)
+                .map(On::Clsact),
         };
         // Where it failed, the device may be the reason.
         check_name(interface)?;
@@ -117,6 +144,67 @@ impl Attacher {
 }
 
 impl Links {
+    /// Takes over the links that an earlier process pinned for a number, if
+    /// both are on this device, and has them run these programs. Else they run
+    /// nothing any more.
+    pub(super) fn adopt(
+        pins: &Pins,
+        id: InterfaceId,
+        ifindex: u32,
+        programs: Pair<'_>,
+    ) -> Option<Self> {
+        let adopt = |direction, program| {
+            let fd = pins.link(id, direction)?;
+            let link = Link { id: sys::link_info(fd.as_fd())?.id, fd };
+            sys::update_link(link.fd.as_fd(), program).inspect_err(|_| {
+                let _ = sys::detach_link(link.fd.as_fd());
+            })?;
+            Ok::<_, io::Error>(link)
+        };
+        let ingress = adopt(Direction::Received, programs.ingress);
+        let egress = adopt(Direction::Sent, programs.egress);
+        let (ingress, egress) = match (ingress, egress) {
+            (Ok(ingress), Ok(egress)) => (ingress, egress),
+            (one, other) => {
+                for link in [one, other].into_iter().flatten() {
+                    let _ = sys::detach_link(link.fd.as_fd());
+                }
+                unpin(pins, id);
+                return None;
+            }
+        };
+        let links = Self { ifindex, on: On::Tcx { ingress, egress } };
+        if links.are_attached() {
+            return Some(links);
+        }
+        links.detach(Some(pins), id);
+        None
+    }
+
+    /// Has them stay when the process ends.
+    ///
+    /// # Errors
+    /// Whatever the kernel says; they go with the process then.
+    pub(super) fn pin(&self, pins: &Pins, id: InterfaceId) -> io::Result<()> {
+        let On::Tcx { ingress, egress } = &self.on else { return Ok(()) };
+        let both = [(ingress, Direction::Received), (egress, Direction::Sent)];
+        let pinned = both.into_iter().try_for_each(|(link, direction)| {
+            pins.keep_link(id, direction, link.fd.as_fd())
+        });
+        pinned.inspect_err(|_| unpin(pins, id))
+    }
+
+    /// Detaches, also what is pinned.
+    pub(super) fn detach(self, pins: Option<&Pins>, id: InterfaceId) {
+        if let (On::Tcx { ingress, egress }, Some(pins)) = (&self.on, pins) {
+            for link in [ingress, egress] {
+                // Where the device is gone, so is the link from its hook.
+                let _ = sys::detach_link(link.fd.as_fd());
+            }
+            unpin(pins, id);
+        }
+    }
+
     /// Returns the number of the device they were attached to.
     pub(super) fn ifindex(&self) -> u32 {
         self.ifindex
@@ -145,11 +233,7 @@ impl Links {
 }
 
 impl On {
-    fn tcx(
-        interface: &Interface,
-        ingress: BorrowedFd<'_>,
-        egress: BorrowedFd<'_>,
-    ) -> Result<Self, Error> {
+    fn tcx(interface: &Interface, programs: Pair<'_>) -> Result<Self, Error> {
         let link = |program, direction| {
             link(program, interface.ifindex, direction).map_err(|source| {
                 let name = &interface.name;
@@ -157,9 +241,15 @@ impl On {
             })
         };
         Ok(Self::Tcx {
-            ingress: link(ingress, Direction::Received)?,
-            egress: link(egress, Direction::Sent)?,
+            ingress: link(programs.ingress, Direction::Received)?,
+            egress: link(programs.egress, Direction::Sent)?,
         })
+    }
+}
+
+fn unpin(pins: &Pins, id: InterfaceId) {
+    for direction in [Direction::Received, Direction::Sent] {
+        pins.drop_link(id, direction);
     }
 }
 
@@ -183,8 +273,8 @@ fn link(
     direction: Direction,
 ) -> io::Result<Link> {
     let fd = sys::attach_tcx(program, ifindex, direction)?;
-    let id = sys::link_id(fd.as_fd())?;
-    Ok(Link { _fd: fd, id })
+    let id = sys::link_info(fd.as_fd())?.id;
+    Ok(Link { fd, id })
 }
 
 fn check_name(interface: &Interface) -> Result<(), Error> {

@@ -5,6 +5,7 @@
 //! the program sees [`Probe`], [`Sweep`] and [`Interface`].
 
 pub mod abi;
+mod attachments;
 mod capabilities;
 mod clsact;
 mod counters;
@@ -13,10 +14,13 @@ mod error;
 mod flows;
 mod grace;
 mod interfaces;
+mod kept;
 mod links;
 mod mapping;
+mod marks;
 mod object;
 mod owner;
+mod pins;
 mod probe;
 mod rtnetlink;
 mod sizes;
@@ -30,7 +34,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::accounting::{
-    FlowKey, FlowTable, InterfaceId, InterfaceTotal, Reading,
+    FlowKey, FlowTable, Incarnation, InterfaceId, InterfaceTotal, Reading,
 };
 pub use capabilities::capabilities_are_given_up;
 pub use error::Error;
@@ -38,8 +42,10 @@ pub use error::Error;
 pub use interfaces::{
     Action, Attached, Interface, InterfaceTable, LinkLayer, reconcile,
 };
+pub use kept::Keep;
 pub use links::Hook;
 pub use mapping::MappedWords;
+pub use pins::{Fault as PinsFault, Pins};
 pub use probe::{ProbeSettings, TrafficProbe};
 pub use rtnetlink::{InterfaceEvent, InterfaceMonitor};
 pub use sys::{keep_memory_small, trim_memory};
@@ -95,10 +101,46 @@ pub struct Sweep {
     pub now: u32,
 }
 
+/// What an earlier process attached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adopted {
+    /// Its number in the kernel's keys.
+    pub id: InterfaceId,
+    /// No other attachment has it, also not of the same number.
+    pub serial: u64,
+    /// The device's number.
+    pub ifindex: u32,
+    /// The device's name when it was attached.
+    pub name: String,
+    /// What the device's packets were found to begin with.
+    pub link_layer: LinkLayer,
+    /// Whether it is counted. Else the device is gone, or was let go, and what
+    /// was counted until then is to be read.
+    pub is_attached: bool,
+}
+
 /// The kernel side as the poller sees it.
 pub trait Probe: Send {
     /// The first tier of flows.
     type Table: FlowTable;
+
+    /// Takes over what an earlier process attached. Returns all numbers that
+    /// were in use, or `None` where the maps are new. To be called before
+    /// anything else is attached.
+    ///
+    /// # Errors
+    /// Where the programs are not there.
+    fn adopt(&mut self) -> Result<Option<Vec<Adopted>>, Error> {
+        Ok(None)
+    }
+
+    /// Returns what is counted in, where that is kept.
+    fn incarnation(&self) -> Option<Incarnation> {
+        None
+    }
+
+    /// Lets what is kept go on counting when the process ends, from now on.
+    fn keep_counting(&mut self) {}
 
     /// Starts counting on a device, under a number of its own. Where that
     /// fails, nothing was counted.

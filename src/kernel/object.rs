@@ -1,17 +1,21 @@
 //! The compiled object: its programs and maps, loaded for the sizes they are
 //! to have.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::io;
 use std::os::fd::AsFd as _;
 
-use aya::maps::Map;
+use aya::maps::{Map, MapData};
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfLoader};
 
 use super::abi::{ipv4_prefix_mask, ipv6_prefix_masks, names};
 use super::counters::TOTALS_PER_CPU;
 use super::error::{Error, io_error, load_error};
+use super::kept::unique;
+use super::links::{Pair, Programs};
 use super::mapping::MappedWords;
+use super::marks::Marks;
+use super::pins::Pins;
 use super::probe::ProbeSettings;
 use super::sizes::Sizes;
 use super::sys;
@@ -45,40 +49,58 @@ fn load_program(program: &mut SchedClassifier) -> Result<(), ProgramError> {
     sys::without_signals(|| program.load())
 }
 
-/// Loads the object with all programs, for these sizes.
+/// Returns odd numbers, so that a multiplication by them loses nothing.
+pub(super) fn random_seeds() -> [u64; 3] {
+    names::TABLE_SEEDS.map(unique)
+}
+
+/// Returns how many elements each map has whose size is not always the same.
+pub(super) fn map_sizes(sizes: Sizes, cpus: usize) -> [(&'static str, u32); 6] {
+    // A number that is not limited, for what has one element a CPU.
+    let ids = u32::try_from(cpus).unwrap_or(u32::MAX);
+    let sets = sizes.table_sets.saturating_mul(ids).max(1);
+    let words = Marks::<MappedWords>::words(sizes.table_entries(cpus));
+    [
+        (names::FLOWS, sizes.map_entries.get()),
+        (names::FLOW_TABLE, sets),
+        (names::TABLE_RESTS, if sizes.has_rests { sets } else { 1 }),
+        (names::TOTALS, TOTALS_PER_CPU.saturating_mul(ids)),
+        (names::STATISTICS, ids),
+        (names::MARKS, u32::try_from(words).unwrap_or(u32::MAX)),
+    ]
+}
+
+/// Loads the object with all programs, with maps of these sizes: those that are
+/// pinned, or new ones that are pinned from now on, where there are to be
+/// pins.
 pub(super) fn load(
     settings: &ProbeSettings,
     sizes: Sizes,
-    cpus: usize,
+    map_sizes: &[(&'static str, u32)],
+    seeds: [u64; 3],
+    pins: Option<&Pins>,
 ) -> Result<Ebpf, Error> {
-    // A number that is not limited, for what has one element a CPU.
-    let cpus = u32::try_from(cpus).unwrap_or(u32::MAX);
     let ipv4_mask = ipv4_prefix_mask(settings.ipv4_prefix_length);
     let ipv6_masks = ipv6_prefix_masks(settings.ipv6_prefix_length);
-    // Odd numbers, so that a multiplication loses nothing.
-    let seeds = names::TABLE_SEEDS
-        .map(|name| (name, RandomState::new().hash_one(name) | 1));
     let mut loader = EbpfLoader::new();
+    for (name, max_entries) in map_sizes {
+        loader.map_max_entries(name, *max_entries);
+    }
+    match pins {
+        Some(pins) => {
+            for name in names::MAPS {
+                loader.map_pin_path(name, pins.map_path(name));
+            }
+        }
+        // Nobody will read them.
+        None => drop(loader.map_max_entries(names::MARKS, 1)),
+    }
     loader
-        .map_max_entries(names::FLOWS, sizes.map_entries.get())
-        .map_max_entries(
-            names::FLOW_TABLE,
-            sizes.table_sets.saturating_mul(cpus).max(1),
-        )
-        .map_max_entries(
-            names::TABLE_RESTS,
-            match sizes.has_rests {
-                true => sizes.table_sets.saturating_mul(cpus).max(1),
-                false => 1,
-            },
-        )
-        .map_max_entries(names::TOTALS, TOTALS_PER_CPU.saturating_mul(cpus))
-        .map_max_entries(names::STATISTICS, cpus)
         .override_global(names::TABLE_SETS, &sizes.table_sets, true)
         .override_global(names::ADMISSION_LIMIT, &sizes.admission_limit, true)
         .override_global(names::IPV4_PREFIX_MASK, &ipv4_mask, true)
         .override_global(names::IPV6_PREFIX_MASKS, &ipv6_masks, true);
-    for (name, seed) in &seeds {
+    for (name, seed) in names::TABLE_SEEDS.iter().zip(&seeds) {
         loader.override_global(name, seed, true);
     }
     let mut ebpf = loader.load(OBJECT).map_err(load_error)?;
@@ -105,10 +127,36 @@ pub(super) fn take_mapped(
         Map::Array(array) => array,
         _ => return Err(missing_part(name)),
     };
-    let unmapped = |source| Error::call(format!("map {name}"), source);
-    let info = array.info().map_err(|error| unmapped(io_error(error)))?;
+    map_words(&array)
+        .map_err(|source| Error::call(format!("map {name}"), source))
+}
+
+/// Maps all of an array into memory.
+///
+/// # Errors
+/// Whatever the kernel says.
+pub(super) fn map_words(array: &MapData) -> io::Result<MappedWords> {
+    let info = array.info().map_err(io_error)?;
     let words = info.max_entries() as usize * info.value_size() as usize / 8;
-    MappedWords::map(array.fd().as_fd(), words).map_err(unmapped)
+    MappedWords::map(array.fd().as_fd(), words)
+}
+
+/// Returns every program that counts.
+pub(super) fn programs(ebpf: &Ebpf) -> Result<Programs<'_>, Error> {
+    let program = |name| {
+        classifier(ebpf, name)
+            .and_then(SchedClassifier::fd)
+            .map(|fd| fd.as_fd())
+            .map_err(|error| load_error(error.into()))
+    };
+    let pair = |ingress, egress| {
+        let (ingress, egress) = (program(ingress)?, program(egress)?);
+        Ok::<_, Error>(Pair { ingress, egress })
+    };
+    Ok(Programs {
+        ethernet: pair(names::INGRESS, names::EGRESS)?,
+        none: pair(names::INGRESS_L3, names::EGRESS_L3)?,
+    })
 }
 
 /// Takes the map with this name out.

@@ -1,6 +1,5 @@
 //! The programs in the kernel: loads them, attaches them and reads their maps.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroU32;
 use std::os::fd::AsFd as _;
@@ -8,26 +7,28 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aya::Ebpf;
-use aya::maps::{Array, HashMap, Map, MapData, MapError};
-use aya::programs::{SchedClassifier, TestRun as _, TestRunOptions};
+use aya::maps::{Map, MapData, MapError};
+use aya::programs::{TestRun as _, TestRunOptions};
 
 use super::abi::{
-    DIRECT_IFINDEXES, DIRECTION_ORDER, FAMILY_ORDER, INTERFACES, TrafficKey,
-    TrafficTotal, names,
+    DIRECTION_ORDER, FAMILY_ORDER, TrafficKey, TrafficTotal, names,
 };
+use super::attachments::{Attachment, Attachments};
 use super::counters::{self, Totals};
 use super::cpus::Cpus;
-use super::error::{Error, io_error, load_error};
+use super::error::{Error, load_error};
 use super::flows::FlowReader;
-use super::links::{Attacher, Hook, Links};
+use super::kept::{Keep, Loaded, Loader};
+use super::links::{Attacher, Hook};
 use super::mapping::MappedWords;
 use super::sizes::Sizes;
-use super::slots::Slots;
 use super::table::Table;
 use super::{
-    Interface, LinkLayer, Probe, Room, Sweep, grace, object, sys, version,
+    Adopted, Interface, Probe, Room, Sweep, grace, object, sys, version,
 };
-use crate::accounting::{FlowKey, InterfaceId, InterfaceTotal, Volume};
+use crate::accounting::{
+    FlowKey, Incarnation, InterfaceId, InterfaceTotal, Volume,
+};
 
 /// What is decided before the programs are loaded and not again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub struct ProbeSettings {
     pub ipv6_prefix_length: u8,
 }
 
-/// The real kernel side. Dropping it detaches everything.
+/// The real kernel side. Dropping it detaches everything but what is kept.
 pub struct TrafficProbe {
     ebpf: Ebpf,
     totals: Totals<MappedWords>,
@@ -48,8 +49,6 @@ pub struct TrafficProbe {
     table: Option<Table<MappedWords>>,
     admission: MappedWords,
     room: Room,
-    interfaces: Array<MapData, u32>,
-    far_interfaces: HashMap<MapData, u32, u32>,
     flows: MapData,
     flow_reader: FlowReader,
     /// By CPU, packets of the interfaces that are attached, at the last sweep.
@@ -57,27 +56,22 @@ pub struct TrafficProbe {
     /// Packets that the map had counted before it was read last.
     map_packets: Option<u64>,
     map_entries: NonZeroU32,
-    slots: Slots,
-    attacher: Attacher,
-    attachments: BTreeMap<InterfaceId, Attachment>,
+    attachments: Attachments,
+    /// Why nothing, or nothing of before, is kept.
+    notices: Vec<String>,
     tick: Duration,
 }
 
-/// What there is to know about a number that is in use.
-struct Attachment {
-    /// None once the interface is detached.
-    links: Option<Links>,
-    /// What the totals showed when the number was taken: they are never set
-    /// back, so that a packet still being counted cannot undo it.
-    baseline: [TrafficTotal; 2],
-}
-
 impl TrafficProbe {
-    /// Loads the programs and creates the maps. Attaches to nothing.
+    /// Loads the programs, and creates the maps or takes over those that an
+    /// earlier process kept. Attaches to nothing.
     ///
     /// # Errors
     /// Where the kernel is too old or a capability is missing, and names them.
-    pub fn load(settings: &ProbeSettings) -> Result<Self, Error> {
+    pub fn load(
+        settings: &ProbeSettings,
+        keep: Option<Keep>,
+    ) -> Result<Self, Error> {
         version::check()?;
         // Two links an interface are two files, and the usual soft limit is
         // 1,024. Where this fails, attaching says what is missing.
@@ -85,12 +79,15 @@ impl TrafficProbe {
         let cpus = Cpus::possible()?;
         let obstacle = grace::obstacle();
         let sizes = Sizes::of(settings, cpus.ids, obstacle.is_none());
-        let mut ebpf = object::load(settings, sizes, cpus.ids)?;
+        let attacher = Attacher::find()?;
+        let hook = attacher.hook();
+        let loader = Loader { settings, sizes, cpus: cpus.ids, hook };
+        let Loaded { mut ebpf, kept, notices } = loader.load(keep)?;
         let tick = sys::jiffy().map_err(|source| {
             Error::call("read the resolution of the coarse clock", source)
         })?;
         let map_error = |error: MapError| load_error(error.into());
-        let table = match sizes.table_sets {
+        let mut table = match sizes.table_sets {
             0 => None,
             _ => {
                 let words = object::take_mapped(&mut ebpf, names::FLOW_TABLE)?;
@@ -101,6 +98,12 @@ impl TrafficProbe {
                 Some(Table::new(words, rests, cpus.ids))
             }
         };
+        let kept = kept.map(|(kept, marks)| {
+            if let Some(table) = &mut table {
+                table.remember_in(marks);
+            }
+            kept
+        });
         Ok(Self {
             totals: Totals(object::take_mapped(&mut ebpf, names::TOTALS)?),
             statistics: object::take_mapped(&mut ebpf, names::STATISTICS)?,
@@ -112,12 +115,16 @@ impl TrafficProbe {
                 without_table: obstacle.map(str::to_owned),
             },
             table,
-            interfaces: object::take(&mut ebpf, names::INTERFACES)?
-                .try_into()
-                .map_err(map_error)?,
-            far_interfaces: object::take(&mut ebpf, names::FAR_INTERFACES)?
-                .try_into()
-                .map_err(map_error)?,
+            attachments: Attachments::new(
+                attacher,
+                kept,
+                object::take(&mut ebpf, names::INTERFACES)?
+                    .try_into()
+                    .map_err(map_error)?,
+                object::take(&mut ebpf, names::FAR_INTERFACES)?
+                    .try_into()
+                    .map_err(map_error)?,
+            ),
             flows: match object::take(&mut ebpf, names::FLOWS)? {
                 Map::PerCpuLruHashMap(map) => map,
                 _ => return Err(object::missing_part(names::FLOWS)),
@@ -126,52 +133,10 @@ impl TrafficProbe {
             packets: vec![0; cpus.ids],
             map_packets: None,
             map_entries: sizes.map_entries,
-            slots: Slots::new(INTERFACES),
-            attacher: Attacher::find()?,
-            attachments: BTreeMap::new(),
+            notices,
             tick,
             ebpf,
         })
-    }
-
-    /// Writes which number a device's packets are counted under: none where
-    /// `number` is zero.
-    fn set_number(&mut self, ifindex: u32, number: u32) -> Result<(), Error> {
-        let result = if ifindex < DIRECT_IFINDEXES {
-            self.interfaces.set(ifindex, number, 0)
-        } else if number == 0 {
-            match self.far_interfaces.remove(&ifindex) {
-                Err(MapError::KeyNotFound) => Ok(()),
-                other => other,
-            }
-        } else {
-            self.far_interfaces.insert(ifindex, number, 0)
-        };
-        result.map_err(|error| {
-            Error::call("write the map of interfaces", io_error(error))
-        })
-    }
-
-    fn attach_links(&self, interface: &Interface) -> Result<Links, Error> {
-        let (ingress, egress) = match interface.link_layer {
-            LinkLayer::Ethernet => (names::INGRESS, names::EGRESS),
-            LinkLayer::None => (names::INGRESS_L3, names::EGRESS_L3),
-        };
-        let program = |name| {
-            object::classifier(&self.ebpf, name)
-                .and_then(SchedClassifier::fd)
-                .map_err(|error| {
-                    Error::call(
-                        format!("attach to interface {}", interface.name),
-                        io::Error::other(error),
-                    )
-                })
-        };
-        self.attacher.attach(
-            interface,
-            program(ingress)?.as_fd(),
-            program(egress)?.as_fd(),
-        )
     }
 
     /// Reads the totals, and finds on which CPUs anything was counted since
@@ -180,7 +145,7 @@ impl TrafficProbe {
     fn read_totals(&mut self, totals: &mut Vec<InterfaceTotal>) -> Vec<u64> {
         totals.clear();
         let mut packets = vec![0; self.packets.len()];
-        for (&interface, attachment) in &self.attachments {
+        for (&interface, attachment) in self.attachments.iter() {
             for (index, &direction) in DIRECTION_ORDER.iter().enumerate() {
                 let mut total = TrafficTotal::default();
                 let by_cpu = self.totals.by_cpu(interface, index);
@@ -229,76 +194,67 @@ impl TrafficProbe {
 impl Probe for TrafficProbe {
     type Table = Table<MappedWords>;
 
-    fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error> {
-        let id = self
-            .slots
-            .take()
-            .ok_or(Error::TooManyInterfaces { limit: INTERFACES })?;
-        let attached = (|| {
-            let baseline = [0, 1].map(|index| self.totals.of(id, index));
-            // First the links, then the number: no packet is counted before
-            // it is certain whose it is, and where attaching fails half-way,
-            // none was.
-            let links = self.attach_links(interface)?;
-            self.set_number(interface.ifindex, id.0 + 1)?;
-            Ok(Attachment { links: Some(links), baseline })
-        })();
-        match attached {
-            Ok(attachment) => {
-                self.attachments.insert(id, attachment);
-                Ok(id)
+    fn adopt(&mut self) -> Result<Option<Vec<Adopted>>, Error> {
+        match &self.attachments.kept {
+            Some(kept) if kept.is_adopted => {
+                let programs = object::programs(&self.ebpf)?;
+                Ok(Some(self.attachments.adopt(programs)))
             }
-            Err(error) => {
-                self.slots.give_back(id);
-                Err(error)
-            }
+            _ => Ok(None),
         }
+    }
+
+    fn incarnation(&self) -> Option<Incarnation> {
+        let kept = self.attachments.kept.as_ref()?;
+        let of = |(&id, attachment): (&InterfaceId, &Attachment)| {
+            (id, attachment.serial)
+        };
+        let serials = self.attachments.iter().map(of).collect();
+        Some(Incarnation { epoch: kept.marks.epoch(), serials })
+    }
+
+    fn keep_counting(&mut self) {
+        if let Some(kept) = &mut self.attachments.kept {
+            kept.let_stay();
+        }
+    }
+
+    fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error> {
+        let Self { attachments, totals, ebpf, .. } = self;
+        let programs = object::programs(ebpf)?;
+        attachments.attach(interface, programs, |id| {
+            [0, 1].map(|index| totals.of(id, index))
+        })
     }
 
     fn has_number(&self) -> bool {
-        self.slots.has_free()
+        self.attachments.has_number()
     }
 
     fn detach(&mut self, interface: InterfaceId) {
-        let links = self
-            .attachments
-            .get_mut(&interface)
-            .and_then(|attachment| attachment.links.take());
-        let Some(links) = links else { return };
-        // First the number, then the links, which takes long: a device that
-        // was moved to another network namespace is still seen. Where the
-        // entry cannot be cleared, the number in it is soon another's; but no
-        // program runs on that device any more.
-        let _ = self.set_number(links.ifindex(), 0);
-        drop(links);
+        self.attachments.detach(interface);
     }
 
     fn is_attached(&self, interface: InterfaceId) -> bool {
-        self.attachments
-            .get(&interface)
-            .and_then(|attachment| attachment.links.as_ref())
-            .is_some_and(Links::are_attached)
+        self.attachments.is_attached(interface)
     }
 
     fn hook(&self) -> Hook {
-        self.attacher.hook()
+        self.attachments.attacher.hook()
     }
 
     fn take_notices(&mut self) -> Vec<String> {
-        self.attacher.take_notices()
+        let mut notices = std::mem::take(&mut self.notices);
+        notices.append(&mut self.attachments.take_notices());
+        notices
     }
 
     fn release(&mut self, interface: InterfaceId) {
-        if self.attachments.remove(&interface).is_some() {
-            self.slots.give_back(interface);
-        }
+        self.attachments.release(interface);
     }
 
     fn may_read(&self) -> bool {
-        let read = self.interfaces.get(&0, 0).map_err(|error| {
-            Error::call("read the map of interfaces", io_error(error))
-        });
-        !matches!(read, Err(Error::NotPermitted { .. }))
+        self.attachments.may_read()
     }
 
     fn read(

@@ -24,6 +24,17 @@ impl Slots {
         Self { limit, unused: 0, free: BTreeSet::new() }
     }
 
+    /// Returns slots with the numbers below `limit`, of which these are in use.
+    pub(super) fn taken(
+        limit: u32,
+        in_use: impl Iterator<Item = InterfaceId>,
+    ) -> Self {
+        let in_use: BTreeSet<u32> = in_use.map(|id| id.0).collect();
+        let unused = in_use.last().map_or(0, |last| last + 1);
+        let free = (0..unused).filter(|id| !in_use.contains(id)).collect();
+        Self { limit, unused, free }
+    }
+
     /// Returns a number that is not in use, or `None` where all are.
     pub(super) fn take(&mut self) -> Option<InterfaceId> {
         if let Some(number) = self.free.pop_first() {
@@ -63,5 +74,17 @@ mod tests {
         assert!(slots.has_free());
         assert_eq!(slots.take(), Some(InterfaceId(0)));
         assert_eq!(slots.take(), None);
+    }
+
+    #[test]
+    fn numbers_that_are_in_use_already_are_not_given_out() {
+        let mut slots =
+            Slots::taken(5, [InterfaceId(1), InterfaceId(3)].into_iter());
+        let given: Vec<_> = std::iter::from_fn(|| slots.take()).collect();
+        assert_eq!(given, [0, 2, 4].map(InterfaceId));
+        slots.give_back(InterfaceId(3));
+        assert_eq!(slots.take(), Some(InterfaceId(3)));
+        let mut none = Slots::taken(1, std::iter::empty());
+        assert_eq!(none.take(), Some(InterfaceId(0)));
     }
 }

@@ -10,6 +10,8 @@ use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::abi::{ENTRY_WORDS, SET_WORDS, Tag, WAYS};
+use super::mapping::MappedWords;
+use super::marks::Marks;
 use crate::accounting::{FlowKey, FlowTable, Volume, Way};
 
 /// A word that another thread of execution may change at any time.
@@ -50,6 +52,8 @@ pub struct Table<M> {
     /// Of each CPU, whether anything may have been counted since the last
     /// sweep.
     has_counted: Vec<bool>,
+    /// Where what was read is written down for the next process, if it is.
+    marks: Option<Marks<MappedWords>>,
 }
 
 impl<M, W> Table<M>
@@ -62,7 +66,13 @@ where
     #[must_use]
     pub fn new(words: M, rests: Option<M>, cpus: usize) -> Self {
         let sets = words.len() / SET_WORDS / cpus.max(1);
-        Self { words, rests, sets, has_counted: vec![true; cpus] }
+        let has_counted = vec![true; cpus];
+        Self { words, rests, sets, has_counted, marks: None }
+    }
+
+    /// Writes down what is read from now on.
+    pub(super) fn remember_in(&mut self, marks: Marks<MappedWords>) {
+        self.marks = Some(marks);
     }
 
     /// Takes note of whether anything may have been counted on a CPU since the
@@ -122,6 +132,17 @@ where
 
     fn volume(&self, slot: usize) -> Volume {
         volume_in(self.way(slot))
+    }
+
+    fn remembered(&self, slot: usize) -> Volume {
+        let marks = self.marks.as_ref();
+        marks.map_or_else(Volume::default, |marks| marks.remembered(slot))
+    }
+
+    fn remember(&self, slot: usize, volume: Volume) {
+        if let Some(marks) = &self.marks {
+            marks.remember(slot, volume);
+        }
     }
 
     fn retire(&self, slot: usize) {

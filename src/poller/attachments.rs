@@ -15,8 +15,8 @@ use crate::accounting::{FlowTracker, InterfaceId};
 use crate::collectors::interfaces::{Snapshot, State, Status};
 use crate::config::Interfaces;
 use crate::kernel::{
-    Action, Attached, Error, Interface, InterfaceEvent, InterfaceTable, Probe,
-    reconcile,
+    Action, Adopted, Attached, Error, Interface, InterfaceEvent,
+    InterfaceTable, Probe, reconcile,
 };
 use crate::logging::chain;
 use crate::metrics::published::Sink;
@@ -61,6 +61,29 @@ impl Attachments {
     /// Returns how many interfaces are counted.
     pub(super) fn len(&self) -> usize {
         self.attached.len()
+    }
+
+    /// Takes over what an earlier process attached. What is not attached any
+    /// more is given up once it was read.
+    pub(super) fn adopt(
+        &mut self,
+        adopted: Vec<Adopted>,
+        sinks: &mut [Box<dyn Sink>],
+    ) {
+        for one in adopted {
+            let Adopted { id, ifindex, name, link_layer, .. } = one;
+            let shared = Arc::from(name.as_str());
+            for sink in &mut *sinks {
+                sink.name_interface(id, &shared);
+            }
+            if one.is_attached {
+                info!(self.log, "counted on"; "interface" => &name);
+                self.attached
+                    .insert(ifindex, Attached { id, name, link_layer });
+            } else {
+                self.retiring.insert(id);
+            }
+        }
     }
 
     /// Takes note of what happened, for the next `plan`.

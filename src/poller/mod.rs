@@ -5,56 +5,27 @@
 //! attachments and everything that was read from the maps.
 
 mod attachments;
+mod checkpoint;
+mod control;
 mod overseer;
 mod settings;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, never, select, tick};
+use crossbeam_channel::{Receiver, never, select, tick};
 use slog::{Logger, debug, info, warn};
 
-use crate::accounting::{Counts, FlowTracker, MapSweep, Origin};
+use crate::accounting::{CountingMarks, Counts, FlowTracker, MapSweep, Origin};
 use crate::collectors::exporter::{PollCounters, PollStatistics};
-use crate::collectors::interfaces;
 use crate::geoip::{Database, LocateCountry as _, Locator};
 use crate::kernel::{self, InterfaceEvent, Probe, Sweep};
-use crate::metrics::published::{Publisher, Sink};
+use crate::metrics::published::Sink;
 use attachments::Attachments;
+pub use checkpoint::{Checkpoint, Keep, Resumed};
+pub use control::{Control, Publishers, Start};
 pub use overseer::Overseer;
 pub use settings::Settings;
-
-/// What the poller is told while it runs. Dropping the sender stops it.
-pub enum Control {
-    /// Work by these settings and this database from now on; `done` is dropped
-    /// once that is so.
-    Reload {
-        /// The settings.
-        settings: Settings,
-        /// The database, if there is one.
-        database: Option<Arc<Database>>,
-        /// Kept until everything is applied.
-        done: Sender<()>,
-    },
-    /// The database's file has changed; `done` is dropped once this one is in
-    /// use.
-    Database {
-        /// The database that is there now.
-        database: Arc<Database>,
-        /// Kept until then.
-        done: Sender<()>,
-    },
-}
-
-/// Where the poller publishes what is not an account.
-pub struct Publishers {
-    /// What it did, and what the kernel side said.
-    pub statistics: Publisher<PollStatistics>,
-    /// The state of the interfaces.
-    pub interfaces: Publisher<interfaces::Snapshot>,
-    /// Who is told that it gets on.
-    pub overseer: Box<dyn Overseer>,
-}
 
 /// The poller, ready to run.
 pub struct Poller<P> {
@@ -67,8 +38,10 @@ pub struct Poller<P> {
     sinks: Vec<Box<dyn Sink>>,
     publishers: Publishers,
     statistics: PollStatistics,
-    /// What was counted before this process.
+    /// What was counted before the maps were made.
     earlier: PollCounters,
+    /// How far they were read at the last good poll, where they are kept.
+    marks: Option<CountingMarks>,
     /// Whether the last poll failed, so that a lasting failure is one line in
     /// the log.
     is_failing: bool,
@@ -90,26 +63,35 @@ impl<P: Probe> Poller<P> {
         database: Option<Arc<Database>>,
         sinks: Vec<Box<dyn Sink>>,
         publishers: Publishers,
-        devices: Vec<InterfaceEvent>,
+        Start { devices, resumed }: Start,
     ) -> Result<Self, kernel::Error> {
         let statistics = *publishers.statistics.reader().get();
+        let (tracker, earlier) = match &resumed {
+            Some(resumed) => {
+                (FlowTracker::resume(&resumed.flows), resumed.earlier)
+            }
+            None => (FlowTracker::default(), statistics.counters()),
+        };
         let mut poller = Self {
             attachments: Attachments::new(log.clone()),
             locator: Locator::new(database, settings.geoip_cache_size),
             log,
             settings,
             probe,
-            tracker: FlowTracker::default(),
+            tracker,
             sinks,
             publishers,
             statistics,
-            earlier: statistics.counters(),
+            earlier,
+            marks: None,
             is_failing: false,
             sweep: Sweep::default(),
         };
         let room = poller.probe.room();
         poller.statistics.flow_table.bytes = room.table_bytes;
         poller.statistics.flow_table.max_entries = room.table_entries;
+        let adopted = resumed.map_or_else(Vec::new, |it| it.adopted);
+        poller.attachments.adopt(adopted, &mut poller.sinks);
         poller.attachments.note(devices);
         poller.plan();
         // One shows whether it is permitted. The others take 25 ms each, and
@@ -130,6 +112,7 @@ impl<P: Probe> Poller<P> {
         control: &Receiver<Control>,
         devices: &Receiver<Vec<InterfaceEvent>>,
     ) {
+        self.probe.keep_counting();
         let mut devices = devices.clone();
         let mut ticks = tick(self.settings.poll_interval);
         // Wakes the loop, which tells, and nothing else: who tells by a thread
@@ -187,7 +170,12 @@ impl<P: Probe> Poller<P> {
             }
         }
         self.poll();
-        info!(self.log, "detaching"; "interfaces" => self.attachments.len());
+        let count = self.attachments.len();
+        match self.probe.incarnation() {
+            Some(_) => info!(self.log, "counting goes on without the exporter";
+                "interfaces" => count),
+            None => info!(self.log, "detaching"; "interfaces" => count),
+        }
     }
 
     /// Says so once all that was there at the start is counted.
@@ -297,6 +285,7 @@ impl<P: Probe> Poller<P> {
         }
         self.statistics.poll_duration = started.elapsed();
         self.publishers.statistics.publish(self.statistics);
+        self.keep();
         self.publishers.overseer.gets_on();
         debug!(self.log, "polled";
             "flows" => self.statistics.map_entries,
@@ -377,6 +366,24 @@ impl<P: Probe> Poller<P> {
         );
         for sink in &mut self.sinks {
             sink.publish();
+        }
+        if self.publishers.keep.is_some() {
+            let Self { probe, tracker, .. } = self;
+            self.marks = probe.incarnation().map(|incarnation| CountingMarks {
+                incarnation,
+                flows: tracker.marks(),
+            });
+        }
+    }
+
+    /// Tells who keeps it what a later poller has to know.
+    fn keep(&mut self) {
+        if let Some(keep) = &mut self.publishers.keep {
+            keep(Checkpoint {
+                polls: self.statistics,
+                earlier: self.earlier,
+                counting: self.marks.clone(),
+            });
         }
     }
 }

@@ -12,25 +12,19 @@ use std::sync::Arc;
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 
 use super::State;
-use crate::accounting::{Direction, IpVersion, Volume};
+use super::coding::{Reader, Writer};
+use super::marks::{counting_from, counting_to};
+use crate::accounting::Direction;
 use crate::collectors::exporter::PollCounters;
 use crate::collectors::traffic::{
-    Breakdown, CountryTraffic, InterfaceTraffic, Snapshot,
+    AttachmentMarks, CountryTraffic, InterfaceTraffic, Snapshot,
 };
-use crate::geoip::Country;
 
 /// How every version begins.
 const MAGIC: &[u8] = b"geoip-exporter state\n";
 
 /// Of what follows the magic. Another one for every change of the form.
-const VERSION: u32 = 1;
-
-/// No counter gets there: 2^62 bytes take a century at 10 Gbit/s. Beyond it,
-/// counting on could overflow.
-const LARGEST: u64 = 1 << 62;
-
-/// What stands for no country.
-const NO_CODE: [u8; 2] = [0; 2];
+const VERSION: u32 = 2;
 
 /// Why bytes are not a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -88,8 +82,66 @@ pub fn decode(bytes: &[u8]) -> Result<State, Fault> {
 }
 
 fn encode_body(state: &State) -> Vec<u8> {
-    let State { polls, traffic } = state;
+    let State { polls, earlier, counting, traffic } = state;
     let mut to = Writer(Vec::new());
+    polls_to(&mut to, polls);
+    polls_to(&mut to, earlier);
+    to.number(traffic.packets);
+    to.length(traffic.interfaces.len());
+    for interface in &traffic.interfaces {
+        to.text(&interface.name);
+        to.breakdown(&interface.unattributed);
+        to.volume(interface.non_ip(Direction::Received));
+        to.volume(interface.non_ip(Direction::Sent));
+        to.length(interface.countries.len());
+        for CountryTraffic { country, volume } in &interface.countries {
+            to.country(*country);
+            to.breakdown(volume);
+        }
+    }
+    to.length(traffic.attachments.len());
+    for marks in &traffic.attachments {
+        to.word(marks.interface.0.into());
+        to.text(&marks.name);
+        for volumes in [&marks.credited, &marks.unattributed, &marks.totals] {
+            to.breakdown(volumes);
+        }
+        for volume in marks.non_ip {
+            to.volume(volume);
+        }
+    }
+    to.length(counting.iter().count());
+    if let Some(counting) = counting {
+        counting_to(&mut to, counting);
+    }
+    to.0
+}
+
+fn decode_body(body: &[u8]) -> Result<State, Fault> {
+    let mut from = Reader(body);
+    let polls = polls_from(&mut from)?;
+    let earlier = polls_from(&mut from)?;
+    let packets = from.number()?;
+    // In order, so that nothing is there twice.
+    let interfaces =
+        from.ordered(interface_from, |interface| Arc::clone(&interface.name))?;
+    let attachments = from.ordered(attachment_from, |marks| marks.interface)?;
+    let counting = match from.length()? {
+        0 => None,
+        1 => Some(counting_from(&mut from)?),
+        _ => return Err(Fault::Malformed),
+    };
+    match from {
+        Reader([]) => {
+            let traffic = Snapshot { packets, interfaces, attachments };
+            let traffic = Arc::new(traffic);
+            Ok(State { polls, earlier, counting, traffic })
+        }
+        _ => Err(Fault::Malformed),
+    }
+}
+
+fn polls_to(to: &mut Writer, polls: &PollCounters) {
     for number in [
         polls.poll_failures,
         polls.lookup_failures,
@@ -98,30 +150,13 @@ fn encode_body(state: &State) -> Vec<u8> {
         polls.new_keys,
         polls.evictions,
         polls.table_reclaims,
-        traffic.packets,
     ] {
         to.number(number);
     }
-    to.length(traffic.interfaces.len());
-    for interface in &traffic.interfaces {
-        to.length(interface.name.len());
-        to.0.extend_from_slice(interface.name.as_bytes());
-        to.breakdown(&interface.unattributed);
-        to.volume(interface.non_ip(Direction::Received));
-        to.volume(interface.non_ip(Direction::Sent));
-        to.length(interface.countries.len());
-        for CountryTraffic { country, volume } in &interface.countries {
-            let code = country.as_str().as_bytes();
-            to.0.extend(<[u8; 2]>::try_from(code).unwrap_or(NO_CODE));
-            to.breakdown(volume);
-        }
-    }
-    to.0
 }
 
-fn decode_body(body: &[u8]) -> Result<State, Fault> {
-    let mut from = Reader(body);
-    let polls = PollCounters {
+fn polls_from(from: &mut Reader<'_>) -> Result<PollCounters, Fault> {
+    Ok(PollCounters {
         poll_failures: from.number()?,
         lookup_failures: from.number()?,
         update_failures: from.number()?,
@@ -129,127 +164,30 @@ fn decode_body(body: &[u8]) -> Result<State, Fault> {
         new_keys: from.number()?,
         evictions: from.number()?,
         table_reclaims: from.number()?,
+    })
+}
+
+fn interface_from(from: &mut Reader<'_>) -> Result<InterfaceTraffic, Fault> {
+    let name = from.text()?;
+    let unattributed = from.breakdown()?;
+    let non_ip = [from.volume()?, from.volume()?];
+    let country = |from: &mut Reader<'_>| {
+        let country = from.country()?;
+        Ok(CountryTraffic { country, volume: from.breakdown()? })
     };
-    let packets = from.number()?;
-    let mut interfaces: Vec<InterfaceTraffic> = Vec::new();
-    for _ in 0..from.length()? {
-        let interface = from.interface()?;
-        // In order, so that no name is there twice.
-        let last = interfaces.last();
-        if last.is_some_and(|last| last.name >= interface.name) {
-            return Err(Fault::Malformed);
-        }
-        interfaces.push(interface);
-    }
-    match from {
-        Reader([]) => {
-            let traffic = Arc::new(Snapshot { packets, interfaces });
-            Ok(State { polls, traffic })
-        }
-        _ => Err(Fault::Malformed),
-    }
+    let countries = from.ordered(country, |traffic| traffic.country)?;
+    Ok(InterfaceTraffic::new(name, countries, unattributed, non_ip))
 }
 
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn number(&mut self, number: u64) {
-        self.0.extend_from_slice(&number.to_le_bytes());
-    }
-
-    fn length(&mut self, length: usize) {
-        self.number(u64::try_from(length).unwrap_or(u64::MAX));
-    }
-
-    fn volume(&mut self, volume: Volume) {
-        self.number(volume.packets);
-        self.number(volume.bytes);
-    }
-
-    fn breakdown(&mut self, breakdown: &Breakdown) {
-        for direction in [Direction::Received, Direction::Sent] {
-            for ip_version in [IpVersion::V4, IpVersion::V6] {
-                self.volume(breakdown.get(direction, ip_version));
-            }
-        }
-    }
-}
-
-/// What is left to be read.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn bytes(&mut self, count: usize) -> Result<&'a [u8], Fault> {
-        let (taken, rest) =
-            self.0.split_at_checked(count).ok_or(Fault::Truncated)?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
-        let (taken, rest) =
-            self.0.split_first_chunk().ok_or(Fault::Truncated)?;
-        self.0 = rest;
-        Ok(*taken)
-    }
-
-    fn number(&mut self) -> Result<u64, Fault> {
-        let number = u64::from_le_bytes(self.array()?);
-        (number <= LARGEST).then_some(number).ok_or(Fault::Malformed)
-    }
-
-    fn length(&mut self) -> Result<usize, Fault> {
-        usize::try_from(self.number()?).map_err(|_| Fault::Malformed)
-    }
-
-    fn volume(&mut self) -> Result<Volume, Fault> {
-        Ok(Volume { packets: self.number()?, bytes: self.number()? })
-    }
-
-    fn breakdown(&mut self) -> Result<Breakdown, Fault> {
-        let volumes = [(); 4].map(|()| self.volume());
-        let mut fault = None;
-        let mut volumes = volumes.into_iter();
-        let breakdown = Breakdown::of(|_, _| match volumes.next() {
-            Some(Ok(volume)) => volume,
-            other => {
-                fault = other.and_then(Result::err);
-                Volume::default()
-            }
-        });
-        fault.map_or(Ok(breakdown), Err)
-    }
-
-    fn interface(&mut self) -> Result<InterfaceTraffic, Fault> {
-        let length = self.length()?;
-        let name = std::str::from_utf8(self.bytes(length)?);
-        let name = name.map_err(|_| Fault::Malformed)?.into();
-        let unattributed = self.breakdown()?;
-        let non_ip = [self.volume()?, self.volume()?];
-        let mut countries: Vec<CountryTraffic> = Vec::new();
-        for _ in 0..self.length()? {
-            let country = self.country()?;
-            let last = countries.last();
-            if last.is_some_and(|last| last.country >= country) {
-                return Err(Fault::Malformed);
-            }
-            let volume = self.breakdown()?;
-            countries.push(CountryTraffic { country, volume });
-        }
-        Ok(InterfaceTraffic::new(name, countries, unattributed, non_ip))
-    }
-
-    fn country(&mut self) -> Result<Country, Fault> {
-        let code: [u8; 2] = self.array()?;
-        if code == NO_CODE {
-            return Ok(Country::UNKNOWN);
-        }
-        std::str::from_utf8(&code)
-            .ok()
-            .and_then(Country::from_code)
-            .filter(|country| country.as_str().as_bytes() == code)
-            .ok_or(Fault::Malformed)
-    }
+fn attachment_from(from: &mut Reader<'_>) -> Result<AttachmentMarks, Fault> {
+    Ok(AttachmentMarks {
+        interface: from.interface()?,
+        name: from.text()?,
+        credited: from.breakdown()?,
+        unattributed: from.breakdown()?,
+        totals: from.breakdown()?,
+        non_ip: [from.volume()?, from.volume()?],
+    })
 }
 
 #[cfg(test)]

@@ -1,15 +1,20 @@
-//! What is kept for the next start: the counters.
+//! What is kept for the next start: the counters, and how far the maps were
+//! read that they come from.
 //!
-//! `format` turns them into bytes and back, `store` keeps the bytes in a file.
+//! `format` turns them into bytes and back, by `coding` and `marks`; `store`
+//! keeps the bytes in a file.
 
+mod coding;
 mod format;
+mod marks;
 mod store;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::accounting::{CountingMarks, InterfaceId};
 use crate::collectors::exporter::PollCounters;
-use crate::collectors::traffic::Snapshot;
+use crate::collectors::traffic::{AttachmentMarks, Snapshot};
 pub use format::{Fault, decode, encode};
 pub use store::{Error, Found, Reason, Store};
 
@@ -18,11 +23,41 @@ pub use store::{Error, Found, Reason, Store};
 pub struct State {
     /// What it did.
     pub polls: PollCounters,
+    /// The part of it from before the maps that were counted in were made.
+    pub earlier: PollCounters,
+    /// How far these maps were read, where they outlive the process.
+    pub counting: Option<CountingMarks>,
     /// What it counted.
     pub traffic: Arc<Snapshot>,
 }
 
 impl State {
+    /// Leaves out how far the maps were read: counting begins in new ones.
+    pub fn forget_maps(&mut self) {
+        self.counting = None;
+        Arc::make_mut(&mut self.traffic).attachments.clear();
+    }
+
+    /// Leaves out of how far the maps were read what is of another attachment
+    /// than those there are, given by their serial numbers. Returns the name
+    /// that a number was counted under, of what is left.
+    pub fn limit_attachments(
+        &mut self,
+        present: &BTreeMap<InterfaceId, u64>,
+    ) -> BTreeMap<InterfaceId, Arc<str>> {
+        let known = self.counting.iter().flat_map(|c| &c.incarnation.serials);
+        let known: BTreeMap<_, _> = known.copied().collect();
+        let attachments = &mut Arc::make_mut(&mut self.traffic).attachments;
+        attachments.retain(|marks| {
+            let serial = known.get(&marks.interface);
+            serial.is_some() && serial == present.get(&marks.interface)
+        });
+        let name = |marks: &AttachmentMarks| {
+            (marks.interface, Arc::clone(&marks.name))
+        };
+        attachments.iter().map(name).collect()
+    }
+
     /// Takes out, of the interfaces that are not `present`, all but the `most`
     /// with the largest traffic, and returns how many: a host whose interfaces
     /// get a new name every day must not collect them for ever.
@@ -51,7 +86,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounting::Volume;
+    use crate::accounting::{Incarnation, Volume};
     use crate::collectors::traffic::{Breakdown, InterfaceTraffic};
 
     #[test]
@@ -64,11 +99,40 @@ mod tests {
         };
         let interfaces = [("a", 5), ("b", 1), ("c", 9), ("d", 7)];
         let interfaces = interfaces.map(of).into();
-        let traffic = Arc::new(Snapshot { packets: 4, interfaces });
+        let traffic =
+            Snapshot { packets: 4, interfaces, ..Snapshot::default() };
+        let traffic = Arc::new(traffic);
         let mut state = State { traffic, ..State::default() };
         assert_eq!(state.limit_absent(|name| name == "b", 3), 0);
         assert_eq!(state.limit_absent(|name| name == "b", 2), 1);
         let names = state.traffic.interfaces.iter().map(|i| &*i.name);
         assert_eq!(names.collect::<Vec<_>>(), ["b", "c", "d"]);
+    }
+
+    #[test]
+    fn of_attachments_only_those_that_are_the_same_are_gone_on_with() {
+        let marks = |number: u32, name: &str| AttachmentMarks {
+            interface: InterfaceId(number),
+            name: name.into(),
+            ..AttachmentMarks::default()
+        };
+        let attachments = vec![marks(0, "a"), marks(1, "b"), marks(2, "c")];
+        let traffic = Snapshot { attachments, ..Snapshot::default() };
+        let serials = (0..3).map(|number| (InterfaceId(number), 10));
+        let incarnation = Incarnation { epoch: 1, serials: serials.collect() };
+        let counting =
+            Some(CountingMarks { incarnation, ..CountingMarks::default() });
+        let traffic = Arc::new(traffic);
+        let mut state = State { counting, traffic, ..State::default() };
+        // The second number was given out again, the third is free.
+        let present = [(0, 10), (1, 11), (3, 10)];
+        let present = present.map(|(id, serial)| (InterfaceId(id), serial));
+        let names = state.limit_attachments(&present.into());
+        assert_eq!(names, [(InterfaceId(0), "a".into())].into());
+        assert_eq!(state.traffic.attachments, [marks(0, "a")]);
+
+        state.forget_maps();
+        assert_eq!(state.counting, None);
+        assert_eq!(*state.traffic, Snapshot::default());
     }
 }

@@ -44,7 +44,7 @@ pub enum Found {
     /// Nothing yet.
     Nothing,
     /// What the last process left.
-    State(State),
+    State(Box<State>),
     /// A file that is of no use, under this name from now on.
     SetAside {
         /// Its new name.
@@ -106,7 +106,7 @@ impl Store {
     pub fn load(&self) -> Result<Found, Error> {
         let reason = match self.read() {
             Ok(None) => return Ok(Found::Nothing),
-            Ok(Some(state)) => return Ok(Found::State(state)),
+            Ok(Some(state)) => return Ok(Found::State(Box::new(state))),
             Err(reason) => reason,
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH);

@@ -12,9 +12,9 @@ use aya_obj::generated::bpf_map_type::{
 use aya_obj::{Object, ProgramSection};
 use geoip_exporter::accounting::{Direction, Family, IpVersion};
 use geoip_exporter::kernel::abi::{
-    DIRECT_IFINDEXES, DIRECTION_ORDER, FAMILIES, FAMILY_ORDER, INTERFACES, Tag,
-    TrafficAdmission, TrafficEntry, TrafficKey, TrafficRests, TrafficSet,
-    TrafficStatistics, TrafficTotal, TrafficValue, names,
+    ABI_VERSION, DIRECT_IFINDEXES, DIRECTION_ORDER, FAMILIES, FAMILY_ORDER,
+    INTERFACES, Tag, TrafficAdmission, TrafficEntry, TrafficKey, TrafficRests,
+    TrafficSet, TrafficStatistics, TrafficTotal, TrafficValue, names,
 };
 
 use crate::btf::{Btf, Field};
@@ -128,7 +128,9 @@ fn every_shared_enum_has_the_same_numbers_on_both_sides() {
     assert_eq!(used.retired(), Tag(2 << 32));
     let states =
         [("TRAFFIC_USED".to_owned(), 1), ("TRAFFIC_RETIRED".into(), 2)];
+    let version = vec![("TRAFFIC_ABI_VERSION".to_owned(), ABI_VERSION)];
     let rust = BTreeMap::from([
+        ("traffic_abi".to_owned(), version),
         ("traffic_direction".to_owned(), numbered(directions.to_vec())),
         ("traffic_family".to_owned(), families),
         ("traffic_state".to_owned(), states.to_vec()),
@@ -192,7 +194,13 @@ fn every_map_has_the_name_kind_and_sizes_that_user_space_expects() {
             DIRECT_IFINDEXES,
         ),
         (names::FAR_INTERFACES, BPF_MAP_TYPE_HASH, NUMBER, NUMBER, INTERFACES),
+        (names::MARKS, BPF_MAP_TYPE_ARRAY, NUMBER, size_of::<u64>(), 1),
     ];
+    let mut all = expected.map(|(name, ..)| name);
+    all.sort_unstable();
+    let mut kept = names::MAPS;
+    kept.sort_unstable();
+    assert_eq!(all, kept, "those that are pinned are all there are");
     let expected: BTreeMap<_, _> = expected
         .into_iter()
         .map(|(name, kind, key, value, entries)| {
@@ -240,9 +248,13 @@ fn every_program_has_the_name_that_user_space_loads_it_by() {
 #[test]
 fn what_user_space_reads_without_a_system_call_can_be_mapped() {
     let object = object();
-    for name in
-        [names::TOTALS, names::STATISTICS, names::FLOW_TABLE, names::ADMISSION]
-    {
+    for name in [
+        names::TOTALS,
+        names::STATISTICS,
+        names::FLOW_TABLE,
+        names::ADMISSION,
+        names::MARKS,
+    ] {
         let flags = object.maps[name].map_flags();
         assert_eq!(flags, BPF_F_MMAPABLE, "{name}");
     }

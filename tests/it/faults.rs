@@ -69,7 +69,8 @@ fn every_test_of_faults_has_its_row() {
     let document = document();
     let read = |name| fs::read_to_string(root().join(name)).unwrap();
     let text = read("tests/privileged/faults.rs")
-        + &read("tests/privileged/faults/start.rs");
+        + &read("tests/privileged/faults/start.rs")
+        + &read("tests/privileged/kept/refused.rs");
     for behind in text.split("#[test]\nfn ").skip(1) {
         let (name, _) = behind.split_once('(').unwrap();
         assert!(document.contains(&format!("`{name}`")), "no row for {name}");
@@ -79,7 +80,8 @@ fn every_test_of_faults_has_its_row() {
 #[test]
 fn every_command_of_bpf_has_its_row() {
     let document = document();
-    let text = fs::read_to_string(root().join("src/kernel/sys.rs")).unwrap();
+    let text =
+        fs::read_to_string(root().join("src/kernel/sys/bpf.rs")).unwrap();
     let mut count = 0;
     for behind in text.split("bpf_cmd::").skip(1) {
         let is_name = |c: char| c.is_ascii_uppercase() || c == '_';

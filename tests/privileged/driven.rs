@@ -35,7 +35,7 @@ fn probe(prefix_length: u8) -> TrafficProbe {
         ipv4_prefix_length: prefix_length,
         ipv6_prefix_length: 48,
     };
-    TrafficProbe::load(&settings).expect("cannot load the programs")
+    TrafficProbe::load(&settings, None).expect("cannot load the programs")
 }
 
 /// Returns how many packets of each remote prefix the driver has made.

@@ -88,7 +88,8 @@ fn set_both_up(lab: &Lab, name: &str, peer: &str) {
     set_up(&lab.machine, name);
 }
 
-fn sum(parts: &[&Traffic]) -> Books {
+/// Returns all that was booked.
+pub(crate) fn sum(parts: &[&Traffic]) -> Books {
     let mut sum = Books::new();
     for (subject, volume) in parts.iter().flat_map(|t| t.booked()) {
         let entry = sum.entry(subject.clone()).or_default();

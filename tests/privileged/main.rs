@@ -21,6 +21,7 @@ mod faults;
 mod harness;
 mod harness_tests;
 mod interfaces;
+mod kept;
 mod life;
 mod lifecycle;
 mod offload;

@@ -1,4 +1,5 @@
-//! Counters that go on after a restart, whatever ended the exporter.
+//! Counters that go on after a restart, whatever ended the exporter, where
+//! counting itself does not.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -25,6 +26,7 @@ fn setup(lab: &Lab, state: &TempDir) -> Setup {
     Setup::new(&lab.machine)
         .set("interfaces", WAN)
         .set("state_directory", state.path().to_str().unwrap())
+        .set("pin_directory", "")
 }
 
 fn end(mut daemon: Daemon, signal: Signal) {

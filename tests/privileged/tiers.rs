@@ -45,7 +45,7 @@ impl Books {
             ipv4_prefix_length: 24,
             ipv6_prefix_length: 48,
         };
-        let mut probe = TrafficProbe::load(&settings).unwrap();
+        let mut probe = TrafficProbe::load(&settings, None).unwrap();
         assert_eq!(probe.room().without_table, None);
         let loopback = Interface {
             ifindex: 1,

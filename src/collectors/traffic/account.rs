@@ -16,7 +16,9 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 
 use super::breakdown::direction_index;
-use super::{Breakdown, CountryTraffic, InterfaceTraffic, Snapshot};
+use super::{
+    AttachmentMarks, Breakdown, CountryTraffic, InterfaceTraffic, Snapshot,
+};
 use crate::accounting::{
     Account, Family, InterfaceId, InterfaceTotal, Origin, TrafficDelta, Volume,
 };
@@ -72,7 +74,8 @@ impl TrafficAccount {
         Self::default()
     }
 
-    /// Returns an account that goes on from a snapshot.
+    /// Returns an account that goes on from a snapshot: also on its attachments,
+    /// whose totals must be those that were read for it.
     #[must_use]
     pub fn resume(snapshot: Snapshot) -> Self {
         let mut account = Self { packets: snapshot.packets, ..Self::default() };
@@ -83,6 +86,16 @@ impl TrafficAccount {
                 account.places.insert(name, account.books.len());
                 account.books.push(book);
             }
+        }
+        for marks in snapshot.attachments {
+            let attachment = Attachment {
+                place: account.place_of(&marks.name),
+                credited: marks.credited,
+                unattributed: marks.unattributed,
+                totals: marks.totals,
+                non_ip: marks.non_ip,
+            };
+            *account.slot_mut(marks.interface) = Some(attachment);
         }
         account
     }
@@ -219,7 +232,20 @@ impl Account for TrafficAccount {
         let mut interfaces: Vec<_> =
             self.books.iter().map(|book| book.traffic.clone()).collect();
         interfaces.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        Snapshot { packets: self.packets, interfaces }
+        let marks = |(number, attachment): (u32, &Option<Attachment>)| {
+            let attachment = attachment.as_ref()?;
+            Some(AttachmentMarks {
+                interface: InterfaceId(number),
+                name: Arc::clone(&self.books[attachment.place].traffic.name),
+                credited: attachment.credited,
+                unattributed: attachment.unattributed,
+                totals: attachment.totals,
+                non_ip: attachment.non_ip,
+            })
+        };
+        let attachments =
+            (0..).zip(&self.attachments).filter_map(marks).collect();
+        Snapshot { packets: self.packets, interfaces, attachments }
     }
 }
 

@@ -13,7 +13,7 @@ pub use families::TrafficCollector;
 
 use std::sync::Arc;
 
-use crate::accounting::{Direction, Volume};
+use crate::accounting::{Direction, InterfaceId, Volume};
 use crate::geoip::Country;
 
 /// All traffic since the counters began, at the end of one poll.
@@ -23,6 +23,26 @@ pub struct Snapshot {
     pub packets: u64,
     /// Interfaces that are or were attached, in the order of their names.
     pub interfaces: Vec<InterfaceTraffic>,
+    /// How far the numbers in use were read, for an account that goes on from
+    /// here, in the order of the numbers.
+    pub attachments: Vec<AttachmentMarks>,
+}
+
+/// How far one interface number was read and credited.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AttachmentMarks {
+    /// The number.
+    pub interface: InterfaceId,
+    /// The name it is counted under.
+    pub name: Arc<str>,
+    /// What its flows were credited with.
+    pub credited: Breakdown,
+    /// The part of the totals already booked as unattributed.
+    pub unattributed: Breakdown,
+    /// The newest exact totals.
+    pub totals: Breakdown,
+    /// Of these, what is no IP: received and sent.
+    pub non_ip: [Volume; 2],
 }
 
 /// The traffic of all interfaces that had one name, one after the other.

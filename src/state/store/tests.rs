@@ -29,7 +29,7 @@ fn what_is_saved_is_found_and_only_ours_to_read() {
     for packets in [1, 2] {
         store.save(&encode(&of(packets))).unwrap();
         match store.load().unwrap() {
-            Found::State(state) => assert_eq!(state, of(packets)),
+            Found::State(state) => assert_eq!(*state, of(packets)),
             other => panic!("{other:?}"),
         }
     }
@@ -62,7 +62,7 @@ fn what_is_of_no_use_is_set_aside_and_not_read_again() {
     let cases: [Case; 5] = [
         (Box::new(write(b"")), "cut short"),
         (Box::new(write(b"<html>")), "no state"),
-        (Box::new(write(b"geoip-exporter state\n\x02\0\0\0")), "version 2"),
+        (Box::new(write(b"geoip-exporter state\n\x09\0\0\0")), "version 9"),
         (Box::new(directory), "regular file"),
         (Box::new(pipe), "regular file"),
     ];
@@ -91,10 +91,10 @@ fn a_save_that_fails_leaves_the_last_one() {
     let blocked = folder.path().join(NEW_NAME);
     fs::create_dir(&blocked).unwrap();
     store.save(&encode(&of(2))).unwrap_err();
-    assert!(matches!(store.load(), Ok(Found::State(s)) if s == of(1)));
+    assert!(matches!(store.load(), Ok(Found::State(s)) if *s == of(1)));
     fs::remove_dir(&blocked).unwrap();
     store.save(&encode(&of(3))).unwrap();
-    assert!(matches!(store.load(), Ok(Found::State(s)) if s == of(3)));
+    assert!(matches!(store.load(), Ok(Found::State(s)) if *s == of(3)));
 }
 
 #[test]

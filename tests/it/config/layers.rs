@@ -23,7 +23,7 @@ fn others(setting: &Setting) -> [&'static str; 3] {
         "web_config_file" => ["\"/1.yml\"", "\"/2.yml\"", "\"/3.yml\""],
         "enable_reload" => ["true", "false", "true"],
         "metrics_path" => ["\"/a\"", "\"/b/c\"", "\"/d\""],
-        "state_directory" => ["\"/a\"", "\"/b/c\"", "\"/d\""],
+        "state_directory" | "pin_directory" => ["\"/a\"", "\"/b/c\"", "\"/d\""],
         "log_level" => ["\"error\"", "\"debug\"", "\"trace\""],
         "log_format" => ["\"json\"", "\"text\"", "\"json\""],
         "sandbox" => ["false", "true", "false"],
@@ -187,6 +187,7 @@ fn the_printed_configuration_names_every_source() {
          enable_reload = false  # default\n\
          metrics_path = \"/metrics\"  # default\n\
          state_directory = \"\"  # default\n\
+         pin_directory = \"/sys/fs/bpf/geoip-exporter\"  # default\n\
          log_level = \"info\"  # default\n\
          log_format = \"text\"  # default\n\
          sandbox = true  # default\n"

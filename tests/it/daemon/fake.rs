@@ -12,7 +12,7 @@ use geoip_exporter::accounting::{
 use geoip_exporter::config::{LogFormat, LogLevel};
 use geoip_exporter::daemon::{Host, KeepFollowing};
 use geoip_exporter::kernel::{
-    Error, FollowInterfaces, Interface, InterfaceEvent, LinkLayer, Probe,
+    Error, FollowInterfaces, Interface, InterfaceEvent, Keep, LinkLayer, Probe,
     ProbeSettings, Room, Sweep, Table,
 };
 use geoip_exporter::logging::{self, LogControl};
@@ -193,7 +193,11 @@ impl FakeHost {
 impl Host for FakeHost {
     type Probe = FakeProbe;
 
-    fn load(&self, settings: &ProbeSettings) -> Result<FakeProbe, Error> {
+    fn load(
+        &self,
+        settings: &ProbeSettings,
+        _keep: Option<Keep>,
+    ) -> Result<FakeProbe, Error> {
         let mut kernel = self.kernel();
         kernel.settings = Some(*settings);
         let table = kernel.ways.as_ref().map(Ways::table);

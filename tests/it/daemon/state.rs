@@ -11,7 +11,9 @@ use super::running::{BASE, Running, Scrape, with_database, without_ticks};
 use geoip_exporter::accounting::Direction;
 
 fn with_state(directory: &Path) -> String {
-    with_database(&format!("state_directory = {directory:?}\n"))
+    with_database(&format!(
+        "state_directory = {directory:?}\npin_directory = \"\"\n"
+    ))
 }
 
 fn start(directory: &Path) -> Running {
@@ -74,7 +76,8 @@ fn all_counters_go_on_after_a_stop() {
 #[test]
 fn what_the_last_poll_found_is_saved_at_a_stop() {
     let state = TempDir::new().unwrap();
-    let lines = format!("state_directory = {:?}\n", state.path());
+    let lines =
+        format!("state_directory = {:?}\npin_directory = \"\"\n", state.path());
     let host = FakeHost::new(&[(2, "eth0")]);
     let daemon = Running::start(host.clone(), &without_ticks(&lines));
     host.wait_until("the first poll", |kernel| kernel.reads == 1);
@@ -144,14 +147,14 @@ fn a_file_that_is_of_no_use_is_set_aside_and_counting_starts_at_zero() {
     let mut flipped = good.clone();
     *flipped.last_mut().unwrap() ^= 1;
     let mut future = good.clone();
-    future[21] = 2;
+    future[21] = 3;
     for (bytes, expected) in [
         (flipped, "checksum"),
         (good[..good.len() / 2].to_vec(), "checksum"),
         (good[..30].to_vec(), "cut short"),
         (Vec::new(), "cut short"),
         (b"#!/bin/sh\n".to_vec(), "no state of geoip-exporter"),
-        (future, "version 2"),
+        (future, "version 3"),
     ] {
         fs::write(file(state.path()), &bytes).unwrap();
         let daemon = start(state.path());

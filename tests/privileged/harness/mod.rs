@@ -6,6 +6,7 @@
 
 pub(crate) mod account;
 pub(crate) mod bench;
+pub(crate) mod bpffs;
 pub(crate) mod clang;
 pub(crate) mod classifier;
 pub(crate) mod conversation;

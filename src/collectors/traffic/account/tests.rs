@@ -505,6 +505,41 @@ proptest! {
     }
 }
 
+/// In the same maps: totals are read on, and what an earlier process credited
+/// and had no time to save is nobody's.
+#[test]
+fn an_account_goes_on_with_the_attachments_of_a_snapshot() {
+    let mut account = named(&[(1, "eth0"), (2, "eth1")]);
+    receive(&mut account, 1, "US", volume(1, 5));
+    account.observe_totals(&[
+        total(1, V4, volume(3, 30)),
+        total(1, Family::NonIp, volume(1, 60)),
+        total(2, V4, volume(0, 0)),
+    ]);
+    let saved = account.snapshot();
+    let mut account = TrafficAccount::resume(saved.clone());
+    assert_eq!(account.snapshot(), saved);
+
+    // Meanwhile 100 bytes of one flow and 7 of another passed. Those of the
+    // other one were credited by a process that was killed.
+    account.name_interface(InterfaceId(1), &"eth0".into());
+    receive(&mut account, 1, "DE", volume(1, 100));
+    receive(&mut account, 2, "AT", volume(1, 9));
+    account.observe_totals(&[
+        total(1, V4, volume(5, 137)),
+        total(1, Family::NonIp, volume(2, 100)),
+        total(2, V4, volume(1, 9)),
+    ]);
+    let after = account.snapshot();
+    assert_eq!(received(&after, "eth0", "US"), Some(volume(1, 5)));
+    assert_eq!(received(&after, "eth0", "DE"), Some(volume(1, 100)));
+    assert_eq!(received(&after, "eth1", "AT"), Some(volume(1, 9)));
+    assert_eq!(unattributed(&after, "eth0"), volume(3, 32));
+    let non_ip = interface(&after, "eth0").non_ip(Direction::Received);
+    assert_eq!(non_ip, volume(2, 100));
+    assert_eq!(after.packets, saved.packets + 4);
+}
+
 #[test]
 fn an_account_goes_on_from_a_snapshot() {
     let mut account = named(&[(1, "eth0"), (2, "eth1")]);
@@ -516,8 +551,9 @@ fn an_account_goes_on_from_a_snapshot() {
         total(1, Family::NonIp, volume(1, 60)),
     ]);
     let before = account.snapshot();
+    let forgotten = Snapshot { attachments: Vec::new(), ..before.clone() };
 
-    let mut account = TrafficAccount::resume(before.clone());
+    let mut account = TrafficAccount::resume(forgotten);
     let after = account.snapshot();
     assert_eq!(after.packets, before.packets);
     // Nothing was counted on the other one.

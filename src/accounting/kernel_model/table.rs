@@ -1,0 +1,80 @@
+//! What user space sees of the model's table, and does to it.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use super::{KernelModel, Place, Tag, WAYS};
+use crate::accounting::{FlowKey, FlowTable, Volume, Way};
+
+impl FlowTable for KernelModel {
+    fn has_counted(&self, _: usize) -> bool {
+        true
+    }
+
+    fn cpus(&self) -> usize {
+        self.state().stopped.len()
+    }
+
+    fn ways(&self) -> usize {
+        self.state().sets * WAYS
+    }
+
+    fn visit(&self, cpu: usize, mut visit: impl FnMut(usize, Way)) {
+        let ways = self.ways();
+        for way in 0..ways {
+            let slot = cpu * ways + way;
+            let mut state = self.state();
+            state.proceed();
+            if state.tags[slot] == Tag::Free {
+                continue;
+            }
+            let volume = state.volumes[slot];
+            let is_retired = state.is_retired(slot);
+            state.log.seen.insert(slot, volume);
+            drop(state);
+            visit(way, Way { volume, is_retired });
+        }
+    }
+
+    fn key(&self, slot: usize) -> FlowKey {
+        self.state().tags[slot].flow().expect("a free way has no flow")
+    }
+
+    fn volume(&self, slot: usize) -> Volume {
+        let mut state = self.state();
+        state.proceed();
+        let volume = state.volumes[slot];
+        state.log.seen.insert(slot, volume);
+        volume
+    }
+
+    fn remembered(&self, slot: usize) -> Volume {
+        self.state().remembered[slot]
+    }
+
+    fn remember(&self, slot: usize, volume: Volume) {
+        self.state().remembered[slot] = volume;
+    }
+
+    fn retire(&self, slot: usize) {
+        let mut state = self.state();
+        let Tag::Used(flow) = state.tags[slot] else {
+            panic!("retired {:?}", state.tags[slot]);
+        };
+        state.tags[slot] = Tag::Retired(flow);
+        state.log.retired.push(slot);
+    }
+
+    fn free(&self, slot: usize) {
+        let mut state = self.state();
+        assert!(state.is_retired(slot), "freed {:?}", state.tags[slot]);
+        let mut running = state.stopped.iter().flatten();
+        assert!(
+            running.all(|stopped| stopped.place != Place::Way(slot)),
+            "a program that is running still adds to way {slot}"
+        );
+        state.tags[slot] = Tag::Free;
+        state.log.freed.push(slot);
+    }
+}

@@ -1,0 +1,80 @@
+//! What is to be known of what was read last, so that another process can go on
+//! from there.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use super::{InterfaceId, Reading};
+
+/// Which maps are counted in, and what is attached, so that it can be told
+/// whether what is remembered of them is of the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Incarnation {
+    /// No other maps have it.
+    pub epoch: u64,
+    /// By interface number in use, in their order, a number that no other
+    /// attachment has.
+    pub serials: Vec<(InterfaceId, u64)>,
+}
+
+/// How far the maps were read at one poll.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CountingMarks {
+    /// Which maps.
+    pub incarnation: Incarnation,
+    /// What was read of their flows.
+    pub flows: FlowMarks,
+}
+
+/// Of both tiers, but for the volumes in the flow table, which are written down
+/// where the table is: see [`super::FlowTable::remember`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlowMarks {
+    /// Flows of the table ever begun.
+    pub begun: u64,
+    /// Flows in the table.
+    pub table_flows: u64,
+    /// How often a flow of one tier came to be in the other too.
+    pub joined: u64,
+    /// Flows that are in both.
+    pub shared: u64,
+    /// What was last said of new flows.
+    pub new_keys: u64,
+    /// Ways of the table ever freed.
+    pub table_reclaims: u64,
+    /// Of the map of flows.
+    pub map: MapMarks,
+}
+
+/// Of the map of flows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MapMarks {
+    /// Every flow in it, in no order.
+    pub readings: Arc<[Reading]>,
+    /// When they were read, in the unit of [`Reading::last_seen`].
+    pub now: u32,
+    /// Flows ever removed from it, not by the kernel.
+    pub removed: u64,
+    /// Flows ever evicted.
+    pub evictions: u64,
+    /// Those of them whose age is known.
+    pub explained: u64,
+    /// The shortest of these ages, in the same unit.
+    pub minimum_age: Option<u64>,
+}
+
+impl Default for MapMarks {
+    fn default() -> Self {
+        Self {
+            readings: Arc::new([]),
+            now: 0,
+            removed: 0,
+            evictions: 0,
+            explained: 0,
+            minimum_age: None,
+        }
+    }
+}

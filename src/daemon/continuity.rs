@@ -1,0 +1,103 @@
+//! Counting goes on while no exporter runs, where the counters are kept: the
+//! maps and links are pinned, and the next start goes on from how far they were
+//! read.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use slog::{Logger, info, warn};
+
+use super::Error;
+use crate::config::Config;
+use crate::kernel::{Adopted, Keep, Pins};
+use crate::logging::chain;
+use crate::poller::Resumed;
+use crate::state::{State, Store};
+
+/// Returns the directory of the pins, if there are to be any.
+fn pin_directory(config: &Config) -> Option<&Path> {
+    config.state_directory.as_ref()?;
+    config.pin_directory.as_deref()
+}
+
+/// Returns the directories in which something is kept.
+pub(super) fn directories(config: &Config) -> Vec<&Path> {
+    let state = config.state_directory.as_deref();
+    state.into_iter().chain(pin_directory(config)).collect()
+}
+
+/// Makes the directories that are missing.
+pub(super) fn make_directories(config: &Config) {
+    if let Some(directory) = &config.state_directory {
+        Store::make(directory);
+    }
+    if let Some(directory) = pin_directory(config) {
+        Pins::make(directory);
+    }
+}
+
+/// Opens the directory of the pins. What goes wrong is logged: it is no reason
+/// not to count.
+pub(super) fn keep(
+    log: &Logger,
+    config: &Config,
+    store: Option<&Store>,
+    left: &State,
+) -> Option<Keep> {
+    // What was counted meanwhile would be of no use without the counters.
+    store?;
+    match Pins::open(pin_directory(config)?) {
+        Ok(pins) => {
+            let epoch = left.counting.as_ref().map(|c| c.incarnation.epoch);
+            Some(Keep { pins, epoch })
+        }
+        Err(fault) => {
+            warn!(log, "what passes while no exporter runs will not be counted";
+                "error" => chain(&fault));
+            None
+        }
+    }
+}
+
+/// Ends what counts on without an exporter, and says what it did.
+///
+/// # Errors
+/// Where an exporter runs, or what is pinned cannot be removed.
+pub fn remove_pins(config: &Config) -> Result<String, Error> {
+    let Some(directory) = &config.pin_directory else {
+        return Ok("pin_directory is empty: nothing is pinned\n".into());
+    };
+    let shown = directory.display();
+    if !directory.exists() {
+        return Ok(format!("there is no {shown}: nothing is pinned\n"));
+    }
+    let count = Pins::open(directory)?.clear()?;
+    Ok(format!("removed {count} pins from {shown}\n"))
+}
+
+/// Returns from where the poller goes on, and leaves in the state only what
+/// belongs to what was adopted.
+pub(super) fn resume(
+    log: &Logger,
+    left: &mut State,
+    adopted: Option<Vec<Adopted>>,
+) -> Option<Resumed> {
+    let Some(mut adopted) = adopted else {
+        left.forget_maps();
+        return None;
+    };
+    let serials: BTreeMap<_, _> =
+        adopted.iter().map(|one| (one.id, one.serial)).collect();
+    let names = left.limit_attachments(&serials);
+    for one in &mut adopted {
+        // The device may have been renamed since it was attached.
+        if let Some(name) = names.get(&one.id) {
+            one.name = name.to_string();
+        }
+    }
+    let attached = adopted.iter().filter(|one| one.is_attached).count();
+    info!(log, "counting went on"; "interfaces" => attached,
+        "interfaces_gone" => adopted.len() - attached);
+    let counting = left.counting.take().unwrap_or_default();
+    Some(Resumed { adopted, flows: counting.flows, earlier: left.earlier })
+}

@@ -1,0 +1,178 @@
+//! The directory in bpffs where maps and links are kept, so that they count on
+//! while no exporter runs.
+
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use aya::maps::MapData;
+
+use super::abi::names;
+use super::error::io_error;
+use super::sys;
+use crate::accounting::{Direction, InterfaceId};
+
+/// BPF_FS_MAGIC of linux/magic.h.
+const BPFFS: i64 = 0xCAFE_4A11;
+
+const LINK: &str = "link-";
+
+/// Why nothing can be pinned.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// There is no such directory, or no right to use it.
+    #[error("cannot use {0}")]
+    Directory(PathBuf, #[source] io::Error),
+    /// Only bpffs keeps maps and links.
+    #[error(
+        "{0} is not in bpffs: mount it with mount -t bpf bpf /sys/fs/bpf, and \
+         name a directory in it"
+    )]
+    NotBpffs(PathBuf),
+    /// Two exporters would count in the same maps.
+    #[error("{0} is used by another exporter: let it be, or stop that one")]
+    InUse(PathBuf),
+    /// A file in it cannot be removed.
+    #[error("cannot remove {0}")]
+    Remove(PathBuf, #[source] io::Error),
+}
+
+impl Fault {
+    /// Returns whether the process lacks the right.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Directory(_, error) | Self::Remove(_, error) => {
+                error.kind() == ErrorKind::PermissionDenied
+            }
+            Self::NotBpffs(_) | Self::InUse(_) => false,
+        }
+    }
+}
+
+/// A directory that belongs to this process for as long as this exists.
+#[derive(Debug)]
+pub struct Pins {
+    directory: PathBuf,
+    /// Locked.
+    _handle: File,
+}
+
+impl Pins {
+    /// Makes a directory, for nobody else, where there is none. To be called
+    /// while files may still be written anywhere; what goes wrong shows when
+    /// it is opened.
+    pub fn make(directory: &Path) {
+        let _ = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    }
+
+    /// Opens a directory for this process alone.
+    ///
+    /// # Errors
+    /// Where it cannot be, or another process has it, or it keeps no maps.
+    pub fn open(directory: &Path) -> Result<Self, Fault> {
+        let failed = |error| Fault::Directory(directory.into(), error);
+        let handle = File::open(directory).map_err(failed)?;
+        let kind = sys::file_system(handle.as_fd()).map_err(failed)?;
+        if kind != BPFFS || !handle.metadata().map_err(failed)?.is_dir() {
+            return Err(Fault::NotBpffs(directory.into()));
+        }
+        match handle.try_lock() {
+            Ok(()) => Ok(Self { directory: directory.into(), _handle: handle }),
+            Err(TryLockError::WouldBlock) => {
+                Err(Fault::InUse(directory.into()))
+            }
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+
+    /// Returns where it is.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Removes everything that an exporter pinned, links first, and returns
+    /// how many files there were: what no process holds ends with them.
+    ///
+    /// # Errors
+    /// Where a file cannot be removed, and what was removed before it is gone.
+    pub fn clear(&self) -> Result<usize, Fault> {
+        let failed = |error| Fault::Directory(self.directory.clone(), error);
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.directory).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            let is_link = name.to_string_lossy().starts_with(LINK);
+            if is_link || names::MAPS.iter().any(|map| name == *map) {
+                found.push((!is_link, name));
+            }
+        }
+        found.sort_unstable();
+        for (_, name) in &found {
+            let path = self.directory.join(name);
+            fs::remove_file(&path)
+                .map_err(|error| Fault::Remove(path, error))?;
+        }
+        Ok(found.len())
+    }
+
+    /// Returns where a map is.
+    pub(super) fn map_path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Returns a map, if it is there.
+    ///
+    /// # Errors
+    /// Whatever the kernel says but that it is not.
+    pub(super) fn map(&self, name: &str) -> io::Result<Option<MapData>> {
+        match MapData::from_pin(self.map_path(name)).map_err(io_error) {
+            Ok(map) => Ok(Some(map)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn link_path(&self, id: InterfaceId, direction: Direction) -> PathBuf {
+        let direction = match direction {
+            Direction::Received => "ingress",
+            Direction::Sent => "egress",
+        };
+        self.directory.join(format!("{LINK}{}-{direction}", id.0))
+    }
+
+    /// Keeps the link of an interface number, in place of any other.
+    ///
+    /// # Errors
+    /// Whatever the kernel says.
+    pub(super) fn keep_link(
+        &self,
+        id: InterfaceId,
+        direction: Direction,
+        link: BorrowedFd<'_>,
+    ) -> io::Result<()> {
+        self.drop_link(id, direction);
+        sys::pin(link, &self.link_path(id, direction))
+    }
+
+    /// Keeps the link of an interface number no more.
+    pub(super) fn drop_link(&self, id: InterfaceId, direction: Direction) {
+        // Where that fails, the link is on no device any more, and the next
+        // start finds that.
+        let _ = fs::remove_file(self.link_path(id, direction));
+    }
+
+    /// Returns the link of an interface number.
+    ///
+    /// # Errors
+    /// Where there is none, or the kernel refuses.
+    pub(super) fn link(
+        &self,
+        id: InterfaceId,
+        direction: Direction,
+    ) -> io::Result<OwnedFd> {
+        sys::open_pin(&self.link_path(id, direction))
+    }
+}

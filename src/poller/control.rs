@@ -1,0 +1,54 @@
+//! What the poller is told while it runs, and whom it tells.
+
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+
+use super::{Keep, Overseer, Resumed, Settings};
+use crate::collectors::exporter::PollStatistics;
+use crate::collectors::interfaces;
+use crate::geoip::Database;
+use crate::kernel::InterfaceEvent;
+use crate::metrics::published::Publisher;
+
+/// What the poller is told while it runs. Dropping the sender stops it.
+pub enum Control {
+    /// Work by these settings and this database from now on; `done` is dropped
+    /// once that is so.
+    Reload {
+        /// The settings.
+        settings: Settings,
+        /// The database, if there is one.
+        database: Option<Arc<Database>>,
+        /// Kept until everything is applied.
+        done: Sender<()>,
+    },
+    /// The database's file has changed; `done` is dropped once this one is in
+    /// use.
+    Database {
+        /// The database that is there now.
+        database: Arc<Database>,
+        /// Kept until then.
+        done: Sender<()>,
+    },
+}
+
+/// What there is before the first poll.
+pub struct Start {
+    /// The devices.
+    pub devices: Vec<InterfaceEvent>,
+    /// What an earlier poller left, where its maps are counted in on.
+    pub resumed: Option<Resumed>,
+}
+
+/// Where the poller publishes what is not an account.
+pub struct Publishers {
+    /// What it did, and what the kernel side said.
+    pub statistics: Publisher<PollStatistics>,
+    /// The state of the interfaces.
+    pub interfaces: Publisher<interfaces::Snapshot>,
+    /// Who is told that it gets on.
+    pub overseer: Box<dyn Overseer>,
+    /// Who keeps what a later poller has to know, if anybody does.
+    pub keep: Option<Keep>,
+}
