@@ -95,9 +95,10 @@ fn nothing_counts_twice_when_restarted_under_traffic() {
                 assert!(next >= shown, "{next} after {shown}");
                 shown = next;
             }
-            daemon.await_polls();
-            shown = total(&daemon.scrape());
-            assert!(shown > first, "nothing was counted");
+            shown = daemon.await_scrape("more is counted", |scrape| {
+                let now = total(scrape);
+                if now > first { Ok(now) } else { Err(now.to_string()) }
+            });
             end(daemon, signal);
             counted += offered.bytes() - before;
             assert!(shown <= counted, "{shown} of {counted}");
