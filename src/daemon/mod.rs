@@ -44,6 +44,7 @@ use crate::metrics::{Process, Registry};
 use crate::poller::{self, Poller};
 use crate::sandbox::Duty;
 use crate::state::Store;
+use database::Opener;
 pub use error::Error;
 pub use host::{Host, KeepFollowing, ThisHost};
 use lifecycle::{Event, Lifecycle};
@@ -215,6 +216,7 @@ fn run_logged<H: Host>(
         settings: published.settings.reader(),
         last_reload: published.last_reload.reader(),
         database: published.database.reader(),
+        database_loaded: published.database_loaded.reader(),
         is_saved: shown.is_saved,
         polls: shown.polls,
         traffic: shown.traffic,
@@ -280,6 +282,7 @@ fn run_logged<H: Host>(
         published,
         controls: Some(controls),
         watch,
+        opener: Opener::default(),
         database_fault,
     }
     .run(lifecycle, &events.1)
