@@ -20,9 +20,10 @@ use geoip_exporter::metrics::published::Feed;
 use geoip_exporter::state::{State, encode};
 use tempfile::TempDir;
 
-use crate::harness::daemon::{Daemon, Setup};
+use crate::harness::daemon::Setup;
 use crate::harness::lab::{Lab, WAN};
 use crate::harness::link::connect;
+use crate::harness::process::threads_of;
 use crate::harness::sys;
 
 /// What a scrape may take beside any clients; more in a build that is not
@@ -184,11 +185,6 @@ impl Clients {
     }
 }
 
-fn threads(daemon: &Daemon) -> usize {
-    let tasks = format!("/proc/{}/task", daemon.pid());
-    fs::read_dir(tasks).unwrap().count()
-}
-
 /// Connects from a machine that then vanishes without a word, half of them with
 /// a page on its way, and returns what keeps the sockets.
 fn vanish(lab: &Lab, port: u16) -> Vec<TcpStream> {
@@ -237,7 +233,7 @@ fn attack_behind<T>(prepare: impl FnOnce(&Lab, u16) -> T, kinds: &[Kind]) {
     let scrape = || lab.machine.run(|| clients.scrape());
     let (_, usual) = scrape();
     let _prepared = prepare(&lab, daemon.address().port());
-    let (workers, memory) = (threads(&daemon), daemon.resident_bytes());
+    let (workers, memory) = (threads_of(daemon.pid()), daemon.resident_bytes());
     let mut count = 0;
     thread::scope(|scope| {
         let _over = Over(&clients.is_over);
@@ -253,7 +249,7 @@ fn attack_behind<T>(prepare: impl FnOnce(&Lab, u16) -> T, kinds: &[Kind]) {
             slowest = slowest.max(took);
             count += 1;
             most = most.max(daemon.resident_bytes().saturating_sub(memory));
-            assert_eq!(threads(&daemon), workers);
+            assert_eq!(threads_of(daemon.pid()), workers);
             thread::sleep(Duration::from_millis(100));
         }
     });

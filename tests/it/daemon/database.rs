@@ -107,7 +107,8 @@ fn what_takes_its_place_and_cannot_be_used_is_warned_of_once() {
     daemon.stop();
 }
 
-/// Signals are heard while a file is checked that was made to take long.
+/// A file that was made to take long holds up neither polls nor scrapes nor
+/// signals.
 #[test]
 fn a_stop_does_not_wait_for_a_database_that_is_being_checked() {
     let folder = tempfile::tempdir().unwrap();
@@ -119,6 +120,8 @@ fn a_stop_does_not_wait_for_a_database_that_is_being_checked() {
     let mark = daemon.host.log.mark();
     replace(&path, &mmdb::slow());
     daemon.host.log.wait_for(mark, &["opening the GeoIP database"]);
+    daemon.host.receive(2, "192.0.2.7", 30);
+    assert_eq!(daemon.settled().received("DE", "eth0"), 30.0);
     let log = daemon.host.log.clone();
     daemon.stop();
     let said = log.since(mark);
