@@ -262,7 +262,7 @@ fn read_file(path: &Path) -> Result<(Vec<u8>, Identity), Error> {
     if !metadata.is_file() {
         let kind = match metadata.file_type() {
             kind if kind.is_dir() => "a directory",
-            kind if kind.is_fifo() => "a pipe",
+            kind if kind.is_fifo() => "a FIFO",
             _ => "a device",
         };
         return Err(Error::NotAFile { path: path.into(), kind });

@@ -90,7 +90,7 @@ fn what_takes_its_place_and_cannot_be_used_is_warned_of_once() {
         fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
     });
     refuse("No such file", &|| fs::remove_file(&path).unwrap());
-    refuse("it is a pipe, not a file", &|| {
+    refuse("it is a FIFO, not a file", &|| {
         let made = Command::new("mkfifo").arg(&path).status().unwrap();
         assert!(made.success());
     });
