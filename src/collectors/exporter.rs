@@ -166,6 +166,8 @@ pub struct ExporterCollector {
     pub last_reload: Published<LastReload>,
     /// The open database, if there is one.
     pub database: Published<Option<Database>>,
+    /// Whether the newest attempt to open one was successful.
+    pub database_loaded: Published<bool>,
     /// Whether what is shown was saved, where the state is kept.
     pub is_saved: Option<Published<bool>>,
     /// The newest poll.
@@ -181,6 +183,8 @@ impl Collect for ExporterCollector {
         emit(&build.build());
         collect_settings(&self.settings.get(), emit);
         collect_last_reload(&self.last_reload.get(), emit);
+        let loaded = *self.database_loaded.get();
+        emit(&DATABASE_LOADED.gauge_of(u8::from(loaded).into()));
         if let Some(database) = &*self.database.get() {
             collect_database(database, emit);
         }
@@ -261,6 +265,10 @@ const RELOAD_SUCCESSFUL: Description = plain(
 const RELOAD_SUCCESS_TIMESTAMP: Description = plain(
     "geoip_config_last_reload_success_timestamp_seconds",
     "Unix time of the last successful reload of the configuration.",
+);
+const DATABASE_LOADED: Description = plain(
+    "geoip_database_last_load_successful",
+    "Whether the GeoIP database could be opened when it was last tried.",
 );
 const DATABASE_INFO: Description<2> = Description {
     name: "geoip_database_info",

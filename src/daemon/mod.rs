@@ -45,6 +45,7 @@ use crate::metrics::{Process, Registry};
 use crate::poller::{self, Poller};
 use crate::sandbox::Duty;
 pub use continuity::remove_pins;
+use database::Opener;
 pub use error::Error;
 pub use host::{Host, KeepFollowing, ThisHost};
 use lifecycle::{Event, Lifecycle};
@@ -218,6 +219,7 @@ fn run_logged<H: Host>(
         settings: published.settings.reader(),
         last_reload: published.last_reload.reader(),
         database: published.database.reader(),
+        database_loaded: published.database_loaded.reader(),
         is_saved: shown.is_saved,
         polls: shown.polls,
         traffic: shown.traffic,
@@ -283,6 +285,7 @@ fn run_logged<H: Host>(
         published,
         controls: Some(controls),
         watch,
+        opener: Opener::default(),
         database_fault,
     }
     .run(lifecycle, &events.1)

@@ -5,10 +5,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use slog::{Logger, error, info, warn};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+use slog::{Logger, debug, error, info, warn};
 
-use super::database::{describe, log_opened};
+use super::database::{Opened, Opener, describe, log_opened};
 use super::lifecycle::{Action, Event, Lifecycle};
 use super::notify::ServiceManager;
 use super::web::load_security;
@@ -33,6 +33,7 @@ pub(super) struct State {
     pub(super) settings: Publisher<Settings>,
     pub(super) last_reload: Publisher<LastReload>,
     pub(super) database: Publisher<Option<exporter::Database>>,
+    pub(super) database_loaded: Publisher<bool>,
     pub(super) metrics_path: Publisher<String>,
     pub(super) enable_reload: Publisher<bool>,
 }
@@ -43,6 +44,7 @@ impl State {
             settings: Publisher::new(exported(config)),
             last_reload: Publisher::new(succeeded_now()),
             database: Publisher::new(database.map(describe)),
+            database_loaded: Publisher::new(database.is_some()),
             metrics_path: Publisher::new(config.metrics_path.clone()),
             enable_reload: Publisher::new(config.enable_reload),
         }
@@ -76,6 +78,7 @@ pub(super) struct Supervisor {
     /// None once the workers were told to end.
     pub(super) controls: Option<Controls>,
     pub(super) watch: Watch,
+    pub(super) opener: Opener,
     /// What was last said of a database that could not be opened, so that it
     /// is said once.
     pub(super) database_fault: Option<String>,
@@ -101,16 +104,22 @@ impl Supervisor {
     ) -> Result<(), Error> {
         let mut deadline = None;
         loop {
-            let event = match events.recv_timeout(WATCH_INTERVAL) {
-                Ok(event) => event,
-                Err(RecvTimeoutError::Timeout) => {
+            let event = select! {
+                recv(events) -> event => match event {
+                    Ok(event) => event,
+                    Err(_) => return Ok(()),
+                },
+                recv(self.opener.ends()) -> result => {
+                    self.end_opening(result.ok());
+                    continue;
+                }
+                default(WATCH_INTERVAL) => {
                     if deadline.is_some_and(|at| Instant::now() > at) {
                         return Err(Error::Stuck(STOP_PATIENCE.as_secs()));
                     }
                     self.look_at_database();
                     continue;
                 }
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
             match lifecycle.on(event) {
                 None => {}
@@ -184,7 +193,10 @@ impl Supervisor {
         let plan = config::plan(&self.config, &loaded.config);
         let security = load_security(&self.log, &plan.config)
             .map_err(ReloadError::WebConfig)?;
-        let database = self.open_database(&plan.config)?;
+        let opened = self.open_database(&plan.config);
+        let is_there = matches!(opened, Ok(Some(_)));
+        self.published.database_loaded.publish(is_there);
+        let database = opened?;
 
         // From here on nothing can fail.
         for warning in &loaded.warnings {
@@ -212,10 +224,10 @@ impl Supervisor {
 
     /// Opens the database, where there is one or has been one.
     fn open_database(
-        &self,
+        &mut self,
         config: &Config,
     ) -> Result<Option<Arc<Database>>, ReloadError> {
-        match Database::open(&config.geoip_db) {
+        match self.opener.open(&config.geoip_db) {
             Ok(database) => {
                 log_opened(&self.log, &database);
                 Ok(Some(Arc::new(database)))
@@ -256,34 +268,60 @@ impl Supervisor {
         }
     }
 
-    /// Opens the database anew where its file has changed.
+    /// Has the database opened anew where its file has changed.
     fn look_at_database(&mut self) {
-        let path = &self.config.geoip_db;
-        if !self.config.geoip_db_watch || !self.watch.is_new(Identity::of(path))
-        {
+        if let Some(fault) = self.opener.complaint() {
+            self.miss_database(&fault);
+        }
+        if !self.config.geoip_db_watch || self.opener.is_busy() {
             return;
         }
-        match Database::open(path) {
-            Ok(database) => {
+        let path = &self.config.geoip_db;
+        if self.watch.is_new(Identity::of(path)) {
+            debug!(self.log, "opening the GeoIP database";
+                "path" => %path.display());
+            if let Err(fault) = self.opener.begin(path) {
+                self.miss_database(&fault);
+            }
+        }
+    }
+
+    /// Takes a database that has been opened, unless a reload opened another.
+    fn end_opening(&mut self, result: Option<Opened>) {
+        match self.opener.end(result) {
+            None => self.watch.try_again(),
+            Some(Err(fault)) => self.miss_database(&fault),
+            Some(Ok(database)) => {
                 self.database_fault = None;
                 log_opened(&self.log, &database);
                 let shown = describe(&database);
                 self.replace_database(Arc::new(database));
                 // Behind it: who sees it gets its countries.
                 self.published.database.publish(Some(shown));
-            }
-            Err(fault) => {
-                if fault.may_pass() {
-                    self.watch.try_again();
-                }
-                let fault = Some(chain(&fault));
-                if self.database_fault != fault {
-                    warn!(self.log, "cannot open the GeoIP database; the last \
-                         good one stays in use";
-                        "error" => fault.as_deref());
-                    self.database_fault = fault;
-                }
+                self.published.database_loaded.publish(true);
             }
         }
+    }
+
+    /// Goes on with the last good database, if any, and says so once.
+    fn miss_database(&mut self, fault: &geoip::Error) {
+        if fault.may_pass() {
+            self.watch.try_again();
+        }
+        self.published.database_loaded.publish(false);
+        let fault = Some(chain(fault));
+        if self.database_fault == fault {
+            return;
+        }
+        if self.published.database.reader().get().is_some() {
+            warn!(self.log, "cannot open the GeoIP database; the last good \
+                 one stays in use";
+                "error" => fault.as_deref());
+        } else {
+            warn!(self.log, "cannot open the GeoIP database; every country \
+                 stays UNKNOWN";
+                "error" => fault.as_deref());
+        }
+        self.database_fault = fault;
     }
 }

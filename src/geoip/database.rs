@@ -7,8 +7,9 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use maxminddb::{MaxMindDbError, Reader};
 use thiserror::Error;
@@ -26,6 +27,11 @@ pub const MAX_DATABASE_BYTES: u64 = 512 << 20;
 /// databases have some hundred, which are all checked; city databases have
 /// hundreds of thousands, of which these many are enough to know the kind.
 const MAX_RECORDS_CHECKED: usize = 20_000;
+
+/// How long decoding them may take. Those of a city database take some tens of
+/// milliseconds; a file of 300 kB can be made whose records take ten seconds,
+/// and half a millisecond each whenever one is asked for.
+const MAX_RECORDS_TIME: Duration = Duration::from_secs(5);
 
 /// Why a database was not opened. The text names the file.
 #[derive(Debug, Error)]
@@ -69,6 +75,17 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Whoever waited for it has given up.
+    #[error(
+        "cannot open GeoIP database {path:?}: reading and checking it takes \
+         more than {seconds} seconds"
+    )]
+    Slow {
+        /// The file.
+        path: PathBuf,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The file was written to while it was read.
     #[error("cannot read GeoIP database {path:?}: it changed meanwhile")]
     Changed {
@@ -111,7 +128,10 @@ impl Error {
     /// Returns whether the file is not at fault, and opening it again may work.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Open { .. } | Self::Read { .. })
+        matches!(
+            self,
+            Self::Open { .. } | Self::Read { .. } | Self::Slow { .. }
+        )
     }
 
     /// Returns whether there is no file.
@@ -155,7 +175,7 @@ impl Database {
             let reader = Reader::from_source(&bytes[..])
                 .map_err(|error| not_a_database(path, &error))?;
             let records = record_addresses(path, &bytes, &reader)?;
-            check_records(path, &reader, &records)?;
+            check_records(path, &reader, &records, MAX_RECORDS_TIME)?;
         }
         let reader = Reader::from_source(bytes)
             .map_err(|error| not_a_database(path, &error))?;
@@ -240,7 +260,11 @@ fn read_file(path: &Path) -> Result<(Vec<u8>, Identity), Error> {
         .map_err(open_error)?;
     let metadata = file.metadata().map_err(open_error)?;
     if !metadata.is_file() {
-        let kind = if metadata.is_dir() { "a directory" } else { "a device" };
+        let kind = match metadata.file_type() {
+            kind if kind.is_dir() => "a directory",
+            kind if kind.is_fifo() => "a FIFO",
+            _ => "a device",
+        };
         return Err(Error::NotAFile { path: path.into(), kind });
     }
     if metadata.len() > MAX_DATABASE_BYTES {
@@ -283,14 +307,24 @@ fn record_addresses(
     )
 }
 
-/// Decodes the records at these addresses and asks for a country in one.
+/// Decodes the records at these addresses, which must not take longer than
+/// that, and asks for a country in one.
 fn check_records(
     path: &Path,
     reader: &Reader<&[u8]>,
     addresses: &[IpAddr],
+    time: Duration,
 ) -> Result<(), Error> {
     let mut has_country = false;
+    let began = Instant::now();
     for &address in addresses {
+        // One record takes no longer than the decoder's own bounds allow.
+        if began.elapsed() > time {
+            return Err(Error::Damaged {
+                path: path.into(),
+                reason: "its records take too long to read".into(),
+            });
+        }
         let record = reader
             .lookup(address)
             .and_then(|found| found.decode::<Record>())

@@ -64,14 +64,13 @@ impl Watch {
     }
 
     /// Takes one look and returns whether the file is to be opened now: it is
-    /// there, is not the one opened last, and was the same at the last look.
+    /// not the one opened last, and was the same at the last look.
     ///
     /// Each state of a file is reported once, so that one that cannot be
-    /// opened is complained about once. A file that vanished is no reason to
-    /// give up what was read from it.
+    /// opened is complained about once. That it is gone is such a state.
     #[must_use]
     pub fn is_new(&mut self, now: Option<Identity>) -> bool {
-        let stable = now.is_some() && now == self.seen;
+        let stable = now == self.seen;
         self.seen = now;
         if !stable || now == self.opened {
             return false;
@@ -129,9 +128,22 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_vanishes_and_comes_back_the_same_is_left_alone() {
+    fn a_file_that_vanishes_is_reported_once_and_once_when_it_comes_back() {
         let mut watch = watch(state(1));
-        for now in [None, None, state(1), state(1)] {
+        assert!(!watch.is_new(None));
+        assert!(watch.is_new(None));
+        watch.try_again();
+        for now in [None, None, state(1)] {
+            assert!(!watch.is_new(now));
+        }
+        assert!(watch.is_new(state(1)));
+        assert!(!watch.is_new(state(1)));
+    }
+
+    #[test]
+    fn a_file_that_is_away_for_a_moment_is_left_alone() {
+        let mut watch = watch(state(1));
+        for now in [None, state(1), state(1)] {
             assert!(!watch.is_new(now));
         }
     }

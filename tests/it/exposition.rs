@@ -86,6 +86,7 @@ fn exporter(feed: &Feed<TrafficAccount>) -> ExporterCollector {
             build_timestamp_seconds: 1_690_000_000,
         }))
         .reader(),
+        database_loaded: Publisher::new(true).reader(),
         is_saved: Some(Publisher::new(true).reader()),
         polls: Publisher::new(PollStatistics {
             polls: 10,
@@ -255,14 +256,21 @@ fn before_traffic_and_database_their_series_do_not_exist() {
     registry.register(TrafficCollector::new(feed.reader()));
     registry.register(ExporterCollector {
         database: Publisher::new(None).reader(),
+        database_loaded: Publisher::new(false).reader(),
         is_saved: None,
         ..exporter(&feed)
     });
     let page = page(&registry, Format::Text);
-    for absent in
-        ["geoip_bytes_", "geoip_packets_", "geoip_database_", "geoip_state_"]
-    {
+    for absent in [
+        "geoip_bytes_",
+        "geoip_packets_",
+        "geoip_database_info",
+        "geoip_database_build_",
+        "geoip_state_",
+    ] {
         assert!(!page.contains(absent), "{absent} in {page}");
     }
+    let loaded = "\ngeoip_database_last_load_successful 0\n";
+    assert!(page.contains(loaded), "{page}");
     assert!(page.contains("\ngeoip_ebpf_packets_total 0\n"), "{page}");
 }

@@ -190,7 +190,7 @@ fn what_is_not_a_file_is_refused_without_waiting() {
     let made = std::process::Command::new("mkfifo").arg(&fifo).status();
     assert!(made.unwrap().success());
     let error = Database::open(&fifo).err().unwrap().to_string();
-    assert!(error.ends_with("it is a device, not a file"), "{error}");
+    assert!(error.ends_with("it is a FIFO, not a file"), "{error}");
 }
 
 #[test]

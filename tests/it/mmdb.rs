@@ -75,6 +75,15 @@ impl Writer {
         self.set(prefix, Slot::Node(node));
     }
 
+    /// Lets everything in `prefix` have a record that is written like this,
+    /// and returns where in the data section it is.
+    pub(crate) fn insert_raw(&mut self, prefix: &str, bytes: &[u8]) -> usize {
+        let offset = self.data.bytes.len();
+        self.data.bytes.extend(bytes);
+        self.set(prefix, Slot::Data(offset));
+        offset
+    }
+
     fn set(&mut self, prefix: &str, slot: Slot) {
         let (bits, length) = self.bits_of(prefix);
         let mut node = 0;
@@ -150,6 +159,25 @@ impl Writer {
         file.extend(metadata.bytes);
         file
     }
+}
+
+/// Returns a small database that takes long to check: twenty thousand records
+/// lead to one with as many values as the reader allows.
+pub(crate) fn slow() -> Vec<u8> {
+    let mut writer = Writer::new(4, 32);
+    // {"country": "DE", "x": [so many empty texts]}
+    let mut record = b"\xe2\x47country\x42DE\x41x".to_vec();
+    let [high, low] = (65_000_u16 - 285).to_be_bytes();
+    record.extend([30, 4, high, low]);
+    record.resize(record.len() + 65_000, 0x40);
+    let record = writer.insert_raw("10.0.0.0/32", &record);
+    let [.., a, b, c, d] = record.to_be_bytes();
+    for number in 0..20_000_u32 {
+        let [_, _, high, low] = number.to_be_bytes();
+        let prefix = format!("192.{high}.{low}.0/24");
+        writer.insert_raw(&prefix, &[0x38, a, b, c, d]);
+    }
+    writer.finish("Country")
 }
 
 fn bit(bits: u128, depth: usize) -> usize {

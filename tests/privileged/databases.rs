@@ -1,4 +1,5 @@
-//! The database is replaced a thousand times under traffic.
+//! The database is replaced under traffic, once by what is of no use, and a
+//! thousand times.
 
 use std::fs;
 use std::io::Write as _;
@@ -8,6 +9,7 @@ use std::sync::atomic::Ordering;
 use crate::harness::daemon::{Setup, write_whole};
 use crate::harness::fixtures::data;
 use crate::harness::lab::{Lab, WAN};
+use crate::harness::process::threads_of;
 use crate::harness::traffic::Traffic;
 use crate::harness::wait::{PATIENCE, await_until};
 use crate::harness::watch::during;
@@ -59,7 +61,7 @@ fn a_thousand_databases_under_traffic_leak_nothing() {
     fs::write(&path, &contents[0]).unwrap();
     let setup = setup.set("geoip_db", path.to_str().unwrap());
     let daemon = setup.start();
-    let mut before = (0, 0);
+    let mut before = (0, 0, 0);
     let ((), traffic) = during(
         |stop| {
             let mut traffic = Traffic::new(&lab);
@@ -71,7 +73,9 @@ fn a_thousand_databases_under_traffic_leak_nothing() {
         || {
             for round in 0..REPLACEMENTS {
                 if round == WARM {
-                    before = (daemon.resident_bytes(), daemon.open_files());
+                    let (memory, files) =
+                        (daemon.resident_bytes(), daemon.open_files());
+                    before = (memory, files, threads_of(daemon.pid()));
                 }
                 let content = &contents[round % contents.len()];
                 match round % 3 {
@@ -84,13 +88,14 @@ fn a_thousand_databases_under_traffic_leak_nothing() {
     );
     // Each in its own country, whichever database found it.
     traffic.await_booked(&daemon);
-    let (memory, files) = before;
+    let (memory, files, threads) = before;
     let now = daemon.resident_bytes();
     eprintln!(
         "{:?} received, {memory} bytes resident, then {now}",
         traffic.total("received")
     );
     assert!(now < memory + PLAY, "{now} bytes resident, {memory} before");
+    assert_eq!(threads_of(daemon.pid()), threads);
     // Connections of scrapes that are still closing count, then as now.
     await_until(PATIENCE, "no descriptor leaked", || {
         match daemon.open_files() {
@@ -98,4 +103,34 @@ fn a_thousand_databases_under_traffic_leak_nothing() {
             now => Err(format!("{now} open files, {files} before")),
         }
     });
+}
+
+#[test]
+fn a_metric_says_that_the_last_good_one_serves_on() {
+    const LOADED: &str = "geoip_database_last_load_successful";
+    let lab = Lab::new();
+    let setup = Setup::new(&lab.machine).set("interfaces", WAN);
+    let path = setup.path("country.mmdb");
+    let good = fs::read(data("country-maxmind.mmdb")).unwrap();
+    fs::write(&path, &good).unwrap();
+    let daemon = setup.set("geoip_db", path.to_str().unwrap()).start();
+    daemon.await_sum(LOADED, &[], 1);
+    let mut traffic = Traffic::new(&lab);
+    let remove = |path: &Path| fs::remove_file(path).unwrap();
+    let truncate = |path: &Path| rewrite(path, &good[..good.len() / 2]);
+    let damage = |path: &Path| {
+        write_whole(path, &fs::read(data("damaged-cyclic.mmdb")).unwrap());
+    };
+    let spoils: [&dyn Fn(&Path); 3] = [&remove, &truncate, &damage];
+    for spoil in spoils {
+        spoil(&path);
+        daemon.await_sum(LOADED, &[], 0);
+        traffic.exchange();
+        traffic.await_booked(&daemon);
+        daemon.await_sum("geoip_database_info", &[], 1);
+        write_whole(&path, &good);
+        daemon.await_sum(LOADED, &[], 1);
+        traffic.exchange();
+        traffic.await_booked(&daemon);
+    }
 }

@@ -10,6 +10,7 @@
 )]
 
 mod churn;
+mod clients;
 mod clsact;
 mod coexistence;
 mod conservation;

@@ -138,6 +138,40 @@ fn three_capabilities_and_a_directory_of_its_own_are_enough() {
     assert_eq!(names, ["counters.state"]);
 }
 
+#[test]
+fn a_full_disk_is_said_once_and_counters_are_saved_when_there_is_room() {
+    let (lab, state) = (Lab::new(), TempDir::new().unwrap());
+    let path = state.path().to_str().unwrap();
+    let full = format!(
+        "mount --make-rprivate / && \
+         mount -t tmpfs -o size=64k none {path} && \
+         head -c 64K /dev/zero >{path}/others && exec \"$@\""
+    );
+    let mut daemon = setup(&lab, &state)
+        .inside(&["unshare", "--mount", "sh", "-c", &full, "sh"])
+        .start();
+    let mut traffic = Traffic::new(&lab);
+    for _ in 0..3 {
+        traffic.exchange();
+        traffic.await_booked(&daemon);
+        daemon.await_sum("geoip_state_saved", &[], 0);
+    }
+    let said = daemon.log().into_iter();
+    let said: Vec<_> = said
+        .filter(|line| line.message().starts_with("cannot save the counters"))
+        .collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    let error = said[0].get("error").unwrap();
+    assert!(error.contains("No space left on device"), "{error}");
+
+    let target = format!("--target={}", daemon.pid());
+    let mut command = Command::new("nsenter");
+    command.args([&target, "--mount", "rm", &format!("{path}/others")]);
+    output_of(&mut command);
+    daemon.await_sum("geoip_state_saved", &[], 1);
+    traffic.await_booked(&daemon);
+}
+
 /// As a file system becomes after an error of its disk.
 #[test]
 fn a_disk_that_takes_nothing_is_said_once_and_counting_goes_on() {

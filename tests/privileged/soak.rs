@@ -27,7 +27,7 @@ const PLAY: u64 = 4 << 20;
 
 fn duration() -> Duration {
     let seconds = std::env::var("SOAK_SECONDS").ok();
-    let seconds = seconds.map_or(20, |text| {
+    let seconds = seconds.map_or(180, |text| {
         text.parse().expect("SOAK_SECONDS is a whole number of seconds")
     });
     Duration::from_secs(seconds)

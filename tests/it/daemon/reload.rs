@@ -22,8 +22,9 @@ fn with(name: &str, lines: &str) -> String {
 /// Returns what a reload must not touch where nothing changed.
 fn lasting(scrape: &Scrape) -> Vec<(String, f64)> {
     let series = scrape.0.iter().filter(|(series, _)| {
-        ["geoip_config_m", "geoip_config_p", "geoip_config_f", "geoip_data"]
+        ["geoip_config_m", "geoip_config_p", "geoip_config_f"]
             .iter()
+            .chain(&["geoip_database_info", "geoip_database_build"])
             .chain(&["geoip_bytes", "geoip_interface", "geoip_ebpf_packets"])
             .any(|prefix| series.starts_with(prefix))
     });

@@ -211,6 +211,26 @@ fn a_save_that_fails_is_said_once_and_counting_goes_on() {
 }
 
 #[test]
+fn a_directory_that_goes_away_is_said_once_and_counting_goes_on() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path().join("state");
+    let daemon = start(&state);
+    exchange(&daemon);
+    daemon.settled();
+    let mark = daemon.host.log.mark();
+    fs::remove_dir_all(&state).unwrap();
+    for round in 2..5 {
+        exchange(&daemon);
+        let scrape = daemon.settled();
+        assert_eq!(scrape.received("DE", "eth0"), 1_000.0 * round as f64);
+        assert_eq!(scrape.get("geoip_state_saved"), 0.0);
+    }
+    let said = daemon.host.log.since(mark);
+    assert_eq!(said.matches("cannot save the counters").count(), 1, "{said}");
+    daemon.stop();
+}
+
+#[test]
 fn two_exporters_do_not_share_a_directory() {
     let state = TempDir::new().unwrap();
     let first = start(state.path());

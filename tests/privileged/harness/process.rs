@@ -1,6 +1,7 @@
 //! Programs a test starts: run to their end, or in the background with their
 //! lines at hand and an end that is certain.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::fd::AsFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -157,4 +158,10 @@ impl Drop for Background {
             eprintln!("--- {} said:\n{}", self.name, self.lines.join("\n"));
         }
     }
+}
+
+/// Returns how many threads a process has.
+pub(crate) fn threads_of(process: u32) -> usize {
+    let directory = format!("/proc/{process}/task");
+    fs::read_dir(directory).expect("a running process").count()
 }

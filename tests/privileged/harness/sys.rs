@@ -373,3 +373,14 @@ pub(crate) fn pin_to_cpu(number: usize) -> io::Result<()> {
         check(libc::sched_setaffinity(0, size, &raw const chosen)).map(drop)
     }
 }
+
+/// Lets this process open as many files as it may.
+pub(crate) fn raise_open_files() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the call writes one rlimit.
+    let read = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: the call reads one rlimit.
+    let set = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    assert_eq!((read, set), (0, 0), "cannot raise the limit of open files");
+}

@@ -223,7 +223,7 @@ fn links_that_cannot_be_pinned_count_as_long_as_the_exporter_runs() {
 }
 
 #[test]
-fn two_exporters_do_not_share_a_directory() {
+fn two_exporters_do_not_share_their_pins() {
     let kept = Kept::new();
     let first = kept.setup().start();
     let state = tempfile::TempDir::new().unwrap();
