@@ -309,9 +309,11 @@ impl Probe for TrafficProbe {
         let statistics = counters::statistics_in(&self.statistics);
         sweep.statistics = statistics;
         let packets = self.read_totals(&mut sweep.totals);
-        // The program counts a packet of the map behind the packet itself: as
-        // long as the number stays the same, so does the map.
-        sweep.has_readings = self.map_packets != Some(statistics.map_packets);
+        // The program counts a packet of the map behind its flow and before its
+        // total: as long as the number, read behind the totals, is the same,
+        // the map has nothing of what is in them.
+        let map_packets = counters::statistics_in(&self.statistics).map_packets;
+        sweep.has_readings = self.map_packets != Some(map_packets);
         if !sweep.has_readings {
             self.packets = packets;
             return Ok(());

@@ -18,6 +18,7 @@ const WAYS: usize = SETS * 2;
 #[derive(Clone, Debug)]
 struct Step {
     before: Vec<Event>,
+    while_totals_are_read: Vec<Event>,
     while_map_is_read: Vec<Event>,
     while_table_is_read: Vec<Event>,
     /// Whether a grace period passes, if one is waited for.
@@ -50,9 +51,11 @@ fn step() -> impl Strategy<Value = Step> {
     let idle = prop_oneof![4 => Just(0), 1 => 0..8_u8];
     let detached = prop_oneof![4 => Just(INTERFACES), 1 => 0..INTERFACES];
     let flags = (prop::bool::weighted(0.7), prop::bool::weighted(0.1));
-    (events(), events(), events(), idle, detached, flags).prop_map(
-        |(before, of_map, of_table, idle, detached, flags)| Step {
+    let during = (events(), events(), events());
+    (events(), during, idle, detached, flags).prop_map(
+        |(before, (of_totals, of_map, of_table), idle, detached, flags)| Step {
             before,
+            while_totals_are_read: of_totals,
             while_map_is_read: of_map,
             while_table_is_read: of_table,
             has_grace: flags.0,
@@ -106,18 +109,25 @@ impl Run {
         self.ways.values().any(|other| other == flow)
     }
 
-    fn poll(&mut self, of_map: &[Event], of_table: &[Event], has_grace: bool) {
+    fn poll(
+        &mut self,
+        [of_totals, of_map, of_table]: [&[Event]; 3],
+        has_grace: bool,
+    ) {
         let has_grace_passed = has_grace && self.tracker.waits_for_grace();
-        let (counts, before) = {
+        let (counts, before, map_packets) = {
             let mut state = self.model.state();
             if has_grace_passed {
                 state.wait_for_programs();
             }
             let (new_keys, map_packets) = (state.new_keys, state.map_packets);
+            for &event in of_totals {
+                state.happen(event);
+            }
             let before = (state.sent.clone(), state.lost.clone());
-            (Counts { new_keys, map_packets }, before)
+            (Counts { new_keys, map_packets }, before, state.map_packets)
         };
-        let is_read = self.map_packets != Some(counts.map_packets);
+        let is_read = self.map_packets != Some(map_packets);
         self.map_packets = Some(counts.map_packets);
         let readings = is_read.then(|| {
             self.model.begin_reading(of_map);
@@ -248,15 +258,19 @@ proptest! {
             for event in step.before {
                 run.model.state().happen(event);
             }
-            let Step { while_map_is_read, while_table_is_read, .. } = step;
-            run.poll(&while_map_is_read, &while_table_is_read, step.has_grace);
+            let meanwhile = [
+                &*step.while_totals_are_read,
+                &*step.while_map_is_read,
+                &*step.while_table_is_read,
+            ];
+            run.poll(meanwhile, step.has_grace);
             run.retire();
             if step.forgets_notes {
                 run.tracker.forget_notes();
                 run.forgotten = run.notes.len() as u64;
             }
             for _ in 0..step.idle {
-                run.poll(&[], &[], step.has_grace);
+                run.poll([&[]; 3], step.has_grace);
                 run.retire();
             }
             if step.detached < INTERFACES {
@@ -271,7 +285,7 @@ proptest! {
         run.map_packets = None;
         for _ in 0..2 {
             run.model.state().wait_for_programs();
-            run.poll(&[], &[], true);
+            run.poll([&[]; 3], true);
             run.retire();
         }
         let state = run.model.state();
