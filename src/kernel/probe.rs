@@ -291,6 +291,9 @@ impl Probe for TrafficProbe {
     fn release(&mut self, interface: InterfaceId) {
         if self.attachments.remove(&interface).is_some() {
             self.slots.give_back(interface);
+            // The next sums are without it, and others may make up for it:
+            // every CPU is looked at.
+            self.packets.fill(u64::MAX);
         }
     }
 
