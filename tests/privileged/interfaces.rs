@@ -74,12 +74,13 @@ fn an_interface_that_counts_as_much_as_one_before_is_seen_to_count() {
     connect(&lab.machine, WAN, &lab.world, PEER);
     await_status(&daemon, WAN, UP);
     traffic.reconnect(&lab);
-    daemon.await_scrape("nothing is left of the old one", |scrape| {
-        match scrape.value("geoip_ebpf_flow_table_entries", &[]) {
+    daemon.await_scrape(
+        "nothing is left of the old one",
+        |scrape| match scrape.value("geoip_ebpf_flow_table_entries", &[]) {
             Some(0.0) => Ok(()),
             entries => Err(format!("{entries:?}")),
-        }
-    });
+        },
+    );
     traffic.exchange();
     traffic.await_booked(&daemon);
 }
