@@ -35,8 +35,9 @@ static __always_inline bool has_long_prefixes(void)
 }
 
 /*
- * Whose traffic a packet is, in one form for both versions of IP. It has no gap:
- * verifiers before Linux 6.1 hand no memory to a function that nobody wrote.
+ * Whose traffic a packet is, in one form for both versions of IP. It has no
+ * gap: verifiers before Linux 6.1 hand no memory to a function that nobody
+ * wrote.
  */
 struct remote {
 	enum traffic_family family;

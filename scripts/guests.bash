@@ -171,7 +171,9 @@ add_modules() {
     all=$(mktemp -d "$kernels/depmod.XXXXXX")
     mkdir -p "$all/lib/modules"
     ln -s "$modules" "$all/lib/modules/$release"
-    depmod -b "$all" "$release"
+    if [ ! -e "$modules/modules.symbols.bin" ]; then
+        depmod -b "$all" "$release"
+    fi
     rm -rf "$image/lib/modules"
     mkdir -p "$image/lib/modules/$release"
     for name in "$@"; do
