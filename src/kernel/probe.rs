@@ -312,11 +312,12 @@ impl Probe for TrafficProbe {
         let statistics = counters::statistics_in(&self.statistics);
         sweep.statistics = statistics;
         let packets = self.read_totals(&mut sweep.totals);
-        // The program counts a packet of the map behind its flow and before its
-        // total: as long as the number, read behind the totals, is the same,
-        // the map has nothing of what is in them.
-        let map_packets = counters::statistics_in(&self.statistics).map_packets;
-        sweep.has_readings = self.map_packets != Some(map_packets);
+        // The program counts a packet of the map, and a flow that is new there,
+        // behind the flow and before the total: as long as these numbers, read
+        // behind the totals, are the same, the map has no more of what is in
+        // them, and no flow that is not known.
+        let newest = counters::statistics_in(&self.statistics);
+        sweep.has_readings = self.map_packets != Some(newest.map_packets);
         if !sweep.has_readings {
             self.packets = packets;
             return Ok(());
@@ -328,7 +329,7 @@ impl Probe for TrafficProbe {
             .read(
                 self.flows.fd().as_fd(),
                 batch_size,
-                statistics.new_keys,
+                newest.new_keys,
                 &mut sweep.readings,
             )
             .map_err(|source| Error::call("read the map of flows", source))?;
