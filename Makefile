@@ -7,6 +7,8 @@ DESTDIR ?=
 ARGS ?=
 KERNELS ?=
 SECONDS ?= 180
+# Booted by `make test` for a quick look; empty for none.
+TEST_KERNEL ?= 6.1
 
 # Where rustup puts cargo, for shells that have not been told yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -18,7 +20,8 @@ BUILD = GEOIP_EXPORTER_REVISION=$(or $(REVISION),unknown) cargo build --release 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 EXPORTER := $(TARGET)/release/geoip-exporter
 C_SOURCES := $(wildcard bpf-src/*.[ch] benches/bpf/*.[ch] tests/privileged/harness/driver.bpf.c)
-SHELL_SCRIPTS := $(wildcard scripts/*) .ci/run tests/kernels/init
+SHELL_SCRIPTS := $(wildcard scripts/*) .ci/run tests/kernels/init \
+	tests/unit/init tests/unit/checks
 
 .PHONY: help
 help: ## Show this list
@@ -36,10 +39,11 @@ build: ## Build the exporter
 	$(BUILD)
 
 .PHONY: test
-test: ## Run all tests, the privileged ones as root in network namespaces
-	@scripts/install-packages build test
+test: ## Run all tests, the privileged ones as root and in a kernel in QEMU
+	@scripts/install-packages build test $(if $(TEST_KERNEL),kernels)
 	cargo test --locked
 	scripts/test-privileged
+	$(if $(TEST_KERNEL),scripts/test-kernels --quick $(TEST_KERNEL))
 
 .PHONY: soak
 soak: ## Everything at once, as root, for three minutes; longer: make soak SECONDS=1800
@@ -55,6 +59,12 @@ bench: ## Measure what it costs, as root; a short try: make bench ARGS=--quick
 test-kernels: ## Boot kernels in QEMU, test in them: KERNELS="6.1 6.12-rt FILE.deb"
 	@scripts/install-packages build kernels
 	scripts/test-kernels $(KERNELS)
+
+.PHONY: test-unit
+test-unit: ## Boot a Debian in QEMU, check the unit under its systemd
+	@scripts/install-packages build kernels unit
+	$(BUILD)
+	scripts/test-unit
 
 .PHONY: check
 check: ## Check format, lints, documentation and dependencies

@@ -34,9 +34,14 @@ static __always_inline bool has_long_prefixes(void)
 	return ipv6_prefix_masks[1] != 0;
 }
 
-/* Whose traffic a packet is, in one form for both versions of IP. */
+/*
+ * Whose traffic a packet is, in one form for both versions of IP. It has no
+ * gap: verifiers before Linux 6.1 hand no memory to a function that nobody
+ * wrote.
+ */
 struct remote {
 	enum traffic_family family;
+	__u32 zero;
 	/* The prefix in network order; IPv4 in the low half of the first. */
 	__u64 prefix[2];
 };

@@ -210,10 +210,13 @@ impl Attachments {
             .is_some_and(Links::are_attached)
     }
 
-    pub(super) fn release(&mut self, id: InterfaceId) {
-        if self.by_number.remove(&id).is_some() {
+    /// Gives a number free, and returns whether it was in use.
+    pub(super) fn release(&mut self, id: InterfaceId) -> bool {
+        let was_in_use = self.by_number.remove(&id).is_some();
+        if was_in_use {
             self.give_back(id);
         }
+        was_in_use
     }
 
     fn give_back(&mut self, id: InterfaceId) {

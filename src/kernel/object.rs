@@ -103,7 +103,10 @@ pub(super) fn load(
     for (name, seed) in names::TABLE_SEEDS.iter().zip(&seeds) {
         loader.override_global(name, seed, true);
     }
-    let mut ebpf = loader.load(OBJECT).map_err(load_error)?;
+    // It tries out what the kernel can, with programs of its own, and believes
+    // for good what it saw.
+    let loaded = sys::without_signals(|| loader.load(OBJECT));
+    let mut ebpf = loaded.map_err(load_error)?;
     for name in [
         names::INGRESS,
         names::EGRESS,

@@ -130,7 +130,7 @@ impl TrafficProbe {
                 _ => return Err(object::missing_part(names::FLOWS)),
             },
             flow_reader: FlowReader::new(cpus.count),
-            packets: vec![0; cpus.ids],
+            packets: vec![u64::MAX; cpus.ids],
             map_packets: None,
             map_entries: sizes.map_entries,
             notices,
@@ -250,7 +250,11 @@ impl Probe for TrafficProbe {
     }
 
     fn release(&mut self, interface: InterfaceId) {
-        self.attachments.release(interface);
+        if self.attachments.release(interface) {
+            // The next sums are without it, and others may make up for it:
+            // every CPU is looked at.
+            self.packets.fill(u64::MAX);
+        }
     }
 
     fn may_read(&self) -> bool {
@@ -265,9 +269,12 @@ impl Probe for TrafficProbe {
         let statistics = counters::statistics_in(&self.statistics);
         sweep.statistics = statistics;
         let packets = self.read_totals(&mut sweep.totals);
-        // The program counts a packet of the map behind the packet itself: as
-        // long as the number stays the same, so does the map.
-        sweep.has_readings = self.map_packets != Some(statistics.map_packets);
+        // The program counts a packet of the map, and a flow that is new there,
+        // behind the flow and before the total: as long as these numbers, read
+        // behind the totals, are the same, the map has no more of what is in
+        // them, and no flow that is not known.
+        let newest = counters::statistics_in(&self.statistics);
+        sweep.has_readings = self.map_packets != Some(newest.map_packets);
         if !sweep.has_readings {
             self.packets = packets;
             return Ok(());
@@ -279,7 +286,7 @@ impl Probe for TrafficProbe {
             .read(
                 self.flows.fd().as_fd(),
                 batch_size,
-                statistics.new_keys,
+                newest.new_keys,
                 &mut sweep.readings,
             )
             .map_err(|source| Error::call("read the map of flows", source))?;

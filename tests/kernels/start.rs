@@ -1,4 +1,7 @@
-//! Whether the exporter starts at all, and how it attaches.
+//! Whether the exporter starts at all, how it attaches, and whether it puts its
+//! flow table in front of the map: not where a packet may interrupt another.
+
+use std::fs;
 
 use crate::harness::daemon::Setup;
 use crate::harness::lab::{Lab, WAN};
@@ -14,6 +17,12 @@ fn it_loads_attaches_and_says_how() {
     });
     daemon.await_log(WAN, 0, |line| line.message() == "attached");
     eprintln!("attached by {}", line.get("attached_by").unwrap());
+    let bytes = daemon.scrape().value("geoip_ebpf_flow_table_bytes", &[]);
+    let is_used = bytes.unwrap() > 0.0;
+    eprintln!("flow table {}", if is_used { "used" } else { "off" });
+    // Debian's name for them, which the exporter does not look at.
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    assert_eq!(is_used, !release.contains("-rt-"), "{release}");
     daemon.signal(crate::harness::sys::Signal::Terminate);
     assert_eq!(daemon.wait(PATIENCE).code(), Some(0));
 }

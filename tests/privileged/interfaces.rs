@@ -3,6 +3,7 @@
 use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::lab::{Lab, PEER, WAN};
 use crate::harness::link::{connect, set_up};
+use crate::harness::sys::pin_to_cpu;
 use crate::harness::traffic::Traffic;
 
 const UP: u64 = 0;
@@ -56,6 +57,35 @@ fn an_interface_made_anew_is_counted_on() {
         await_status(&daemon, WAN, UP);
         traffic.reconnect(&lab);
     }
+    traffic.exchange();
+    traffic.await_booked(&daemon);
+}
+
+/// Once the old one is forgotten, the new one counts as much as the old one had
+/// until then, on the same CPU: a sum over both would not have changed.
+#[test]
+fn an_interface_that_counts_as_much_as_one_before_is_seen_to_count() {
+    let lab = Lab::new();
+    let daemon = Setup::new(&lab.machine)
+        .set("interfaces", WAN)
+        .set("poll_interval", "1s")
+        .start();
+    pin_to_cpu(0).unwrap();
+    let mut traffic = Traffic::new(&lab);
+    traffic.exchange();
+    traffic.await_booked(&daemon);
+    lab.machine.ip("link del wan0");
+    await_status(&daemon, WAN, NOT_FOUND);
+    connect(&lab.machine, WAN, &lab.world, PEER);
+    await_status(&daemon, WAN, UP);
+    traffic.reconnect(&lab);
+    daemon.await_scrape(
+        "nothing is left of the old one",
+        |scrape| match scrape.value("geoip_ebpf_flow_table_entries", &[]) {
+            Some(0.0) => Ok(()),
+            entries => Err(format!("{entries:?}")),
+        },
+    );
     traffic.exchange();
     traffic.await_booked(&daemon);
 }

@@ -1,6 +1,7 @@
 //! The unit for systemd: how much it takes away, and that the exporter works
 //! with what is left. There is no systemd to start it here: what it would do
 //! is done by other programs, as far as they can, from what the unit says.
+//! `make test-unit` has one, in a guest.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -4,8 +4,9 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long anything that must happen may take on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// How long anything that must happen may take on a busy machine, or on an
+/// emulated one.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often a changing thing is looked at.
 const GLANCE: Duration = Duration::from_millis(10);

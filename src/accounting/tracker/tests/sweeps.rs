@@ -18,6 +18,7 @@ const WAYS: usize = SETS * 2;
 #[derive(Clone, Debug)]
 struct Step {
     before: Vec<Event>,
+    while_totals_are_read: Vec<Event>,
     while_map_is_read: Vec<Event>,
     while_table_is_read: Vec<Event>,
     /// Whether a grace period passes, if one is waited for.
@@ -69,12 +70,14 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Restart::Stop),
         1 => Just(Restart::Kill),
     ];
+    let during = (events(), events(), events());
     let rest = (idle, detached, flags, restart);
-    (events(), events(), events(), rest).prop_map(
-        |(before, of_map, of_table, (idle, detached, flags, restart))| Step {
+    (events(), during, rest).prop_map(
+        |(before, during, (idle, detached, flags, restart))| Step {
             before,
-            while_map_is_read: of_map,
-            while_table_is_read: of_table,
+            while_totals_are_read: during.0,
+            while_map_is_read: during.1,
+            while_table_is_read: during.2,
             has_grace: flags.0,
             idle,
             detached,
@@ -159,18 +162,25 @@ impl Run {
         self.ways.values().any(|other| other == flow)
     }
 
-    fn poll(&mut self, of_map: &[Event], of_table: &[Event], has_grace: bool) {
+    fn poll(
+        &mut self,
+        [of_totals, of_map, of_table]: [&[Event]; 3],
+        has_grace: bool,
+    ) {
         let has_grace_passed = has_grace && self.tracker.waits_for_grace();
-        let (counts, before) = {
+        let (counts, before, map_packets) = {
             let mut state = self.model.state();
             if has_grace_passed {
                 state.wait_for_programs();
             }
             let (new_keys, map_packets) = (state.new_keys, state.map_packets);
+            for &event in of_totals {
+                state.happen(event);
+            }
             let before = (state.sent.clone(), state.lost.clone());
-            (Counts { new_keys, map_packets }, before)
+            (Counts { new_keys, map_packets }, before, state.map_packets)
         };
-        let is_read = self.map_packets != Some(counts.map_packets);
+        let is_read = self.map_packets != Some(map_packets);
         self.map_packets = Some(counts.map_packets);
         let readings = is_read.then(|| {
             self.model.begin_reading(of_map);
@@ -312,15 +322,19 @@ proptest! {
             for event in step.before {
                 run.model.state().happen(event);
             }
-            let Step { while_map_is_read, while_table_is_read, .. } = step;
-            run.poll(&while_map_is_read, &while_table_is_read, step.has_grace);
+            let meanwhile = [
+                &*step.while_totals_are_read,
+                &*step.while_map_is_read,
+                &*step.while_table_is_read,
+            ];
+            run.poll(meanwhile, step.has_grace);
             run.retire();
             if step.forgets_notes {
                 run.tracker.forget_notes();
                 run.forgotten = run.notes.len() as u64;
             }
             for _ in 0..step.idle {
-                run.poll(&[], &[], step.has_grace);
+                run.poll([&[]; 3], step.has_grace);
                 run.retire();
             }
             run.restart(step.restart);
@@ -336,7 +350,7 @@ proptest! {
         run.map_packets = None;
         for _ in 0..2 {
             run.model.state().wait_for_programs();
-            run.poll(&[], &[], true);
+            run.poll([&[]; 3], true);
             run.retire();
         }
         let state = run.model.state();
