@@ -135,7 +135,7 @@ pub(crate) fn set_up(namespace: &Netns, name: &str) {
 
 /// Waits until an interface that came up carries packets. The kernel sees to
 /// that in the background; what is sent before is lost, and nobody is told.
-fn await_ready(namespace: &Netns, name: &str) {
+pub(crate) fn await_ready(namespace: &Netns, name: &str) {
     await_until(PATIENCE, &format!("{name} carries packets"), || {
         let text = namespace.ip(&format!("-j link show dev {name}"));
         let links: Value = serde_json::from_str(&text).expect("ip writes JSON");

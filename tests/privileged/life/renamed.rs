@@ -1,7 +1,7 @@
 //! Names that wander from device to device.
 
 use super::*;
-use crate::harness::link::rename;
+use crate::harness::link::{await_ready, rename};
 
 #[test]
 fn any_counts_on_under_the_new_name_and_the_old_totals_stay() {
@@ -52,13 +52,17 @@ fn a_list_leaves_a_renamed_device_and_takes_one_that_gets_a_listed_name() {
 }
 
 /// Exchanges the names of two devices in one go.
-fn swap(machine: &Netns, a: &str, b: &str) {
+fn swap(lab: &Lab, a: &str, b: &str) {
+    let machine = &lab.machine;
     machine.ip_batch(&format!(
         "link set {a} down\nlink set {b} down\nlink set {a} name swap\n\
          link set {b} name {a}\nlink set swap name {b}\n"
     ));
     set_up(machine, a);
     set_up(machine, b);
+    // They send nothing for as long as these were down, and a moment more.
+    await_ready(&lab.world, PEER);
+    await_ready(&lab.world, "host0");
 }
 
 fn swapped(interfaces: &str) {
@@ -72,7 +76,7 @@ fn swapped(interfaces: &str) {
         b.exchange();
         b.exchange();
         let position = daemon.log_position();
-        swap(&lab.machine, WAN, "lan0");
+        swap(&lab, WAN, "lan0");
         let (name, other) = (b.name().to_owned(), a.name().to_owned());
         a.rename(&name);
         b.rename(&other);
