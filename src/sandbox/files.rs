@@ -28,7 +28,8 @@ pub enum Files {
 }
 
 /// What is done in a directory that is written to: files, their replacement,
-/// and Unix sockets. No devices, no links, nothing executed.
+/// and Unix sockets. Nothing executed, and no devices; pipes and links only
+/// because what is in the place of a file has to be renamed.
 fn written() -> BitFlags<AccessFs> {
     AccessFs::ReadFile
         | AccessFs::ReadDir
@@ -37,6 +38,8 @@ fn written() -> BitFlags<AccessFs> {
         | AccessFs::MakeReg
         | AccessFs::MakeDir
         | AccessFs::MakeSock
+        | AccessFs::MakeFifo
+        | AccessFs::MakeSym
         | AccessFs::RemoveFile
         | AccessFs::RemoveDir
         | AccessFs::Refer

@@ -60,8 +60,11 @@ pub enum Reason {
     /// What is in it.
     #[error(transparent)]
     Content(#[from] Fault),
-    /// It is no file, or cannot be read.
-    #[error("it cannot be read: {0}")]
+    /// It is a directory, a pipe or the like.
+    #[error("it is no regular file")]
+    NoFile,
+    /// It cannot be read.
+    #[error("it cannot be read")]
     Unreadable(#[from] io::Error),
     /// More than there could be.
     #[error("it is larger than {LARGEST} bytes")]
@@ -130,14 +133,15 @@ impl Store {
             }
             file => file?,
         };
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is no regular file").into());
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(Reason::NoFile);
         }
-        let mut bytes = Vec::new();
-        file.take(LARGEST + 1).read_to_end(&mut bytes)?;
-        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LARGEST {
+        if metadata.len() > LARGEST {
             return Err(Reason::Large);
         }
+        let mut bytes = Vec::new();
+        file.take(LARGEST).read_to_end(&mut bytes)?;
         Ok(Some(decode(&bytes)?))
     }
 

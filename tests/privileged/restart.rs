@@ -225,3 +225,21 @@ fn a_disk_that_takes_nothing_is_said_once_and_counting_goes_on() {
     });
     daemon.await_sum("geoip_state_saved", &[], 1);
 }
+
+/// Also where files are restricted.
+#[test]
+fn what_is_no_file_is_set_aside_and_counters_are_saved() {
+    for make in [&["mkfifo"][..], &["ln", "-s", "/nowhere"], &["mkdir"]] {
+        let (lab, state) = (Lab::new(), TempDir::new().unwrap());
+        let (program, arguments) = make.split_first().unwrap();
+        let mut command = Command::new(program);
+        let file = state.path().join("counters.state");
+        output_of(command.args(arguments).arg(&file));
+        let daemon = setup(&lab, &state).start();
+        let mut traffic = Traffic::new(&lab);
+        traffic.exchange();
+        traffic.await_booked(&daemon);
+        daemon.await_sum("geoip_state_saved", &[], 1);
+        assert!(fs::symlink_metadata(&file).unwrap().is_file());
+    }
+}

@@ -59,12 +59,20 @@ fn what_is_of_no_use_is_set_aside_and_not_read_again() {
         move |path: PathBuf| fs::write(path, bytes).unwrap()
     };
     type Case = (Box<dyn Fn(PathBuf)>, &'static str);
-    let cases: [Case; 5] = [
+    let sparse = |path: PathBuf| {
+        fs::File::create(path).unwrap().set_len(100 << 30).unwrap();
+    };
+    let link = |path: PathBuf| {
+        std::os::unix::fs::symlink("/dev/zero", path).unwrap();
+    };
+    let cases: [Case; 7] = [
         (Box::new(write(b"")), "cut short"),
         (Box::new(write(b"<html>")), "no state"),
         (Box::new(write(b"geoip-exporter state\n\x09\0\0\0")), "version 9"),
         (Box::new(directory), "regular file"),
         (Box::new(pipe), "regular file"),
+        (Box::new(sparse), "larger than"),
+        (Box::new(link), "regular file"),
     ];
     for (make, expected) in cases {
         let folder = TempDir::new().unwrap();
