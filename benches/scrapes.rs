@@ -5,8 +5,7 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use geoip_exporter::accounting::{
-    Account as _, Direction, FlowKey, InterfaceId, IpVersion, Origin,
-    TrafficDelta, Volume,
+    Account as _, Direction, FlowKey, InterfaceId, IpVersion, Origin, Volume,
 };
 use geoip_exporter::collectors::traffic::{TrafficAccount, TrafficCollector};
 use geoip_exporter::geoip::Country;
@@ -43,10 +42,7 @@ fn account(interfaces: u32, countries: usize) -> TrafficAccount {
                     let packets = 123_456_789_012 + place as u64;
                     let volume = Volume { packets, bytes: packets * 987 };
                     let country = Country::from_code(code).unwrap();
-                    account.credit(
-                        &TrafficDelta { key, volume },
-                        &Origin { country },
-                    );
+                    account.credit(&key, volume, Origin { country });
                 }
             }
         }

@@ -58,79 +58,101 @@ struct {
 /* What is known of a flow before its way is. */
 struct table_key {
 	__u64 tag;
-	__u64 remote; /* IPv6 only */
-	__u64 rest; /* likewise */
+	__u64 remote;
+	__u64 rest; /* IPv6 only */
 	__u64 spread; /* what its places are computed from */
+	__u32 region; /* likewise */
 	bool is_long; /* has_long_prefixes() */
 };
 
 /* Where a way is. */
 struct table_place {
 	__u32 set;
-	__u32 way;
+	__u32 way; /* in its last bits */
 };
 
-static __always_inline bool is_of_ipv6(const struct table_key *key)
-{
-	return key->tag >> TRAFFIC_TAG_IPV6 & 1;
-}
-
 /* Returns 32 bits in which all of the word are. */
-static __always_inline __u64 fold(__u64 word)
+static __always_inline __u32 fold(__u64 word)
 {
-	return (word ^ word >> 32) & 0xFFFFFFFF;
+	return (__u32)word ^ (__u32)(word >> 32);
 }
 
 /*
- * `number` is the interface's. The places are computed from the ifindex in its
- * stead, so that they need not wait until the number is found; from the last
- * bits of it, so that devices that come and go do not walk through the table
- * and leave all of user space's memory of it touched.
+ * Returns what is known of a flow as soon as its packet has been read; the
+ * interface is not.
  */
 static __always_inline struct table_key
-table_key_of(__u32 number, __u32 ifindex, enum traffic_direction direction,
-	     const struct remote *remote, bool is_long)
+table_key_of(enum traffic_direction direction, struct remote remote,
+	     bool is_long)
 {
-	bool is_ipv6 = remote->family == TRAFFIC_IPV6;
-	struct table_key key = { .remote = remote->prefix[0],
-				 .rest = remote->prefix[1],
+	bool is_ipv6 = remote.family == TRAFFIC_IPV6;
+	struct table_key key = { .remote = remote.prefix[0],
+				 .rest = remote.prefix[1],
+				 .spread = remote.prefix[0],
 				 .is_long = is_long };
-	__u64 low = remote->prefix[0];
 
-	key.spread = low;
-	if (is_ipv6) {
-		key.spread = key.remote * table_seed_second;
-		if (is_long)
-			key.spread ^= key.rest * table_seed_rest;
-		low = fold(key.spread);
-	}
-	key.spread ^= (__u64)(ifindex % 8) << 33 | (__u64)direction << 32;
-	key.tag = low | (__u64)TRAFFIC_USED << TRAFFIC_TAG_STATE |
+	if (is_long)
+		key.spread ^= key.rest * table_seed_rest;
+	key.tag = (__u64)TRAFFIC_USED << TRAFFIC_TAG_STATE |
 		  (__u64)is_ipv6 << TRAFFIC_TAG_IPV6 |
 		  (__u64)direction << TRAFFIC_TAG_DIRECTION |
-		  (__u64)number << TRAFFIC_TAG_INTERFACE;
+		  (is_ipv6 ? fold(key.spread) : (__u32)key.remote);
 	return key;
 }
 
 /*
- * Returns the number on this CPU of the way that a flow takes in one of its two
- * sets where it can. A fraction of all ways in place of a remainder: no
- * division.
+ * Adds the interface to what is known of a flow. `number` is its number + 1; of
+ * zero comes a tag that no way has.
+ *
+ * Flows of one remote are kept apart by the part of the table they are in. It
+ * comes from the ifindex, so that places need not wait until the number is
+ * found; from the last bits of it, so that devices that come and go do not walk
+ * through the table and leave all of user space's memory of it touched.
  */
-static __always_inline __u64 way_of(const struct table_key *key, __u64 seed,
-				    __u32 sets)
+static __always_inline void set_interface(struct table_key *key, __u32 number,
+					  __u32 ifindex,
+					  enum traffic_direction direction)
 {
-	return fold(key->spread * seed) * sets * TRAFFIC_WAYS >> 32;
+	key->tag += ((__u64)number - 1) << TRAFFIC_TAG_INTERFACE;
+	key->region = ifindex << 29 | (__u32)direction << 28;
 }
 
+static __always_inline enum traffic_family
+family_of(const struct table_key *key)
+{
+	return key->tag >> TRAFFIC_TAG_IPV6 & 1;
+}
+
+static __always_inline struct remote remote_of(const struct table_key *key)
+{
+	return (struct remote){ .family = family_of(key),
+				.prefix = { key->remote, key->rest } };
+}
+
+/*
+ * Returns the place on this CPU that a flow takes in one of its two sets where
+ * it can. A fraction of all ways in place of a remainder: no division.
+ */
 static __always_inline struct table_place
 place_of(__u32 cpu, const struct table_key *key, __u64 seed)
 {
 	__u32 sets = table_sets;
-	__u64 way = way_of(key, seed, sets);
+	__u64 way = (__u64)(fold(key->spread * seed) ^ key->region) * sets;
 
-	return (struct table_place){ cpu * sets + way / TRAFFIC_WAYS,
-				     way % TRAFFIC_WAYS };
+	return (struct table_place){ cpu * sets + (way >> 32), way >> 29 };
+}
+
+/*
+ * Returns a way of a set. The barrier keeps clang from computing where it is
+ * anew for each use.
+ */
+static __always_inline struct traffic_entry *way_of(struct traffic_set *set,
+						    __u64 way)
+{
+	struct traffic_entry *entry = &set->entries[way % TRAFFIC_WAYS];
+
+	barrier_var(entry);
+	return entry;
 }
 
 static __always_inline __u64 read_tag(const struct traffic_entry *entry)
@@ -153,11 +175,8 @@ static __always_inline bool is_flows(const struct traffic_entry *entry,
 {
 	__u64 *rest;
 
-	if (read_tag(entry) != key->tag)
-		return false;
-	if (!is_of_ipv6(key))
-		return true;
-	if (entry->remote != key->remote)
+	/* Of IPv4 both say the same, and asking is no cheaper. */
+	if (read_tag(entry) != key->tag || entry->remote != key->remote)
 		return false;
 	if (!key->is_long)
 		return true;
@@ -180,18 +199,16 @@ static __always_inline bool count_at_first_place(__u32 cpu,
 						 const struct table_key *key,
 						 struct wire_size size)
 {
-	__u32 sets = table_sets;
-	__u64 way = way_of(key, table_seed, sets);
-	__u32 index = cpu * sets + way / TRAFFIC_WAYS;
+	struct table_place place = place_of(cpu, key, table_seed);
 	struct traffic_entry *entry;
 	struct traffic_set *set;
+	__u32 index = place.set;
 
 	set = bpf_map_lookup_elem(&flow_table, &index);
 	if (!set)
 		return false;
-	way %= TRAFFIC_WAYS;
-	entry = &set->entries[way];
-	if (!is_flows(entry, (struct table_place){ index, way }, key))
+	entry = way_of(set, place.way);
+	if (!is_flows(entry, place, key))
 		return false;
 	add_to_entry(entry, size);
 	return true;

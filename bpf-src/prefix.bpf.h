@@ -74,9 +74,9 @@ remote_of_ipv6(const struct ipv6hdr *ipv6, enum traffic_direction direction,
 /* Version 4 and a header of at least 20 bytes. */
 static __always_inline bool is_ipv4(const struct iphdr *ipv4)
 {
-	__u8 first = *(const __u8 *)ipv4;
+	__u32 first = *(const __u8 *)ipv4;
 
-	return first >= 0x45 && first <= 0x4F;
+	return first - 0x45 <= 0x4F - 0x45;
 }
 
 static __always_inline bool is_version_6(const struct ipv6hdr *ipv6)

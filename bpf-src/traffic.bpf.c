@@ -128,12 +128,15 @@ find_remote(struct __sk_buff *skb, struct network_header network,
 	return (struct remote){ .family = TRAFFIC_NON_IP };
 }
 
-static __always_inline void add_to_total(__u32 cpu, __u32 interface,
-					 enum traffic_direction direction,
-					 enum traffic_family family,
-					 struct wire_size size)
+static __always_inline __u32 total_index(__u32 cpu, __u32 interface,
+					 enum traffic_direction direction)
 {
-	__u32 index = (cpu * TRAFFIC_INTERFACES + interface) * 2 + direction;
+	return (cpu * TRAFFIC_INTERFACES + interface) * 2 + direction;
+}
+
+static __always_inline void
+add_to_total(__u32 index, enum traffic_family family, struct wire_size size)
+{
 	struct traffic_total *total;
 
 	total = bpf_map_lookup_elem(&totals, &index);
@@ -178,15 +181,15 @@ __noinline int count_packet(const struct packet *packet)
 	}
 	number--;
 	if (packet->remote.family < TRAFFIC_NON_IP) {
-		struct table_key key = table_key_of(number, packet->ifindex,
-						    direction, &packet->remote,
+		struct table_key key = table_key_of(direction, packet->remote,
 						    has_long_prefixes());
 
+		set_interface(&key, number + 1, packet->ifindex, direction);
 		if (!count_in_table(own, cpu, &key, packet->size))
 			count_in_map(own, number, direction, &packet->remote,
 				     packet->size);
 	}
-	add_to_total(cpu, number, direction, packet->remote.family,
+	add_to_total(total_index(cpu, number, direction), packet->remote.family,
 		     packet->size);
 	return 0;
 }
@@ -215,7 +218,7 @@ __noinline int count_any(struct __sk_buff *skb, __u32 is_sent, __u32 has_link)
 static __always_inline bool read_ordinary(struct __sk_buff *skb,
 					  enum traffic_direction direction,
 					  enum link_layer link, bool is_long,
-					  struct remote *remote, __u32 *bytes)
+					  struct table_key *key)
 {
 	__u32 offset = link == LINK_ETHERNET ? ETH_HLEN : 0;
 	void *data = READ_CONTEXT(skb, data);
@@ -230,76 +233,93 @@ static __always_inline bool read_ordinary(struct __sk_buff *skb,
 	if (protocol == bpf_htons(ETH_P_IP)) {
 		if (!is_ipv4(header))
 			return false;
-		*remote = remote_of_ipv4(header, direction);
+		*key = table_key_of(direction,
+				    remote_of_ipv4(header, direction), is_long);
 	} else if (protocol == bpf_htons(ETH_P_IPV6)) {
 		if (header + sizeof(struct ipv6hdr) > data_end ||
 		    !is_version_6(header))
 			return false;
-		*remote = remote_of_ipv6(header, direction, is_long);
+		*key = table_key_of(direction,
+				    remote_of_ipv6(header, direction, is_long),
+				    is_long);
 	} else {
 		return false;
 	}
-	if (skb->gso_size || skb->vlan_present)
-		return false;
-	*bytes = direction == TRAFFIC_SENT ? skb->wire_len : skb->len;
-	return true;
+	return !skb->gso_size && !skb->vlan_present;
+}
+
+/* Returns the size of a packet that is one frame. */
+static __always_inline struct wire_size
+ordinary_size_of(struct __sk_buff *skb, enum traffic_direction direction)
+{
+	__u32 bytes = direction == TRAFFIC_SENT ? skb->wire_len : skb->len;
+
+	return (struct wire_size){ .packets = 1, .bytes = bytes };
 }
 
 /*
  * Counts a packet of a flow that is found at once. Returns false where it is
  * not, and has done nothing.
+ *
+ * Four registers survive a look-up, and what else is needed later is written
+ * to memory and read again. So what can be had again is not kept, and what can
+ * be computed late is computed late.
  */
-static __always_inline bool count_at_once(__u32 ifindex,
+static __always_inline bool count_at_once(struct __sk_buff *skb,
 					  enum traffic_direction direction,
-					  const struct remote *remote,
-					  bool is_long, struct wire_size size)
+					  struct table_key key)
 {
-	__u32 cpu, number, *known;
-	struct table_key key;
+	__u32 cpu = bpf_get_smp_processor_id();
+	__u32 ifindex = skb->ifindex;
+	__u32 *known, number, total;
+	struct wire_size size;
 
-	if (!table_sets || ifindex >= TRAFFIC_DIRECT_IFINDEXES)
-		return false;
 	known = bpf_map_lookup_elem(&interfaces, &ifindex);
 	if (!known)
 		return false;
 	number = *known;
-	if (!number)
-		return false;
-	cpu = bpf_get_smp_processor_id();
-	key = table_key_of(number - 1, ifindex, direction, remote, is_long);
+	total = total_index(cpu, number - 1, direction);
+	set_interface(&key, number, ifindex, direction);
+	size = ordinary_size_of(skb, direction);
 	if (!count_at_first_place(cpu, &key, size))
 		return false;
-	add_to_total(cpu, number - 1, direction, remote->family, size);
+	add_to_total(total, family_of(&key), size);
 	return true;
 }
 
-static __always_inline int count(struct __sk_buff *skb,
-				 enum traffic_direction direction,
-				 enum link_layer link)
+static __always_inline int count_for(struct __sk_buff *skb,
+				     enum traffic_direction direction,
+				     enum link_layer link, bool is_long)
 {
-	struct wire_size size = { .packets = 1 };
-	bool is_long = has_long_prefixes();
-	struct remote remote;
-	__u32 ifindex;
+	struct table_key key;
 
-	if (!read_ordinary(skb, direction, link, is_long, &remote,
-			   &size.bytes)) {
+	if (!read_ordinary(skb, direction, link, is_long, &key)) {
 		count_any(skb, direction == TRAFFIC_SENT,
 			  link == LINK_ETHERNET);
-		return TCX_NEXT;
-	}
-	ifindex = skb->ifindex;
-	if (!count_at_once(ifindex, direction, &remote, is_long, size)) {
+	} else if (!count_at_once(skb, direction, key)) {
 		struct packet packet = {
-			.remote = remote,
-			.size = size,
-			.ifindex = ifindex,
+			.remote = remote_of(&key),
+			.size = ordinary_size_of(skb, direction),
+			.ifindex = skb->ifindex,
 			.direction = direction,
 		};
 
 		count_packet(&packet);
 	}
 	return TCX_NEXT;
+}
+
+/*
+ * The code is there twice, and the verifier leaves one: what it does not need
+ * for long prefixes needs no registers either.
+ */
+static __always_inline int count(struct __sk_buff *skb,
+				 enum traffic_direction direction,
+				 enum link_layer link)
+{
+	if (has_long_prefixes())
+		return count_for(skb, direction, link, true);
+	return count_for(skb, direction, link, false);
 }
 
 SEC("classifier/ingress")

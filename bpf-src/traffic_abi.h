@@ -98,7 +98,7 @@ struct traffic_value {
  */
 struct traffic_entry {
 	__u64 tag;
-	__u64 remote; /* IPv6: the first half of the prefix; IPv4: not used */
+	__u64 remote; /* the first half of the prefix; IPv4: all of it, and 0 */
 	__u64 packets;
 	__u64 bytes;
 };

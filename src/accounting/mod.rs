@@ -165,8 +165,9 @@ pub trait Account: Send {
     /// was credited before stays under the old name.
     fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>);
 
-    /// Credits one delta to its origin.
-    fn credit(&mut self, delta: &TrafficDelta, origin: &Origin);
+    /// Credits what a flow grew by to its origin. Called for every flow that
+    /// changed: numbers are passed as such, in registers.
+    fn credit(&mut self, key: &FlowKey, volume: Volume, origin: Origin);
 
     /// Observes the exact totals, read before the deltas just credited.
     fn observe_totals(&mut self, totals: &[InterfaceTotal]);

@@ -37,6 +37,19 @@ impl Country {
     /// The country of private, unmatched and unlocatable addresses.
     pub const UNKNOWN: Self = Self(None);
 
+    /// Two letters, or none.
+    pub const COUNT: usize = 26 * 26 + 1;
+
+    /// Returns a number below `COUNT` that no other country has.
+    #[must_use]
+    pub fn index(self) -> usize {
+        let letter = |byte: u8| usize::from(byte - b'A');
+        match self.0 {
+            Some([a, b]) => letter(a) * 26 + letter(b),
+            None => Self::COUNT - 1,
+        }
+    }
+
     /// Returns the country with this code, in either case, or `None` where
     /// the text is not two ASCII letters.
     #[must_use]
@@ -66,5 +79,26 @@ impl Country {
 impl fmt::Display for Country {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_country_has_a_number_of_its_own() {
+        let letters = || (b'A'..=b'Z').map(char::from);
+        let codes = letters().flat_map(|a| letters().map(move |b| (a, b)));
+        let mut countries: Vec<_> = codes
+            .filter_map(|(a, b)| Country::from_code(&format!("{a}{b}")))
+            .collect();
+        countries.push(Country::UNKNOWN);
+        assert_eq!(countries.len(), Country::COUNT);
+        let numbers = countries.iter().map(|country| country.index());
+        let numbers: BTreeSet<_> = numbers.collect();
+        assert!(numbers.into_iter().eq(0..Country::COUNT));
     }
 }

@@ -177,7 +177,7 @@ pub struct TrafficStatistics {
 pub struct TrafficEntry {
     /// Whose the way is: see [`Tag`].
     pub tag: u64,
-    /// The first half of the remote prefix of IPv6; of IPv4 nothing.
+    /// The first half of the remote prefix of IPv6; all of one of IPv4.
     pub remote: u64,
     /// Packets on the wire, of all flows that ever had the way.
     pub packets: u64,
@@ -279,22 +279,12 @@ impl Tag {
         let interface =
             self.0 >> tag::INTERFACE & ((1 << tag::INTERFACE_BITS) - 1);
         let mut address = [0; 16];
-        let ip_version = if bit(tag::IPV6) == 0 {
-            // The low half: a prefix as it lies in the packet.
-            #[expect(clippy::cast_possible_truncation, reason = "the half")]
-            let low = self.0 as u32;
-            address[..4].copy_from_slice(&low.to_ne_bytes());
-            IpVersion::V4
-        } else {
-            address[..8].copy_from_slice(&remote[0].to_ne_bytes());
-            address[8..].copy_from_slice(&remote[1].to_ne_bytes());
-            IpVersion::V6
-        };
-        let interface = InterfaceId(interface as u32);
+        address[..8].copy_from_slice(&remote[0].to_ne_bytes());
+        address[8..].copy_from_slice(&remote[1].to_ne_bytes());
         FlowKey {
-            interface,
+            interface: InterfaceId(interface as u32),
             direction: DIRECTION_ORDER[bit(tag::DIRECTION)],
-            ip_version,
+            ip_version: [IpVersion::V4, IpVersion::V6][bit(tag::IPV6)],
             remote: address,
         }
     }

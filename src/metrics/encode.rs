@@ -42,6 +42,8 @@ pub struct Encoder<W> {
     to: W,
     /// Re-used from line to line.
     line: Vec<u8>,
+    /// The family that was written last.
+    current: String,
 }
 
 /// A label a sample has beside those of its metric: `le` or `quantile`.
@@ -50,10 +52,11 @@ type Bound = Option<(&'static str, f64)>;
 impl<W: Write> Encoder<W> {
     /// Returns an encoder of a page to be written here.
     pub fn new(format: Format, to: W) -> Self {
-        Self { format, to, line: Vec::new() }
+        Self { format, to, line: Vec::new(), current: String::new() }
     }
 
-    /// Writes a family, or nothing where it has no samples.
+    /// Writes a family, or nothing where it has no samples. One that has the
+    /// name of the last goes on where that ended.
     ///
     /// # Errors
     ///
@@ -63,17 +66,11 @@ impl<W: Write> Encoder<W> {
             return Ok(());
         }
         let (base, kind, suffix) = self.title(family);
-        self.to.write_all(b"# HELP ")?;
-        self.to.write_all(base.as_bytes())?;
-        self.to.write_all(b" ")?;
-        self.line.clear();
-        escape(
-            &mut self.line,
-            family.help(),
-            self.format == Format::OpenMetrics,
-        );
-        self.to.write_all(&self.line)?;
-        writeln!(self.to, "\n# TYPE {base} {kind}")?;
+        if self.current != family.name() {
+            self.head(base, kind, family.help())?;
+            self.current.clear();
+            self.current.push_str(family.name());
+        }
         for metric in family.get_metric() {
             match family.get_field_type() {
                 MetricType::COUNTER => {
@@ -91,6 +88,16 @@ impl<W: Write> Encoder<W> {
             }
         }
         Ok(())
+    }
+
+    fn head(&mut self, base: &str, kind: &str, help: &str) -> io::Result<()> {
+        self.to.write_all(b"# HELP ")?;
+        self.to.write_all(base.as_bytes())?;
+        self.to.write_all(b" ")?;
+        self.line.clear();
+        escape(&mut self.line, help, self.format == Format::OpenMetrics);
+        self.to.write_all(&self.line)?;
+        writeln!(self.to, "\n# TYPE {base} {kind}")
     }
 
     /// Ends the page.

@@ -18,7 +18,7 @@ use rustix::time::ClockId;
 use encode::Format;
 
 /// Takes one metric family after the other, so that only one of them is in
-/// memory at a time.
+/// memory at a time; a large one in parts, for the same reason.
 pub type Emit<'a> = &'a mut dyn FnMut(&MetricFamily);
 
 /// A subject that is exported.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, RwLock};
 
 use crate::accounting::{
-    Account, InterfaceId, InterfaceTotal, Origin, TrafficDelta,
+    Account, FlowKey, InterfaceId, InterfaceTotal, Origin, Volume,
 };
 
 /// The writing half: only its owner can publish.
@@ -67,7 +67,7 @@ pub trait Sink: Send {
     fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>);
 
     /// See [`Account::credit`].
-    fn credit(&mut self, delta: &TrafficDelta, origin: &Origin);
+    fn credit(&mut self, key: &FlowKey, volume: Volume, origin: Origin);
 
     /// See [`Account::observe_totals`].
     fn observe_totals(&mut self, totals: &[InterfaceTotal]);
@@ -106,8 +106,8 @@ impl<A: Account> Sink for Feed<A> {
         self.account.name_interface(interface, name);
     }
 
-    fn credit(&mut self, delta: &TrafficDelta, origin: &Origin) {
-        self.account.credit(delta, origin);
+    fn credit(&mut self, key: &FlowKey, volume: Volume, origin: Origin) {
+        self.account.credit(key, volume, origin);
     }
 
     fn observe_totals(&mut self, totals: &[InterfaceTotal]) {

@@ -324,12 +324,12 @@ impl<P: Probe> Poller<P> {
             probe.table(),
             has_grace_passed,
             |delta, note| {
-                let origin = note.get_or_insert_with(|| {
+                let origin = *note.get_or_insert_with(|| {
                     let address = delta.key.remote_address();
                     Origin { country: locator.country_of(address) }
                 });
                 for sink in sinks.iter_mut() {
-                    sink.credit(delta, origin);
+                    sink.credit(&delta.key, delta.volume, origin);
                 }
             },
         );

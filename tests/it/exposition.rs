@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use geoip_exporter::accounting::{
     Direction, Family, FlowKey, InterfaceId, InterfaceTotal, IpVersion, Origin,
-    TrafficDelta, Volume,
+    Volume,
 };
 use geoip_exporter::collectors::exporter::{
     Build, Database, ExporterCollector, FlowTable, LastReload, PollStatistics,
@@ -48,7 +48,7 @@ fn traffic() -> Feed<TrafficAccount> {
         };
         let volume = Volume { packets, bytes };
         let country = Country::from_code(code).unwrap_or_default();
-        feed.credit(&TrafficDelta { key, volume }, &Origin { country });
+        feed.credit(&key, volume, Origin { country });
     }
     for (id, direction, family, packets, bytes) in [
         (1, Received, Family::Ip(V4), 6, 5_060),

@@ -20,7 +20,7 @@ use super::{
     AttachmentMarks, Breakdown, CountryTraffic, InterfaceTraffic, Snapshot,
 };
 use crate::accounting::{
-    Account, Family, InterfaceId, InterfaceTotal, Origin, TrafficDelta, Volume,
+    Account, Family, FlowKey, InterfaceId, InterfaceTotal, Origin, Volume,
 };
 use crate::geoip::Country;
 
@@ -28,9 +28,6 @@ use crate::geoip::Country;
 /// poller names first and credits after, so this shows a fault of ours, and
 /// shows it instead of hiding bytes.
 const UNNAMED: &str = "UNKNOWN";
-
-/// Two letters, or none.
-const COUNTRIES: usize = 26 * 26 + 1;
 
 /// The slot of a country without traffic.
 const NOWHERE: u16 = u16::MAX;
@@ -64,7 +61,7 @@ struct Attachment {
 struct Book {
     traffic: InterfaceTraffic,
     /// Where in `traffic.countries` a country is.
-    slots: Box<[u16; COUNTRIES]>,
+    slots: Box<[u16; Country::COUNT]>,
 }
 
 impl TrafficAccount {
@@ -141,6 +138,17 @@ impl TrafficAccount {
         self.slot_mut(interface).get_or_insert_default()
     }
 
+    #[cold]
+    fn credit_unnamed(
+        &mut self,
+        key: &FlowKey,
+        volume: Volume,
+        origin: Origin,
+    ) {
+        self.attachment_mut(key.interface);
+        self.credit(key, volume, origin);
+    }
+
     fn slot_mut(&mut self, interface: InterfaceId) -> &mut Option<Attachment> {
         let index = interface.0 as usize;
         if index >= self.attachments.len() {
@@ -166,21 +174,18 @@ impl Account for TrafficAccount {
         }
     }
 
-    fn credit(&mut self, delta: &TrafficDelta, origin: &Origin) {
-        let key = &delta.key;
+    fn credit(&mut self, key: &FlowKey, volume: Volume, origin: Origin) {
         // Called for every changed flow of every poll: two additions, at
         // places that are found without a search.
         let Some(Some(attachment)) =
             self.attachments.get_mut(key.interface.0 as usize)
         else {
-            self.attachment_mut(key.interface);
-            return self.credit(delta, origin);
+            return self.credit_unnamed(key, volume, origin);
         };
-        *attachment.credited.get_mut(key.direction, key.ip_version) +=
-            delta.volume;
+        *attachment.credited.get_mut(key.direction, key.ip_version) += volume;
         *self.books[attachment.place]
             .volume_mut(origin.country)
-            .get_mut(key.direction, key.ip_version) += delta.volume;
+            .get_mut(key.direction, key.ip_version) += volume;
     }
 
     fn observe_totals(&mut self, totals: &[InterfaceTotal]) {
@@ -260,9 +265,9 @@ impl Book {
     }
 
     fn resume(traffic: InterfaceTraffic) -> Self {
-        let mut slots = Box::new([NOWHERE; COUNTRIES]);
+        let mut slots = Box::new([NOWHERE; Country::COUNT]);
         for (place, known) in (0..).zip(&traffic.countries) {
-            slots[country_index(known.country)] = place;
+            slots[known.country.index()] = place;
         }
         Self { traffic, slots }
     }
@@ -276,7 +281,7 @@ impl Book {
     }
 
     fn volume_mut(&mut self, country: Country) -> &mut Breakdown {
-        let index = country_index(country);
+        let index = country.index();
         if self.slots[index] == NOWHERE {
             self.insert(country, index);
         }
@@ -285,6 +290,7 @@ impl Book {
 
     /// Makes room for a new country in the order of countries, so that
     /// snapshots need no sorting. Happens once for each country.
+    #[cold]
     fn insert(&mut self, country: Country, index: usize) {
         let countries = &mut self.traffic.countries;
         let place = countries.partition_point(|known| known.country < country);
@@ -300,16 +306,6 @@ impl Book {
             }
         }
         self.slots[index] = place;
-    }
-}
-
-/// Returns a number below `COUNTRIES` that no other country has.
-fn country_index(country: Country) -> usize {
-    // A country's letters are letters; the bound is for the compiler.
-    let letter = |byte: u8| usize::from(byte.wrapping_sub(b'A').min(25));
-    match *country.as_str().as_bytes() {
-        [a, b] => letter(a) * 26 + letter(b),
-        _ => COUNTRIES - 1,
     }
 }
 

@@ -87,10 +87,17 @@ impl Collect for TrafficCollector {
         let snapshot = &*self.snapshot.get();
         let bytes = |volume: Volume| volume.bytes;
         let packets = |volume: Volume| volume.packets;
-        emit(&by_country(&BYTES_RECEIVED, snapshot, Received, bytes));
-        emit(&by_country(&BYTES_SENT, snapshot, Sent, bytes));
-        emit(&by_country(&PACKETS_RECEIVED, snapshot, Received, packets));
-        emit(&by_country(&PACKETS_SENT, snapshot, Sent, packets));
+        let interfaces = &snapshot.interfaces;
+        for (description, direction, unit) in [
+            (&BYTES_RECEIVED, Received, bytes as fn(Volume) -> u64),
+            (&BYTES_SENT, Sent, bytes),
+            (&PACKETS_RECEIVED, Received, packets),
+            (&PACKETS_SENT, Sent, packets),
+        ] {
+            for interface in interfaces {
+                emit(&by_country(description, interface, direction, unit));
+            }
+        }
         emit(&unattributed(&UNATTRIBUTED_BYTES_RECEIVED, snapshot, Received));
         emit(&unattributed(&UNATTRIBUTED_BYTES_SENT, snapshot, Sent));
         emit(&non_ip(&NON_IP_BYTES_RECEIVED, snapshot, Received));
@@ -98,27 +105,27 @@ impl Collect for TrafficCollector {
     }
 }
 
+/// Returns an interface's part of a family.
+///
 /// A country seen in one direction and IP version has no series in the others:
 /// a zero nobody measured would be made up.
 fn by_country(
     description: &Description<3>,
-    snapshot: &Snapshot,
+    interface: &InterfaceTraffic,
     direction: Direction,
-    unit: impl Fn(Volume) -> u64,
+    unit: fn(Volume) -> u64,
 ) -> MetricFamily {
     let mut family = description.counter();
-    for interface in &snapshot.interfaces {
-        for of_country in &interface.countries {
-            for ip_version in [IpVersion::V4, IpVersion::V6] {
-                let volume = of_country.volume.get(direction, ip_version);
-                if volume != Volume::default() {
-                    let labels = [
-                        of_country.country.as_str(),
-                        &interface.name,
-                        ip_version.label(),
-                    ];
-                    family.push(labels, sample(unit(volume)));
-                }
+    for of_country in &interface.countries {
+        for ip_version in [IpVersion::V4, IpVersion::V6] {
+            let volume = of_country.volume.get(direction, ip_version);
+            if volume != Volume::default() {
+                let labels = [
+                    of_country.country.as_str(),
+                    &interface.name,
+                    ip_version.label(),
+                ];
+                family.push(labels, sample(unit(volume)));
             }
         }
     }

@@ -306,11 +306,11 @@ fn check(packets: &[u32], rounds: usize, interruptions: usize) -> Seen {
     loop {
         let bystander =
             Tag::of(&FlowKey { ip_version: IpVersion::V4, ..key(0) }, 0);
-        let value = |at: usize| match at < tag_of(FIRST)
-            && at.is_multiple_of(ENTRY_WORDS)
-        {
-            true => bystander.0 + at as u64,
-            false => 0,
+        let value = |at: usize| match at % ENTRY_WORDS {
+            _ if at >= tag_of(FIRST) => 0,
+            0 => bystander.0 + at as u64,
+            1 => at as u64 - 1,
+            _ => 0,
         };
         let world = Rc::new(World {
             words: (0..SET_WORDS).map(|at| Cell::new(value(at))).collect(),

@@ -57,6 +57,29 @@ fn open_metrics_names_counters_without_total_and_ends_the_page() {
 }
 
 #[test]
+fn a_family_in_parts_has_one_head() {
+    let part = |path| {
+        let mut family = REQUESTS.counter();
+        family.push([path, "200"], 1.0);
+        family.build()
+    };
+    let mut warm = TEMPERATURE.gauge();
+    warm.push([], 20.0);
+    let empty = REQUESTS.counter().build();
+    let parts = [part("/a"), empty, part("/b"), warm.build()];
+    assert_eq!(
+        page(Format::Text, &parts),
+        "# HELP test_requests_total A \"help\" with \\\\ and\\na line feed.\n\
+         # TYPE test_requests_total counter\n\
+         test_requests_total{path=\"/a\",code=\"200\"} 1\n\
+         test_requests_total{path=\"/b\",code=\"200\"} 1\n\
+         # HELP test_temperature How warm.\n\
+         # TYPE test_temperature gauge\n\
+         test_temperature 20\n"
+    );
+}
+
+#[test]
 fn constants_are_gauges_in_text_and_info_in_open_metrics() {
     let mut build = BUILD.gauge();
     build.push(["1.2.3"], 1.0);

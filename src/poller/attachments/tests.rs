@@ -6,7 +6,7 @@ use std::time::Duration;
 use slog::{Drain, o};
 
 use super::*;
-use crate::accounting::{FlowKey, InterfaceTotal, Origin, TrafficDelta};
+use crate::accounting::{FlowKey, InterfaceTotal, Origin, Volume};
 use crate::kernel::{LinkLayer, Room, Sweep, Table};
 
 /// How many numbers the fake kernel side has.
@@ -91,7 +91,7 @@ impl Sink for Names {
     fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>) {
         self.0.lock().unwrap().insert(interface, name.to_string());
     }
-    fn credit(&mut self, _: &TrafficDelta, _: &Origin) {}
+    fn credit(&mut self, _: &FlowKey, _: Volume, _: Origin) {}
     fn observe_totals(&mut self, _: &[InterfaceTotal]) {}
     fn forget_interface(&mut self, interface: InterfaceId) {
         assert!(self.0.lock().unwrap().remove(&interface).is_some());

@@ -26,7 +26,7 @@ fn credit(
     let remote = [0; 16];
     let key = FlowKey { interface, direction, ip_version, remote };
     let origin = Origin { country: country(code) };
-    account.credit(&TrafficDelta { key, volume }, &origin);
+    account.credit(&key, volume, origin);
 }
 
 fn receive(account: &mut TrafficAccount, id: u32, code: &str, volume: Volume) {
@@ -147,7 +147,7 @@ fn every_country_has_a_place_of_its_own() {
     }
     receive(&mut account, 1, "", volume(1, 5));
     let snapshot = account.snapshot();
-    assert_eq!(interface(&snapshot, "eth0").countries.len(), COUNTRIES);
+    assert_eq!(interface(&snapshot, "eth0").countries.len(), Country::COUNT);
     let qx = u64::from('Q') * 1000 + u64::from('X');
     assert_eq!(received(&snapshot, "eth0", "QX"), Some(volume(1, qx)));
     assert_eq!(received(&snapshot, "eth0", ""), Some(volume(1, 5)));
@@ -323,7 +323,7 @@ struct Host {
     /// Cumulative totals as the kernel keeps them.
     totals: Vec<InterfaceTotal>,
     /// Flow growth the poller has not read yet.
-    pending: Vec<(TrafficDelta, Origin)>,
+    pending: Vec<(FlowKey, Volume, Origin)>,
     names: HashMap<u32, usize>,
     /// Bytes by name and country that were read.
     found: HashMap<(usize, usize), u64>,
@@ -362,7 +362,7 @@ impl Host {
             remote: [0; 16],
         };
         let origin = Origin { country: country(CODES[code]) };
-        self.pending.push((TrafficDelta { key, volume: v }, origin));
+        self.pending.push((key, v, origin));
         *self.found.entry((self.names[&id], code)).or_default() += v.bytes;
     }
 
@@ -372,8 +372,8 @@ impl Host {
         if let Some((id, bytes)) = late {
             self.found(id, (0, 0), 0, volume(1, bytes));
         }
-        for (delta, origin) in self.pending.drain(..) {
-            account.credit(&delta, &origin);
+        for (key, volume, origin) in self.pending.drain(..) {
+            account.credit(&key, volume, origin);
         }
         account.observe_totals(&totals);
     }
