@@ -9,7 +9,7 @@ PATH=$PATH:/usr/sbin:/sbin
 kernels=$PWD/var/kernels
 mkdir -p "$kernels"
 # Where versions are looked for, in this order.
-suites=${SUITES:-bookworm bullseye trixie trixie-backports jammy-updates noble-updates focal-updates}
+suites=${SUITES:-bookworm bullseye trixie trixie-backports}
 
 die() {
     echo "$1" >&2
@@ -31,31 +31,18 @@ apt_of() {
         -o APT::Sandbox::User=root "$@"
 }
 
-# Prints the line of a sources.list for a suite: of Debian from the mirror that
-# this machine uses, if it uses one; of Ubuntu, where it is not Debian's.
+# Prints the line of a sources.list for a suite of Debian, from the mirror that
+# this machine uses.
 source_of() {
     local mirror keys=/usr/share/keyrings/debian-archive-keyring.gpg
-    case $1 in
-    focal* | jammy* | noble*)
-        keys=$kernels/keys/usr/share/keyrings/ubuntu-archive-keyring.gpg
-        mirror=http://archive.ubuntu.com/ubuntu
-        if [ ! -e "$keys" ]; then
-            know_suite trixie && (
-                cd "$kernels" &&
-                apt_of trixie apt-get download ubuntu-keyring >/dev/null &&
-                dpkg-deb --extract ubuntu-keyring_*.deb keys &&
-                rm ubuntu-keyring_*.deb
-            )
-        fi
-        ;;
-    *)
-        # shellcheck disable=SC2016 # apt replaces them
-        mirror=$(apt-get indextargets --format \
-            '$(ORIGIN)|$(LABEL)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' |
-            sed -n 's/^Debian|Debian|main|//p' | head -n 1)
-        mirror=${mirror:-http://deb.debian.org/debian}
-        ;;
-    esac
+    # shellcheck disable=SC2016 # apt replaces them
+    mirror=$(apt-get indextargets --format \
+        '$(ORIGIN)|$(LABEL)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' |
+        sed -n 's/^Debian|Debian|main|//p' | head -n 1)
+    if [ -z "$mirror" ]; then
+        die "no mirror of Debian among this machine's apt sources: name \
+packages or folders instead of versions" 69
+    fi
     echo "deb [signed-by=$keys] $mirror $1 main"
 }
 
@@ -86,7 +73,7 @@ find_package() {
         know_suite "$suite" || continue
         name=$(apt_of "$suite" apt-cache search --names-only '^linux-image-' |
             cut -d ' ' -f 1 |
-            grep -E "^linux-image-${version//./[.]}[.][0-9.]*[0-9]([-+][^-]+)?-${flavour}(amd64|generic)\$" |
+            grep -E "^linux-image-${version//./[.]}[.][0-9.]*[0-9]([-+][^-]+)?-${flavour}amd64\$" |
             sort -V | tail -n 1) || true
         if [ -n "$name" ]; then
             echo "$suite $name"
