@@ -10,6 +10,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "flow_filter.bpf.h"
 #include "prefix.bpf.h"
 #include "statistics.bpf.h"
 #include "traffic_abi.h"
@@ -43,22 +44,19 @@ struct {
 	__type(value, struct traffic_admission);
 } admission SEC(".maps");
 
-/* Returns whether the map may take in another key. */
-static __always_inline bool admit(void)
+/* Returns who counts the keys that are taken in, if anybody does. */
+static __always_inline struct traffic_admission *admission_count(void)
 {
-	struct traffic_admission *all;
 	__u32 zero = 0;
 
-	if (!admission_limit)
-		return true;
-	all = bpf_map_lookup_elem(&admission, &zero);
-	/* Looked at first, so that a flood that is not let in writes nothing
-	 * that all CPUs share.
-	 */
-	if (!all || *(volatile __u64 *)&all->admitted >= admission_limit)
-		return false;
-	__sync_fetch_and_add(&all->admitted, 1);
-	return true;
+	return admission_limit ? bpf_map_lookup_elem(&admission, &zero) : NULL;
+}
+
+/* Returns whether the map takes in no other key. */
+static __always_inline bool is_closed(const struct traffic_admission *all)
+{
+	return all &&
+	       *(const volatile __u64 *)&all->admitted >= admission_limit;
 }
 
 static __always_inline bool add_to_flow(const struct traffic_key *key,
@@ -76,6 +74,7 @@ static __always_inline bool add_to_flow(const struct traffic_key *key,
 
 /* Counts the first packet of a key, and returns whether there was a way. */
 static __always_inline bool create_flow(struct traffic_statistics *own,
+					struct traffic_admission *all,
 					const struct traffic_key *key,
 					struct wire_size size, __u32 now)
 {
@@ -87,8 +86,13 @@ static __always_inline bool create_flow(struct traffic_statistics *own,
 			      (bpf_get_smp_processor_id() & 0xFF),
 	};
 
-	if (!admit())
+	/* Looked at first, so that a flood that is not let in writes nothing
+	 * that all CPUs share.
+	 */
+	if (is_closed(all))
 		return false;
+	if (all)
+		__sync_fetch_and_add(&all->admitted, 1);
 	if (bpf_map_update_elem(&flows, key, &first, BPF_NOEXIST) == 0) {
 		own->new_keys++;
 		return true;
@@ -108,18 +112,24 @@ static __always_inline void count_in_map(struct traffic_statistics *own,
 		.direction = direction,
 		.ip_version = remote->family == TRAFFIC_IPV6 ? 6 : 4,
 	};
+	struct traffic_admission *all = admission_count();
 	__u64 *prefix = (__u64 *)key.remote;
+	struct filter_place place = {};
 	__u32 now = bpf_jiffies64();
 
 	prefix[0] = remote->prefix[0];
 	prefix[1] = remote->prefix[1];
-	if (!add_to_flow(&key, size, now)) {
+	if (all)
+		place = filter_place_of(&key);
+	if ((is_closed(all) && !is_noted(place)) ||
+	    !add_to_flow(&key, size, now)) {
 		own->lookup_failures++;
-		if (!create_flow(own, &key, size, now)) {
+		if (!create_flow(own, all, &key, size, now)) {
 			own->update_failures++;
 			return;
 		}
 	}
+	note(place);
 	/* Behind the map: user space reads it before the map, and reads the
 	 * map again where this has moved since.
 	 */

@@ -65,11 +65,14 @@ pub mod names {
     pub const INTERFACES: &str = "interfaces";
     /// The map from high ifindexes to interface numbers.
     pub const FAR_INTERFACES: &str = "far_interfaces";
+    /// Which keys the map of flows has.
+    pub const FLOW_FILTER: &str = "flow_filter";
     /// What user space keeps for itself beside the other maps.
     pub const MARKS: &str = "marks";
     /// All maps that packets are counted in, and that one.
-    pub const MAPS: [&str; 9] = [
+    pub const MAPS: [&str; 10] = [
         FLOWS,
+        FLOW_FILTER,
         FLOW_TABLE,
         TABLE_RESTS,
         ADMISSION,
@@ -88,6 +91,10 @@ pub mod names {
     /// Odd random numbers, for the places of flows in the table.
     pub const TABLE_SEEDS: [&str; 3] =
         ["table_seed", "table_seed_second", "table_seed_rest"];
+    /// Words of the filter, less one.
+    pub const FILTER_MASK: &str = "filter_mask";
+    /// An odd random number, for the places of keys in the filter.
+    pub const FILTER_SEED: &str = "filter_seed";
     /// How many keys the map of flows takes in between two polls.
     pub const ADMISSION_LIMIT: &str = "admission_limit";
     /// Counts what arrives with an Ethernet header.

@@ -55,13 +55,14 @@ pub(super) fn random_seeds() -> [u64; 3] {
 }
 
 /// Returns how many elements each map has whose size is not always the same.
-pub(super) fn map_sizes(sizes: Sizes, cpus: usize) -> [(&'static str, u32); 6] {
+pub(super) fn map_sizes(sizes: Sizes, cpus: usize) -> [(&'static str, u32); 7] {
     // A number that is not limited, for what has one element a CPU.
     let ids = u32::try_from(cpus).unwrap_or(u32::MAX);
     let sets = sizes.table_sets.saturating_mul(ids).max(1);
     let words = Marks::<MappedWords>::words(sizes.table_entries(cpus));
     [
         (names::FLOWS, sizes.map_entries.get()),
+        (names::FLOW_FILTER, sizes.filter_words()),
         (names::FLOW_TABLE, sets),
         (names::TABLE_RESTS, if sizes.has_rests { sets } else { 1 }),
         (names::TOTALS, TOTALS_PER_CPU.saturating_mul(ids)),
@@ -82,6 +83,7 @@ pub(super) fn load(
 ) -> Result<Ebpf, Error> {
     let ipv4_mask = ipv4_prefix_mask(settings.ipv4_prefix_length);
     let ipv6_masks = ipv6_prefix_masks(settings.ipv6_prefix_length);
+    let filter_mask = sizes.filter_words() - 1;
     let mut loader = EbpfLoader::new();
     for (name, max_entries) in map_sizes {
         loader.map_max_entries(name, *max_entries);
@@ -97,6 +99,8 @@ pub(super) fn load(
     }
     loader
         .override_global(names::TABLE_SETS, &sizes.table_sets, true)
+        .override_global(names::FILTER_MASK, &filter_mask, true)
+        .override_global(names::FILTER_SEED, &seeds[0], true)
         .override_global(names::ADMISSION_LIMIT, &sizes.admission_limit, true)
         .override_global(names::IPV4_PREFIX_MASK, &ipv4_mask, true)
         .override_global(names::IPV6_PREFIX_MASKS, &ipv6_masks, true);

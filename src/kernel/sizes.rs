@@ -70,6 +70,15 @@ impl Sizes {
         }
     }
 
+    /// Returns how many words the filter has, a power of two: one for each flow
+    /// of the map and more, where it is not always looked into.
+    pub(super) fn filter_words(self) -> u32 {
+        match self.admission_limit {
+            0 => 1,
+            _ => self.map_entries.get().next_power_of_two(),
+        }
+    }
+
     /// Returns how many entries the table has on all CPUs.
     pub(super) fn table_entries(self, cpus: usize) -> u64 {
         u64::from(self.table_sets) * cpus as u64 * WAYS as u64
@@ -111,6 +120,7 @@ mod tests {
             assert_eq!(sizes.table_sets, 0);
             assert_eq!(sizes.map_entries.get(), flows);
             assert_eq!(sizes.admission_limit, 0);
+            assert_eq!(sizes.filter_words(), 1);
         }
     }
 
@@ -120,6 +130,7 @@ mod tests {
         assert_eq!(sizes.table_sets, 12_500);
         assert_eq!(sizes.map_entries.get(), 25_000);
         assert_eq!(sizes.admission_limit, 12_500);
+        assert_eq!(sizes.filter_words(), 32_768);
         assert_eq!(sizes.table_bytes(2), 6_400_000);
         assert!(!sizes.has_rests);
     }

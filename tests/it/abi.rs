@@ -195,6 +195,7 @@ fn every_map_has_the_name_kind_and_sizes_that_user_space_expects() {
         ),
         (names::FAR_INTERFACES, BPF_MAP_TYPE_HASH, NUMBER, NUMBER, INTERFACES),
         (names::MARKS, BPF_MAP_TYPE_ARRAY, NUMBER, size_of::<u64>(), 1),
+        (names::FLOW_FILTER, BPF_MAP_TYPE_ARRAY, NUMBER, size_of::<u64>(), 1),
     ];
     let mut all = expected.map(|(name, ..)| name);
     all.sort_unstable();
@@ -272,6 +273,8 @@ fn what_is_set_before_loading_is_read_only_and_of_the_size_that_is_set() {
         (names::IPV6_PREFIX_MASKS, 2 * whole),
         (names::TABLE_SETS, half),
         (names::ADMISSION_LIMIT, whole),
+        (names::FILTER_MASK, half),
+        (names::FILTER_SEED, whole),
     ];
     let seeds = names::TABLE_SEEDS.map(|name| (name, whole));
     for (name, size) in expected.into_iter().chain(seeds) {

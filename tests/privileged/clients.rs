@@ -11,8 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use geoip_exporter::accounting::{
-    Account as _, Direction, FlowKey, InterfaceId, IpVersion, Origin,
-    TrafficDelta, Volume,
+    Account as _, Direction, FlowKey, InterfaceId, IpVersion, Origin, Volume,
 };
 use geoip_exporter::collectors::traffic::TrafficAccount;
 use geoip_exporter::geoip::Country;
@@ -74,8 +73,7 @@ fn write_state(directory: &TempDir) {
                 for code in &codes {
                     let code = std::str::from_utf8(code).unwrap();
                     let country = Country::from_code(code).unwrap();
-                    let delta = TrafficDelta { key, volume };
-                    account.credit(&delta, &Origin { country });
+                    account.credit(&key, volume, Origin { country });
                 }
             }
         }

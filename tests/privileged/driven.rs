@@ -29,9 +29,9 @@ fn loopback() -> Interface {
     }
 }
 
-fn probe(prefix_length: u8) -> TrafficProbe {
+fn probe(map_max_entries: u32, prefix_length: u8) -> TrafficProbe {
     let settings = ProbeSettings {
-        map_max_entries: NonZeroU32::new(100_000).unwrap(),
+        map_max_entries: NonZeroU32::new(map_max_entries).unwrap(),
         ipv4_prefix_length: prefix_length,
         ipv6_prefix_length: 48,
     };
@@ -55,7 +55,7 @@ fn made(driver: &Driver, workload: &Workload) -> BTreeMap<[u8; 16], u64> {
 /// what was counted with what was made.
 fn drive(workload: Workload, packets: u32) {
     let namespace = Netns::new();
-    let mut probe = probe(workload.prefix_length.min(32));
+    let mut probe = probe(100_000, workload.prefix_length.min(32));
     let driver = namespace.run(|| {
         probe.attach(&loopback()).expect("cannot attach");
         Driver::new(&attached_program("lo", workload.direction), workload)
@@ -125,4 +125,36 @@ fn each_driven_packet_is_counted_for_its_prefix() {
 fn driven_packets_can_have_one_prefix_or_one_an_address() {
     drive(Workload::received(1), 10_000);
     drive(Workload { prefix_length: 32, ..Workload::received(20_000) }, 50_000);
+}
+
+/// In a flood the map soon takes in no other flows. Those it has are counted on
+/// nevertheless, though most packets are of others and it is not looked into for
+/// them.
+#[test]
+fn flows_of_the_map_are_counted_while_it_takes_in_no_others() {
+    const PREFIXES: u32 = 50_000;
+    let workload =
+        Workload { order: Order::Ascending, ..Workload::received(PREFIXES) };
+    let namespace = Netns::new();
+    let mut probe = probe(8_192, 24);
+    namespace.run(|| {
+        pin_to_cpu(0).expect("cannot choose a CPU");
+        probe.attach(&loopback()).expect("cannot attach");
+        let program = attached_program("lo", workload.direction);
+        let driver = Driver::new(&program, workload);
+        for _ in 0..3 {
+            driver.run(PREFIXES);
+        }
+    });
+    let mut sweep = Sweep::default();
+    probe.read(NonZeroU32::new(1000).unwrap(), &mut sweep).unwrap();
+    let packets: Vec<_> =
+        sweep.readings.iter().map(|reading| reading.volume.packets).collect();
+    assert_eq!(packets.len(), 1_024, "half of what there is room for");
+    assert!(packets.iter().all(|&packets| packets <= 3));
+    let whole = packets.iter().filter(|&&packets| packets == 3).count();
+    assert!(whole > 1_000, "of {} flows {whole}", packets.len());
+    let lost = sweep.statistics.update_failures;
+    let others = u64::from(PREFIXES) - 1_024 - 8_192;
+    assert!(lost >= 3 * others, "{lost}");
 }

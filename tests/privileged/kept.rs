@@ -290,7 +290,7 @@ fn a_command_removes_the_pins_of_an_exporter_that_does_not_run() {
 
     let done = remove_pins(&kept.pins());
     let said = String::from_utf8(done.stdout).unwrap();
-    assert!(said.starts_with("removed 11 pins from "), "{said}");
+    assert!(said.starts_with("removed 12 pins from "), "{said}");
     assert!(done.status.success());
     assert_eq!(kept.programs(WAN), 0);
     assert_eq!(Bpffs::names(&kept.pins()), [""; 0]);

@@ -199,13 +199,13 @@ fn maps_that_cannot_be_pinned_count_as_long_as_the_exporter_runs() {
     );
 }
 
-/// Nine maps can be, the first link not.
+/// All maps can be, the first link not.
 #[test]
 fn links_that_cannot_be_pinned_count_as_long_as_the_exporter_runs() {
     let kept = Kept::new();
     let mut traffic = Traffic::new(&kept.lab);
     let fault = Fault::of(OBJ_PIN);
-    fault.fail_behind(9, ENOSPC);
+    fault.fail_behind(10, ENOSPC);
     let mut daemon = kept.setup().with_fault(&fault).start();
     traffic.exchange();
     traffic.await_booked(&daemon);
