@@ -48,6 +48,8 @@ pub trait FlowTable {
 /// A way that is not free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Way {
+    /// Whose it is.
+    pub key: FlowKey,
     /// What was ever counted in it.
     pub volume: Volume,
     /// Whether the program does not find it any more.

@@ -148,8 +148,7 @@ impl<N: Copy + Default> TableTracker<N> {
                 if growth != Volume::default() {
                     shadow.ages[way] = 1;
                     table.remember(base + way, seen.volume);
-                    let key = table.key(base + way);
-                    let delta = TrafficDelta { key, volume: growth };
+                    let delta = TrafficDelta { key: seen.key, volume: growth };
                     credit(&delta, &mut shadow.notes[way]);
                 } else {
                     shadow.ages[way] = age.saturating_add(1);
@@ -288,7 +287,7 @@ impl<N: Copy + Default> TableTracker<N> {
             let base = cpu * table.ways();
             table.visit(cpu, |way, seen| {
                 let slot = base + way;
-                if interfaces.contains(&table.key(slot).interface) {
+                if interfaces.contains(&seen.key.interface) {
                     left += 1;
                     // What is not known yet is retired at the next sweep.
                     let age = self.shadows[cpu].ages.get(way).copied();

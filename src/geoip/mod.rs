@@ -29,13 +29,33 @@ pub trait LocateCountry: Send {
     fn country_of(&mut self, address: IpAddr) -> Country;
 }
 
-/// An ISO 3166-1 alpha-2 country code, or `UNKNOWN`.
+/// An ISO 3166-1 alpha-2 country code, or `UNKNOWN`, which comes first.
+///
+/// Kept as a number, as the poller asks for it with every flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Country(Option<[u8; 2]>);
+pub struct Country(u16);
+
+/// `AA`, `AB` and so on to `ZZ`, in one text.
+const CODES: &str = match std::str::from_utf8(&CODE_LETTERS) {
+    Ok(codes) => codes,
+    Err(_) => panic!("letters are text"),
+};
+
+const CODE_LETTERS: [u8; 26 * 26 * 2] = {
+    let mut letters = [0; 26 * 26 * 2];
+    let mut at = 0;
+    while at < letters.len() {
+        let code = at / 2;
+        let letter = if at % 2 == 0 { code / 26 } else { code % 26 };
+        letters[at] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"[letter];
+        at += 1;
+    }
+    letters
+};
 
 impl Country {
     /// The country of private, unmatched and unlocatable addresses.
-    pub const UNKNOWN: Self = Self(None);
+    pub const UNKNOWN: Self = Self(0);
 
     /// Two letters, or none.
     pub const COUNT: usize = 26 * 26 + 1;
@@ -43,23 +63,17 @@ impl Country {
     /// Returns a number below `COUNT` that no other country has.
     #[must_use]
     pub fn index(self) -> usize {
-        let letter = |byte: u8| usize::from(byte - b'A');
-        match self.0 {
-            Some([a, b]) => letter(a) * 26 + letter(b),
-            None => Self::COUNT - 1,
-        }
+        self.0.into()
     }
 
     /// Returns the country with this code, in either case, or `None` where
     /// the text is not two ASCII letters.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
+        let letter = |byte: u8| u16::from(byte.to_ascii_uppercase() - b'A');
         match *code.as_bytes() {
             [a, b] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => {
-                Some(Self(Some([
-                    a.to_ascii_uppercase(),
-                    b.to_ascii_uppercase(),
-                ])))
+                Some(Self(1 + letter(a) * 26 + letter(b)))
             }
             _ => None,
         }
@@ -67,10 +81,9 @@ impl Country {
 
     /// Returns the value of the `country` label.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        match &self.0 {
-            Some(code) => std::str::from_utf8(code)
-                .expect("a code is made of ASCII letters only"),
+    pub fn as_str(&self) -> &'static str {
+        match self.index().checked_sub(1) {
+            Some(code) => &CODES[code * 2..code * 2 + 2],
             None => "UNKNOWN",
         }
     }
@@ -97,6 +110,13 @@ mod tests {
             .collect();
         countries.push(Country::UNKNOWN);
         assert_eq!(countries.len(), Country::COUNT);
+        for (code, country) in (b'A'..=b'Z')
+            .flat_map(|a| (b'A'..=b'Z').map(move |b| [a, b]))
+            .zip(&countries)
+        {
+            assert_eq!(country.as_str().as_bytes(), code);
+            assert!(Country::UNKNOWN < *country);
+        }
         let numbers = countries.iter().map(|country| country.index());
         let numbers: BTreeSet<_> = numbers.collect();
         assert!(numbers.into_iter().eq(0..Country::COUNT));

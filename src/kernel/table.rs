@@ -85,6 +85,11 @@ where
         &self.words.as_chunks().0[slot]
     }
 
+    fn key_in(&self, way: &[W; ENTRY_WORDS], tag: Tag, slot: usize) -> FlowKey {
+        let rest = self.rests.as_ref().map_or(0, |rests| rests[slot].counter());
+        tag.key([way[1].counter(), rest])
+    }
+
     fn ways(&self, range: Range<usize>) -> &[[W; ENTRY_WORDS]] {
         self.words.as_chunks().0.get(range).unwrap_or_default()
     }
@@ -114,20 +119,29 @@ where
     fn visit(&self, cpu: usize, mut visit: impl FnMut(usize, Way)) {
         let ways = FlowTable::ways(self);
         let own = self.ways(cpu * ways..(cpu + 1) * ways);
-        for (index, way) in own.iter().enumerate() {
-            let tag = way[0].tag();
-            if !tag.is_free() {
-                let volume = volume_in(way);
-                visit(index, Way { volume, is_retired: tag.is_retired() });
+        for (piece, first) in own.chunks(64).zip((0..).step_by(64)) {
+            // Which way is free follows no pattern that a processor could
+            // guess: what it finds is gathered before anything depends on it.
+            let mut used = 0_u64;
+            for (at, way) in piece.iter().enumerate() {
+                used |= u64::from(!way[0].tag().is_free()) << at;
+            }
+            while used != 0 {
+                let at = used.trailing_zeros() as usize;
+                used &= used - 1;
+                let way = &piece[at];
+                let tag = way[0].tag();
+                let slot = cpu * ways + first + at;
+                let key = self.key_in(way, tag, slot);
+                let (volume, is_retired) = (volume_in(way), tag.is_retired());
+                visit(first + at, Way { key, volume, is_retired });
             }
         }
     }
 
     fn key(&self, slot: usize) -> FlowKey {
-        let [tag, remote, ..] = self.way(slot);
-        let tag = tag.tag();
-        let rest = self.rests.as_ref().map_or(0, |rests| rests[slot].counter());
-        tag.key([remote.counter(), rest])
+        let way = self.way(slot);
+        self.key_in(way, way[0].tag(), slot)
     }
 
     fn volume(&self, slot: usize) -> Volume {

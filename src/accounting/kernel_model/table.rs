@@ -32,8 +32,9 @@ impl FlowTable for KernelModel {
             let volume = state.volumes[slot];
             let is_retired = state.is_retired(slot);
             state.log.seen.insert(slot, volume);
+            let key = state.tags[slot].flow().expect("it is not free");
             drop(state);
-            visit(way, Way { volume, is_retired });
+            visit(way, Way { key, volume, is_retired });
         }
     }
 
