@@ -36,6 +36,18 @@ pub(super) fn make_directories(config: &Config) {
     }
 }
 
+/// Warns of what an exporter pinned before, where none is to pin anything now.
+fn warn_of_others(log: &Logger, config: &Config) {
+    let Some(directory) = &config.pin_directory else { return };
+    // One that is missing, or that an exporter has, is as it should be.
+    let Ok(pins) = Pins::open(directory) else { return };
+    if pins.count().is_ok_and(|count| count > 0) {
+        warn!(log, "what an exporter pinned before counts on for nobody; \
+            geoip-exporter --remove-pins ends that";
+            "pin_directory" => %directory.display());
+    }
+}
+
 /// Opens the directory of the pins. What goes wrong is logged: it is no reason
 /// not to count.
 pub(super) fn keep(
@@ -44,6 +56,9 @@ pub(super) fn keep(
     store: Option<&Store>,
     left: &State,
 ) -> Option<Keep> {
+    if config.state_directory.is_none() {
+        warn_of_others(log, config);
+    }
     // What was counted meanwhile would be of no use without the counters.
     store?;
     match Pins::open(pin_directory(config)?) {

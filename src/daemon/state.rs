@@ -27,6 +27,10 @@ use crate::state::{Found, State, Store, encode};
 /// What a kill can cost where nobody scrapes.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);
 
+/// The same, until it is known how far the maps were read: without that a later
+/// process cannot go on in them.
+const FIRST_INTERVAL: Duration = Duration::from_millis(500);
+
 /// How long a scrape waits for the disk before it shows what was saved last.
 const SCRAPE_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -179,6 +183,11 @@ struct Ended {
 }
 
 impl Ended {
+    /// Returns whether there was no good poll yet.
+    fn is_first(&self) -> bool {
+        self.checkpoint.polls.polls == 0
+    }
+
     fn state(&self) -> State {
         let Checkpoint { polls, earlier, counting } = &self.checkpoint;
         State {
@@ -235,7 +244,10 @@ impl Keeper {
                 },
                 recv(due) -> _ => {
                     self.show();
-                    due = after(SAVE_INTERVAL);
+                    due = after(match self.ended.get().is_first() {
+                        true => FIRST_INTERVAL,
+                        false => SAVE_INTERVAL,
+                    });
                 }
                 recv(poller) -> _ => break,
             }

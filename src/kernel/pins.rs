@@ -1,6 +1,7 @@
 //! The directory in bpffs where maps and links are kept, so that they count on
 //! while no exporter runs.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -100,22 +101,37 @@ impl Pins {
     /// # Errors
     /// Where a file cannot be removed, and what was removed before it is gone.
     pub fn clear(&self) -> Result<usize, Fault> {
-        let failed = |error| Fault::Directory(self.directory.clone(), error);
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&self.directory).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            let is_link = name.to_string_lossy().starts_with(LINK);
-            if is_link || names::MAPS.iter().any(|map| name == *map) {
-                found.push((!is_link, name));
-            }
-        }
-        found.sort_unstable();
-        for (_, name) in &found {
+        let found = self.found()?;
+        for name in &found {
             let path = self.directory.join(name);
             fs::remove_file(&path)
                 .map_err(|error| Fault::Remove(path, error))?;
         }
         Ok(found.len())
+    }
+
+    /// Returns how many files there are that an exporter pinned.
+    ///
+    /// # Errors
+    /// Where the directory cannot be read.
+    pub fn count(&self) -> Result<usize, Fault> {
+        Ok(self.found()?.len())
+    }
+
+    /// Returns the names of what an exporter pinned, links first.
+    fn found(&self) -> Result<Vec<OsString>, Fault> {
+        let failed = |error| Fault::Directory(self.directory.clone(), error);
+        let (mut links, mut maps) = (Vec::new(), Vec::new());
+        for entry in fs::read_dir(&self.directory).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            if name.to_string_lossy().starts_with(LINK) {
+                links.push(name);
+            } else if names::MAPS.iter().any(|map| name == *map) {
+                maps.push(name);
+            }
+        }
+        links.append(&mut maps);
+        Ok(links)
     }
 
     /// Returns where a map is.

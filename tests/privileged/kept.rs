@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use aya::programs::TcAttachType;
+use geoip_exporter::state::decode;
 use tempfile::TempDir;
 
 use crate::harness::bpffs::Bpffs;
@@ -22,7 +24,7 @@ use crate::harness::link::{Volume, connect, rename, set_up};
 use crate::harness::sys::Signal;
 use crate::harness::tcx::attached;
 use crate::harness::traffic::{Traffic, await_books};
-use crate::harness::wait::PATIENCE;
+use crate::harness::wait::{PATIENCE, await_until};
 use crate::life::sum;
 use crate::privileges::{NEEDED, as_nobody};
 
@@ -234,6 +236,58 @@ fn interfaces_that_change_while_nobody_is_there_are_found_as_they_are() {
     end(daemon, Signal::Terminate);
     for interface in [WAN, "lan2", "lan3"] {
         assert_eq!(kept.programs(interface), 2, "{interface}");
+    }
+}
+
+/// It may have been with the same exporter, before its configuration changed.
+#[test]
+fn what_is_pinned_and_nobody_goes_on_with_is_warned_of() {
+    let kept = Kept::new();
+    end(kept.setup().start(), Signal::Terminate);
+    let mut daemon = kept.setup().set("state_directory", "").start();
+    let log = daemon.log();
+    let warned = log.iter().any(|line| {
+        line.message().contains("counts on for nobody")
+            && line.get("pin_directory").as_deref() == kept.pins().to_str()
+    });
+    assert!(warned);
+    let mut traffic = Traffic::new(&kept.lab);
+    traffic.exchange();
+    traffic.await_booked(&daemon);
+    end(daemon, Signal::Terminate);
+    assert_eq!(kept.programs(WAN), 2);
+}
+
+/// A kill may come before anybody scrapes.
+#[test]
+fn a_kill_soon_after_the_first_start_loses_nothing() {
+    let kept = Kept::new();
+    let mut traffic = Traffic::new(&kept.lab);
+    let daemon = kept.setup().start();
+    // Without a scrape, which would have it saved.
+    let file = kept.state.path().join("counters.state");
+    // Sooner than by the ordinary interval of 30 seconds.
+    let limit = Duration::from_secs(20);
+    await_until(limit, "the maps are in the state", || {
+        let bytes = fs::read(&file).unwrap_or_default();
+        match decode(&bytes).map(|state| state.counting) {
+            Ok(Some(_)) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    traffic.exchange();
+    end(daemon, Signal::Kill);
+    traffic.exchange();
+    let daemon = kept.setup().start();
+    for direction in ["received", "sent"] {
+        let wire = traffic.total(direction);
+        daemon.await_scrape("all is in the totals", |scrape| {
+            let of = |name: &str| {
+                scrape.sum(&format!("geoip_{name}bytes_{direction}_total"), &[])
+            };
+            let seen = of("") + of("unattributed_");
+            if seen == wire.bytes { Ok(()) } else { Err(format!("{seen}")) }
+        });
     }
 }
 
