@@ -219,6 +219,7 @@ fn attack_behind<T>(prepare: impl FnOnce(&Lab, u16) -> T, kinds: &[Kind]) {
         .set("listen_address", "0.0.0.0:0")
         .set("log_level", "info")
         .set("state_directory", state.path().to_str().unwrap())
+        .set("pin_directory", "")
         .start();
     let clients = Clients {
         server: ([127, 0, 0, 1], daemon.address().port()).into(),
