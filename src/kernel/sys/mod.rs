@@ -28,15 +28,17 @@ pub(super) fn interface_name(ifindex: u32) -> io::Result<String> {
     Ok(String::from_utf8_lossy(name).into_owned())
 }
 
-/// Has the C library give large pieces of memory back when they are freed, and
-/// not keep some for every thread: pages of metrics are large and made on
-/// several threads.
+/// Has the C library take large pieces of memory from the system and give them
+/// back when they are freed, and not keep some for every thread: pages of
+/// metrics are large and made on several threads, and what is remembered of a
+/// flow table is hardly touched. From its heap it would come cleared, so touched
+/// as a whole.
 pub fn keep_memory_small() {
     #[cfg(target_env = "gnu")]
     // SAFETY: the calls take no addresses, and may be made at any time. One
     // that has no effect costs memory and nothing else.
     unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 8 << 20);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
         libc::mallopt(libc::M_ARENA_MAX, 2);
     }
 }
