@@ -242,8 +242,15 @@ fn run_logged<H: Host>(
         });
 
     let overseer = manager.overseer({
-        let log = log.clone();
-        move |count| info!(log, "ready"; "interfaces" => count)
+        let (log, privileges) = (log.clone(), privileges.clone());
+        let fixed = privileges::fixed_interfaces(&config, probe.hook());
+        // On the poller's thread.
+        move |count| {
+            info!(log, "ready"; "interfaces" => count);
+            if fixed == Some(count) {
+                privileges.give_up_the_rest();
+            }
+        }
     });
     let poller = Poller::new(
         log.clone(),

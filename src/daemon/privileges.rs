@@ -7,8 +7,8 @@ use std::thread;
 
 use slog::{Logger, info, warn};
 
-use crate::config::ListenAddress;
-use crate::kernel::{self, Probe};
+use crate::config::{Config, Interfaces, ListenAddress};
+use crate::kernel::{self, Hook, Probe};
 use crate::logging::chain;
 use crate::sandbox::{Duty, Error, Files, Sandbox};
 
@@ -119,6 +119,14 @@ impl Privileges {
         self.warn(self.sandbox.restrict_system_calls());
     }
 
+    /// Takes the last capability from the poller's thread, which calls this.
+    pub(super) fn give_up_the_rest(&self) {
+        if self.sandbox.is_on() {
+            self.take_up(Duty::Other);
+            self.report();
+        }
+    }
+
     /// Logs what is in force.
     pub(super) fn report(&self) {
         let report = self.sandbox.report(self.files);
@@ -127,6 +135,16 @@ impl Privileges {
             "no_new_privs" => report.no_new_privileges,
             "system_calls" => report.system_calls,
             "files" => report.files);
+    }
+}
+
+/// Returns how many interfaces there are to be, where these are all and the
+/// kernel attaches to them again without a capability, should they be made anew:
+/// a link to a TCX hook needs none, a filter does.
+pub(super) fn fixed_interfaces(config: &Config, hook: Hook) -> Option<usize> {
+    match (&config.interfaces, hook) {
+        (Interfaces::Named(names), Hook::Tcx) => Some(names.len()),
+        _ => None,
     }
 }
 

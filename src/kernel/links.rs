@@ -226,6 +226,11 @@ impl Links {
             direction,
         ) {
             Ok(links) => links.contains(&link.id),
+            // Only CAP_NET_ADMIN is told. A link itself tells everybody.
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+                sys::link_info(link.fd.as_fd())
+                    .map_or(true, |info| info.ifindex == self.ifindex)
+            }
             Err(error) => error.raw_os_error() != Some(libc::ENODEV),
         };
         is_on(ingress, Direction::Received) && is_on(egress, Direction::Sent)

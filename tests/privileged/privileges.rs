@@ -10,7 +10,7 @@ use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::fixtures::data;
 use crate::harness::http;
 use crate::harness::lab::{Lab, PEER, WAN};
-use crate::harness::link::connect;
+use crate::harness::link::{connect, set_up};
 use crate::harness::process::Background;
 use crate::harness::sys::Signal;
 use crate::harness::traffic::Traffic;
@@ -65,13 +65,13 @@ fn of_threads(daemon: &Daemon, field: &str) -> BTreeMap<String, Vec<String>> {
     found
 }
 
-/// Checks that only the poller has a capability, and that every thread is
-/// confined.
-fn assert_confined(daemon: &Daemon) {
+/// Checks which capability the poller has, that no other thread has one, and
+/// that every thread is confined.
+fn assert_confined(daemon: &Daemon, of_poller: &str) {
     for set in ["CapPrm", "CapEff"] {
         for (thread, values) in of_threads(daemon, set) {
             let expected = match thread.as_str() {
-                "poller" => NET_ADMIN,
+                "poller" => of_poller,
                 _ => NOTHING,
             };
             assert!(
@@ -98,11 +98,8 @@ fn three_capabilities_are_enough_for_everything() {
     connect(&lab.machine, "wan1", &lab.world, "peer1");
     let setup = Setup::new(&lab.machine).set("interfaces", WAN);
     let mut daemon = as_nobody(setup, NEEDED).start();
-    let said = daemon
-        .await_log("what was kept", 0, |line| line.message() == "privileges");
-    let kept = said.get("kept").unwrap();
-    assert_eq!(kept, "CAP_NET_ADMIN (thread poller)", "{}", said.text());
-    assert_confined(&daemon);
+    await_kept(&mut daemon, "none");
+    assert_confined(&daemon, NOTHING);
 
     let mut traffic = Traffic::new(&lab);
     traffic.exchange();
@@ -130,11 +127,60 @@ fn three_capabilities_are_enough_for_everything() {
     let position = daemon.log_position();
     connect(&lab.machine, "wan2", &lab.world, "peer2");
     await_attached(&mut daemon, position, "wan2");
-    assert_confined(&daemon);
+    assert_confined(&daemon, NOTHING);
 
     daemon.signal(Signal::Terminate);
     let status = daemon.wait(PATIENCE);
     assert_eq!(status.code(), Some(0), "{status}");
+}
+
+/// Waits until that is what was kept.
+fn await_kept(daemon: &mut Daemon, expected: &str) {
+    daemon.await_log("what was kept", 0, |line| {
+        line.message() == "privileges"
+            && line.get("kept").as_deref() == Some(expected)
+    });
+}
+
+#[test]
+fn one_capability_stays_where_interfaces_may_appear() {
+    let lab = Lab::new();
+    for interfaces in ["any", "wan0,lan0"] {
+        let setup = Setup::new(&lab.machine).set("interfaces", interfaces);
+        let mut daemon = as_nobody(setup, NEEDED).start();
+        await_kept(&mut daemon, "CAP_NET_ADMIN (thread poller)");
+        assert_confined(&daemon, NET_ADMIN);
+    }
+}
+
+/// What the kernel says of a device only to those who have it, the link says.
+#[test]
+fn a_device_that_took_anothers_number_is_found_without_any_capability() {
+    let lab = Lab::unplugged();
+    let add = |name: &str, peer: &str| {
+        lab.machine.ip(&format!(
+            "link add {name} index 4000 type veth peer name {peer} netns {}",
+            lab.world.path()
+        ));
+        set_up(&lab.world, peer);
+        set_up(&lab.machine, name);
+    };
+    add(WAN, PEER);
+    let setup = Setup::new(&lab.machine).set("interfaces", WAN);
+    let mut daemon = as_nobody(setup, NEEDED).start();
+    await_kept(&mut daemon, "none");
+    let mut traffic = Traffic::new(&lab);
+    traffic.exchange();
+    // Both before the daemon hears of either.
+    let position = daemon.log_position();
+    daemon.at_once(|| {
+        lab.machine.ip("link del wan0");
+        add(WAN, PEER);
+    });
+    await_attached(&mut daemon, position, WAN);
+    traffic.reconnect(&lab);
+    traffic.exchange();
+    traffic.await_booked(&daemon);
 }
 
 fn await_attached(daemon: &mut Daemon, from: usize, interface: &str) {
@@ -166,7 +212,11 @@ fn missing_rights_are_named() {
 #[test]
 fn root_gives_up_what_it_does_not_need() {
     let lab = Lab::new();
-    let daemon = Setup::new(&lab.machine).set("interfaces", WAN).start();
+    let mut daemon = Setup::new(&lab.machine).set("interfaces", WAN).start();
+    daemon.await_log("what was kept in the end", 0, |line| {
+        let kept = line.get("kept").unwrap_or_default();
+        line.message() == "privileges" && !kept.contains("CAP_NET_ADMIN")
+    });
     let mut threads = of_threads(&daemon, "CapPrm");
     // Its own thread reads databases, which may belong to anybody.
     let reader = threads.remove("geoip-exporter").unwrap();
@@ -174,7 +224,7 @@ fn root_gives_up_what_it_does_not_need() {
     let others = reader.iter().filter(|value| *value != read_search);
     assert!(others.clone().all(|value| value == NOTHING), "{reader:?}");
     assert_eq!(reader.len() - others.count(), 1, "{reader:?}");
-    assert_eq!(threads.remove("poller").unwrap(), [NET_ADMIN]);
+    assert_eq!(threads.remove("poller").unwrap(), [NOTHING]);
     let rest: Vec<_> = threads.values().flatten().collect();
     assert!(rest.iter().all(|value| *value == NOTHING), "{threads:?}");
 }

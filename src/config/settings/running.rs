@@ -101,10 +101,10 @@ pub(super) const RUNNING: &[Setting] = &[
         value_name: "BOOL",
         summary: "Give up privileges that are not needed any more",
         details: "Once the programs are loaded, the exporter keeps \
-            CAP_NET_ADMIN on the thread that attaches to interfaces, and no \
-            other capability; system calls that it does not make fail, and it \
-            can write no file. false is for finding out whether that is in \
-            the way of something.",
+            CAP_NET_ADMIN on the thread that attaches to interfaces, as long \
+            as some may appear, and no other capability; system calls that \
+            it does not make fail, and it can write no file. false is for \
+            finding out whether that is in the way of something.",
         expected: "true or false",
         example: "true",
         effect: Effect::Restart,
