@@ -35,15 +35,19 @@ fn others(
     HOOKS.map(|hook| Counter::attach(&lab.machine, WAN, hook, order(), verdict))
 }
 
-/// Panics unless the hooks' programs are these, in this order; `ours` stands
-/// for the exporter's.
-fn assert_order(lab: &Lab, expected: &[&str]) {
+/// Waits until the hooks' programs are these, in this order; `ours` stands for
+/// the exporter's. What is detached is gone once no child that is just being
+/// started holds it, too.
+fn await_order(lab: &Lab, expected: &[&str]) {
     for (hook, ours) in HOOKS.into_iter().zip(OURS) {
-        let expected: Vec<&str> = expected
+        let expected: Vec<String> = expected
             .iter()
             .map(|name| if *name == "ours" { ours } else { name })
+            .map(|name| (*name).to_owned())
             .collect();
-        assert_eq!(attached(&lab.machine, WAN, hook), expected, "{hook:?}");
+        await_equal(&format!("the order of {hook:?}"), &expected, || {
+            attached(&lab.machine, WAN, hook)
+        });
     }
 }
 
@@ -66,14 +70,14 @@ fn programs_before_and_behind_see_every_packet_whoever_came_first() {
         let daemon = start(&lab);
         let mut counters = Vec::from_iter(early);
         if daemon_first {
-            assert_order(&lab, &["ours"]);
+            await_order(&lab, &["ours"]);
         } else {
-            assert_order(&lab, &["ours", OTHER]);
+            await_order(&lab, &["ours", OTHER]);
         }
         counters.push(others(&lab, LinkOrder::first, Verdict::Next));
         counters.push(others(&lab, LinkOrder::last, Verdict::Next));
         let behind = vec![OTHER; counters.len() - 1];
-        assert_order(&lab, &[&[OTHER, "ours"], behind.as_slice()].concat());
+        await_order(&lab, &[&[OTHER, "ours"], behind.as_slice()].concat());
 
         let mut traffic = Traffic::new(&lab);
         for _ in 0..20 {
@@ -96,7 +100,7 @@ fn programs_that_were_there_first_stay_when_the_exporter_leaves() {
             others(&lab, LinkOrder::last, Verdict::Next),
         ];
         let mut daemon = start(&lab);
-        assert_order(&lab, &["ours", OTHER, OTHER]);
+        await_order(&lab, &["ours", OTHER, OTHER]);
         let mut traffic = Traffic::new(&lab);
         traffic.exchange();
         traffic.await_booked(&daemon);
@@ -113,7 +117,7 @@ fn programs_that_were_there_first_stay_when_the_exporter_leaves() {
         assert_saw_all(&traffic, &counters);
         // And it comes back without disturbing them.
         let _daemon = start(&lab);
-        assert_order(&lab, &["ours", OTHER, OTHER]);
+        await_order(&lab, &["ours", OTHER, OTHER]);
         traffic.exchange();
         assert_saw_all(&traffic, &counters);
     }
@@ -152,13 +156,14 @@ fn what_a_program_behind_stops_is_counted_and_what_one_before_stops_is_not() {
         assert_eq!(behind.each_ref().map(Counter::seen), once);
 
         let before = others(&lab, LinkOrder::first, verdict);
-        assert_order(&lab, &[OTHER, "ours", OTHER]);
+        await_order(&lab, &[OTHER, "ours", OTHER]);
         exchange();
         await_counted(1);
         assert_eq!(before.each_ref().map(Counter::seen), once);
         assert_eq!(behind.each_ref().map(Counter::seen), once);
 
         drop((before, behind));
+        await_order(&lab, &["ours"]);
         exchange();
         await_counted(2);
         // The device counts what it receives before any program runs, and

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::harness::daemon::{Daemon, Setup};
@@ -11,7 +11,7 @@ use crate::harness::fixtures::data;
 use crate::harness::http;
 use crate::harness::lab::{Lab, PEER, WAN};
 use crate::harness::link::{connect, set_up};
-use crate::harness::process::Background;
+use crate::harness::process::{Background, output_of};
 use crate::harness::sys::Signal;
 use crate::harness::traffic::Traffic;
 use crate::harness::wait::{PATIENCE, await_until};
@@ -33,7 +33,10 @@ pub(crate) fn as_nobody(setup: Setup, capabilities: &str) -> Setup {
     let database = setup.path("country.mmdb");
     fs::copy(data("country-maxmind.mmdb"), &database).unwrap();
     let program = setup.path("geoip-exporter");
-    fs::copy(env!("CARGO_BIN_EXE_geoip-exporter"), &program).unwrap();
+    // By another process: one that is forked here meanwhile would hold the copy
+    // open for writing, and it could not be executed.
+    let mut copy = Command::new("cp");
+    output_of(copy.arg(env!("CARGO_BIN_EXE_geoip-exporter")).arg(&program));
     setup.set("geoip_db", database.to_str().unwrap()).program(&program).through(
         &[
             "setpriv",
