@@ -243,8 +243,8 @@ impl Keeper {
                     Err(_) => asked = never(),
                 },
                 recv(due) -> _ => {
-                    self.show();
-                    due = after(match self.ended.get().is_first() {
+                    let shown = self.show();
+                    due = after(match shown.is_first() {
                         true => FIRST_INTERVAL,
                         false => SAVE_INTERVAL,
                     });
@@ -257,8 +257,9 @@ impl Keeper {
 
     /// Saves what is new, and shows it. It is shown as well where it cannot be
     /// saved, counting being more important; but then what was saved before has
-    /// to go: counters may begin at zero, and never be set back.
-    fn show(&mut self) {
+    /// to go: counters may begin at zero, and never be set back. Returns what
+    /// that was.
+    fn show(&mut self) -> Arc<Ended> {
         let ended = self.ended.get();
         let state = ended.state();
         let saved = self.save(&state).or_else(|_| {
@@ -271,6 +272,7 @@ impl Keeper {
         self.is_saved.publish(self.fault.is_none());
         self.shown_traffic.publish_shared(Arc::clone(&ended.traffic));
         self.shown_polls.publish(ended.checkpoint.polls);
+        ended
     }
 
     fn save(&mut self, state: &State) -> io::Result<()> {
