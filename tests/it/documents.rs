@@ -10,7 +10,12 @@ use std::path::{Path, PathBuf};
 use geoip_exporter::config::{self, Flags, Kind, Paths, all};
 use geoip_exporter::{cli, sysexits};
 
+use crate::source::files;
+
 const README: &str = "README.md";
+const SETTINGS: &str = "docs/settings.md";
+const METRICS: &str = "docs/metrics.md";
+const OPERATION: &str = "docs/operation.md";
 const SAMPLE: &str = "etc/geoip-exporter.toml";
 const MAN_8: &str = "man/geoip-exporter.8";
 const MAN_5: &str = "man/geoip-exporter.toml.5";
@@ -76,14 +81,20 @@ fn words<'a>(text: &'a str, prefix: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// Both are in one test, as each rewrites the same file.
+/// All of it in one test, as each part rewrites the same file.
 #[test]
-fn the_manual_of_the_program_lists_every_flag_and_exit_code() {
+fn the_manual_of_the_program_lists_every_flag_metric_and_exit_code() {
     compare_between(
         MAN_8,
         ".\\\" settings:begin",
         ".\\\" settings:end",
         &render::man_flags(),
+    );
+    compare_between(
+        MAN_8,
+        ".\\\" metrics:begin",
+        ".\\\" metrics:end",
+        &render::man_metrics(PAGE),
     );
     compare_between(
         MAN_8,
@@ -104,13 +115,96 @@ fn the_manual_of_the_configuration_describes_every_setting() {
 }
 
 #[test]
-fn the_readme_lists_every_setting() {
+fn the_page_of_settings_lists_every_setting_and_flag() {
     compare_between(
-        README,
+        SETTINGS,
         "<!-- settings:begin -->",
         "<!-- settings:end -->",
-        &render::readme(),
+        &render::settings(),
     );
+}
+
+/// A page of every family, which `exposition.rs` compares with the code.
+const PAGE: &str = include_str!("../golden/metrics.txt");
+
+#[test]
+fn the_page_of_metrics_lists_every_metric() {
+    compare_between(
+        METRICS,
+        "<!-- metrics:begin -->",
+        "<!-- metrics:end -->",
+        &render::metrics(PAGE),
+    );
+}
+
+#[test]
+fn the_page_of_operation_lists_every_exit_status() {
+    compare_between(
+        OPERATION,
+        "<!-- exit-status:begin -->",
+        "<!-- exit-status:end -->",
+        &render::exit_statuses(),
+    );
+}
+
+/// Whoever opens the README wants to start, not to study.
+#[test]
+fn the_readme_is_short() {
+    let words = text(README).split_whitespace().count();
+    assert!(words <= 1_500, "{README} has {words} words");
+}
+
+/// Returns the documents in Markdown.
+fn pages() -> Vec<String> {
+    let mut pages = files(&["docs"], &[".md"]);
+    let others = ["CONTRIBUTING.md", "SECURITY.md", README];
+    pages.extend(others.map(String::from));
+    pages
+}
+
+/// Returns the name that a heading has in links: in small letters, without
+/// signs, with dashes between the words.
+fn anchor(heading: &str) -> String {
+    let kept =
+        heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+#[test]
+fn every_link_between_the_documents_leads_somewhere() {
+    for page in pages() {
+        let shown = text(&page);
+        let folder = path(&page).parent().unwrap().to_owned();
+        for (_, rest) in
+            shown.match_indices("](").map(|(at, _)| shown[at..].split_at(2))
+        {
+            let target = rest.split(')').next().unwrap();
+            if target.contains("://") {
+                continue;
+            }
+            let (file, heading) =
+                target.split_once('#').unwrap_or((target, ""));
+            let file = match file {
+                "" => path(&page),
+                _ => folder.join(file),
+            };
+            assert!(
+                file.exists(),
+                "{page} links to {target}, which is not there"
+            );
+            if !heading.is_empty() {
+                let other = fs::read_to_string(&file).unwrap();
+                let headings =
+                    other.lines().filter(|line| line.starts_with('#'));
+                let mut anchors = headings
+                    .map(|line| anchor(line.trim_start_matches('#').trim()));
+                assert!(
+                    anchors.any(|anchor| anchor == heading),
+                    "{page} links to {target}, which has no such heading"
+                );
+            }
+        }
+    }
 }
 
 #[test]

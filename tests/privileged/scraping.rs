@@ -48,11 +48,17 @@ fn a_real_prometheus_sums_up_what_was_sent() {
     prometheus.await_query("geoip_interface_status", 0);
 }
 
-/// Returns the PromQL of the README, an expression each.
+/// Returns the PromQL of the documents, an expression each.
 fn documented_expressions() -> Vec<String> {
-    let readme = include_str!("../../README.md");
-    let blocks = readme.split("```promql\n").skip(1);
-    let blocks = blocks.map(|rest| rest.split("```").next().unwrap());
+    let pages = [
+        include_str!("../../README.md"),
+        include_str!("../../docs/metrics.md"),
+        include_str!("../../docs/operation.md"),
+    ];
+    let blocks = pages.iter().flat_map(|page| {
+        let blocks = page.split("```promql\n").skip(1);
+        blocks.map(|rest| rest.split("```").next().unwrap())
+    });
     let expressions = blocks.flat_map(|block| block.split("\n\n"));
     expressions
         .map(|expression| {
@@ -64,7 +70,7 @@ fn documented_expressions() -> Vec<String> {
 
 /// An alarm that a healthy exporter sets off is worse than none.
 #[test]
-fn the_expressions_of_the_readme_hold_on_a_healthy_exporter() {
+fn the_expressions_of_the_documents_hold_on_a_healthy_exporter() {
     let (lab, daemon, _traffic) = counted_exchange();
     let prometheus = Prometheus::start(&lab.machine, daemon.address());
     prometheus.await_query("up", 1);

@@ -35,8 +35,8 @@ fn other_flags() -> Vec<(String, String)> {
         .collect()
 }
 
-/// The README's tables.
-pub(super) fn readme() -> String {
+/// The tables of the page of settings.
+pub(super) fn settings() -> String {
     let mut text = String::from(
         "| Setting and flag | Default | What it decides | Allowed | A change \
          takes effect |\n|---|---|---|---|---|\n",
@@ -58,6 +58,73 @@ pub(super) fn readme() -> String {
     text += "\n| Flag | What it does |\n|---|---|\n";
     for (names, help) in other_flags() {
         text += &format!("| `{names}` | {help} |\n");
+    }
+    text
+}
+
+/// A metric family, as a page that has all of them shows it.
+struct Family<'a> {
+    name: &'a str,
+    help: &'a str,
+    kind: &'a str,
+    labels: Vec<&'a str>,
+}
+
+/// Reads the families of an exposition in the text format.
+fn families(page: &str) -> Vec<Family<'_>> {
+    let mut families: Vec<Family<'_>> = Vec::new();
+    for line in page.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            let (name, help) = rest.split_once(' ').unwrap();
+            let labels = Vec::new();
+            families.push(Family { name, help, kind: "", labels });
+            continue;
+        }
+        let family = families.last_mut().unwrap();
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            family.kind = rest.split_once(' ').unwrap().1;
+        } else if let Some((_, labels)) = line.split_once('{') {
+            // No value in the test's page has an equals sign in it.
+            let names = labels.split('=').filter_map(|part| {
+                part.rsplit(['{', ',', '"']).next().filter(|n| !n.is_empty())
+            });
+            family.labels = names.filter(|name| !name.contains('}')).collect();
+        }
+    }
+    families
+}
+
+/// The table of metrics.
+pub(super) fn metrics(page: &str) -> String {
+    let mut text = String::from(
+        "| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n",
+    );
+    for Family { name, help, kind, labels } in families(page) {
+        let labels: Vec<_> =
+            labels.iter().map(|label| format!("`{label}`")).collect();
+        let labels = labels.join(", ");
+        text += &format!("| `{name}` | {kind} | {labels} | {help} |\n");
+    }
+    text
+}
+
+/// The metrics of the program's manual.
+pub(super) fn man_metrics(page: &str) -> String {
+    let mut text = String::new();
+    for Family { name, help, labels, .. } in families(page) {
+        text += &format!(".TP\n.B {name}\n{}\n", roff(help));
+        if !labels.is_empty() {
+            text += &format!("Labels: {}.\n", labels.join(", "));
+        }
+    }
+    text
+}
+
+/// The table of exit statuses.
+pub(super) fn exit_statuses() -> String {
+    let mut text = String::from("| Status | Meaning |\n|---|---|\n");
+    for (code, name, meaning) in sysexits::ALL {
+        text += &format!("| {code} ({name}) | {meaning} |\n");
     }
     text
 }
