@@ -97,6 +97,7 @@ fn by_interfaces(effort: Effort) -> Vec<(String, f64)> {
                         name: name.clone(),
                         link_layer: LinkLayer::Ethernet,
                         is_up: true,
+                        is_running: true,
                         is_loopback: false,
                     };
                     probe.attach(&interface).expect("cannot attach");

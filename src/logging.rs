@@ -4,23 +4,22 @@
 //! Lines are made where something is logged and written by a thread of their
 //! own: a standard error that nobody reads stalls nothing else.
 
+mod journal;
+mod line;
 mod queue;
 
 use std::error::Error;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use slog::{Drain, Level, Logger, OwnedKVList, Record, b, crit, o, record};
-use slog_term::{FullFormat, PlainSyncDecorator};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::config::{LogFormat, LogLevel};
-use queue::{LineCutter, Queue};
+use queue::Queue;
 
 /// How long the end waits for the last lines to be read.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
@@ -40,13 +39,7 @@ struct State {
 impl LogControl {
     /// Logs by these settings from the next line on.
     pub fn set(&self, level: LogLevel, format: LogFormat) {
-        let level = match level {
-            LogLevel::Error => Level::Error,
-            LogLevel::Warn => Level::Warning,
-            LogLevel::Info => Level::Info,
-            LogLevel::Debug => Level::Debug,
-            LogLevel::Trace => Level::Trace,
-        };
+        let level = slog_level(level);
         self.0.level.store(level.as_usize(), Ordering::Relaxed);
         let is_json = format == LogFormat::Json;
         self.0.is_json.store(is_json, Ordering::Relaxed);
@@ -83,23 +76,25 @@ pub fn to_stderr(level: LogLevel, format: LogFormat) -> (Logger, LogControl) {
             Err(_) => Box::new(io::stderr()),
         };
     let queue = Queue::new(output);
-    let lines = queue.clone();
-    build(move || LineCutter::new(&lines), Some(queue), level, format)
+    let out = Out::Queue(queue.clone());
+    build(out, Some(queue), journal::is_stderr(), level, format)
 }
 
-/// Returns a logger to what `open` returns, and what changes it. Each format
-/// opens its own. Whoever logs also writes.
-pub fn to<W: io::Write + Send + 'static>(
-    open: impl Fn() -> W,
+/// Returns a logger to `output`, and what changes it. The thread that logs
+/// also writes.
+pub fn to(
+    output: impl io::Write + Send + 'static,
     level: LogLevel,
     format: LogFormat,
 ) -> (Logger, LogControl) {
-    build(open, None, level, format)
+    let out = Out::Direct(Mutex::new(Box::new(output)));
+    build(out, None, false, level, format)
 }
 
-fn build<W: io::Write + Send + 'static>(
-    open: impl Fn() -> W,
+fn build(
+    out: Out,
     queue: Option<Queue>,
+    is_journal: bool,
     level: LogLevel,
     format: LogFormat,
 ) -> (Logger, LogControl) {
@@ -109,50 +104,43 @@ fn build<W: io::Write + Send + 'static>(
         queue,
     }));
     control.set(level, format);
-    let text = FullFormat::new(PlainSyncDecorator::new(open()))
-        .use_custom_timestamp(timestamp)
-        .use_original_order()
-        .build();
-    let json = std::sync::Mutex::new(slog_json::Json::default(open()));
-    let output = Output { control: control.clone(), text, json };
+    let output = Output { control: control.clone(), out, is_journal };
     // A closed standard error is no reason to stop counting.
     (Logger::root(output.ignore_res(), o!()), control)
 }
 
-/// Writes the time as RFC 3339 has it, as the JSON lines do.
-fn timestamp(to: &mut dyn io::Write) -> io::Result<()> {
-    let now = OffsetDateTime::now_utc();
-    let text = now.format(&Rfc3339).map_err(io::Error::other)?;
-    to.write_all(text.as_bytes())
+/// Where lines go.
+enum Out {
+    Queue(Queue),
+    Direct(Mutex<Box<dyn io::Write + Send>>),
 }
 
-struct Output<T, J> {
+struct Output {
     control: LogControl,
-    text: T,
-    json: J,
+    out: Out,
+    /// Whether the journal reads the lines, and with them their priority.
+    is_journal: bool,
 }
 
-impl<T, J> Output<T, J>
-where
-    T: Drain<Ok = (), Err = io::Error>,
-    J: Drain<Ok = ()>,
-{
+impl Output {
     fn write(&self, record: &Record, values: &OwnedKVList) -> io::Result<()> {
-        if self.control.0.is_json.load(Ordering::Relaxed) {
-            self.json
-                .log(record, values)
-                .map_err(|_| io::Error::other("cannot write a log line"))
-        } else {
-            self.text.log(record, values)
+        let format = match self.control.0.is_json.load(Ordering::Relaxed) {
+            true => LogFormat::Json,
+            false => LogFormat::Text,
+        };
+        let line = line::line(record, values, format, self.is_journal)?;
+        match &self.out {
+            Out::Queue(queue) => queue.push(line),
+            Out::Direct(output) => output
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .write_all(&line)?,
         }
+        Ok(())
     }
 }
 
-impl<T, J> Drain for Output<T, J>
-where
-    T: Drain<Ok = (), Err = io::Error>,
-    J: Drain<Ok = ()>,
-{
+impl Drain for Output {
     type Ok = ();
     type Err = io::Error;
 
@@ -183,6 +171,32 @@ where
     }
 }
 
+/// Writes a text on standard error where there is no log: before it is opened,
+/// or for a command that needs none. Where it cannot be written, the exit
+/// status has to say it all.
+pub fn complain(level: LogLevel, text: &str) {
+    let is_journal = journal::is_stderr();
+    for part in text.lines() {
+        let mut line = match is_journal {
+            true => line::priority(slog_level(level)).to_owned(),
+            false => String::new(),
+        };
+        line::escape(part, LogFormat::Text, &mut line);
+        line.push('\n');
+        let _ = io::stderr().write_all(line.as_bytes());
+    }
+}
+
+fn slog_level(level: LogLevel) -> Level {
+    match level {
+        LogLevel::Error => Level::Error,
+        LogLevel::Warn => Level::Warning,
+        LogLevel::Info => Level::Info,
+        LogLevel::Debug => Level::Debug,
+        LogLevel::Trace => Level::Trace,
+    }
+}
+
 /// Logs panics, of any thread, as one line each.
 pub fn log_panics(log: &Logger) {
     let log = log.clone();
@@ -195,6 +209,12 @@ pub fn log_panics(log: &Logger) {
             "place" => place.unwrap_or_default(),
             "thread" => thread.name().unwrap_or("unnamed"));
     }));
+}
+
+/// Returns a point in time, in seconds since 1970, as RFC 3339 has it.
+#[must_use]
+pub fn date(seconds: u64) -> String {
+    line::date(seconds)
 }
 
 /// Returns an error and its causes in one line.

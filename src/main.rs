@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use crossbeam_channel::unbounded;
 use geoip_exporter::cli::{self, Action, Cli, Outcome};
+use geoip_exporter::config::LogLevel;
 use geoip_exporter::daemon::{self, Error, Layers, ThisHost};
+use geoip_exporter::logging::complain;
 use geoip_exporter::{config, logging, sysexits};
 
 fn main() -> ExitCode {
@@ -13,7 +15,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Run(cli)) => cli,
         Ok(Outcome::Print(text)) => return print(&text),
         Err(error) => {
-            complain(&error.to_string());
+            complain(LogLevel::Error, &error.to_string());
             return sysexits::USAGE.into();
         }
     };
@@ -21,7 +23,7 @@ fn main() -> ExitCode {
         Ok(text) => print(&text),
         Err(error) => {
             if !error.is_logged() {
-                complain(&logging::chain(&error));
+                complain(LogLevel::Error, &logging::chain(&error));
             }
             error.exit_code().into()
         }
@@ -38,7 +40,7 @@ fn run(Cli { action, flags }: Cli) -> Result<String, Error> {
     }
     let loaded = layers.load().map_err(Error::Config)?;
     for warning in daemon::warnings(&loaded, action == Action::CheckConfig)? {
-        complain(&format!("warning: {warning}"));
+        complain(LogLevel::Warn, &format!("warning: {warning}"));
     }
     match action {
         Action::PrintConfig => Ok(config::print_config(&loaded)),
@@ -50,10 +52,4 @@ fn run(Cli { action, flags }: Cli) -> Result<String, Error> {
 fn print(text: &str) -> ExitCode {
     let written = io::stdout().write_all(text.as_bytes());
     written.map_or(sysexits::IOERR, |()| sysexits::OK).into()
-}
-
-/// Writes a line on standard error. Where that cannot be written, the exit
-/// status has to say it all.
-fn complain(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
 }

@@ -175,7 +175,7 @@ pub(super) fn log_opened(log: &Logger, database: &Database) {
     info!(log, "opened the GeoIP database";
         "path" => %database.path().display(),
         "type" => database.database_type(),
-        "build_timestamp" => database.build_epoch());
+        "built" => logging::date(database.build_epoch()));
 }
 
 pub(super) fn describe(database: &Database) -> exporter::Database {

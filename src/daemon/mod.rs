@@ -37,7 +37,7 @@ use crate::geoip::Watch;
 use crate::http::pages::{Healthy, Index, Metrics, Ready, Reload};
 use crate::http::{self, Routes};
 use crate::kernel::{
-    self, FollowInterfaces, InterfaceEvent, Probe, ProbeSettings, Room,
+    self, FollowInterfaces, Hook, InterfaceEvent, Probe, ProbeSettings, Room,
 };
 use crate::logging::{self, LogControl};
 use crate::metrics::published::{Feed, Publisher, Sink};
@@ -189,12 +189,11 @@ fn run_logged<H: Host>(
     .map_err(Error::Thread)?;
     let mut probe = probe?;
     kernel::trim_memory();
-    info!(log, "loaded the eBPF programs"; "attached_by" => probe.hook().name());
     for notice in probe.take_notices() {
-        warn!(log, "loaded the eBPF programs"; "notice" => notice);
+        warn!(log, "the eBPF programs count with a limit"; "notice" => notice);
     }
     let counting = privileges.counting(&probe);
-    log_room(log, &probe.room());
+    log_loaded(log, probe.hook(), &probe.room());
     let resumed = continuity::resume(log, &mut left, probe.adopt()?);
     let (mut devices, keep_following) = host.follow_interfaces()?;
     let first_devices = devices.next()?.unwrap_or_default();
@@ -367,12 +366,13 @@ fn probe_settings(config: &Config) -> ProbeSettings {
     }
 }
 
-fn log_room(log: &Logger, room: &Room) {
+fn log_loaded(log: &Logger, hook: Hook, room: &Room) {
     if let Some(reason) = &room.without_table {
         warn!(log, "no flow table: each packet costs more";
             "reason" => reason);
     }
     info!(log, "loaded the eBPF programs";
+        "attached_by" => hook.name(),
         "flow_table_entries" => room.table_entries,
         "flow_table_bytes" => room.table_bytes,
         "flow_map_entries" => room.map_entries);

@@ -29,6 +29,9 @@ pub struct Interface {
     pub link_layer: LinkLayer,
     /// Whether it was set up by the administrator (IFF_UP).
     pub is_up: bool,
+    /// Whether it is up and can send: it has a carrier, or needs none
+    /// (IFF_RUNNING).
+    pub is_running: bool,
     /// Whether it is the loopback device.
     pub is_loopback: bool,
 }
@@ -147,6 +150,7 @@ mod tests {
             name: name.into(),
             link_layer: LinkLayer::Ethernet,
             is_up: true,
+            is_running: true,
             is_loopback: name == "lo",
         }
     }

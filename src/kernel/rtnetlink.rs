@@ -280,6 +280,7 @@ fn event(kind: u16, payload: &[u8]) -> Option<InterfaceEvent> {
         name: String::from_utf8_lossy(name).into_owned(),
         link_layer: link_layer(header.link_layer_type),
         is_up: header.flags.contains(LinkFlags::Up),
+        is_running: header.flags.contains(LinkFlags::Running),
         is_loopback: header.flags.contains(LinkFlags::Loopback),
     }))
 }
@@ -304,7 +305,7 @@ mod tests {
         let mut payload = vec![family, 0];
         payload.extend(1_u16.to_ne_bytes());
         payload.extend(7_i32.to_ne_bytes());
-        payload.extend(1_u32.to_ne_bytes());
+        payload.extend((libc::IFF_UP | libc::IFF_RUNNING).to_ne_bytes());
         payload.extend(0_u32.to_ne_bytes());
         let length = u16::try_from(name.len() + 5).unwrap();
         payload.extend(length.to_ne_bytes());
@@ -337,6 +338,7 @@ mod tests {
             name: "eth0".into(),
             link_layer: LinkLayer::Ethernet,
             is_up: true,
+            is_running: true,
             is_loopback: false,
         }
     }

@@ -63,7 +63,7 @@ impl Queue {
     }
 
     /// Adds a line, or counts it where there is no room.
-    fn push(&self, line: Vec<u8>) {
+    pub(super) fn push(&self, line: Vec<u8>) {
         let mut state = self.state();
         if state.bytes + line.len() > LIMIT {
             state.dropped += 1;
@@ -140,34 +140,6 @@ impl Queue {
     }
 }
 
-/// Cuts what a formatter writes, in pieces of any size, into lines.
-pub(super) struct LineCutter {
-    queue: Queue,
-    begun: Vec<u8>,
-}
-
-impl LineCutter {
-    pub(super) fn new(queue: &Queue) -> Self {
-        Self { queue: queue.clone(), begun: Vec::new() }
-    }
-}
-
-impl Write for LineCutter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
-            self.begun.extend_from_slice(piece);
-            if piece.ends_with(b"\n") {
-                self.queue.push(std::mem::take(&mut self.begun));
-            }
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,20 +183,19 @@ mod tests {
     }
 
     #[test]
-    fn lines_arrive_whole_and_in_order() {
+    fn lines_arrive_in_order() {
         let pipe = Pipe::default();
         pipe.open();
         let queue = Queue::new(pipe.clone());
-        let mut cutter = LineCutter::new(&queue);
-        cutter.write_all(b"one\ntw").unwrap();
-        cutter.write_all(b"o\nthree\nnot yet").unwrap();
+        queue.push(b"one\n".into());
+        queue.push(b"two\n".into());
         assert_eq!(pipe.text(), "", "before the thread");
         queue.start(|| ()).unwrap();
         queue.flush(PATIENCE);
-        assert_eq!(pipe.text(), "one\ntwo\nthree\n");
-        cutter.write_all(b" done\n").unwrap();
+        assert_eq!(pipe.text(), "one\ntwo\n");
+        queue.push(b"three\n".into());
         queue.flush(PATIENCE);
-        assert!(pipe.text().ends_with("three\nnot yet done\n"));
+        assert_eq!(pipe.text(), "one\ntwo\nthree\n");
     }
 
     #[test]
@@ -232,11 +203,10 @@ mod tests {
         let pipe = Pipe::default();
         let queue = Queue::new(pipe.clone());
         queue.start(|| ()).unwrap();
-        let mut cutter = LineCutter::new(&queue);
         let line = vec![b'x'; 1023].into_iter().chain(*b"\n");
         let line: Vec<u8> = line.collect();
         for _ in 0..LIMIT / 1024 + 7 {
-            cutter.write_all(&line).unwrap();
+            queue.push(line.clone());
         }
         assert_eq!(queue.take_dropped(), None, "no room to say so");
         queue.flush(Duration::ZERO);

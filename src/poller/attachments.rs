@@ -6,6 +6,8 @@
 //! counted until then; its flows are removed from the kernel's map; only then
 //! is its number free for the next interface.
 
+mod news;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use crate::kernel::{
 };
 use crate::logging::chain;
 use crate::metrics::published::Sink;
+use news::LeftOut;
 
 /// The attachments of one probe.
 pub(super) struct Attachments {
@@ -29,8 +32,10 @@ pub(super) struct Attachments {
     attached: BTreeMap<u32, Attached>,
     /// Detached, but not yet read for the last time.
     retiring: BTreeSet<InterfaceId>,
-    /// What could not be attached and why, so that a reason is logged once.
-    failed: BTreeMap<u32, String>,
+    /// What could not be attached and why, so that a reason is logged once;
+    /// none where no number was left.
+    failed: BTreeMap<u32, Option<String>>,
+    left_out: LeftOut,
     /// Names that no device has and that was logged.
     missing: BTreeSet<String>,
     /// Ifindexes of attached devices that were gone, or may have been where
@@ -51,6 +56,7 @@ impl Attachments {
             attached: BTreeMap::new(),
             retiring: BTreeSet::new(),
             failed: BTreeMap::new(),
+            left_out: LeftOut::default(),
             missing: BTreeSet::new(),
             doubtful: BTreeSet::new(),
             renames: Vec::new(),
@@ -92,10 +98,14 @@ impl Attachments {
             trace!(self.log, "interface event"; "event" => ?event);
             match event {
                 InterfaceEvent::Listed(interfaces) => {
+                    for interface in &interfaces {
+                        self.log_link(interface);
+                    }
                     self.table.replace(interfaces);
                     self.doubtful.extend(self.attached.keys());
                 }
                 InterfaceEvent::Changed(interface) => {
+                    self.log_link(&interface);
                     self.table.insert(interface);
                 }
                 InterfaceEvent::Gone(ifindex) => {
@@ -105,6 +115,16 @@ impl Attachments {
                     }
                 }
             }
+        }
+    }
+
+    /// Logs what became of the link. To be called before the table has it.
+    fn log_link(&self, now: &Interface) {
+        let before = self.table.get(now.ifindex);
+        if let (Some(before), Some(attached)) =
+            (before, self.attached.get(&now.ifindex))
+        {
+            news::log_link(&self.log, &attached.name, before, now);
         }
     }
 
@@ -123,8 +143,17 @@ impl Attachments {
                 other => self.queue.push_back(other),
             }
         }
-        self.failed.retain(|&ifindex, _| self.table.get(ifindex).is_some());
+        let tried: BTreeSet<u32> = self
+            .queue
+            .iter()
+            .filter_map(|action| match action {
+                Action::Attach(interface) => Some(interface.ifindex),
+                _ => None,
+            })
+            .collect();
+        self.failed.retain(|ifindex, _| tried.contains(ifindex));
         self.log_missing(wanted);
+        self.log_left_out();
     }
 
     /// Returns whether there is something to do.
@@ -150,14 +179,27 @@ impl Attachments {
         probe: &mut P,
         sinks: &mut [Box<dyn Sink>],
     ) -> Result<(), Error> {
-        match self.queue.pop_front() {
-            Some(Action::Detach(ifindex)) => self.detach(ifindex, probe),
-            Some(Action::Attach(interface)) => {
-                return self.attach(&interface, probe, sinks);
+        let result = match self.queue.pop_front() {
+            Some(Action::Detach(ifindex)) => {
+                self.detach(ifindex, probe);
+                Ok(())
             }
-            Some(Action::Rename(_)) | None => {}
+            Some(Action::Attach(interface)) => {
+                self.attach(&interface, probe, sinks)
+            }
+            Some(Action::Rename(_)) | None => Ok(()),
+        };
+        self.log_left_out();
+        result
+    }
+
+    /// Says how many interfaces find no number, once that is known.
+    fn log_left_out(&mut self) {
+        if !self.has_work() {
+            let left_out = self.failed.values().filter(|f| f.is_none());
+            let counted = self.attached.len();
+            self.left_out.log(&self.log, left_out.count(), counted);
         }
-        Ok(())
     }
 
     /// Detaches what was attached to another device than the one that has the
@@ -221,8 +263,13 @@ impl Attachments {
                     "interface" => name);
                 return Ok(());
             }
+            // There may be thousands of them: `log_left_out` says how many.
+            Err(error @ Error::TooManyInterfaces { .. }) => {
+                self.failed.insert(*ifindex, None);
+                return Err(error);
+            }
             Err(error) => {
-                let reason = chain(&error);
+                let reason = Some(chain(&error));
                 let known = self.failed.insert(*ifindex, reason.clone());
                 if known.as_ref() != Some(&reason) {
                     warn!(self.log, "interface is not counted";

@@ -145,3 +145,28 @@ fn a_closed_standard_error_leaves_the_exit_status_to_tell() {
         assert_eq!(code(&output), expected, "{arguments:?}");
     }
 }
+
+/// The journal takes the priority from the line, and only where it reads it.
+#[test]
+fn a_complaint_to_the_journal_has_its_priority() {
+    use std::os::unix::fs::MetadataExt as _;
+    let complaint = |stream: fn((u64, u64)) -> String| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let found = file.as_file().metadata().unwrap();
+        let stderr = file.as_file().try_clone().unwrap();
+        let status =
+            std::process::Command::new(env!("CARGO_BIN_EXE_geoip-exporter"))
+                .arg("--no-such-flag")
+                .env("JOURNAL_STREAM", stream((found.dev(), found.ino())))
+                .stderr(stderr)
+                .status()
+                .unwrap();
+        assert_eq!(status.code(), Some(64));
+        std::fs::read_to_string(file.path()).unwrap()
+    };
+    let to_journal = complaint(|(device, inode)| format!("{device}:{inode}"));
+    assert!(to_journal.lines().count() > 0);
+    assert!(to_journal.lines().all(|line| line.starts_with("<3>")));
+    let elsewhere = complaint(|(device, _)| format!("{device}:0"));
+    assert!(!elsewhere.contains("<3>"), "{elsewhere}");
+}

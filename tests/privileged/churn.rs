@@ -132,7 +132,7 @@ fn hundreds_that_come_and_go_at_once_leave_nothing() {
     );
     assert_eq!(came, went + 1, "all but wan0 are detached");
     assert!(
-        log.iter().all(|line| line.get("level").as_deref() != Some("WARN"))
+        log.iter().all(|line| line.get("level").as_deref() != Some("warn"))
     );
     daemon.signal(Signal::Terminate);
     assert_eq!(daemon.wait(PATIENCE).code(), Some(0));

@@ -25,6 +25,7 @@ fn loopback() -> Interface {
         name: "lo".to_owned(),
         link_layer: LinkLayer::Ethernet,
         is_up: true,
+        is_running: true,
         is_loopback: true,
     }
 }

@@ -132,7 +132,7 @@ fn settings_take_effect_and_those_that_need_a_restart_are_named() {
     let position = daemon.log_position();
     daemon.reload();
     daemon.await_log("what needs a restart", position, |line| {
-        line.get("level").is_some_and(|level| level.starts_with("WARN"))
+        line.get("level").is_some_and(|level| level == "warn")
             && line.text().contains("map_max_entries")
     });
     let scrape = daemon.scrape();

@@ -52,6 +52,7 @@ impl Books {
             name: "lo".to_owned(),
             link_layer: LinkLayer::Ethernet,
             is_up: true,
+            is_running: true,
             is_loopback: true,
         };
         probe.attach(&loopback).unwrap();

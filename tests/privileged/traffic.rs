@@ -98,7 +98,7 @@ fn without_a_database_every_byte_is_counted_as_unknown() {
     let nothing = setup.path("nothing.mmdb");
     let mut daemon = setup.set("geoip_db", nothing.to_str().unwrap()).start();
     daemon.await_log("warning about the database", 0, |line| {
-        line.get("level").is_some_and(|level| level.starts_with("WARN"))
+        line.get("level").is_some_and(|level| level == "warn")
             && line.text().contains("nothing.mmdb")
     });
     let mut traffic = Traffic::new(&lab);

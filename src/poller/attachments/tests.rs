@@ -213,6 +213,7 @@ fn changed(ifindex: u32, name: &str) -> InterfaceEvent {
         name: name.into(),
         link_layer: LinkLayer::Ethernet,
         is_up: true,
+        is_running: true,
         is_loopback: false,
     })
 }
@@ -287,33 +288,6 @@ fn what_is_still_to_be_done_follows_the_newest_events() {
     host.note(events);
     host.work();
     assert_eq!(host.counted(), counted(&[("a", 4)]));
-}
-
-#[test]
-fn each_interface_without_a_number_is_warned_of_once() {
-    let mut host = Host::new("any");
-    let events =
-        (0..LIMIT + 2).map(|i| host.add(10 + i, &format!("e{i}"))).collect();
-    host.note(events);
-    host.work();
-    host.note(vec![]);
-    host.work();
-    let log = host.log();
-    assert_eq!(log.matches("is not counted").count(), 2, "{log}");
-    assert!(log.contains("more than 4 interfaces"), "{log}");
-    // One leaves; its number is free once it was polled.
-    let event = host.remove(10);
-    host.note(vec![event]);
-    assert!(host.attachments.has_work());
-    while host.attachments.has_work() {
-        if host.attachments.waits_for_number(&host.probe) {
-            host.poll();
-        }
-        let _ = host.attachments.do_next(&mut host.probe, &mut host.sinks);
-    }
-    assert_eq!(host.counted().len(), LIMIT as usize);
-    assert_eq!(host.counted().last(), Some(&("e4".into(), 14)));
-    assert_eq!(host.log().matches("is not counted").count(), 2);
 }
 
 #[test]
@@ -398,3 +372,5 @@ fn a_renamed_state_stays_attached() {
     host.note(vec![event]);
     assert_eq!(host.states(), states(&[("wan0", Status::Up, true)]));
 }
+
+mod log;

@@ -125,6 +125,7 @@ impl FakeHost {
             name: name.into(),
             link_layer: LinkLayer::Ethernet,
             is_up: true,
+            is_running: true,
             is_loopback: name == "lo",
         };
         let mut kernel = self.kernel();
@@ -217,7 +218,7 @@ impl Host for FakeHost {
         level: LogLevel,
         format: LogFormat,
     ) -> (Logger, LogControl) {
-        logging::to(|| self.log.clone(), level, format)
+        logging::to(self.log.clone(), level, format)
     }
 }
 

@@ -95,7 +95,7 @@ fn a_bad_reload_names_every_fault_and_changes_nothing() {
     let log = daemon.reload();
     let faults: Vec<_> = log
         .lines()
-        .filter(|line| line.contains("ERRO configuration"))
+        .filter(|line| line.contains("ERROR configuration"))
         .collect();
     for key in ["poll_interval", "colour", "flow_batch_size", "metrics_path"] {
         let named = faults.iter().filter(|line| line.contains(key)).count();
@@ -168,7 +168,7 @@ fn the_log_level_and_format_change_at_once() {
 
     daemon.configure("nonsense");
     daemon.hang_up();
-    log.wait_for(mark, &["ERRO not reloaded"]);
+    log.wait_for(mark, &["ERROR not reloaded"]);
     daemon.stop();
 }
 
@@ -200,8 +200,10 @@ fn a_database_that_does_not_open_leaves_everything_as_it_was() {
         let before = daemon.settled();
         daemon.configure(&with(name, "flow_batch_size = 5\n"));
         let log = daemon.reload();
-        let faults: Vec<_> =
-            log.lines().filter(|line| line.contains("ERRO database")).collect();
+        let faults: Vec<_> = log
+            .lines()
+            .filter(|line| line.contains("ERROR database"))
+            .collect();
         assert_eq!(faults.len(), 1, "{log}");
         assert!(faults[0].contains(name), "{log}");
         let scrape = daemon.wait_for("failed", |s| s.get(SUCCESS) == 0.0);

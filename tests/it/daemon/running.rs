@@ -179,7 +179,7 @@ impl Running {
     pub(super) fn reload(&self) -> String {
         let mark = self.host.log.mark();
         self.hang_up();
-        let ends = ["INFO reloaded", "ERRO not reloaded", "\"reloaded\""];
+        let ends = ["INFO reloaded", "ERROR not reloaded", "\"reloaded\""];
         self.host.log.wait_for(mark, &ends);
         self.host.log.since(mark)
     }

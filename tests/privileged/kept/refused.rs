@@ -159,7 +159,7 @@ fn counts_without_pins(setup: impl Fn(&Kept) -> Setup, reason: &str) {
         let log = daemon.log();
         let warnings: Vec<_> = log
             .iter()
-            .filter(|line| line.get("level").as_deref() == Some("WARN"))
+            .filter(|line| line.get("level").as_deref() == Some("warn"))
             .collect();
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         let text = format!("{:?}", warnings[0]);
