@@ -123,8 +123,11 @@ static __always_inline void count_in_map(struct traffic_statistics *own,
 		place = filter_place_of(&key);
 	if ((is_closed(all) && !is_noted(place)) ||
 	    !add_to_flow(&key, size, now)) {
-		own->lookup_failures++;
 		if (!create_flow(own, all, &key, size, now)) {
+			/* Counted in the total alone. Rules that watch either
+			 * counter see it.
+			 */
+			own->lookup_failures++;
 			own->update_failures++;
 			return;
 		}

@@ -32,7 +32,7 @@ enum traffic_family {
  * means: maps that an exporter of another number left are not counted on in.
  */
 enum traffic_abi {
-	TRAFFIC_ABI_VERSION = 1,
+	TRAFFIC_ABI_VERSION = 2,
 };
 
 /* How many interfaces can be counted at the same time. */
@@ -136,7 +136,7 @@ struct traffic_total {
 /* What one CPU has to say about its flows: a cache line. */
 struct traffic_statistics {
 	__u64 new_keys; /* keys created in the flow map */
-	__u64 lookup_failures; /* packets whose key was not there yet */
+	__u64 lookup_failures; /* packets whose key was not found nor created */
 	__u64 update_failures; /* packets whose key could not be created */
 	__u64 unknown_interfaces; /* packets of a device not being counted */
 	__u64 new_entries; /* ways of the flow table taken */

@@ -64,7 +64,7 @@ pub struct PollStatistics {
     pub is_ready: bool,
     /// Polls that failed, whose traffic the next one finds.
     pub poll_failures: u64,
-    /// Packets whose flow was not in the kernel's map.
+    /// Packets whose flow was neither found nor created.
     pub lookup_failures: u64,
     /// Packets whose flow could not be put into the map.
     pub update_failures: u64,
@@ -289,7 +289,7 @@ const PACKETS: Description = plain(
 );
 const LOOKUP_FAIL: Description = plain(
     "geoip_ebpf_lookup_fail_total",
-    "Packets whose flow was not there yet on their CPU.",
+    "Packets whose flow was neither found nor created.",
 );
 const UPDATE_FAIL: Description =
     plain("geoip_ebpf_update_fail_total", "Packets whose flow found no room.");

@@ -13,7 +13,7 @@ use std::ops::AddAssign;
 use crate::accounting::{Direction, Family, FlowKey, InterfaceId, IpVersion};
 
 /// Of `bpf-src/traffic_abi.h` as a whole.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Most interfaces that can be counted at the same time.
 pub const INTERFACES: u32 = 4096;
@@ -164,7 +164,7 @@ impl AddAssign for TrafficTotal {
 pub struct TrafficStatistics {
     /// Keys created in the map of flows.
     pub new_keys: u64,
-    /// Packets whose key was not there yet.
+    /// Packets whose key was neither found nor created.
     pub lookup_failures: u64,
     /// Packets whose key could not be created.
     pub update_failures: u64,

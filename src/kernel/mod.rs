@@ -56,7 +56,7 @@ pub use table::{Table, Word};
 pub struct Statistics {
     /// Flows created in the map of flows.
     pub new_keys: u64,
-    /// Packets whose flow was not there yet.
+    /// Packets whose flow was neither found nor created.
     pub lookup_failures: u64,
     /// Packets whose flow could not be created.
     pub update_failures: u64,

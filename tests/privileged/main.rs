@@ -21,6 +21,7 @@ mod evictions;
 mod faults;
 mod harness;
 mod harness_tests;
+mod health;
 mod interfaces;
 mod kept;
 mod life;

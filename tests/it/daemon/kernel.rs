@@ -154,7 +154,6 @@ impl Kernel {
         let cpu = usize::try_from(volume.packets).unwrap() % CPUS;
         let ways = self.ways.as_ref();
         if let Some(is_new) = ways.and_then(|w| w.count(cpu, &key, volume)) {
-            self.statistics.lookup_failures += u64::from(is_new);
             self.statistics.new_entries += u64::from(is_new);
             return;
         }
@@ -171,7 +170,6 @@ impl Kernel {
             let oldest = *oldest.unwrap().0;
             self.evict(&oldest);
         }
-        self.statistics.lookup_failures += 1;
         self.statistics.new_keys += 1;
         let generation = u32::try_from(self.statistics.new_keys).unwrap() << 8;
         self.flows.insert(

@@ -14,6 +14,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 use std::{fs, io};
 
 use libc::{c_int, c_long};
@@ -64,6 +65,8 @@ struct State {
     /// How many calls are let through before the first that fails.
     passes: AtomicU64,
     failures: AtomicU64,
+    /// How long each call takes before it is answered, in milliseconds.
+    delay: AtomicU64,
 }
 
 /// The number under which the process holds what asks, out of the way.
@@ -102,6 +105,12 @@ impl Fault {
         self.state.errno.store(errno, Ordering::SeqCst);
     }
 
+    /// Makes every such call last longer from now on.
+    pub(crate) fn slow_down(&self, by: Duration) {
+        let millis = u64::try_from(by.as_millis()).expect("a short time");
+        self.state.delay.store(millis, Ordering::SeqCst);
+    }
+
     /// Lets the kernel answer again.
     pub(crate) fn mend(&self) {
         self.state.errno.store(0, Ordering::SeqCst);
@@ -123,6 +132,8 @@ impl Fault {
 
     fn answer(&self) -> c_int {
         let state = &self.state;
+        let delay = state.delay.load(Ordering::SeqCst);
+        thread::sleep(Duration::from_millis(delay));
         let errno = state.errno.load(Ordering::SeqCst);
         let one_less = |passes: u64| passes.checked_sub(1);
         let (all, order) = (&state.passes, Ordering::SeqCst);

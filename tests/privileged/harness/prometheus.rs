@@ -3,15 +3,16 @@
 use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::process::Stdio;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::exposition::whole;
+use super::exposition::{Scrape, whole};
 use super::http::{self, encode};
 use super::netns::Netns;
-use super::process::Background;
+use super::process::{Background, output_of};
 use super::wait::{PATIENCE, await_until};
 
 /// Where it listens. Every namespace has this port to itself.
@@ -28,12 +29,43 @@ impl Prometheus {
     /// Starts one in a namespace and waits until it is ready.
     pub(crate) fn start(namespace: &Netns, target: SocketAddr) -> Self {
         let directory = TempDir::new().expect("cannot make a directory");
-        let file = directory.path().join("prometheus.yml");
         let configuration = format!(
             "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n\
              scrape_configs:\n  - job_name: geoip\n    static_configs:\n\
              \x20     - targets: ['{target}']\n"
         );
+        Self::start_in(namespace, directory, &configuration)
+    }
+
+    /// Starts one that has these scrapes, each with its time in seconds since
+    /// 1970, and makes no others.
+    pub(crate) fn with_history(
+        namespace: &Netns,
+        scrapes: &[(u64, Scrape)],
+    ) -> Self {
+        let directory = TempDir::new().expect("cannot make a directory");
+        let mut text = String::new();
+        for (time, scrape) in scrapes {
+            let lines = scrape.text.lines();
+            for line in lines.filter(|line| !line.starts_with('#')) {
+                text += &format!("{line} {time}\n");
+            }
+        }
+        text += "# EOF\n";
+        let history = directory.path().join("history");
+        fs::write(&history, text).expect("cannot write a file");
+        let mut command = namespace.command("promtool");
+        command.args(["tsdb", "create-blocks-from", "openmetrics"]);
+        output_of(command.arg(&history).arg(directory.path().join("data")));
+        Self::start_in(namespace, directory, "")
+    }
+
+    fn start_in(
+        namespace: &Netns,
+        directory: TempDir,
+        configuration: &str,
+    ) -> Self {
+        let file = directory.path().join("prometheus.yml");
         fs::write(&file, configuration).expect("cannot write a file");
         let mut command = namespace.command("prometheus");
         command
@@ -65,7 +97,24 @@ impl Prometheus {
 
     /// Evaluates a PromQL expression now and returns the samples of the answer.
     pub(crate) fn evaluate(&self, expression: &str) -> Vec<Value> {
-        let target = format!("/api/v1/query?query={}", encode(expression));
+        self.ask("query", expression, "")
+    }
+
+    /// Evaluates a PromQL expression every 15 seconds between these times and
+    /// returns the series of the answer.
+    pub(crate) fn evaluate_over(
+        &self,
+        expression: &str,
+        times: RangeInclusive<u64>,
+    ) -> Vec<Value> {
+        let (start, end) = (times.start(), times.end());
+        let parameters = format!("&start={start}&end={end}&step=15");
+        self.ask("query_range", expression, &parameters)
+    }
+
+    fn ask(&self, how: &str, expression: &str, parameters: &str) -> Vec<Value> {
+        let query = encode(expression);
+        let target = format!("/api/v1/{how}?query={query}{parameters}");
         let response = self.get(&target).expect("cannot query Prometheus");
         let answer: Value =
             serde_json::from_str(&response.body).expect("it answers JSON");
