@@ -70,7 +70,7 @@ fn an_hour_of_ordinary_traffic_sets_off_no_rule() {
     let inbound = lab.inbound();
     let hour = (0..240).map(|step| {
         traffic.exchange();
-        inbound.send(&frames_from(step * 100..(step + 1) * 100));
+        inbound.send(frames_from(step * 100..(step + 1) * 100));
         polled(&daemon)
     });
     let hour: Vec<_> = hour.collect();
@@ -104,9 +104,9 @@ fn a_map_too_small_for_one_interval_sets_off_its_rules() {
         .set("poll_interval", "10m")
         .start();
     let inbound = lab.inbound();
-    inbound.send(&frames_from(0..10));
+    inbound.send(frames_from(0..10));
     let before = polled(&daemon);
-    inbound.send(&frames_from(1_000..4_000));
+    inbound.send(frames_from(1_000..4_000));
     let scrapes = vec![before, polled(&daemon)];
     assert_eq!(fired(&lab, scrapes), [PRESSURE, EVICTIONS]);
 }
@@ -122,9 +122,9 @@ fn packets_whose_flow_finds_no_room_set_off_their_rules() {
         .set("poll_interval", "10m")
         .start();
     let inbound = lab.inbound();
-    inbound.send(&frames_from(0..10));
+    inbound.send(frames_from(0..10));
     let before = polled(&daemon);
-    inbound.send(&frames_from(10..60_000));
+    inbound.send(frames_from(10..60_000));
     let after = polled(&daemon);
     let lost = after.sum("geoip_ebpf_update_fail_total", &[]);
     assert!(lost > 0);
@@ -146,11 +146,11 @@ fn a_map_that_is_read_too_slowly_sets_off_its_rule() {
         .with_fault(&fault)
         .start();
     let inbound = lab.inbound();
-    inbound.send(&frames_from(0..500));
+    inbound.send(frames_from(0..500));
     fault.slow_down(Duration::from_millis(150));
     // A map in which nothing was counted is not read.
     let scrape = daemon.await_scrape("a slow read", |scrape| {
-        inbound.send(&frames_from(0..500));
+        inbound.send(frames_from(0..500));
         let took = scrape.value("geoip_ebpf_map_read_duration_seconds", &[]);
         match took {
             Some(took) if took >= 0.1 => Ok(scrape.clone()),
