@@ -45,6 +45,47 @@ fn long_flags_take_one_dash_or_two_and_a_space_or_an_equals_sign() {
 }
 
 #[test]
+fn a_flag_takes_an_empty_value() {
+    let expected = vec![("log_level", String::new())];
+    for arguments in [
+        &["--log-level", ""][..],
+        &["--log-level="],
+        &["-log-level", ""],
+        &["-log-level="],
+    ] {
+        assert_eq!(values(arguments), expected, "{arguments:?}");
+    }
+}
+
+/// One dash or two, and a value behind a blank or an equals sign.
+#[test]
+fn every_flag_of_the_go_exporter_is_taken_as_it_takes_them() {
+    for flag in [
+        "interfaces",
+        "geoip-db",
+        "map-max-entries",
+        "poll-interval",
+        "log-level",
+        "listen-address",
+        "metrics-path",
+        "flow-batch-size",
+        "geoip-cache-size",
+    ] {
+        let expected = vec![(flag.replace('-', "_"), "1".to_owned())];
+        for dashes in ["-", "--"] {
+            let joined = format!("{dashes}{flag}=1");
+            let apart = format!("{dashes}{flag}");
+            for arguments in [&[joined.as_str()][..], &[&apart, "1"]] {
+                let values = values(arguments).into_iter();
+                let values: Vec<_> =
+                    values.map(|(key, text)| (key.to_owned(), text)).collect();
+                assert_eq!(values, expected, "{arguments:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_last_of_two_equal_flags_counts() {
     let arguments = ["--log-level", "debug", "--log-level", "warn"];
     assert_eq!(values(&arguments), [("log_level", "warn".into())]);

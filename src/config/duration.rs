@@ -69,16 +69,49 @@ pub(super) fn duration(
         .allow_time_unit_delimiter(true)
         .disable_exponent(true)
         .disable_infinity(true);
-    // Without a unit fundu would take seconds, which Go does not and which
-    // hides a forgotten unit ("1m30").
-    if !text.ends_with(char::is_alphabetic) {
+    if !has_units(text) {
         return Err(Fault::NotExpected);
     }
-    let parsed = parser.parse(text).map_err(|_| Fault::NotExpected)?;
+    let parsed =
+        parser.parse(&with_zeros(text)).map_err(|_| Fault::NotExpected)?;
     let duration: Duration = parsed.saturating_into();
     Some(duration)
         .filter(|duration| limits.contains(duration))
         .ok_or(Fault::NotExpected)
+}
+
+/// Returns whether each number has one point at most and a unit behind it:
+/// without one fundu would take seconds, which Go does not and which hides a
+/// forgotten unit ("1m30", "1 30s").
+fn has_units(text: &str) -> bool {
+    let is_of_number = |c: char| c.is_ascii_digit() || c == '.';
+    let mut rest = text.trim_start_matches(['+', '-']);
+    while let Some(begin) = rest.find(is_of_number) {
+        let number = &rest[begin..];
+        let end = number.find(|c| !is_of_number(c)).unwrap_or(number.len());
+        let unit = number[end..].trim_start_matches(' ');
+        let points = number[..end].matches('.').count();
+        if points > 1 || !unit.starts_with(char::is_alphabetic) {
+            return false;
+        }
+        rest = unit;
+    }
+    true
+}
+
+/// Puts a zero in front of a point with a digit behind it and none before: fundu
+/// takes that at the start of the text only, Go in each number.
+fn with_zeros(text: &str) -> String {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let mut whole = String::with_capacity(text.len());
+    for (at, char) in text.char_indices() {
+        let begins = char == '.' && text[at + 1..].starts_with(is_digit);
+        if begins && !whole.ends_with(is_digit) {
+            whole.push('0');
+        }
+        whole.push(char);
+    }
+    whole
 }
 
 /// Writes a duration so that [`duration`] reads it back: `1m30s`.
@@ -108,7 +141,7 @@ mod tests {
     use proptest::prelude::*;
 
     const LIMITS: RangeInclusive<Duration> =
-        Duration::from_millis(10)..=Duration::from_secs(3600);
+        Duration::from_millis(10)..=Duration::from_secs(7200);
 
     fn millis(text: &str) -> Option<u128> {
         duration(&text.into(), LIMITS).ok().map(|found| found.as_millis())
@@ -129,6 +162,11 @@ mod tests {
             ("20000us", 20),
             ("20000µs", 20),
             ("0h0m5s", 5_000),
+            ("+2s", 2_000),
+            ("2.s", 2_000),
+            ("1s1h", 3_601_000),
+            ("1s1s", 2_000),
+            ("1s.5s", 1_500),
         ] {
             assert_eq!(millis(text), Some(expected), "{text}");
         }
@@ -147,9 +185,15 @@ mod tests {
             "infinity",
             "9ms",
             "1ns",
-            "61m",
+            "121m",
             "2s,3s",
-            "1h1ns",
+            ".s",
+            "1s.s",
+            "1..5s",
+            "1.5.5s",
+            "1 30s",
+            "1.",
+            "2h1ns",
             "2ss",
             "99999999999999999999999h",
             "٢s",
@@ -174,6 +218,47 @@ mod tests {
             let value = Duration::from_nanos(nanos);
             let text = duration_text(value);
             prop_assert_eq!(duration(&text.as_str().into(), LIMITS), Ok(value));
+        }
+
+        /// A number, with digits before or behind the point, and a unit, any
+        /// number of times and in any order: `time.ParseDuration`.
+        #[test]
+        fn every_duration_of_go_reads_as_the_same(
+            sign in "\\+?",
+            parts in prop::collection::vec(
+                ("[0-9]{1,4}(\\.[0-9]{0,6})?|\\.[0-9]{1,6}", 0..7_usize), 1..5
+            )
+        ) {
+            const UNITS: [(&str, i128); 7] = [
+                ("ns", 1),
+                ("us", 1_000),
+                ("µs", 1_000),
+                ("μs", 1_000),
+                ("ms", 1_000_000),
+                ("s", 1_000_000_000),
+                ("m", 60_000_000_000),
+            ];
+            let (mut text, mut expected) = (sign, 0);
+            for (number, unit) in parts {
+                let (name, nanos) = UNITS[unit];
+                let (whole, rest) =
+                    number.split_once('.').unwrap_or((&number, ""));
+                let whole = whole.parse::<i128>().unwrap_or(0);
+                let micro = format!("{rest:0<6}").parse::<i128>().unwrap();
+                expected += whole * nanos + micro * nanos / 1_000_000;
+                text += &format!("{number}{name}");
+            }
+            let expected = Duration::from_nanos(expected.try_into().unwrap());
+            let read = duration(&text.as_str().into(), LIMITS);
+            match LIMITS.contains(&expected) {
+                true => {
+                    let off = read.unwrap().abs_diff(expected);
+                    // What is less than a nanosecond may be cut off at each
+                    // part or at the end.
+                    prop_assert!(off.as_nanos() < 5, "{} {:?}", text, off);
+                }
+                false => prop_assert!(read.is_err(), "{}", text),
+            }
         }
 
         #[test]

@@ -11,6 +11,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 
 use super::error::{Problem, Source};
+use super::number;
 use super::setting::{Kind, Setting, nearest};
 use super::settings;
 use super::values::quoted;
@@ -135,9 +136,8 @@ impl Layer {
         let value = match setting.kind {
             Kind::Text | Kind::Table => Value::from(text),
             // What is no number stays text, and is refused by name later.
-            Kind::Number => text
-                .parse::<i128>()
-                .map_or_else(|_| Value::from(text), Value::from),
+            Kind::Number => number::integer(text)
+                .map_or_else(|| Value::from(text), Value::from),
             Kind::Switch => match text {
                 "true" => Value::from(true),
                 "false" => Value::from(false),

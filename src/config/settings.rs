@@ -13,18 +13,18 @@
 mod running;
 mod serving;
 
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
 use super::setting::{Effect, Kind, Setting};
-use super::{Interfaces, duration, interfaces, values};
+use super::{Config, Interfaces, duration, interfaces, values};
 
-/// Below 10 ms reading the map would take longer than the pause; beyond an
-/// hour the totals stand still for longer than any rate looks back, while
-/// new flows push out old ones that nobody read.
+/// Below 500 µs a poll takes longer than the pause, whatever is counted. Beyond
+/// a day the totals stand still for longer than anybody looks back.
 const POLL_INTERVAL: RangeInclusive<Duration> =
-    Duration::from_millis(10)..=Duration::from_secs(3600);
+    Duration::from_micros(500)..=Duration::from_secs(24 * 3600);
 
 /// The kernel sets the memory of every entry aside at the start: 16,777,216
 /// entries are several gigabytes, and more with every CPU.
@@ -117,11 +117,14 @@ const COUNTING: &[Setting] = &[
         summary: "Database records kept decoded",
         details: "A country database has a few hundred records, so the \
             default keeps them all.",
-        expected: "a whole number from 1 to 16777216",
+        expected: "a whole number from 1 to 16777216, or 0 for the default",
         example: "65536",
         effect: Effect::Live,
         read: |config, value| {
-            let size = values::nonzero(value, GEOIP_CACHE_SIZE)?;
+            let default =
+                NonZeroU32::try_from(Config::default().geoip_cache_size);
+            let default = default.map_err(|_| values::Fault::NotExpected)?;
+            let size = values::size(value, GEOIP_CACHE_SIZE, default)?;
             config.geoip_cache_size =
                 size.try_into().map_err(|_| values::Fault::NotExpected)?;
             Ok(())
@@ -154,12 +157,13 @@ const COUNTING: &[Setting] = &[
         kind: Kind::Text,
         value_name: "DURATION",
         summary: "Time between two polls of the kernel's counts",
-        details: "A number with a unit: ms, s, m or min, h, and their \
-            sequences such as 1m30s. Under 10ms the machine would do little \
-            but poll. Over an hour the totals would stand still for too long \
-            to compute rates from, and short flows would be pushed out \
-            before they are read. Keep it below the scrape interval.",
-        expected: "a duration from 10ms to 1h",
+        details: "A number with a unit: us, ms, s, m or min, h, and their \
+            sequences such as 1m30s. Under 10ms the exporter does little but \
+            poll, and takes a CPU for it. Over an hour the totals stand \
+            still for too long to compute rates from, and short flows are \
+            pushed out before they are read. Keep it below the scrape \
+            interval.",
+        expected: "a duration from 500us to 24h",
         example: "\"2s\"",
         effect: Effect::Live,
         read: |config, value| {
@@ -177,11 +181,13 @@ const COUNTING: &[Setting] = &[
         details: "It bounds the memory of the buffers: a flow takes 24 bytes \
             and 24 more for every CPU. From a few hundred on it hardly \
             changes the cost of a poll.",
-        expected: "a whole number from 1 to 1048576",
+        expected: "a whole number from 1 to 1048576, or 0 for the default",
         example: "10000",
         effect: Effect::Live,
         read: |config, value| {
-            config.flow_batch_size = values::nonzero(value, FLOW_BATCH_SIZE)?;
+            let default = Config::default().flow_batch_size;
+            config.flow_batch_size =
+                values::size(value, FLOW_BATCH_SIZE, default)?;
             Ok(())
         },
         write: |config| i64::from(config.flow_batch_size.get()).into(),

@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 
 use figment::value::{Num, Value};
 
-use super::{LogFormat, LogLevel};
+use super::{Config, LogFormat, LogLevel};
 
 /// What is wrong with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +74,19 @@ pub(super) fn nonzero(
     limits: RangeInclusive<u32>,
 ) -> Result<NonZeroU32, Fault> {
     NonZeroU32::new(number(value, limits)?).ok_or(Fault::NotExpected)
+}
+
+/// Reads a whole number within `limits`, which begin above zero; zero means
+/// `default`.
+pub(super) fn size(
+    value: &Value,
+    limits: RangeInclusive<u32>,
+    default: NonZeroU32,
+) -> Result<NonZeroU32, Fault> {
+    match number(value, 0..=0) {
+        Ok(0_u32) => Ok(default),
+        _ => nonzero(value, limits),
+    }
 }
 
 /// Reads an address and port; `:9100` means every address, as in Go.
@@ -175,10 +188,15 @@ impl LogFormat {
     }
 }
 
-/// Reads a log level in upper or lower case; `warning` is `warn`.
+/// Reads a log level in upper or lower case; `warning` is `warn`, and nothing
+/// the default.
 pub(super) fn log_level(value: &Value) -> Result<LogLevel, Fault> {
-    let name = text(value)?.to_ascii_lowercase();
-    let name = if name == "warning" { "warn" } else { &name };
+    let name = text(value)?.trim().to_ascii_lowercase();
+    let name = match name.as_str() {
+        "" => Config::default().log_level.as_str(),
+        "warning" => "warn",
+        name => name,
+    };
     LogLevel::ALL
         .into_iter()
         .find(|level| level.as_str() == name)

@@ -51,7 +51,7 @@ fn a_wrong_command_line_is_one_line_and_exit_code_usage() {
         ),
         (
             &["--check-config", "--poll-interval", "-2s"],
-            "--poll-interval: \"-2s\" is not a duration from 10ms to 1h, \
+            "--poll-interval: \"-2s\" is not a duration from 500us to 24h, \
              such as \"2s\"\n",
         ),
         (

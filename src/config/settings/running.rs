@@ -68,7 +68,7 @@ pub(super) const RUNNING: &[Setting] = &[
         value_name: "LEVEL",
         summary: "How much is logged",
         details: "Each level includes the ones before it. debug adds every \
-            poll, trace every interface event.",
+            poll, trace every interface event. Empty: the default.",
         expected: "one of error, warn, info, debug and trace",
         example: "\"info\"",
         effect: Effect::Live,

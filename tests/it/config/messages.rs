@@ -80,8 +80,8 @@ fn a_wrong_value_says_what_was_found_and_what_is_allowed() {
             "geoip_db_watch: 1 is not true or false, such as true",
         ),
         (
-            "geoip_cache_size = 0",
-            "geoip_cache_size: 0 is not a whole number from 1 to 16777216, such as 65536",
+            "geoip_cache_size = -1",
+            "geoip_cache_size: -1 is not a whole number from 1 to 16777216, or 0 for the default, such as 65536",
         ),
         (
             "map_max_entries = 4294967297",
@@ -105,7 +105,7 @@ fn a_wrong_value_says_what_was_found_and_what_is_allowed() {
         ),
         (
             "flow_batch_size = 1048577",
-            "flow_batch_size: 1048577 is not a whole number from 1 to 1048576, such as 10000",
+            "flow_batch_size: 1048577 is not a whole number from 1 to 1048576, or 0 for the default, such as 10000",
         ),
         (
             "ipv4_prefix_length = 33",
@@ -125,23 +125,23 @@ fn a_wrong_value_says_what_was_found_and_what_is_allowed() {
         ),
         (
             "poll_interval = \"0s\"",
-            "poll_interval: \"0s\" is not a duration from 10ms to 1h, such as \"2s\"",
+            "poll_interval: \"0s\" is not a duration from 500us to 24h, such as \"2s\"",
         ),
         (
             "poll_interval = \"-2s\"",
-            "poll_interval: \"-2s\" is not a duration from 10ms to 1h, such as \"2s\"",
+            "poll_interval: \"-2s\" is not a duration from 500us to 24h, such as \"2s\"",
         ),
         (
             "poll_interval = 0",
-            "poll_interval: 0 is not a duration from 10ms to 1h, such as \"2s\"",
+            "poll_interval: 0 is not a duration from 500us to 24h, such as \"2s\"",
         ),
         (
             "poll_interval = \"1ns\"",
-            "poll_interval: \"1ns\" is not a duration from 10ms to 1h, such as \"2s\"",
+            "poll_interval: \"1ns\" is not a duration from 500us to 24h, such as \"2s\"",
         ),
         (
             "poll_interval = {}",
-            "poll_interval: a table is not a duration from 10ms to 1h, such as \"2s\"",
+            "poll_interval: a table is not a duration from 500us to 24h, such as \"2s\"",
         ),
         (
             "listen_address = \"9100\"",
@@ -250,7 +250,7 @@ fn toml_that_cannot_be_parsed_is_shown_by_line_and_column() {
         ),
         (
             "poll_interval = 99999999999999999999999\n",
-            "1:17: poll_interval: 99999999999999999999999 is not a duration from 10ms to 1h, such as \"2s\"",
+            "1:17: poll_interval: 99999999999999999999999 is not a duration from 500us to 24h, such as \"2s\"",
         ),
         (
             "x = 99999999999999999999999\n",
@@ -280,14 +280,14 @@ fn flags_and_variables_are_named_as_the_user_wrote_them() {
         .flag("flow_batch_size", "99999999999999999999999999999999999999999")
         .flag("geoip_cache_size", "-5")
         .flag("interfaces", "[\"eth0\", 'wg0']")
-        .flag("log_level", "");
+        .flag("log_level", "loud");
     assert_eq!(
         world.bad(),
         "GEOIP_EXPORTER_GEOIP_DB_WATCH: \"yes\" is not true or false, such as true\n\
-         --flow-batch-size: \"99999999999999999999999999999999999999999\" is not a whole number from 1 to 1048576, such as 10000\n\
-         --geoip-cache-size: -5 is not a whole number from 1 to 16777216, such as 65536\n\
+         --flow-batch-size: \"99999999999999999999999999999999999999999\" is not a whole number from 1 to 1048576, or 0 for the default, such as 10000\n\
+         --geoip-cache-size: -5 is not a whole number from 1 to 16777216, or 0 for the default, such as 65536\n\
          --interfaces: \"[\\\"eth0\\\", 'wg0']\" has quotes or brackets: write \"eth0,wg0\"\n\
-         --log-level: \"\" is not one of error, warn, info, debug and trace, such as \"info\"\n\
+         --log-level: \"loud\" is not one of error, warn, info, debug and trace, such as \"info\"\n\
          --map-max-entries: 4294967297 is not a whole number from 1 to 16777216, such as 100000"
     );
 }

@@ -1,6 +1,6 @@
 //! Which values are allowed, and that any input gets an answer.
 
-use geoip_exporter::config::{Kind, all, print_config};
+use geoip_exporter::config::{self, Config, Kind, all, print_config};
 use proptest::prelude::*;
 
 use super::World;
@@ -11,21 +11,66 @@ fn the_limits_in_the_texts_are_the_limits() {
         let rest =
             setting.expected.strip_prefix("a whole number from ").unwrap();
         let (least, most) = rest.split_once(" to ").unwrap();
+        let (most, has_default) = match most.split_once(", or 0 for") {
+            Some((most, _)) => (most, true),
+            None => (most, false),
+        };
         let (least, most): (i64, i64) =
             (least.parse().unwrap(), most.parse().unwrap());
-        for (number, allowed) in
-            [(least - 1, false), (least, true), (most, true), (most + 1, false)]
-        {
+        for (number, allowed) in [
+            (least - 1, has_default),
+            (least, true),
+            (most, true),
+            (most + 1, false),
+        ] {
             let world = World::new().flag(setting.key, &number.to_string());
             let key = setting.key;
             assert_eq!(world.load().is_ok(), allowed, "{key} = {number}");
         }
     }
     for (text, allowed) in
-        [("9999us", false), ("10ms", true), ("1h", true), ("3601s", false)]
+        [("499us", false), ("500us", true), ("24h", true), ("86401s", false)]
     {
         let world = World::new().flag("poll_interval", text);
         assert_eq!(world.load().is_ok(), allowed, "{text}");
+    }
+}
+
+/// The numbers and words that the Go exporter's flags take.
+#[test]
+fn what_means_something_in_go_means_the_same_here() {
+    for (key, text, toml) in [
+        ("map_max_entries", "0x186a0", "100000"),
+        ("map_max_entries", "100_000", "100000"),
+        ("map_max_entries", "+5", "5"),
+        ("map_max_entries", "0b1000", "8"),
+        ("map_max_entries", "010", "8"),
+        ("map_max_entries", "0o10", "8"),
+        ("flow_batch_size", "0", "10000"),
+        ("geoip_cache_size", "0", "65536"),
+        ("geoip_cache_size", "0x0", "65536"),
+        ("log_level", "", "\"info\""),
+        ("log_level", " Debug ", "\"debug\""),
+        ("poll_interval", "500µs", "\"500us\""),
+        ("poll_interval", "1440m", "\"24h\""),
+        ("poll_interval", "+1.5h", "\"1h30m\""),
+    ] {
+        let loaded = World::new().flag(key, text).good();
+        let setting = config::find(key).unwrap();
+        let value = (setting.write)(&loaded.config).to_string();
+        assert_eq!(value, toml, "{key} {text:?}");
+        let world = World::new().variable(&setting.variable(), text);
+        assert_eq!(world.good().config, loaded.config, "{key} {text:?}");
+    }
+    for (key, toml) in [
+        ("map_max_entries", "0x186a0"),
+        ("map_max_entries", "100_000"),
+        ("flow_batch_size", "0"),
+        ("geoip_cache_size", "0"),
+        ("log_level", "\"\""),
+    ] {
+        let world = World::new().file(&format!("{key} = {toml}\n"));
+        assert_eq!(world.good().config, Config::default(), "{key}");
     }
 }
 
