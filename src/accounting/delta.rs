@@ -31,6 +31,9 @@ pub struct DeltaTracker<N> {
     /// The flows as readings, once somebody asked for them and until they
     /// change.
     readings: Option<Arc<[Reading]>>,
+    /// Whether an earlier tracker knew flows that this one was not told of: a
+    /// flow that the next sweep shows for the first time may be one of them.
+    is_incomplete: bool,
 }
 
 /// A flow as it was when last read.
@@ -127,6 +130,7 @@ impl<N> Default for DeltaTracker<N> {
             removed: 0,
             evictions: Evictions::default(),
             readings: None,
+            is_incomplete: false,
         }
     }
 }
@@ -156,6 +160,7 @@ impl<N: Default> DeltaTracker<N> {
                 minimum_age: marks.minimum_age,
             },
             readings: Some(Arc::clone(&marks.readings)),
+            is_incomplete: marks.is_incomplete,
             clock,
         }
     }
@@ -177,6 +182,7 @@ impl<N: Default> DeltaTracker<N> {
         let now = self.clock.now as u32;
         MapMarks {
             readings: Arc::clone(readings),
+            is_incomplete: self.is_incomplete,
             now,
             removed: self.removed,
             evictions: self.evictions.total,
@@ -214,6 +220,8 @@ impl<N: Default> DeltaTracker<N> {
         mut change: impl FnMut(&FlowKey, Change),
     ) -> Observation {
         self.readings = None;
+        // Its volume may have been credited before.
+        let is_new_credited = !std::mem::take(&mut self.is_incomplete);
         self.sweep = self.sweep.wrapping_add(1);
         self.clock.advance(now);
         for reading in readings {
@@ -228,7 +236,11 @@ impl<N: Default> DeltaTracker<N> {
                         sweep: self.sweep,
                         note: N::default(),
                     });
-                    (reading.volume, flow)
+                    let growth = match is_new_credited {
+                        true => reading.volume,
+                        false => Volume::default(),
+                    };
+                    (growth, flow)
                 }
                 Entry::Occupied(occupied) => {
                     let flow = occupied.into_mut();

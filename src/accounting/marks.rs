@@ -7,11 +7,13 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{InterfaceId, Reading};
 
 /// Which maps are counted in, and what is attached, so that it can be told
 /// whether what is remembered of them is of the same.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incarnation {
     /// No other maps have it.
     pub epoch: u64,
@@ -21,7 +23,7 @@ pub struct Incarnation {
 }
 
 /// How far the maps were read at one poll.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountingMarks {
     /// Which maps.
     pub incarnation: Incarnation,
@@ -31,7 +33,7 @@ pub struct CountingMarks {
 
 /// Of both tiers, but for the volumes in the flow table, which are written down
 /// where the table is: see [`super::FlowTable::remember`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowMarks {
     /// Flows of the table ever begun.
     pub begun: u64,
@@ -50,10 +52,13 @@ pub struct FlowMarks {
 }
 
 /// Of the map of flows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MapMarks {
-    /// Every flow in it, in no order.
+    /// Every flow in it, in no order, unless some were left out.
     pub readings: Arc<[Reading]>,
+    /// Whether flows were left out, for want of room in the state.
+    #[serde(default)]
+    pub is_incomplete: bool,
     /// When they were read, in the unit of [`Reading::last_seen`].
     pub now: u32,
     /// Flows ever removed from it, not by the kernel.
@@ -70,6 +75,7 @@ impl Default for MapMarks {
     fn default() -> Self {
         Self {
             readings: Arc::new([]),
+            is_incomplete: false,
             now: 0,
             removed: 0,
             evictions: 0,

@@ -8,6 +8,7 @@ mod flow_table;
 #[cfg(test)]
 mod kernel_model;
 mod marks;
+mod packed;
 mod table;
 mod tracker;
 
@@ -15,10 +16,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::{AddAssign, Sub};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::geoip::Country;
 pub use delta::{DeltaTracker, Observation};
 pub use flow_table::{FlowTable, Way};
 pub use marks::{CountingMarks, FlowMarks, Incarnation, MapMarks};
+use packed::PackedReading;
 pub use tracker::{Counts, FlowStatistics, FlowTracker, MapSweep};
 
 /// Which way a packet crossed the interface, seen from this machine.
@@ -64,16 +68,52 @@ pub enum Family {
 /// The number stands in the kernel's keys in place of the ifindex, because the
 /// kernel gives an ifindex out again: a number is re-used only after all that
 /// was counted under it has been read and removed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+)]
 pub struct InterfaceId(pub u32);
 
-/// Packets and bytes on the wire.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Packets and bytes on the wire; in a saved state a pair.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize,
+)]
+#[serde(try_from = "(u64, u64)", into = "(u64, u64)")]
 pub struct Volume {
     /// Packets, super-frames counted as the packets they stand for.
     pub packets: u64,
     /// Bytes, from the Ethernet header on, without preamble and FCS.
     pub bytes: u64,
+}
+
+/// The largest counter that a saved state may have. None gets there: 2^62 bytes
+/// take a century at 10 Gbit/s. Beyond it, counting on could overflow.
+pub const LARGEST_COUNTER: u64 = 1 << 62;
+
+impl TryFrom<(u64, u64)> for Volume {
+    type Error = &'static str;
+
+    fn try_from((packets, bytes): (u64, u64)) -> Result<Self, &'static str> {
+        match packets.max(bytes) <= LARGEST_COUNTER {
+            true => Ok(Self { packets, bytes }),
+            false => Err("a counter that nothing could have counted"),
+        }
+    }
+}
+
+impl From<Volume> for (u64, u64) {
+    fn from(volume: Volume) -> Self {
+        (volume.packets, volume.bytes)
+    }
 }
 
 impl AddAssign for Volume {
@@ -181,7 +221,8 @@ pub trait Account: Send {
 }
 
 /// What the kernel has counted for a flow since it was created.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "PackedReading", into = "PackedReading")]
 pub struct Reading {
     /// Whose it is.
     pub key: FlowKey,

@@ -8,6 +8,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 use super::traffic;
 use crate::metrics::family::{Description, sample};
 use crate::metrics::published::Published;
@@ -88,7 +90,10 @@ pub struct PollStatistics {
 
 /// The counters among them, which go on after a restart where the state is
 /// kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize,
+)]
+#[serde(default)]
 pub struct PollCounters {
     /// See [`PollStatistics::poll_failures`].
     pub poll_failures: u64,

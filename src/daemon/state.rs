@@ -5,7 +5,6 @@
 //! reset and counts everything once more.
 
 use std::convert::Infallible;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ use crate::logging::chain;
 use crate::metrics::published::{Published, Publisher};
 use crate::metrics::{Collect, Emit};
 use crate::poller::{self, Checkpoint};
-use crate::state::{Found, State, Store, encode};
+use crate::state::{Found, SaveError, State, Store};
 
 /// What a kill can cost where nobody scrapes.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);
@@ -47,7 +46,7 @@ pub(super) fn take_over(
         return (None, State::default());
     };
     let found = Store::open(directory)
-        .and_then(|store| store.load().map(|found| (store, found)));
+        .and_then(|mut store| store.load().map(|found| (store, found)));
     let (store, found) = match found {
         Ok(found) => found,
         Err(error) => {
@@ -69,7 +68,15 @@ pub(super) fn take_over(
                 "renamed_to" => %path.display());
             State::default()
         }
-        Found::State(state) => {
+        Found::State { state, damage, copy } => {
+            for one in damage {
+                warn!(log, "a part of the saved counters begins at zero";
+                "file" => %store.path().display(),
+                "error" => %one,
+                "copied_to" => copy.as_ref().map(|path| {
+                    path.display().to_string()
+                }));
+            }
             info!(log, "counters go on";
                 "file" => %store.path().display(),
                 "interfaces" => state.traffic.interfaces.len());
@@ -159,6 +166,7 @@ impl Shown {
             ended: published.reader(),
             asked,
             saved: None,
+            left_out: 0,
             fault: None,
         };
         // On the poller's thread: the accounts are as it left them.
@@ -222,6 +230,8 @@ pub(super) struct Keeper {
     is_saved: Publisher<bool>,
     asked: Receiver<Sender<Infallible>>,
     saved: Option<State>,
+    /// Flows that had no room in it.
+    left_out: usize,
     /// Why the last save failed, so that it is said once.
     fault: Option<String>,
 }
@@ -275,12 +285,23 @@ impl Keeper {
         ended
     }
 
-    fn save(&mut self, state: &State) -> io::Result<()> {
+    fn save(&mut self, state: &State) -> Result<(), SaveError> {
         if self.saved.as_ref() != Some(state) {
-            self.store.save(&encode(state))?;
+            let saved = self.store.save(state)?;
             self.saved = Some(state.clone());
+            self.tell_left_out(saved.left_out);
         }
         Ok(())
+    }
+
+    /// Logs where flows are left out for the first time.
+    fn tell_left_out(&mut self, flows: usize) {
+        let were_left_out = std::mem::replace(&mut self.left_out, flows) > 0;
+        if flows > 0 && !were_left_out {
+            warn!(self.log, "flows have no room in the state; what they count \
+                 while no exporter runs becomes unattributed";
+                "file" => %self.store.path().display(), "flows" => flows);
+        }
     }
 
     /// Saves what nobody will see any more.
@@ -291,7 +312,7 @@ impl Keeper {
     }
 
     /// Logs what changed.
-    fn tell(&mut self, failure: Option<io::Error>) {
+    fn tell(&mut self, failure: Option<SaveError>) {
         let Some(error) = failure else {
             if self.fault.take().is_some() {
                 info!(self.log, "saving the counters again");

@@ -16,6 +16,8 @@ mod watch;
 use std::fmt;
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 pub use database::{Database, Error, MAX_DATABASE_BYTES};
 pub use locator::Locator;
 pub use watch::{Identity, Watch};
@@ -31,8 +33,22 @@ pub trait LocateCountry: Send {
 
 /// An ISO 3166-1 alpha-2 country code, or `UNKNOWN`, which comes first.
 ///
-/// Kept as a number, as the poller asks for it with every flow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Kept as a number, as the poller asks for it with every flow; in a saved
+/// state it is its label.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+)]
+#[serde(try_from = "String", into = "&'static str")]
 pub struct Country(u16);
 
 /// `AA`, `AB` and so on to `ZZ`, in one text.
@@ -86,6 +102,23 @@ impl Country {
             Some(code) => &CODES[code * 2..code * 2 + 2],
             None => "UNKNOWN",
         }
+    }
+}
+
+impl From<Country> for &'static str {
+    fn from(country: Country) -> Self {
+        country.as_str()
+    }
+}
+
+impl TryFrom<String> for Country {
+    type Error = &'static str;
+
+    /// Takes a label as [`Country::as_str`] returns it, and no other.
+    fn try_from(label: String) -> Result<Self, &'static str> {
+        let country = Self::from_code(&label).unwrap_or_default();
+        let is_it = country.as_str() == label;
+        is_it.then_some(country).ok_or("no country")
     }
 }
 

@@ -1,12 +1,12 @@
 //! What is kept for the next start: the counters, and how far the maps were
 //! read that they come from.
 //!
-//! `format` turns them into bytes and back, by `coding` and `marks`; `store`
-//! keeps the bytes in a file.
+//! `format` turns them into `sections` of bytes and back, `second` reads the
+//! form before that, and `store` keeps the bytes in a file.
 
-mod coding;
 mod format;
-mod marks;
+mod second;
+mod sections;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,8 +15,8 @@ use std::sync::Arc;
 use crate::accounting::{CountingMarks, InterfaceId};
 use crate::collectors::exporter::PollCounters;
 use crate::collectors::traffic::{AttachmentMarks, Snapshot};
-pub use format::{Fault, decode, encode};
-pub use store::{Error, Found, Reason, Store};
+pub use format::{Damage, Decoded, Fault, decode, encode};
+pub use store::{Error, Found, Reason, SaveError, Saved, Store};
 
 /// What a process leaves to the next one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,15 +6,14 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Fault, State, decode};
+use super::format::{LARGEST, encode_with};
+use super::sections::Section;
+use super::{Damage, Decoded, Fault, State, decode};
 
 const NAME: &str = "counters.state";
 
 /// What is being written, and not in place yet.
 const NEW_NAME: &str = "counters.state.new";
-
-/// Some ten thousand interfaces, each with all countries.
-const LARGEST: u64 = 1 << 29;
 
 /// A directory that belongs to this process for as long as this exists.
 #[derive(Debug)]
@@ -22,6 +21,26 @@ pub struct Store {
     directory: PathBuf,
     /// Locked; and what is in it is made durable by it.
     handle: File,
+    /// Sections of other releases, which are saved as they were found.
+    unknown: Vec<Section>,
+}
+
+/// How a state was saved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Saved {
+    /// Flows for which there was no room in it.
+    pub left_out: usize,
+}
+
+/// Why a state is not saved.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveError {
+    /// It would not be read.
+    #[error("the state has {0} bytes, and {LARGEST} are the most")]
+    Large(usize),
+    /// The disk refuses.
+    #[error(transparent)]
+    Io(#[from] io::Error),
 }
 
 /// Why nothing can be kept.
@@ -44,7 +63,14 @@ pub enum Found {
     /// Nothing yet.
     Nothing,
     /// What the last process left.
-    State(Box<State>),
+    State {
+        /// What of it can be used.
+        state: Box<State>,
+        /// What cannot.
+        damage: Vec<Damage>,
+        /// Where a copy of the file is, if it is damaged.
+        copy: Option<PathBuf>,
+    },
     /// A file that is of no use, under this name from now on.
     SetAside {
         /// Its new name.
@@ -87,7 +113,11 @@ impl Store {
         let failed = |error| Error::Directory(directory.into(), error);
         let handle = File::open(directory).map_err(failed)?;
         match handle.try_lock() {
-            Ok(()) => Ok(Self { directory: directory.into(), handle }),
+            Ok(()) => Ok(Self {
+                directory: directory.into(),
+                handle,
+                unknown: Vec::new(),
+            }),
             Err(TryLockError::WouldBlock) => {
                 Err(Error::InUse(directory.into()))
             }
@@ -102,26 +132,48 @@ impl Store {
     }
 
     /// Reads the state. A file that is of no use is renamed, and never read
-    /// again.
+    /// again. One that is of some use is copied.
     ///
     /// # Errors
     /// Where it cannot be renamed either.
-    pub fn load(&self) -> Result<Found, Error> {
+    pub fn load(&mut self) -> Result<Found, Error> {
         let reason = match self.read() {
             Ok(None) => return Ok(Found::Nothing),
-            Ok(Some(state)) => return Ok(Found::State(Box::new(state))),
+            Ok(Some(Decoded { state, damage, unknown })) => {
+                self.unknown = unknown;
+                let state = Box::new(state);
+                let copy = match damage.is_empty() {
+                    true => None,
+                    false => self.copy_aside(),
+                };
+                return Ok(Found::State { state, damage, copy });
+            }
             Err(reason) => reason,
         };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let seconds = now.unwrap_or_default().as_secs();
-        let name = format!("{NAME}.damaged-{seconds}");
-        let path = self.directory.join(name);
+        let path = self.path_aside();
         fs::rename(self.path(), &path)
             .map_err(|error| Error::SetAside(self.path(), error))?;
         Ok(Found::SetAside { path, reason })
     }
 
-    fn read(&self) -> Result<Option<State>, Reason> {
+    /// Returns a name that a damaged file may have.
+    fn path_aside(&self) -> PathBuf {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let seconds = now.unwrap_or_default().as_secs();
+        self.directory.join(format!("{NAME}.damaged-{seconds}"))
+    }
+
+    /// Gives the file a second name, which stays when it is replaced.
+    fn copy_aside(&self) -> Option<PathBuf> {
+        let path = self.path_aside();
+        let linked = fs::hard_link(self.path(), &path);
+        // Not every file system has links.
+        let copied =
+            linked.or_else(|_| fs::copy(self.path(), &path).map(|_| ()));
+        copied.is_ok().then_some(path)
+    }
+
+    fn read(&self) -> Result<Option<Decoded>, Reason> {
         let file = OpenOptions::new()
             .read(true)
             // Opening a pipe would wait for its other end.
@@ -137,11 +189,12 @@ impl Store {
         if !metadata.is_file() {
             return Err(Reason::NoFile);
         }
-        if metadata.len() > LARGEST {
+        let largest = LARGEST as u64;
+        if metadata.len() > largest {
             return Err(Reason::Large);
         }
         let mut bytes = Vec::new();
-        file.take(LARGEST).read_to_end(&mut bytes)?;
+        file.take(largest).read_to_end(&mut bytes)?;
         Ok(Some(decode(&bytes)?))
     }
 
@@ -154,14 +207,16 @@ impl Store {
     ///
     /// # Errors
     /// Where that fails; what was there stays.
-    pub fn save(&self, bytes: &[u8]) -> io::Result<()> {
+    pub fn save(&self, state: &State) -> Result<Saved, SaveError> {
+        let encoded = encode_with(state, &self.unknown, LARGEST)
+            .map_err(SaveError::Large)?;
         let new = self.directory.join(NEW_NAME);
-        let saved = self.write(&new, bytes);
+        let saved = self.write(&new, &encoded.bytes);
         if saved.is_err() {
             // It may be what fills the disk.
             let _ = fs::remove_file(&new);
         }
-        saved
+        Ok(saved.map(|()| Saved { left_out: encoded.left_out })?)
     }
 
     fn write(&self, new: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -22,3 +22,4 @@ mod geoip_fuzz;
 mod http;
 mod mmdb;
 mod source;
+mod state_forms;

@@ -270,7 +270,7 @@ fn a_kill_soon_after_the_first_start_loses_nothing() {
     let limit = Duration::from_secs(20);
     await_until(limit, "the maps are in the state", || {
         let bytes = fs::read(&file).unwrap_or_default();
-        match decode(&bytes).map(|state| state.counting) {
+        match decode(&bytes).map(|decoded| decoded.state.counting) {
             Ok(Some(_)) => Ok(()),
             other => Err(format!("{other:?}")),
         }

@@ -272,3 +272,24 @@ proptest! {
         }
     }
 }
+
+/// Their growth is in the totals, and so becomes unattributed.
+#[test]
+fn flows_that_marks_leave_out_are_not_credited_again() {
+    let mut tracker = DeltaTracker::<()>::default();
+    let before = [reading(1, 5, 1), reading(2, 7, 2)];
+    credited(&mut tracker, &before, 0, 2);
+    let mut marks = tracker.marks();
+    assert!(!marks.is_incomplete);
+    marks.readings = [reading(1, 5, 1)].into();
+    marks.is_incomplete = true;
+    let mut next = DeltaTracker::<()>::resume(&marks);
+    assert!(next.marks().is_incomplete, "until there was a sweep");
+    let now = [reading(1, 6, 1), reading(2, 9, 2)];
+    let (credits, observation) = credited(&mut next, &now, 0, 2);
+    assert_eq!(credits, [(1, 1)]);
+    assert_eq!((observation.entries, observation.evictions), (2, 0));
+    assert!(!next.marks().is_incomplete);
+    let now = [reading(1, 6, 1), reading(2, 10, 2), reading(3, 4, 3)];
+    assert_eq!(credited(&mut next, &now, 0, 3).0, [(2, 1), (3, 4)]);
+}

@@ -4,10 +4,14 @@
 
 #![forbid(unsafe_code)]
 
+use serde::{Deserialize, Serialize};
+
 use crate::accounting::{Direction, IpVersion, Volume};
 
 /// One volume for each direction and IP version.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize,
+)]
 pub struct Breakdown([[Volume; 2]; 2]);
 
 impl Breakdown {

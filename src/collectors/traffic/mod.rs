@@ -13,23 +13,27 @@ pub use families::TrafficCollector;
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::accounting::{Direction, InterfaceId, Volume};
 use crate::geoip::Country;
 
-/// All traffic since the counters began, at the end of one poll.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// All traffic since the counters began, at the end of one poll. Saved by the
+/// names of its fields: one that is added needs `#[serde(default)]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Packets the hooks saw, on all interfaces together.
     pub packets: u64,
     /// Interfaces that are or were attached, in the order of their names.
     pub interfaces: Vec<InterfaceTraffic>,
     /// How far the numbers in use were read, for an account that goes on from
-    /// here, in the order of the numbers.
+    /// here, in the order of the numbers. Saved beside the marks of the maps.
+    #[serde(skip)]
     pub attachments: Vec<AttachmentMarks>,
 }
 
 /// How far one interface number was read and credited.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttachmentMarks {
     /// The number.
     pub interface: InterfaceId,
@@ -46,7 +50,7 @@ pub struct AttachmentMarks {
 }
 
 /// The traffic of all interfaces that had one name, one after the other.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InterfaceTraffic {
     /// The value of the `interface` label.
     pub name: Arc<str>,
@@ -91,7 +95,7 @@ impl InterfaceTraffic {
 }
 
 /// The traffic of one interface with one country.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountryTraffic {
     /// The other end.
     pub country: Country,

@@ -1,18 +1,20 @@
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+use ring::digest::SHA256_OUTPUT_LEN;
 
-use super::super::coding::LARGEST;
 use super::*;
 use crate::accounting::{
-    CountingMarks, FlowKey, FlowMarks, Incarnation, InterfaceId, IpVersion,
-    MapMarks, Reading, Volume,
+    Direction, FlowKey, Incarnation, InterfaceId, IpVersion, Reading, Volume,
 };
-use crate::collectors::traffic::Breakdown;
+use crate::collectors::traffic::{Breakdown, CountryTraffic, InterfaceTraffic};
 use crate::geoip::Country;
 
 fn volume() -> impl Strategy<Value = Volume> {
-    (0..=LARGEST, 0..=LARGEST)
+    (0..=LARGEST_COUNTER, 0..=LARGEST_COUNTER)
         .prop_map(|(packets, bytes)| Volume { packets, bytes })
 }
 
@@ -61,8 +63,8 @@ fn reading() -> impl Strategy<Value = Reading> {
 fn counting() -> impl Strategy<Value = CountingMarks> {
     let serials = prop::collection::btree_map(any::<u32>(), any::<u64>(), 0..4);
     let readings = prop::collection::vec(reading(), 0..4);
-    let numbers = prop::array::uniform9(0..=LARGEST);
-    let age = prop::option::of(0..=LARGEST);
+    let numbers = prop::array::uniform9(0..=LARGEST_COUNTER);
+    let age = prop::option::of(0..=LARGEST_COUNTER);
     let rest = (any::<u64>(), any::<u32>(), age);
     (serials, readings, numbers, rest).prop_map(
         |(serials, readings, numbers, (epoch, now, minimum_age))| {
@@ -79,6 +81,7 @@ fn counting() -> impl Strategy<Value = CountingMarks> {
                     table_reclaims: numbers[5],
                     map: MapMarks {
                         readings: readings.into(),
+                        is_incomplete: now % 2 == 0,
                         now,
                         removed: numbers[6],
                         evictions: numbers[7],
@@ -129,12 +132,17 @@ fn state() -> impl Strategy<Value = State> {
     let countries = prop::collection::btree_map("[A-Z]{2}|", breakdown(), 0..4);
     let content = (countries, breakdown(), prop::array::uniform2(volume()));
     let interfaces = prop::collection::btree_map(".{0,20}", content, 0..4);
-    let numbers = || prop::array::uniform7(0..=LARGEST);
-    let polled = (0..=LARGEST, numbers(), numbers());
+    let numbers = || prop::array::uniform7(0..=LARGEST_COUNTER);
+    let polled = (0..=LARGEST_COUNTER, numbers(), numbers());
     let counting = prop::option::of(counting());
     (interfaces, polled, attachments(), counting).prop_map(
         |(interfaces, (packets, now, earlier), attachments, counting)| {
             let interfaces = interfaces.into_iter().map(interface).collect();
+            // Without maps that are kept they mean nothing.
+            let attachments = match &counting {
+                Some(_) => attachments,
+                None => Vec::new(),
+            };
             let traffic = Snapshot { packets, interfaces, attachments };
             State {
                 polls: polls(now),
@@ -146,62 +154,100 @@ fn state() -> impl Strategy<Value = State> {
     )
 }
 
-/// Returns a body as a whole file.
-fn whole(body: &[u8]) -> Vec<u8> {
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend_from_slice(digest(&SHA256, body).as_ref());
-    bytes.extend_from_slice(body);
-    bytes
+/// Returns a state of which nothing is as it is at the start.
+fn full() -> State {
+    let mut runner = TestRunner::deterministic();
+    let is_full = |state: &State| {
+        state.counting.is_some()
+            && !state.traffic.interfaces.is_empty()
+            && !state.traffic.attachments.is_empty()
+    };
+    let full = state().prop_filter("full", is_full);
+    full.new_tree(&mut runner).unwrap().current()
+}
+
+/// Returns where each section of a file is, by its name.
+fn places(file: &[u8]) -> Vec<(String, Range<usize>)> {
+    let mut at = MAGIC.len() + 4;
+    let sections = sections::read(&file[at..]).sections;
+    let place = |section: &Section| {
+        let first = at;
+        at += section.length();
+        (section.name.to_string(), first..at)
+    };
+    sections.iter().map(place).collect()
+}
+
+fn names(damage: &[Damage]) -> Vec<(&str, Fault)> {
+    damage.iter().map(|one| (one.section.as_str(), one.fault)).collect()
+}
+
+/// Returns a state without what one section holds.
+fn without(state: &State, section: &str) -> State {
+    let mut state = state.clone();
+    match section {
+        "traffic" => {
+            let attachments = state.traffic.attachments.clone();
+            let nothing = Snapshot { attachments, ..Snapshot::default() };
+            state.traffic = Arc::new(nothing);
+        }
+        "exporter" => {
+            state.polls = PollCounters::default();
+            state.earlier = PollCounters::default();
+        }
+        "counting" => state.forget_maps(),
+        _ => {}
+    }
+    state
 }
 
 proptest! {
     #[test]
     fn a_state_comes_back_as_it_was(state in state()) {
-        prop_assert_eq!(decode(&encode(&state)), Ok(state));
+        let decoded = Decoded { state, ..Decoded::default() };
+        prop_assert_eq!(decode(&encode(&decoded.state)), Ok(decoded));
     }
 
+    /// In its header or its content.
     #[test]
-    fn a_flipped_bit_is_found(
+    fn a_flipped_bit_costs_one_section_and_is_told(
         state in state(),
         place in any::<prop::sample::Index>(),
         bit in 0..8,
     ) {
-        let mut bytes = encode(&state);
-        let place = place.index(bytes.len());
+        let good = encode(&state);
+        let place = place.index(good.len());
+        let mut bytes = good.clone();
         bytes[place] ^= 1u8 << bit;
-        prop_assert!(decode(&bytes).is_err());
+        let decoded = decode(&bytes).unwrap();
+        let hit = places(&good).into_iter().find(|(_, at)| at.contains(&place));
+        let hit = hit.map_or("head".into(), |(name, _)| name);
+        prop_assert_eq!(decoded.state, without(&state, &hit));
+        prop_assert!(!decoded.damage.is_empty(), "{}", hit);
     }
 
     #[test]
-    fn what_is_cut_short_or_goes_on_is_found(
+    fn a_file_that_is_cut_short_loses_the_sections_behind_and_tells(
         state in state(),
         place in any::<prop::sample::Index>(),
-        more in prop::collection::vec(any::<u8>(), 1..9),
     ) {
-        let mut bytes = encode(&state);
-        prop_assert!(decode(&bytes[..place.index(bytes.len())]).is_err());
-        bytes.extend(more);
-        prop_assert_eq!(decode(&bytes), Err(Fault::Checksum));
-    }
-
-    /// Even where the checksum is right: each state has one form.
-    #[test]
-    fn a_body_that_is_read_is_the_one_that_would_be_written(
-        state in state(),
-        places in prop::collection::vec(
-            (any::<prop::sample::Index>(), any::<u8>()), 0..3),
-        end in any::<prop::sample::Index>(),
-    ) {
-        let mut body = encode_body(&state);
-        for (place, byte) in places {
-            let place = place.index(body.len());
-            body[place] = byte;
+        let good = encode(&state);
+        let cut = place.index(good.len());
+        let mut left = state.clone();
+        for (name, at) in places(&good) {
+            if at.end > cut {
+                left = without(&left, &name);
+            }
         }
-        body.truncate(end.index(body.len()) + 1);
-        let bytes = whole(&body);
-        if let Ok(state) = decode(&bytes) {
-            prop_assert_eq!(encode(&state), bytes);
+        match decode(&good[..cut]) {
+            Ok(decoded) => {
+                prop_assert_eq!(decoded.state, left);
+                prop_assert!(!decoded.damage.is_empty());
+            }
+            Err(fault) => {
+                prop_assert_eq!(fault, Fault::Truncated);
+                prop_assert_eq!(left, State::default());
+            }
         }
     }
 
@@ -210,7 +256,34 @@ proptest! {
         bytes in prop::collection::vec(any::<u8>(), 0..300),
     ) {
         let _ = decode(&bytes);
-        let _ = decode(&whole(&bytes));
+        let mut whole = MAGIC.to_vec();
+        whole.extend(VERSION.to_le_bytes());
+        for (name, version) in KNOWN {
+            Section::new(name, version, bytes.clone()).write(&mut whole);
+        }
+        let _ = decode(&whole);
+    }
+
+    /// Also where the checksum is right.
+    #[test]
+    fn a_changed_body_is_a_state_or_a_fault(
+        state in state(),
+        places in prop::collection::vec(
+            (any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let traffic = section(TRAFFIC, &*state.traffic);
+        let mut body = traffic.body;
+        for (place, byte) in places {
+            let place = place.index(body.len());
+            body[place] = byte;
+        }
+        let mut whole = MAGIC.to_vec();
+        whole.extend(VERSION.to_le_bytes());
+        Section::new(TRAFFIC, 1, body).write(&mut whole);
+        let decoded = decode(&whole).unwrap();
+        // A state that is read can be written and read again.
+        let state = decode(&encode(&decoded.state)).unwrap().state;
+        prop_assert_eq!(state, decoded.state);
     }
 }
 
@@ -220,19 +293,134 @@ fn each_fault_is_named() {
     assert_eq!(decode(b"<html>"), Err(Fault::Foreign));
     assert_eq!(decode(b""), Err(Fault::Truncated));
     assert_eq!(decode(&good[..MAGIC.len() + 9]), Err(Fault::Truncated));
-    assert_eq!(decode(&good[..good.len() - 1]), Err(Fault::Checksum));
-    let mut later = good;
+    let mut later = good[..MAGIC.len() + 4].to_vec();
     later[MAGIC.len()] = 9;
     let fault = decode(&later).unwrap_err();
     assert_eq!(fault, Fault::Version(9));
-    assert!(fault.to_string().contains("only version 2"), "{fault}");
-    assert_eq!(decode(&whole(b"abc")), Err(Fault::Malformed));
+    assert!(fault.to_string().contains("versions 2 and 3"), "{fault}");
+    let mut second = good;
+    second.truncate(MAGIC.len() + 4);
+    second[MAGIC.len()] = 2;
+    assert_eq!(decode(&second), Err(Fault::Truncated));
+    second.extend([0; SHA256_OUTPUT_LEN]);
+    assert_eq!(decode(&second), Err(Fault::Checksum));
+}
+
+#[test]
+fn a_section_that_makes_no_sense_is_named() {
+    let state = full();
+    let mut bytes = encode(&state);
+    let place = places(&bytes).swap_remove(0).1;
+    let mut other = Vec::new();
+    Section::new(TRAFFIC, 1, b"nonsense".into()).write(&mut other);
+    bytes.splice(place, other);
+    let decoded = decode(&bytes).unwrap();
+    assert_eq!(names(&decoded.damage), [("traffic", Fault::Malformed)]);
+    assert_eq!(
+        decoded.damage[0].to_string(),
+        "section traffic: its content is not as it should be"
+    );
+    assert_eq!(decoded.state, without(&state, "traffic"));
 }
 
 /// Counting on from it would overflow sooner or later.
 #[test]
 fn a_counter_that_nothing_could_have_counted_is_malformed() {
-    let traffic = Snapshot { packets: LARGEST + 1, ..Snapshot::default() };
-    let state = State { traffic: Arc::new(traffic), ..State::default() };
-    assert_eq!(decode(&encode(&state)), Err(Fault::Malformed));
+    let packets = LARGEST_COUNTER + 1;
+    let traffic = Snapshot { packets, ..Snapshot::default() };
+    let mut state = State { traffic: Arc::new(traffic), ..State::default() };
+    state.polls.evictions = packets;
+    let mut counting = CountingMarks::default();
+    counting.flows.map.removed = packets;
+    state.counting = Some(counting);
+    let decoded = decode(&encode(&state)).unwrap();
+    let fault = Fault::Malformed;
+    let all = ["traffic", "exporter", "counting"].map(|name| (name, fault));
+    assert_eq!(names(&decoded.damage), all);
+    assert_eq!(decoded.state, State::default());
+}
+
+/// A release that does not know a section keeps it for one that does.
+#[test]
+fn sections_of_other_releases_are_kept() {
+    let state = full();
+    let strange = Name::of("networks");
+    let strange = Section::new(strange, 3, b"as it is".into());
+    let mut damaged = strange.clone();
+    damaged.body[0] ^= 1;
+    let newer = Section::new(TRAFFIC, 2, b"with another meaning".into());
+    for unknown in [vec![], vec![strange, newer], vec![damaged]] {
+        let encoded = encode_with(&state, &unknown, LARGEST).unwrap();
+        let decoded = decode(&encoded.bytes).unwrap();
+        let damage = Vec::new();
+        let state = state.clone();
+        assert_eq!(decoded, Decoded { state, damage, unknown });
+    }
+}
+
+#[test]
+fn a_section_of_a_newer_version_alone_is_told_and_kept() {
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend(VERSION.to_le_bytes());
+    let newer = Section::new(TRAFFIC, 2, b"with another meaning".into());
+    newer.write(&mut bytes);
+    Section::new(END, 1, Vec::new()).write(&mut bytes);
+    let decoded = decode(&bytes).unwrap();
+    assert_eq!(names(&decoded.damage), [("traffic", Fault::Newer(2))]);
+    assert_eq!(decoded.unknown, [newer]);
+}
+
+/// A later release may add fields.
+#[test]
+fn fields_that_are_not_known_are_skipped() {
+    #[derive(Serialize)]
+    struct Later {
+        packets: u64,
+        created: Vec<u64>,
+        interfaces: Vec<InterfaceTraffic>,
+    }
+    let State { traffic, .. } = full();
+    let Snapshot { packets, interfaces, .. } = Snapshot::clone(&traffic);
+    let created = vec![1, 2, 3];
+    let later = Later { packets, created, interfaces };
+    let read = content(&section(TRAFFIC, &later), is_traffic).unwrap();
+    let attachments = Vec::new();
+    let known = Snapshot { attachments, ..Snapshot::clone(&traffic) };
+    assert_eq!(read, known);
+}
+
+#[test]
+fn flows_that_do_not_fit_are_left_out_and_nothing_else() {
+    let mut state = full();
+    let reading = Reading {
+        key: FlowKey {
+            interface: InterfaceId(u32::MAX),
+            direction: Direction::Sent,
+            ip_version: IpVersion::V6,
+            remote: [0xff; 16],
+        },
+        volume: Volume { packets: LARGEST_COUNTER, bytes: LARGEST_COUNTER },
+        generation: u32::MAX,
+        last_seen: u32::MAX,
+    };
+    let counting = state.counting.as_mut().unwrap();
+    let map = &mut counting.flows.map;
+    map.is_incomplete = false;
+    map.readings = vec![reading; 100_000].into();
+    let whole = encode_with(&state, &[], LARGEST).unwrap();
+    assert_eq!(whole.left_out, 0);
+    for most in [whole.bytes.len() / 2, whole.bytes.len() / 3, 20_000] {
+        let part = encode_with(&state, &[], most).unwrap();
+        assert!(part.bytes.len() <= most && part.bytes.len() > most - 200);
+        let decoded = decode(&part.bytes).unwrap();
+        assert_eq!(decoded.damage, []);
+        let counting = decoded.state.counting.as_ref().unwrap();
+        let map = &counting.flows.map;
+        assert_eq!(map.readings.len() + part.left_out, 100_000);
+        assert!(map.is_incomplete);
+        assert_eq!(decoded.state.traffic, state.traffic);
+        assert_eq!(decoded.state.polls, state.polls);
+    }
+    // Without its flows it does not fit either.
+    assert!(encode_with(&state, &[], 1_000).is_err());
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::super::encode;
+use super::super::sections::Name;
 use super::*;
 use crate::collectors::traffic::Snapshot;
 
@@ -24,12 +24,12 @@ fn names(folder: &TempDir) -> Vec<String> {
 #[test]
 fn what_is_saved_is_found_and_only_ours_to_read() {
     let folder = TempDir::new().unwrap();
-    let store = Store::open(folder.path()).unwrap();
+    let mut store = Store::open(folder.path()).unwrap();
     assert!(matches!(store.load(), Ok(Found::Nothing)));
     for packets in [1, 2] {
-        store.save(&encode(&of(packets))).unwrap();
+        store.save(&of(packets)).unwrap();
         match store.load().unwrap() {
-            Found::State(state) => assert_eq!(*state, of(packets)),
+            Found::State { state, .. } => assert_eq!(*state, of(packets)),
             other => panic!("{other:?}"),
         }
     }
@@ -76,7 +76,7 @@ fn what_is_of_no_use_is_set_aside_and_not_read_again() {
     ];
     for (make, expected) in cases {
         let folder = TempDir::new().unwrap();
-        let store = Store::open(folder.path()).unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
         make(store.path());
         match store.load().unwrap() {
             Found::SetAside { path, reason } => {
@@ -94,15 +94,19 @@ fn what_is_of_no_use_is_set_aside_and_not_read_again() {
 #[test]
 fn a_save_that_fails_leaves_the_last_one() {
     let folder = TempDir::new().unwrap();
-    let store = Store::open(folder.path()).unwrap();
-    store.save(&encode(&of(1))).unwrap();
+    let mut store = Store::open(folder.path()).unwrap();
+    store.save(&of(1)).unwrap();
     let blocked = folder.path().join(NEW_NAME);
     fs::create_dir(&blocked).unwrap();
-    store.save(&encode(&of(2))).unwrap_err();
-    assert!(matches!(store.load(), Ok(Found::State(s)) if *s == of(1)));
+    store.save(&of(2)).unwrap_err();
+    assert!(
+        matches!(store.load(), Ok(Found::State { state, .. }) if *state == of(1))
+    );
     fs::remove_dir(&blocked).unwrap();
-    store.save(&encode(&of(3))).unwrap();
-    assert!(matches!(store.load(), Ok(Found::State(s)) if *s == of(3)));
+    store.save(&of(3)).unwrap();
+    assert!(
+        matches!(store.load(), Ok(Found::State { state, .. }) if *state == of(3))
+    );
 }
 
 #[test]
@@ -115,4 +119,36 @@ fn a_directory_that_is_missing_is_named_or_made() {
     Store::open(&path).unwrap();
     let mode = fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
+}
+
+/// Also a section that this release does not know.
+#[test]
+fn a_damaged_file_is_read_as_far_as_it_can_be_and_copied() {
+    let folder = TempDir::new().unwrap();
+    let mut store = Store::open(folder.path()).unwrap();
+    let mut state = of(7);
+    state.polls.evictions = 5;
+    let strange = Section::new(Name::of("networks"), 1, b"kept".into());
+    store.unknown = vec![strange.clone()];
+    store.save(&state).unwrap();
+    let mut bytes = fs::read(store.path()).unwrap();
+    let traffic = bytes.windows(7).position(|at| at == b"packets").unwrap();
+    bytes[traffic] ^= 1;
+    fs::write(store.path(), &bytes).unwrap();
+    let mut store = {
+        drop(store);
+        Store::open(folder.path()).unwrap()
+    };
+    let Ok(Found::State { state, damage, copy: Some(copy) }) = store.load()
+    else {
+        panic!("nothing is left")
+    };
+    assert_eq!((state.traffic.packets, state.polls.evictions), (0, 5));
+    assert_eq!(damage.len(), 1, "{damage:?}");
+    assert_eq!(store.unknown, [strange]);
+    // Until the next save it may be needed once more.
+    assert_eq!(fs::read(store.path()).unwrap(), bytes);
+    store.save(&state).unwrap();
+    assert_eq!(fs::read(copy).unwrap(), bytes);
+    assert!(fs::read(store.path()).unwrap().windows(4).any(|at| at == b"kept"));
 }

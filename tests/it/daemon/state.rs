@@ -143,18 +143,11 @@ fn a_file_that_is_of_no_use_is_set_aside_and_counting_starts_at_zero() {
     exchange(&daemon);
     daemon.settled();
     daemon.stop();
-    let good = fs::read(file(state.path())).unwrap();
-    let mut flipped = good.clone();
-    *flipped.last_mut().unwrap() ^= 1;
-    let mut future = good.clone();
-    future[21] = 3;
     for (bytes, expected) in [
-        (flipped, "checksum"),
-        (good[..good.len() / 2].to_vec(), "checksum"),
-        (good[..30].to_vec(), "cut short"),
+        (b"geoip-exporter state\n\x02\0\0".to_vec(), "cut short"),
         (Vec::new(), "cut short"),
         (b"#!/bin/sh\n".to_vec(), "no state of geoip-exporter"),
-        (future, "version 3"),
+        (b"geoip-exporter state\n\x09\0\0\0...".to_vec(), "version 9"),
     ] {
         fs::write(file(state.path()), &bytes).unwrap();
         let daemon = start(state.path());
@@ -175,6 +168,81 @@ fn a_file_that_is_of_no_use_is_set_aside_and_counting_starts_at_zero() {
         fs::remove_file(aside).unwrap();
         let daemon = start(state.path());
         assert_eq!(daemon.settled().received("DE", "eth0"), 1_000.0);
+        daemon.stop();
+    }
+}
+
+/// Returns the samples of the poller's own counters.
+fn of_the_poller(scrape: &Scrape) -> Vec<(String, f64)> {
+    let mut all = counters(scrape);
+    all.retain(|(series, _)| series.starts_with("geoip_ebpf_lookup"));
+    all
+}
+
+#[test]
+fn a_damaged_section_costs_its_own_counters_and_is_said() {
+    let state = TempDir::new().unwrap();
+    let daemon = start(state.path());
+    exchange(&daemon);
+    let before = daemon.settled();
+    daemon.stop();
+    let good = fs::read(file(state.path())).unwrap();
+    let find = |text: &[u8]| {
+        good.windows(text.len()).position(|at| at == text).unwrap()
+    };
+    let changed = |at: usize| {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let cases = [
+        // The content of a section, its header, the end of the file.
+        (changed(find(b"eth0")), "section traffic: its checksum is wrong"),
+        (changed(find(b"traffic")), "section traffic: it is missing"),
+        (changed(find(b"lookup")), "section exporter: its checksum is wrong"),
+        (good[..find(b"lookup")].to_vec(), "section exporter: its checksum"),
+        (good[..good.len() - 1].to_vec(), "section of another release, or"),
+    ];
+    for (bytes, expected) in cases {
+        fs::write(file(state.path()), &bytes).unwrap();
+        let daemon = start(state.path());
+        let after = daemon.settled();
+        let (received, polls) = match expected.split(':').next().unwrap() {
+            "section traffic" => (0.0, of_the_poller(&before)),
+            "section exporter" => (1_000.0, of_the_poller(&after)),
+            _ => (1_000.0, of_the_poller(&before)),
+        };
+        assert_eq!(after.received("DE", "eth0"), received, "{expected}");
+        assert_eq!(of_the_poller(&after), polls, "{expected}");
+        let log = daemon.host.log.text();
+        assert!(log.contains(expected), "{expected}: {log}");
+        assert!(log.contains("copied_to: "), "{log}");
+        daemon.stop();
+        let copy = fs::read_dir(state.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.to_string_lossy().contains(".damaged-"))
+            .unwrap();
+        assert_eq!(fs::read(&copy).unwrap(), bytes);
+        fs::remove_file(copy).unwrap();
+    }
+}
+
+/// As it was written by the release before there were sections.
+#[test]
+fn counters_of_an_older_form_go_on() {
+    let state = TempDir::new().unwrap();
+    for form in 2..=crate::state_forms::NEWEST {
+        let saved = crate::state_forms::path(form, "counters");
+        assert!(saved.exists(), "{}", saved.display());
+        fs::copy(saved, file(state.path())).unwrap();
+        let daemon = start(state.path());
+        daemon.host.receive(2, "192.0.2.7", 5);
+        let scrape = daemon.settled();
+        // 1,021,000 were saved.
+        assert_eq!(scrape.received("DE", "eth0"), 1_021_005.0);
+        assert_eq!(scrape.get("geoip_ebpf_packets_total"), 123_457.0);
+        assert_eq!(scrape.get("geoip_ebpf_evictions_total"), 105.0);
         daemon.stop();
     }
 }

@@ -1,0 +1,182 @@
+//! State files of every form there ever was, and what each must give.
+//!
+//! A file in `tests/data/state` is never changed: exporters that wrote its form
+//! are out there. `UPDATE_STATE_FILES=1` writes those of the newest form that
+//! are missing, and leaves the others.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use geoip_exporter::accounting::{
+    CountingMarks, Direction, FlowKey, FlowMarks, Incarnation, InterfaceId,
+    IpVersion, MapMarks, Reading, Volume,
+};
+use geoip_exporter::collectors::exporter::PollCounters;
+use geoip_exporter::collectors::traffic::{
+    AttachmentMarks, Breakdown, CountryTraffic, InterfaceTraffic, Snapshot,
+};
+use geoip_exporter::geoip::Country;
+use geoip_exporter::state::{State, decode, encode};
+
+/// The newest form.
+pub(crate) const NEWEST: u32 = 3;
+
+/// What each form has a file of.
+const KINDS: [(&str, fn() -> State); 3] =
+    [("empty", State::default), ("counters", counters), ("kept", kept)];
+
+pub(crate) fn path(form: u32, kind: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/state")
+        .join(format!("{form}-{kind}.state"))
+}
+
+fn breakdown(first: u64) -> Breakdown {
+    let mut next = first;
+    Breakdown::of(|_, _| {
+        next += 1;
+        Volume { packets: next, bytes: next * 1_000 }
+    })
+}
+
+fn polls(first: u64) -> PollCounters {
+    PollCounters {
+        poll_failures: first,
+        lookup_failures: first + 1,
+        update_failures: first + 2,
+        map_packets: first + 3,
+        new_keys: first + 4,
+        evictions: first + 5,
+        table_reclaims: first + 6,
+    }
+}
+
+fn interface(name: &str, first: u64) -> InterfaceTraffic {
+    let countries = [("", 10), ("DE", 20), ("US", 30)].map(|(code, number)| {
+        let country = Country::from_code(code).unwrap_or_default();
+        CountryTraffic { country, volume: breakdown(first + number) }
+    });
+    let non_ip = [first, first + 1]
+        .map(|packets| Volume { packets, bytes: 60 * packets });
+    InterfaceTraffic::new(
+        name.into(),
+        countries.into(),
+        breakdown(first),
+        non_ip,
+    )
+}
+
+/// Of a process that kept no maps.
+fn counters() -> State {
+    let interfaces = vec![
+        interface("eth0", 1_000),
+        InterfaceTraffic::new(
+            "lan0".into(),
+            Vec::new(),
+            Breakdown::default(),
+            <[Volume; 2]>::default(),
+        ),
+        interface("wg-ünder", 1 << 40),
+    ];
+    let traffic =
+        Snapshot { packets: 123_456, interfaces, ..Snapshot::default() };
+    State {
+        polls: polls(100),
+        earlier: polls(100),
+        counting: None,
+        traffic: Arc::new(traffic),
+    }
+}
+
+/// Of one whose maps count on.
+fn kept() -> State {
+    let State { traffic, .. } = counters();
+    let attachments = [(0, "eth0"), (7, "wg-ünder")].map(|(number, name)| {
+        let first = u64::from(number) * 100;
+        AttachmentMarks {
+            interface: InterfaceId(number),
+            name: name.into(),
+            credited: breakdown(first),
+            unattributed: breakdown(first + 10),
+            totals: breakdown(first + 20),
+            non_ip: [30, 40].map(|n| Volume { packets: n, bytes: n * 60 }),
+        }
+    });
+    let traffic = Snapshot {
+        attachments: attachments.into(),
+        ..Snapshot::clone(&traffic)
+    };
+    State {
+        polls: polls(200),
+        earlier: polls(50),
+        counting: Some(counting()),
+        traffic: Arc::new(traffic),
+    }
+}
+
+fn counting() -> CountingMarks {
+    let mut v4 = [0; 16];
+    v4[..3].copy_from_slice(&[192, 0, 2]);
+    let v6 = "2001:db8:1::".parse::<std::net::Ipv6Addr>().unwrap().octets();
+    let of = |interface, direction, ip_version, remote, number: u32| Reading {
+        key: FlowKey {
+            interface: InterfaceId(interface),
+            direction,
+            ip_version,
+            remote,
+        },
+        volume: Volume { packets: number.into(), bytes: 1 << 33 },
+        generation: number << 8,
+        last_seen: u32::MAX - number,
+    };
+    let readings = [
+        of(0, Direction::Received, IpVersion::V4, v4, 1),
+        of(7, Direction::Sent, IpVersion::V6, v6, 2),
+    ];
+    let serials = vec![(InterfaceId(0), u64::MAX), (InterfaceId(7), 1)];
+    CountingMarks {
+        incarnation: Incarnation { epoch: 0xfedc_ba98_7654_3211, serials },
+        flows: FlowMarks {
+            begun: 11,
+            table_flows: 12,
+            joined: 13,
+            shared: 14,
+            new_keys: 15,
+            table_reclaims: 16,
+            map: MapMarks {
+                readings: readings.into(),
+                is_incomplete: false,
+                now: 17,
+                removed: 18,
+                evictions: 19,
+                explained: 20,
+                minimum_age: Some(21),
+            },
+        },
+    }
+}
+
+#[test]
+fn a_file_of_any_form_gives_what_was_saved() {
+    for form in 2..=NEWEST {
+        for (kind, state) in KINDS {
+            let path = path(form, kind);
+            let name = path.display();
+            if std::env::var_os("UPDATE_STATE_FILES").is_some()
+                && form == NEWEST
+                && !path.exists()
+            {
+                fs::write(&path, encode(&state())).unwrap();
+            }
+            let bytes = fs::read(&path)
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            let decoded = decode(&bytes).unwrap();
+            assert_eq!(decoded.state, state(), "{name}");
+            assert_eq!(decoded.damage, [], "{name}");
+            if form == NEWEST {
+                assert!(encode(&state()) == bytes, "{name} is of an old form");
+            }
+        }
+    }
+}
