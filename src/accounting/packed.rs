@@ -14,7 +14,7 @@ use super::{Direction, FlowKey, InterfaceId, IpVersion, Reading, Volume};
 #[derive(Serialize, Deserialize)]
 pub(super) struct PackedReading(u32, u8, u64, u64, u64, u64, u32, u32);
 
-/// Returns the IP version, and 16 more for what was sent.
+/// Returns the IP version, plus 16 for sent packets.
 fn kind_of(key: &FlowKey) -> u8 {
     let direction = match key.direction {
         Direction::Received => 0,

@@ -70,7 +70,7 @@ pub(super) fn take_over(
         }
         Found::State { state, damage, copy } => {
             for one in damage {
-                warn!(log, "a part of the saved counters begins at zero";
+                warn!(log, "some of the saved counters begin at zero";
                 "file" => %store.path().display(),
                 "error" => %one,
                 "copied_to" => copy.as_ref().map(|path| {
@@ -230,7 +230,7 @@ pub(super) struct Keeper {
     is_saved: Publisher<bool>,
     asked: Receiver<Sender<Infallible>>,
     saved: Option<State>,
-    /// Flows that had no room in it.
+    /// How many flows found no room in it.
     left_out: usize,
     /// Why the last save failed, so that it is said once.
     fault: Option<String>,
@@ -294,12 +294,12 @@ impl Keeper {
         Ok(())
     }
 
-    /// Logs where flows are left out for the first time.
+    /// Logs a warning when the first flows are left out.
     fn tell_left_out(&mut self, flows: usize) {
         let were_left_out = std::mem::replace(&mut self.left_out, flows) > 0;
         if flows > 0 && !were_left_out {
-            warn!(self.log, "flows have no room in the state; what they count \
-                 while no exporter runs becomes unattributed";
+            warn!(self.log, "some flows have no room in the state; their bytes \
+                 become unattributed if no exporter runs";
                 "file" => %self.store.path().display(), "flows" => flows);
         }
     }

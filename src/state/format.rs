@@ -1,4 +1,4 @@
-//! Which sections a state file has, and what is in them.
+//! The sections of a state file and their contents.
 //!
 //! To save another value, add a field to the type that is saved, with
 //! `#[serde(default)]`: older files are read without it, and older releases
@@ -28,19 +28,19 @@ use crate::accounting::{CountingMarks, FlowMarks, LARGEST_COUNTER, MapMarks};
 use crate::collectors::exporter::PollCounters;
 use crate::collectors::traffic::{AttachmentMarks, Snapshot};
 
-/// How every version begins.
+/// The first bytes of every version.
 const MAGIC: &[u8] = b"geoip-exporter state\n";
 
 /// The version of the file: it consists of sections.
 const VERSION: u32 = 3;
 
-/// What each country was exchanged with.
+/// The traffic with each country.
 const TRAFFIC: Name = Name::of("traffic");
-/// What the poller did.
+/// The counters of the poller.
 const EXPORTER: Name = Name::of("exporter");
-/// How far the maps were read, where they outlive the process.
+/// The marks up to which the maps were read, if they outlive the process.
 const COUNTING: Name = Name::of("counting");
-/// The last one, without content: a file that has it was not cut short.
+/// The last one, which is empty: a file that has it was not cut short.
 const END: Name = Name::of("end");
 
 /// The sections with content, and the newest version of each.
@@ -55,7 +55,7 @@ pub(super) const LARGEST: usize = 1 << 29;
 const READING_LENGTH: usize = 1 + 5 + 1 + 4 * 9 + 2 * 5;
 const LIST_LENGTH: usize = 4;
 
-/// Why bytes are not a state, or not a section of one.
+/// The reason why bytes are not a state, or not a section of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// They begin otherwise.
@@ -81,12 +81,12 @@ pub enum Fault {
     Malformed,
 }
 
-/// A section that cannot be used: what it held begins at zero.
+/// A section that cannot be used. Its counters begin at zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
     /// Its name.
     pub section: String,
-    /// What is wrong with it.
+    /// The reason.
     pub fault: Fault,
 }
 
@@ -96,12 +96,12 @@ impl fmt::Display for Damage {
     }
 }
 
-/// What bytes held.
+/// The contents of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decoded {
-    /// What could be read.
+    /// The sections that could be read; the others are empty.
     pub state: State,
-    /// What could not.
+    /// The sections that could not.
     pub damage: Vec<Damage>,
     /// Sections of other releases.
     pub(super) unknown: Vec<Section>,
@@ -110,7 +110,7 @@ pub struct Decoded {
 /// The bytes of a state.
 pub(super) struct Encoded {
     pub(super) bytes: Vec<u8>,
-    /// Flows for which there was no room.
+    /// How many flows found no room.
     pub(super) left_out: usize,
 }
 
@@ -132,18 +132,18 @@ struct Counting<A, M> {
 /// Returns the bytes of a state.
 ///
 /// # Panics
-/// Where it is larger than any that can be counted.
+/// If it is larger than [`LARGEST`] without its flows.
 #[must_use]
 pub fn encode(state: &State) -> Vec<u8> {
     let encoded = encode_with(state, &[], LARGEST);
     encoded.expect("a state of some interfaces is small").bytes
 }
 
-/// Returns the bytes of a state and of the sections of other releases, at most
-/// `most`: flows that do not fit are left out.
+/// Returns the bytes of a state and of the sections of other releases. There
+/// are at most `most`: flows that do not fit are left out.
 ///
 /// # Errors
-/// The size, where it is too large without any flows.
+/// Returns the size if it is too large without any flows.
 pub(super) fn encode_with(
     state: &State,
     unknown: &[Section],
@@ -156,7 +156,7 @@ pub(super) fn encode_with(
     let lengths = sections.iter().chain(unknown).map(Section::length);
     let fixed = MAGIC.len() + 4 + lengths.sum::<usize>() + HEADER_LENGTH;
     let section_of = |marks: Option<&CountingMarks>| {
-        // Without the marks they mean nothing.
+        // Without the marks nobody can use them.
         let attachments = match marks {
             Some(_) => &traffic.attachments[..],
             None => &[],
@@ -213,11 +213,10 @@ fn section(name: Name, content: &impl Serialize) -> Section {
     Section::new(name, known.map_or(0, |(_, version)| *version), body)
 }
 
-/// Returns the state of bytes. A damaged section costs what is in it, and
-/// nothing else.
+/// Reads a state file. A damaged section costs its own counters and no others.
 ///
 /// # Errors
-/// Where nothing of them is of use, and why.
+/// Returns a fault if no section can be found.
 pub fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     let head = decode_head(bytes);
     let (version, rest) = *head.as_ref().unwrap_or(&(0, bytes));
@@ -225,7 +224,7 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     if version == second::VERSION {
         match second::decode(rest) {
             Ok(state) => return Ok(Decoded { state, ..Decoded::default() }),
-            // Or it is another version, and damaged just there.
+            // The version itself may be the damaged byte.
             Err(other) => fault = other,
         }
     } else if version != VERSION {
@@ -249,7 +248,7 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     Ok(Decoded { state, damage, unknown })
 }
 
-/// Returns the version of bytes, and what follows it.
+/// Returns the version and the bytes behind it.
 fn decode_head(bytes: &[u8]) -> Result<(u32, &[u8]), Fault> {
     let common = bytes.len().min(MAGIC.len());
     let (magic, rest) = bytes.split_at(common);
@@ -271,16 +270,16 @@ fn decode_state(from: &mut Sections) -> State {
     State { polls, earlier, counting, traffic: Arc::new(traffic) }
 }
 
-/// Sections that were found and not taken yet.
+/// The sections that nobody has taken yet.
 struct Sections {
     sections: Vec<Section>,
-    /// Whether all that were written are there.
+    /// Whether no section was lost.
     is_whole: bool,
     damage: Vec<Damage>,
 }
 
 impl Sections {
-    /// Takes the content of a section, if that is one.
+    /// Takes the content of a section if it can be read.
     fn take<T: DeserializeOwned>(
         &mut self,
         name: Name,
@@ -323,7 +322,7 @@ fn content<T: DeserializeOwned>(
         .ok_or(Fault::Malformed)
 }
 
-/// Returns whether each is behind the one before, so that none is there twice.
+/// Returns whether the keys ascend, so that none is there twice.
 fn are_ordered<T, K: Ord>(all: &[T], key: impl Fn(&T) -> K) -> bool {
     all.is_sorted_by(|a, b| key(a) < key(b))
 }

@@ -27,10 +27,10 @@ pub(super) const VERSION: u32 = 2;
 /// The code of no country.
 const NO_CODE: [u8; 2] = [0; 2];
 
-/// Returns the state of what follows the version.
+/// Reads the bytes behind the version.
 ///
 /// # Errors
-/// Why it is none.
+/// Returns a fault if any of them is damaged.
 pub(super) fn decode(bytes: &[u8]) -> Result<State, Fault> {
     let mut head = Reader(bytes);
     let checksum: [u8; SHA256_OUTPUT_LEN] = head.array()?;

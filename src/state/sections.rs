@@ -1,8 +1,8 @@
 //! Sections: the parts of a state file, each with a name, a version, a length
 //! and checksums of its own.
 //!
-//! The header of a section has a checksum too, and begins with a mark, so that
-//! the sections behind a damaged one are found.
+//! The header of a section begins with a mark and has a checksum too. So the
+//! sections behind a damaged header are still found.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -112,11 +112,11 @@ impl Section {
     }
 }
 
-/// What was found of sections.
+/// The sections of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) sections: Vec<Section>,
-    /// Whether there are bytes that belong to no section.
+    /// Whether some bytes belong to no section.
     pub(super) has_gaps: bool,
 }
 
@@ -130,7 +130,7 @@ pub(super) fn read(mut bytes: &[u8]) -> Found {
             rest
         } else {
             found.has_gaps = true;
-            // Behind its first byte, where this is the mark of a bad header.
+            // From the second byte on: the first may begin a damaged header.
             let rest = &bytes[1..];
             let next = rest.windows(MARK.len()).position(|at| at == MARK);
             next.map_or(&[][..], |at| &rest[at..])

@@ -21,22 +21,22 @@ pub struct Store {
     directory: PathBuf,
     /// Locked; and what is in it is made durable by it.
     handle: File,
-    /// Sections of other releases, which are saved as they were found.
+    /// Sections of other releases. They are saved as they were found.
     unknown: Vec<Section>,
 }
 
-/// How a state was saved.
+/// The result of a save.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Saved {
-    /// Flows for which there was no room in it.
+    /// How many flows found no room in the file.
     pub left_out: usize,
 }
 
-/// Why a state is not saved.
+/// The reason why a state is not saved.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
-    /// It would not be read.
-    #[error("the state has {0} bytes, and {LARGEST} are the most")]
+    /// The next start would refuse it.
+    #[error("the state has {0} bytes, and at most {LARGEST} are read")]
     Large(usize),
     /// The disk refuses.
     #[error(transparent)]
@@ -64,11 +64,11 @@ pub enum Found {
     Nothing,
     /// What the last process left.
     State {
-        /// What of it can be used.
+        /// The sections that can be used.
         state: Box<State>,
-        /// What cannot.
+        /// The sections that cannot.
         damage: Vec<Damage>,
-        /// Where a copy of the file is, if it is damaged.
+        /// A copy of the file, if it is damaged.
         copy: Option<PathBuf>,
     },
     /// A file that is of no use, under this name from now on.
@@ -131,8 +131,8 @@ impl Store {
         self.directory.join(NAME)
     }
 
-    /// Reads the state. A file that is of no use is renamed, and never read
-    /// again. One that is of some use is copied.
+    /// Reads the state. A file of which nothing can be used is renamed and never
+    /// read again; a file with damaged sections is copied.
     ///
     /// # Errors
     /// Where it cannot be renamed either.
@@ -156,18 +156,18 @@ impl Store {
         Ok(Found::SetAside { path, reason })
     }
 
-    /// Returns a name that a damaged file may have.
+    /// Returns a new path for a damaged file.
     fn path_aside(&self) -> PathBuf {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let seconds = now.unwrap_or_default().as_secs();
         self.directory.join(format!("{NAME}.damaged-{seconds}"))
     }
 
-    /// Gives the file a second name, which stays when it is replaced.
+    /// Gives the file a second name. That stays when the file is replaced.
     fn copy_aside(&self) -> Option<PathBuf> {
         let path = self.path_aside();
         let linked = fs::hard_link(self.path(), &path);
-        // Not every file system has links.
+        // Some file systems have no links.
         let copied =
             linked.or_else(|_| fs::copy(self.path(), &path).map(|_| ()));
         copied.is_ok().then_some(path)

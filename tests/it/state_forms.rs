@@ -1,4 +1,4 @@
-//! State files of every form there ever was, and what each must give.
+//! State files of every form from version 2 on, and the counters in each.
 //!
 //! A file in `tests/data/state` is never changed: exporters that wrote its form
 //! are out there. `UPDATE_STATE_FILES=1` writes those of the newest form that
@@ -22,8 +22,10 @@ use geoip_exporter::state::{State, decode, encode};
 /// The newest form.
 pub(crate) const NEWEST: u32 = 3;
 
-/// What each form has a file of.
-const KINDS: [(&str, fn() -> State); 3] =
+type Make = fn() -> State;
+
+/// The states of which each form has a file.
+const KINDS: [(&str, Make); 3] =
     [("empty", State::default), ("counters", counters), ("kept", kept)];
 
 pub(crate) fn path(form: u32, kind: &str) -> PathBuf {
@@ -67,7 +69,7 @@ fn interface(name: &str, first: u64) -> InterfaceTraffic {
     )
 }
 
-/// Of a process that kept no maps.
+/// The state of a process that kept no maps.
 fn counters() -> State {
     let interfaces = vec![
         interface("eth0", 1_000),
@@ -89,7 +91,7 @@ fn counters() -> State {
     }
 }
 
-/// Of one whose maps count on.
+/// The state of a process whose maps count on.
 fn kept() -> State {
     let State { traffic, .. } = counters();
     let attachments = [(0, "eth0"), (7, "wg-ünder")].map(|(number, name)| {
@@ -158,7 +160,7 @@ fn counting() -> CountingMarks {
 }
 
 #[test]
-fn a_file_of_any_form_gives_what_was_saved() {
+fn a_file_of_any_form_gives_the_counters_that_were_saved() {
     for form in 2..=NEWEST {
         for (kind, state) in KINDS {
             let path = path(form, kind);

@@ -1,4 +1,5 @@
-use std::collections::BTreeMap;
+mod states;
+
 use std::ops::Range;
 
 use proptest::prelude::*;
@@ -8,151 +9,10 @@ use ring::digest::SHA256_OUTPUT_LEN;
 
 use super::*;
 use crate::accounting::{
-    Direction, FlowKey, Incarnation, InterfaceId, IpVersion, Reading, Volume,
+    Direction, FlowKey, InterfaceId, IpVersion, Reading, Volume,
 };
-use crate::collectors::traffic::{Breakdown, CountryTraffic, InterfaceTraffic};
-use crate::geoip::Country;
-
-fn volume() -> impl Strategy<Value = Volume> {
-    (0..=LARGEST_COUNTER, 0..=LARGEST_COUNTER)
-        .prop_map(|(packets, bytes)| Volume { packets, bytes })
-}
-
-fn breakdown() -> impl Strategy<Value = Breakdown> {
-    prop::array::uniform4(volume()).prop_map(|volumes| {
-        let mut volumes = volumes.into_iter();
-        Breakdown::of(|_, _| volumes.next().unwrap())
-    })
-}
-
-type Content = (BTreeMap<String, Breakdown>, Breakdown, [Volume; 2]);
-
-fn interface((name, content): (String, Content)) -> InterfaceTraffic {
-    let (countries, unattributed, non_ip) = content;
-    let mut countries: Vec<_> = countries
-        .into_iter()
-        .map(|(code, volume)| {
-            let country = Country::from_code(&code).unwrap_or_default();
-            CountryTraffic { country, volume }
-        })
-        .collect();
-    countries.sort_by_key(|traffic| traffic.country);
-    InterfaceTraffic::new(name.into(), countries, unattributed, non_ip)
-}
-
-fn reading() -> impl Strategy<Value = Reading> {
-    let key = (any::<u32>(), any::<bool>(), any::<bool>(), any::<[u8; 16]>());
-    (key, volume(), any::<u32>(), any::<u32>()).prop_map(
-        |(key, volume, generation, last_seen)| Reading {
-            key: FlowKey {
-                interface: InterfaceId(key.0),
-                direction: match key.1 {
-                    true => Direction::Received,
-                    false => Direction::Sent,
-                },
-                ip_version: if key.2 { IpVersion::V4 } else { IpVersion::V6 },
-                remote: key.3,
-            },
-            volume,
-            generation,
-            last_seen,
-        },
-    )
-}
-
-fn counting() -> impl Strategy<Value = CountingMarks> {
-    let serials = prop::collection::btree_map(any::<u32>(), any::<u64>(), 0..4);
-    let readings = prop::collection::vec(reading(), 0..4);
-    let numbers = prop::array::uniform9(0..=LARGEST_COUNTER);
-    let age = prop::option::of(0..=LARGEST_COUNTER);
-    let rest = (any::<u64>(), any::<u32>(), age);
-    (serials, readings, numbers, rest).prop_map(
-        |(serials, readings, numbers, (epoch, now, minimum_age))| {
-            let id = |(id, serial)| (InterfaceId(id), serial);
-            let serials = serials.into_iter().map(id).collect();
-            CountingMarks {
-                incarnation: Incarnation { epoch, serials },
-                flows: FlowMarks {
-                    begun: numbers[0],
-                    table_flows: numbers[1],
-                    joined: numbers[2],
-                    shared: numbers[3],
-                    new_keys: numbers[4],
-                    table_reclaims: numbers[5],
-                    map: MapMarks {
-                        readings: readings.into(),
-                        is_incomplete: now % 2 == 0,
-                        now,
-                        removed: numbers[6],
-                        evictions: numbers[7],
-                        explained: numbers[8],
-                        minimum_age,
-                    },
-                },
-            }
-        },
-    )
-}
-
-fn attachments() -> impl Strategy<Value = Vec<AttachmentMarks>> {
-    let marks =
-        (".{0,20}", breakdown(), breakdown(), breakdown(), volume(), volume());
-    let marks = prop::collection::btree_map(any::<u32>(), marks, 0..3);
-    marks.prop_map(|marks| {
-        let of = |(number, (name, a, b, c, received, sent)): (
-            u32,
-            (String, _, _, _, _, _),
-        )| {
-            AttachmentMarks {
-                interface: InterfaceId(number),
-                name: name.into(),
-                credited: a,
-                unattributed: b,
-                totals: c,
-                non_ip: [received, sent],
-            }
-        };
-        marks.into_iter().map(of).collect()
-    })
-}
-
-fn polls(numbers: [u64; 7]) -> PollCounters {
-    PollCounters {
-        poll_failures: numbers[0],
-        lookup_failures: numbers[1],
-        update_failures: numbers[2],
-        map_packets: numbers[3],
-        new_keys: numbers[4],
-        evictions: numbers[5],
-        table_reclaims: numbers[6],
-    }
-}
-
-fn state() -> impl Strategy<Value = State> {
-    let countries = prop::collection::btree_map("[A-Z]{2}|", breakdown(), 0..4);
-    let content = (countries, breakdown(), prop::array::uniform2(volume()));
-    let interfaces = prop::collection::btree_map(".{0,20}", content, 0..4);
-    let numbers = || prop::array::uniform7(0..=LARGEST_COUNTER);
-    let polled = (0..=LARGEST_COUNTER, numbers(), numbers());
-    let counting = prop::option::of(counting());
-    (interfaces, polled, attachments(), counting).prop_map(
-        |(interfaces, (packets, now, earlier), attachments, counting)| {
-            let interfaces = interfaces.into_iter().map(interface).collect();
-            // Without maps that are kept they mean nothing.
-            let attachments = match &counting {
-                Some(_) => attachments,
-                None => Vec::new(),
-            };
-            let traffic = Snapshot { packets, interfaces, attachments };
-            State {
-                polls: polls(now),
-                earlier: polls(earlier),
-                counting,
-                traffic: Arc::new(traffic),
-            }
-        },
-    )
-}
+use crate::collectors::traffic::InterfaceTraffic;
+use states::state;
 
 /// Returns a state of which nothing is as it is at the start.
 fn full() -> State {
