@@ -11,6 +11,10 @@ use geoip_exporter::logging::complain;
 use geoip_exporter::{config, logging, sysexits};
 
 fn main() -> ExitCode {
+    if let Err(error) = daemon::reset_signals() {
+        // It goes on: only a parent with a mask of its own notices.
+        complain(LogLevel::Warn, &format!("cannot reset signals: {error}"));
+    }
     let cli = match cli::parse(std::env::args_os()) {
         Ok(Outcome::Run(cli)) => cli,
         Ok(Outcome::Print(text)) => return print(&text),

@@ -7,6 +7,7 @@ mod asked;
 mod continuity;
 mod database;
 mod error;
+mod follow;
 mod host;
 pub mod lifecycle;
 mod notify;
@@ -36,9 +37,7 @@ use crate::config::{self, Config, Flags, Paths};
 use crate::geoip::Watch;
 use crate::http::pages::{Healthy, Index, Metrics, Ready, Reload};
 use crate::http::{self, Routes};
-use crate::kernel::{
-    self, FollowInterfaces, Hook, InterfaceEvent, Probe, ProbeSettings, Room,
-};
+use crate::kernel::{self, FollowInterfaces, Hook, Probe, ProbeSettings, Room};
 use crate::logging::{self, LogControl};
 use crate::metrics::published::{Feed, Publisher, Sink};
 use crate::metrics::{Process, Registry};
@@ -47,7 +46,9 @@ use crate::sandbox::Duty;
 pub use continuity::remove_pins;
 use database::Opener;
 pub use error::Error;
+use follow::follow;
 pub use host::{Host, KeepFollowing, ThisHost};
+pub use kernel::reset_signals;
 use lifecycle::{Event, Lifecycle};
 use notify::ServiceManager;
 use privileges::{Privileges, listening};
@@ -156,10 +157,14 @@ fn run_logged<H: Host>(
         &config.listen_address,
         &continuity::directories(&config),
     );
-    log_control
-        .start(privileges.to_take_up(Duty::Other))
-        .map_err(Error::Thread)?;
-    host.forward_signals(events.0.clone(), privileges.to_take_up(Duty::Other))
+    privileges
+        .starting(Duty::Other, |prepare| log_control.start(prepare))
+        .and_then(|()| {
+            let events = events.0.clone();
+            privileges.starting(Duty::Other, |prepare| {
+                host.forward_signals(events, prepare)
+            })
+        })
         .map_err(Error::Thread)?;
 
     let security = web::load_security(log, &config)?;
@@ -240,6 +245,7 @@ fn run_logged<H: Host>(
             links: Vec::new(),
         });
 
+    let (settling, settled) = bounded::<Infallible>(0);
     let overseer = manager.overseer({
         let (log, privileges) = (log.clone(), privileges.clone());
         let fixed = privileges::fixed_interfaces(&config, probe.hook());
@@ -249,6 +255,10 @@ fn run_logged<H: Host>(
             if fixed == Some(count) {
                 privileges.give_up_the_rest();
             }
+            // Nothing is ever sent: the main thread drops its end once it has
+            // given up what it does not need, the last one to do so.
+            let _ = settled.recv();
+            privileges.report();
         }
     });
     let poller = Poller::new(
@@ -275,7 +285,7 @@ fn run_logged<H: Host>(
     )
     .map_err(Error::Thread)?;
     privileges.take_up(Duty::ReadFiles);
-    privileges.report();
+    drop(settling);
     for address in &addresses {
         info!(log, "listening"; "address" => %address,
             "metrics_path" => &config.metrics_path);
@@ -327,35 +337,6 @@ fn start_workers<P: Probe + 'static>(
     })?;
     start.spawn(HTTP, listening, move || Ok(server.run(routes)?))?;
     Ok(Controls { poller: control, keep_following, server: server_handle })
-}
-
-/// Passes the news of devices on to the poller, until either has enough. What
-/// is counted already goes on being counted while there is no news.
-fn follow(
-    log: &Logger,
-    devices: &mut dyn FollowInterfaces,
-    poller: &Sender<Vec<InterfaceEvent>>,
-) {
-    let mut is_failing = false;
-    loop {
-        match devices.next() {
-            Ok(Some(happened)) => {
-                if std::mem::take(&mut is_failing) {
-                    info!(log, "following interfaces again");
-                }
-                if poller.send(happened).is_err() {
-                    return;
-                }
-            }
-            Ok(None) => return,
-            Err(error) => {
-                if !std::mem::replace(&mut is_failing, true) {
-                    warn!(log, "cannot follow interfaces; trying again";
-                        "error" => logging::chain(&error));
-                }
-            }
-        }
-    }
 }
 
 fn probe_settings(config: &Config) -> ProbeSettings {

@@ -1,10 +1,12 @@
 //! What becomes of the privileges that the daemon was started with.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use crossbeam_channel::bounded;
 use slog::{Logger, info, warn};
 
 use crate::config::{Config, Interfaces, ListenAddress};
@@ -60,13 +62,26 @@ impl Privileges {
         self.warn(self.sandbox.take_up(duty));
     }
 
-    /// Returns what a thread with this duty does first.
-    pub(super) fn to_take_up(
+    /// Calls `start`, which starts a thread that does first what it is given,
+    /// and waits until that thread has no other privileges than those of its
+    /// duty.
+    ///
+    /// # Errors
+    /// Those of `start`.
+    pub(super) fn starting<T>(
         &self,
         duty: Duty,
-    ) -> Box<dyn FnOnce() + Send + 'static> {
+        start: impl FnOnce(Box<dyn FnOnce() + Send>) -> io::Result<T>,
+    ) -> io::Result<T> {
         let privileges = self.clone();
-        Box::new(move || privileges.take_up(duty))
+        let (preparing, prepared) = bounded::<Infallible>(0);
+        let started = start(Box::new(move || {
+            privileges.take_up(duty);
+            drop(preparing);
+        }))?;
+        // Nothing is ever sent: its end is dropped, also where nothing starts.
+        let _ = prepared.recv();
+        Ok(started)
     }
 
     /// Does `work` on a thread that has this duty, as have those it starts.
@@ -123,18 +138,24 @@ impl Privileges {
     pub(super) fn give_up_the_rest(&self) {
         if self.sandbox.is_on() {
             self.take_up(Duty::Other);
-            self.report();
         }
     }
 
-    /// Logs what is in force.
+    /// Logs what is in force. To be called once, when every thread has given
+    /// up what it does not need.
     pub(super) fn report(&self) {
-        let report = self.sandbox.report(self.files);
-        info!(self.log, "privileges";
-            "kept" => report.kept,
-            "no_new_privs" => report.no_new_privileges,
-            "system_calls" => report.system_calls,
-            "files" => report.files);
+        let files = self.files.to_string();
+        match self.sandbox.report() {
+            Ok(report) => info!(self.log, "privileges";
+                "kept" => report.kept,
+                "no_new_privs" => report.no_new_privileges,
+                "system_calls" => report.system_calls,
+                "files" => files),
+            Err(error) => warn!(self.log, "privileges";
+                "kept" => "could not be read",
+                "error" => chain(&error),
+                "files" => files),
+        }
     }
 }
 
@@ -186,6 +207,9 @@ fn writable(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
@@ -205,6 +229,30 @@ mod tests {
         let expected = expected.map(PathBuf::from);
         let kept_in = [Path::new("/srv/c")];
         assert_eq!(writable(&environment, &addresses, &kept_in), expected);
+    }
+
+    /// A thread that still had its privileges would be in the report.
+    #[test]
+    fn a_thread_has_taken_up_its_duty_once_it_counts_as_started() {
+        let log = Logger::root(slog::Discard, slog::o!());
+        let privileges =
+            Privileges::restrict(&log, Sandbox::new(false), &[], &[], &[]);
+        for _ in 0..1000 {
+            let is_done = Arc::new(AtomicBool::new(false));
+            let done = Arc::clone(&is_done);
+            let thread = privileges
+                .starting(Duty::Other, |prepare| {
+                    thread::Builder::new().spawn(move || {
+                        done.store(true, Ordering::SeqCst);
+                        prepare();
+                    })
+                })
+                .unwrap();
+            assert!(is_done.load(Ordering::SeqCst));
+            thread.join().unwrap();
+        }
+        // What is not started is not waited for.
+        privileges.starting(Duty::Other, |_| Ok(())).unwrap();
     }
 
     #[test]

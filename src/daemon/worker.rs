@@ -1,11 +1,10 @@
 //! Threads that do not end without saying so.
 
-use std::convert::Infallible;
 use std::error::Error;
 use std::io;
 use std::thread;
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::Sender;
 
 use super::lifecycle::Event;
 use super::privileges::Privileges;
@@ -35,17 +34,14 @@ impl Spawner {
     ) -> io::Result<()> {
         let failure = Some("it panicked".into());
         let guard = Guard { name, events: self.events.clone(), failure };
-        let take_up = self.privileges.to_take_up(duty);
-        let (preparing, prepared) = bounded::<Infallible>(0);
-        thread::Builder::new().name(name.into()).spawn(move || {
-            let mut guard = guard;
-            take_up();
-            drop(preparing);
-            let result = body();
-            guard.failure = result.err().map(|error| chain(error.as_ref()));
+        self.privileges.starting(duty, |prepare| {
+            thread::Builder::new().name(name.into()).spawn(move || {
+                let mut guard = guard;
+                prepare();
+                let result = body();
+                guard.failure = result.err().map(|error| chain(error.as_ref()));
+            })
         })?;
-        // Nothing is ever sent: its end is dropped.
-        let _ = prepared.recv();
         Ok(())
     }
 }

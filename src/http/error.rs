@@ -45,6 +45,15 @@ pub enum Error {
         /// Where.
         address: SocketAddr,
     },
+    /// The kernel was built or started without IPv6.
+    #[error(
+        "cannot listen on {address}: this kernel has no IPv6 \
+         (ipv6.disable=1?); choose an address of IPv4 with --listen-address"
+    )]
+    NoIpv6 {
+        /// Where.
+        address: SocketAddr,
+    },
     /// Anything else.
     #[error("cannot listen on {address}")]
     Listen {

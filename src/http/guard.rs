@@ -21,6 +21,7 @@ use ring::hmac;
 use rouille::Response;
 
 use super::Shared;
+use super::logins::FailedLogins;
 use super::pool::{Job, Queue};
 use super::reply::{Answer, Reply};
 use super::security::Security;
@@ -32,6 +33,17 @@ const MOST_CHECKS: usize = 64;
 /// How many outcomes are remembered, of each kind, so that whoever tries
 /// passwords does not push out those that are right.
 const REMEMBERED: NonZeroUsize = const { NonZeroUsize::new(128).unwrap() };
+
+/// What is answered without a password: what asks whether the exporter lives,
+/// and has none. It tells nothing else.
+const PUBLIC: [&str; 2] = ["/-/healthy", "/-/ready"];
+
+/// Returns whether everybody may ask for it. Written in another way, such as
+/// with escapes, it is for users.
+fn is_public(target: &str) -> bool {
+    let path = target.split_once('?').map_or(target, |(path, _)| path);
+    PUBLIC.contains(&path)
+}
 
 /// Names and the bcrypt hashes of their passwords.
 pub(super) struct Users {
@@ -167,6 +179,7 @@ pub(super) enum Verdict {
 pub(super) struct Guard {
     memory: Arc<Mutex<Memory>>,
     checks: Sender<Check>,
+    failed: Arc<FailedLogins>,
 }
 
 impl Guard {
@@ -177,13 +190,18 @@ impl Guard {
     pub(super) fn start(
         queue: Arc<Queue>,
         shared: Arc<Shared>,
+        failed: Arc<FailedLogins>,
     ) -> io::Result<Self> {
         let memory = Arc::new(Mutex::new(Memory::new()?));
         let (checks, wanted) = bounded(MOST_CHECKS);
-        let guard = Self { memory: Arc::clone(&memory), checks };
-        thread::Builder::new()
-            .name("http-auth".into())
-            .spawn(move || check_all(&wanted, &memory, &queue, &shared))?;
+        let guard = Self {
+            memory: Arc::clone(&memory),
+            checks,
+            failed: Arc::clone(&failed),
+        };
+        thread::Builder::new().name("http-auth".into()).spawn(move || {
+            check_all(&wanted, &memory, &queue, &shared, &failed);
+        })?;
         Ok(guard)
     }
 
@@ -192,6 +210,9 @@ impl Guard {
         let Some(users) = &security.users else {
             return Verdict::Pass(Box::new(job));
         };
+        if is_public(&job.request.head.target) {
+            return Verdict::Pass(Box::new(job));
+        }
         let mut given = job
             .request
             .head
@@ -213,7 +234,10 @@ impl Guard {
         let tag = memory.tag(&credentials, hash, known);
         match memory.outcome(&tag) {
             Some(true) => return Verdict::Pass(Box::new(job)),
-            Some(false) => return Verdict::Refuse(unauthorized(&job)),
+            Some(false) => {
+                self.failed.log(job.request.peer, &credentials.name);
+                return Verdict::Refuse(unauthorized(&job));
+            }
             None => {}
         }
         drop(memory);
@@ -230,6 +254,7 @@ fn check_all(
     memory: &Mutex<Memory>,
     queue: &Queue,
     shared: &Shared,
+    failed: &FailedLogins,
 ) {
     let remembered = || memory.lock().unwrap_or_else(PoisonError::into_inner);
     for Check { job, users, credentials, tag } in wanted {
@@ -246,6 +271,7 @@ fn check_all(
             }
             false => {
                 remembered().wrong.put(tag, ());
+                failed.log(job.request.peer, &credentials.name);
                 shared.deliver(job.connection, unauthorized(&job));
             }
         }

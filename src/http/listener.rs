@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{
     FileTypeExt as _, MetadataExt as _, PermissionsExt as _,
 };
@@ -43,9 +43,12 @@ impl Listener {
     /// When the address is in use, not ours or not allowed.
     pub(super) fn bind(address: &ListenAddress) -> Result<Self, Error> {
         match address {
-            ListenAddress::Tcp(tcp) => {
-                bind_tcp(*tcp).map_err(|error| Error::from_bind(*tcp, error))
-            }
+            ListenAddress::Tcp(tcp) => match bind_tcp(*tcp) {
+                Err(error) if is_without_ipv6(*tcp, &error) => {
+                    bind_without_ipv6(*tcp)
+                }
+                other => other.map_err(|error| Error::from_bind(*tcp, error)),
+            },
             ListenAddress::Unix(path) => bind_unix(path),
         }
     }
@@ -105,6 +108,21 @@ fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(Listener::Tcp(TcpListener::from_std(socket.into())))
+}
+
+/// Returns whether that is why it failed: the kernel was built or started
+/// without IPv6.
+fn is_without_ipv6(address: SocketAddr, error: &io::Error) -> bool {
+    address.is_ipv6() && error.raw_os_error() == Some(libc::EAFNOSUPPORT)
+}
+
+/// Listens on all addresses of IPv4, where all of both were meant.
+fn bind_without_ipv6(address: SocketAddr) -> Result<Listener, Error> {
+    if address.ip() != Ipv6Addr::UNSPECIFIED {
+        return Err(Error::NoIpv6 { address });
+    }
+    let all = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+    bind_tcp(all).map_err(|error| Error::from_bind(all, error))
 }
 
 fn bind_unix(path: &Path) -> Result<Listener, Error> {

@@ -25,6 +25,7 @@ mod guard;
 mod head;
 mod limits;
 mod listener;
+mod logins;
 pub mod pages;
 mod pool;
 mod reply;
@@ -52,6 +53,7 @@ use crate::config::ListenAddress;
 use front::{Front, Parts};
 use guard::Guard;
 use listener::Listener;
+use logins::FailedLogins;
 use pool::Queue;
 use reply::Reply;
 
@@ -214,7 +216,9 @@ impl Server {
             Arc::new(move |connection, reply| shared.deliver(connection, reply))
         };
         let (queued, shared) = (Arc::clone(&queue), Arc::clone(&self.shared));
-        let guard = Guard::start(queued, shared).map_err(Error::Thread)?;
+        let failed = Arc::new(FailedLogins::new(self.log.clone()));
+        let guard =
+            Guard::start(queued, shared, failed).map_err(Error::Thread)?;
         let started =
             pool::start(limits.workers, &queue, &Arc::new(routes), &deliver);
         let result = started.map_err(Error::Thread).and_then(|()| {

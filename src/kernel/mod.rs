@@ -48,7 +48,7 @@ pub use mapping::MappedWords;
 pub use pins::{Fault as PinsFault, Pins};
 pub use probe::{ProbeSettings, TrafficProbe};
 pub use rtnetlink::{InterfaceEvent, InterfaceMonitor};
-pub use sys::{keep_memory_small, trim_memory};
+pub use sys::{keep_memory_small, reset_signals, trim_memory};
 pub use table::{Table, Word};
 
 /// What the kernel side says about its flow map, since it was loaded.

@@ -4,6 +4,7 @@
 //! any other database or configuration. What the exporter may read is up to
 //! the user it runs as.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use landlock::{
@@ -25,6 +26,20 @@ pub enum Files {
     NotInThisKernel,
     /// They are not restricted, as was asked for.
     TurnedOff,
+}
+
+impl fmt::Display for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Restricted(version) => {
+                write!(f, "restricted by Landlock {version}")
+            }
+            Self::NotInThisKernel => {
+                f.write_str("not restricted: no Landlock in this kernel")
+            }
+            Self::TurnedOff => f.write_str("not restricted"),
+        }
+    }
 }
 
 /// What is done in a directory that is written to: files, their replacement,

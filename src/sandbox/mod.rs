@@ -57,6 +57,9 @@ pub enum Error {
     /// System calls are not restricted, though the kernel could.
     #[error("cannot restrict system calls with seccomp")]
     SystemCalls(#[source] Box<seccompiler::Error>),
+    /// The privileges of the threads are not known.
+    #[error("cannot read /proc/self/task")]
+    Report(#[source] io::Error),
 }
 
 impl Sandbox {
@@ -126,8 +129,10 @@ impl Sandbox {
     }
 
     /// Returns what is in force, by what the kernel says of every thread.
-    #[must_use]
-    pub fn report(&self, files: Files) -> Report {
-        Report::read(files)
+    ///
+    /// # Errors
+    /// Where it does not say.
+    pub fn report(&self) -> Result<Report, Error> {
+        Report::read().map_err(Error::Report)
     }
 }

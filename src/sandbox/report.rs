@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
+use std::path::Path;
 
-use super::Files;
 use super::capabilities::names;
+
+/// A thread on its way out, as `linux/sched.h` has it: it may be seen for a
+/// while after it was joined.
+const PF_EXITING: u64 = 4;
 
 /// What is in force, over all threads of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +20,6 @@ pub struct Report {
     pub no_new_privileges: bool,
     /// Whether the system calls of every thread are filtered.
     pub system_calls: &'static str,
-    /// Whether files are restricted.
-    pub files: String,
 }
 
 /// What the kernel says of one thread.
@@ -29,20 +32,27 @@ struct Thread {
 }
 
 impl Report {
-    pub(super) fn read(files: Files) -> Self {
-        let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
-        let threads: Vec<Thread> = tasks
-            .flatten()
-            // One that has ended meanwhile has no privileges.
-            .filter_map(|task| {
-                fs::read_to_string(task.path().join("status")).ok()
-            })
-            .map(|status| thread(&status))
-            .collect();
-        Self::of(&threads, files)
+    pub(super) fn read() -> io::Result<Self> {
+        Self::of_tasks(Path::new("/proc/self/task"))
     }
 
-    fn of(threads: &[Thread], files: Files) -> Self {
+    fn of_tasks(tasks: &Path) -> io::Result<Self> {
+        let mut threads = Vec::new();
+        for task in fs::read_dir(tasks)? {
+            match read_thread(&task?.path()) {
+                Ok(thread) => threads.extend(thread),
+                // It has ended meanwhile: it has no privileges.
+                Err(error) if is_end(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match threads.is_empty() {
+            true => Err(io::Error::other("there is no thread")),
+            false => Ok(Self::of(&threads)),
+        }
+    }
+
+    fn of(threads: &[Thread]) -> Self {
         let mut kept: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for thread in threads {
             for capability in names(thread.permitted) {
@@ -67,38 +77,54 @@ impl Report {
                 true => "filtered",
                 false => "not filtered",
             },
-            files: match files {
-                Files::Restricted(version) => {
-                    format!("restricted by Landlock {version}")
-                }
-                Files::NotInThisKernel => {
-                    "not restricted: no Landlock in this kernel".into()
-                }
-                Files::TurnedOff => "not restricted".into(),
-            },
         }
     }
 }
 
-/// Reads `/proc/PID/status`. What is missing is not in force.
-fn thread(status: &str) -> Thread {
+fn is_end(error: &io::Error) -> bool {
+    let code = error.raw_os_error();
+    matches!(code, Some(libc::ENOENT | libc::ESRCH))
+}
+
+/// Reads `/proc/PID/task/TID`, none of a thread on its way out.
+fn read_thread(task: &Path) -> io::Result<Option<Thread>> {
+    let status = fs::read_to_string(task.join("status"))?;
+    // In this order: it may have begun to end meanwhile.
+    let stat = fs::read_to_string(task.join("stat"))?;
+    if is_exiting(&stat) {
+        return Ok(None);
+    }
+    let found = thread(&status);
+    found.map(Some).ok_or_else(|| io::Error::other("there is no CapPrm"))
+}
+
+/// Reads `/proc/PID/stat`, whose second field may have any character.
+fn is_exiting(stat: &str) -> bool {
+    let fields = stat.rsplit_once(')').map(|(_, fields)| fields);
+    fields
+        .and_then(|fields| fields.split_whitespace().nth(6)?.parse().ok())
+        .is_some_and(|flags: u64| flags & PF_EXITING != 0)
+}
+
+/// Reads `/proc/PID/status`, if it says something of capabilities. What else is
+/// missing is not in force.
+fn thread(status: &str) -> Option<Thread> {
     let mut thread = Thread::default();
+    let mut permitted = None;
     for line in status.lines() {
         let Some((key, value)) = line.split_once(':') else { continue };
         let value = value.trim();
         match key {
             "Name" => thread.name = value.into(),
-            "CapPrm" => {
-                thread.permitted =
-                    u64::from_str_radix(value, 16).unwrap_or(u64::MAX);
-            }
+            "CapPrm" => permitted = u64::from_str_radix(value, 16).ok(),
             "NoNewPrivs" => thread.no_new_privileges = value == "1",
             // 2 is a filter.
             "Seccomp" => thread.is_filtered = value == "2",
             _ => {}
         }
     }
-    thread
+    thread.permitted = permitted?;
+    Some(thread)
 }
 
 #[cfg(test)]
@@ -110,10 +136,9 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_named_with_its_thread() {
-        let other = Thread { permitted: 0, ..thread(POLLER) };
-        let report = Report::of(&[thread(POLLER), other], Files::Restricted(7));
+        let other = Thread { permitted: 0, ..thread(POLLER).unwrap() };
+        let report = Report::of(&[thread(POLLER).unwrap(), other]);
         assert_eq!(report.kept, "CAP_NET_ADMIN (thread poller)");
-        assert_eq!(report.files, "restricted by Landlock 7");
         assert_eq!(report.system_calls, "filtered");
         assert!(report.no_new_privileges);
     }
@@ -121,15 +146,47 @@ mod tests {
     #[test]
     fn one_thread_that_is_free_is_enough_to_say_so() {
         let free = thread("Name:\tmain\nCapPrm:\t0000000000001000\n");
-        let report =
-            Report::of(&[thread(POLLER), free], Files::NotInThisKernel);
+        let report = Report::of(&[thread(POLLER).unwrap(), free.unwrap()]);
         assert_eq!(report.kept, "CAP_NET_ADMIN (2 threads)");
         assert_eq!(report.system_calls, "not filtered");
         assert!(!report.no_new_privileges);
     }
 
+    /// Writes what the kernel would say of threads.
+    fn tasks(of: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (index, (status, flags)) in of.iter().enumerate() {
+            let task = folder.path().join(index.to_string());
+            fs::create_dir(&task).unwrap();
+            fs::write(task.join("status"), status).unwrap();
+            let stat = format!("7 (a) b) S 1 2 3 4 5 {flags} 0 0\n");
+            fs::write(task.join("stat"), stat).unwrap();
+        }
+        folder
+    }
+
     #[test]
     fn nothing_kept_is_said() {
-        assert_eq!(Report::of(&[], Files::TurnedOff).kept, "none");
+        let status = POLLER.replace("1000\n", "0000\n");
+        let folder = tasks(&[(&status, "4194304")]);
+        let report = Report::of_tasks(folder.path()).unwrap();
+        assert_eq!(report.kept, "none");
+    }
+
+    #[test]
+    fn a_thread_that_ends_is_left_out() {
+        let status = POLLER.replace("1000\n", "0000\n");
+        let folder = tasks(&[(&status, "64"), (POLLER, "4194372")]);
+        let report = Report::of_tasks(folder.path()).unwrap();
+        assert_eq!(report.kept, "none");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_taken_for_nothing() {
+        let missing = tasks(&[]).path().join("none");
+        Report::of_tasks(&missing).unwrap_err();
+        Report::of_tasks(tasks(&[]).path()).unwrap_err();
+        Report::of_tasks(tasks(&[("Name:\tx\n", "0")]).path()).unwrap_err();
+        Report::read().unwrap();
     }
 }

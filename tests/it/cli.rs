@@ -170,3 +170,16 @@ fn a_complaint_to_the_journal_has_its_priority() {
     let elsewhere = complaint(|(device, _)| format!("{device}:0"));
     assert!(!elsewhere.contains("<3>"), "{elsewhere}");
 }
+
+/// By default the kernel ends who writes beyond the limit.
+#[test]
+fn a_limit_of_file_sizes_is_no_signal() {
+    let output = tempfile::tempfile().unwrap();
+    let program = env!("CARGO_BIN_EXE_geoip-exporter");
+    let status = Command::new("sh")
+        .args(["-c", "ulimit -f 0 && exec \"$0\" --print-config", program])
+        .stdout(output)
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(74), "{status}");
+}

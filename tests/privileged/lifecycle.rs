@@ -93,3 +93,43 @@ fn signals_that_come_during_the_start_do_not_end_it() {
     daemon.signal(Signal::Terminate);
     assert_eq!(daemon.wait(PATIENCE).code(), Some(0));
 }
+
+/// A parent's mask is inherited, across the start of a program too.
+#[test]
+fn signals_that_the_parent_blocked_arrive() {
+    let lab = Lab::new();
+    for blocked in ["TERM,HUP", "INT"] {
+        let block = format!("--block-signal={blocked}");
+        let setup = Setup::new(&lab.machine).set("interfaces", WAN);
+        let mut daemon = setup.inside(&["env", &block]).start();
+        daemon.reload();
+        daemon.signal(match blocked {
+            "INT" => Signal::Interrupt,
+            _ => Signal::Terminate,
+        });
+        assert_eq!(daemon.wait(PATIENCE).code(), Some(0), "{blocked}");
+    }
+}
+
+/// By default the kernel ends who writes beyond the limit.
+#[test]
+fn a_limit_of_file_sizes_is_a_write_that_fails() {
+    let lab = Lab::new();
+    let setup = Setup::new(&lab.machine).set("interfaces", WAN);
+    let state = setup.path("state");
+    std::fs::create_dir(&state).unwrap();
+    let mut daemon = setup
+        .set("state_directory", state.to_str().unwrap())
+        .inside(&["prlimit", "--fsize=0"])
+        .start();
+    daemon.await_sum("geoip_state_saved", &[], 0);
+    daemon.await_log("the cause", 0, |line| {
+        line.message().starts_with("cannot save the counters")
+            && line.text().contains("File too large")
+    });
+    let mut traffic = Traffic::new(&lab);
+    traffic.exchange();
+    traffic.await_booked(&daemon);
+    daemon.signal(Signal::Terminate);
+    assert_eq!(daemon.wait(PATIENCE).code(), Some(0));
+}

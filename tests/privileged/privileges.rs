@@ -11,6 +11,7 @@ use crate::harness::fixtures::data;
 use crate::harness::http;
 use crate::harness::lab::{Lab, PEER, WAN};
 use crate::harness::link::{connect, set_up};
+use crate::harness::log_line::LogLine;
 use crate::harness::process::{Background, output_of};
 use crate::harness::sys::Signal;
 use crate::harness::traffic::Traffic;
@@ -293,4 +294,32 @@ fn a_standard_error_that_nobody_reads_stalls_nothing() {
     process.signal(Signal::Terminate);
     let status = process.wait(PATIENCE);
     assert_eq!(status.code(), Some(0), "{status}");
+}
+
+/// Each thread gives up its own: a line that is written before the last one has
+/// is wrong some of the time.
+#[test]
+fn what_was_kept_is_said_once_and_true() {
+    let lab = Lab::new();
+    for _ in 0..12 {
+        let mut daemon =
+            Setup::new(&lab.machine).set("interfaces", "any").start();
+        daemon.await_log("what was kept", 0, is_report);
+        daemon.signal(Signal::Terminate);
+        assert_eq!(daemon.wait(PATIENCE).code(), Some(0));
+        let log = daemon.log();
+        let said: Vec<_> = log.iter().filter(|line| is_report(line)).collect();
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert_eq!(
+            said[0].get("kept").as_deref(),
+            Some(
+                "CAP_DAC_READ_SEARCH (thread geoip-exporter), \
+                 CAP_NET_ADMIN (thread poller)"
+            )
+        );
+    }
+}
+
+fn is_report(line: &LogLine) -> bool {
+    line.message() == "privileges"
 }

@@ -145,6 +145,34 @@ pub(super) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Undoes what the process that started this one may have left: a mask that
+/// blocks signals is inherited, and SIGTERM would never arrive. Has a write
+/// beyond a file-size limit fail with EFBIG: by default SIGXFSZ ends the
+/// process. To be called before there are other threads, as they inherit the
+/// mask.
+///
+/// # Errors
+/// Whatever sigprocmask(2) and signal(2) say.
+pub fn reset_signals() -> io::Result<()> {
+    // SAFETY: a set of signals is of integers, for which zero is a value.
+    let mut none: libc::sigset_t = unsafe { mem::zeroed() };
+    let nowhere = std::ptr::null_mut();
+    // SAFETY: the first call writes `none`, the second one reads it.
+    let result = unsafe {
+        libc::sigemptyset(&raw mut none);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, nowhere)
+    };
+    if result != 0 {
+        return Err(io::Error::from_raw_os_error(result));
+    }
+    // SAFETY: no handler is installed, and none of ours replaced.
+    let before = unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    match before {
+        libc::SIG_ERR => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
 /// Returns what kind of file system a file is in, as a number of
 /// linux/magic.h.
 ///

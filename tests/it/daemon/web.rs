@@ -69,6 +69,31 @@ fn a_reload_by_request_is_off_until_it_is_switched_on() {
 }
 
 #[test]
+fn a_login_that_fails_is_a_warning_and_few_are() {
+    let folder = Folder::new();
+    let hash = bcrypt::hash("secret", 4).unwrap();
+    let users = format!("basic_auth_users:\n  alice: {hash}\n");
+    let web = folder.write("web.yml", &users);
+    let config = format!("{BASE}web_config_file = {web:?}\n");
+    let daemon = Running::start(host(), &config);
+    // "al\x1b[2Jce:guess", and then 20 of alice's.
+    let odd = "Authorization: Basic YWwbWzJKY2U6Z3Vlc3M=\r\n";
+    assert_eq!(ask(&daemon, "GET /metrics", odd).0, 401);
+    let line = daemon.host.log.wait_for(0, &["WARN login failed"]);
+    let said = "client: 127.0.0.1, user: al\\u{1b}[2Jce, not_logged_before: 0";
+    assert!(line.contains(said), "{line}");
+    for _ in 0..20 {
+        let wrong = "Authorization: Basic YWxpY2U6Z3Vlc3M=\r\n";
+        assert_eq!(ask(&daemon, "GET /metrics", wrong).0, 401);
+    }
+    assert_eq!(daemon.host.log.text().matches("login failed").count(), 10);
+    // alice:secret
+    let alice = "Authorization: Basic YWxpY2U6c2VjcmV0\r\n";
+    assert_eq!(ask(&daemon, "GET /metrics", alice).0, 200);
+    daemon.stop();
+}
+
+#[test]
 fn users_and_certificates_are_read_again_at_a_reload() {
     let folder = Folder::new();
     folder.certify("server", None);

@@ -124,3 +124,53 @@ fn an_address_of_somebody_else_is_named() {
     let error = bind(&[foreign]);
     assert!(matches!(error, Error::AddressNotAvailable { .. }), "{error}");
 }
+
+/// Does `work` on a thread for which the kernel has no IPv6, as after
+/// `ipv6.disable=1`.
+fn without_ipv6<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    use seccompiler::{
+        SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
+        SeccompFilter, SeccompRule,
+    };
+    let family = u64::from(libc::AF_INET6.unsigned_abs());
+    let is_ipv6 = SeccompCondition::new(
+        0,
+        SeccompCmpArgLen::Dword,
+        SeccompCmpOp::Eq,
+        family,
+    );
+    let rule = SeccompRule::new(vec![is_ipv6.unwrap()]).unwrap();
+    let filter = SeccompFilter::new(
+        [(libc::SYS_socket, vec![rule])].into(),
+        SeccompAction::Allow,
+        SeccompAction::Errno(libc::EAFNOSUPPORT.unsigned_abs()),
+        std::env::consts::ARCH.try_into().unwrap(),
+    );
+    let program: seccompiler::BpfProgram = filter.unwrap().try_into().unwrap();
+    let thread = std::thread::spawn(move || {
+        seccompiler::apply_filter(&program).unwrap();
+        work()
+    });
+    thread.join().unwrap()
+}
+
+#[test]
+fn all_addresses_are_those_of_ipv4_where_the_kernel_has_no_ipv6() {
+    let all = ListenAddress::Tcp("[::]:0".parse().unwrap());
+    let server = without_ipv6(move || Server::bind(&[all]).unwrap());
+    let [ListenAddress::Tcp(bound)] = server.addresses() else {
+        panic!("{:?}", server.addresses());
+    };
+    assert!(bound.ip().is_unspecified() && bound.is_ipv4(), "{bound}");
+    std::net::TcpStream::connect(("127.0.0.1", bound.port())).unwrap();
+}
+
+#[test]
+fn an_address_of_ipv6_is_named_where_the_kernel_has_none() {
+    let one = ListenAddress::Tcp("[::1]:0".parse().unwrap());
+    let message = without_ipv6(move || bind(&[one])).to_string();
+    let start = "cannot listen on [::1]:0: this kernel has no IPv6";
+    assert!(message.starts_with(start), "{message}");
+}

@@ -38,7 +38,7 @@ fn user(name: &str, password: &str) -> String {
 fn ask_as(client: &mut Client<TcpStream>, credentials: &str) -> (u16, String) {
     let code = BASE64_STANDARD.encode(credentials);
     client.send(&format!(
-        "GET /-/healthy HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {code}\
+        "GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {code}\
          \r\n\r\n"
     ));
     let (head, _) = client.answer().unwrap();
@@ -157,6 +157,34 @@ fn only_those_with_the_right_password_are_answered() {
     client
         .send("GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic ==!\r\n\r\n");
     assert_eq!(status(&client.answer().unwrap().0), 401);
+}
+
+/// A probe has no password, and learns nothing from the answer.
+#[test]
+fn whether_it_lives_is_told_without_a_password() {
+    let folder = Folder::new();
+    let server = serve(load(&folder, &user("alice", "secret")));
+    let mut client = server.client();
+    for path in ["/-/healthy", "/-/ready", "/-/ready?verbose"] {
+        let (head, _) = client.get(path).unwrap();
+        assert!([200, 503].contains(&status(&head)), "{path}: {head}");
+    }
+    client.send("HEAD /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!(status(&client.answer_to_head().unwrap()), 200);
+    for path in [
+        "/-/health",
+        "/-/healthy/",
+        "/-/%68ealthy",
+        "/-/reload",
+        "//-/ready",
+        "/metrics?/-/ready",
+        "/-/ready/../../metrics",
+        "/-/ready%3f",
+        "*",
+    ] {
+        let (head, _) = client.get(path).unwrap();
+        assert_eq!(status(&head), 401, "{path}: {head}");
+    }
 }
 
 #[test]
