@@ -25,12 +25,13 @@
 //! main       → cli, config, daemon, logging, sysexits
 //! daemon     → everything below
 //! poller     → accounting, collectors, config, geoip, kernel, logging, metrics
-//! http       → collectors, config::ListenAddress, config::nearest, metrics
+//! http       → collectors, config::ListenAddress, config::nearest, files, metrics
 //! kernel     → accounting, config::Interfaces
 //! state      → accounting, collectors, geoip::Country
 //! collectors → accounting, geoip::Country, metrics
 //! metrics    → accounting
 //! accounting → geoip::Country
+//! geoip      → files
 //! cli        → config
 //! logging    → config::LogFormat, config::LogLevel
 //! config     → sysexits
@@ -47,6 +48,7 @@ pub mod cli;
 pub mod collectors;
 pub mod config;
 pub mod daemon;
+pub mod files;
 pub mod geoip;
 pub mod http;
 pub mod kernel;

@@ -57,6 +57,13 @@ impl LogControl {
         self.0.queue.as_ref().map_or(Ok(()), |queue| queue.start(prepare))
     }
 
+    /// Writes what was logged on the calling thread, before [`Self::start`].
+    pub fn write_waiting(&self) {
+        if let Some(queue) = &self.0.queue {
+            queue.write_waiting();
+        }
+    }
+
     /// Waits until all that was logged is written, for a second at most.
     pub fn flush(&self) {
         let Some(queue) = &self.0.queue else { return };

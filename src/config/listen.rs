@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use figment::value::Value;
 
@@ -26,6 +26,17 @@ pub enum ListenAddress {
     Tcp(SocketAddr),
     /// The absolute path of a socket.
     Unix(PathBuf),
+}
+
+impl ListenAddress {
+    /// Returns the path of a socket in the file system.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Unix(path) => Some(path),
+        }
+    }
 }
 
 impl fmt::Display for ListenAddress {

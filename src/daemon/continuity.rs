@@ -3,12 +3,14 @@
 //! read.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::Path;
 
 use slog::{Logger, info, warn};
 
 use super::Error;
-use crate::config::Config;
+use crate::config::{Config, ListenAddress};
+use crate::files::Place;
 use crate::kernel::{Adopted, Keep, Pins};
 use crate::logging::chain;
 use crate::poller::Resumed;
@@ -26,14 +28,26 @@ pub(super) fn directories(config: &Config) -> Vec<&Path> {
     state.into_iter().chain(pin_directory(config)).collect()
 }
 
-/// Makes the directories that are missing.
-pub(super) fn make_directories(config: &Config) {
+/// Makes the directories that are missing, and waits until each answers.
+pub(super) fn make_directories(config: &Config, place: &Place) {
     if let Some(directory) = &config.state_directory {
+        place.enter(directory);
         Store::make(directory);
+        wait_for(directory);
     }
     if let Some(directory) = pin_directory(config) {
+        place.enter(directory);
         Pins::make(directory);
     }
+    for socket in config.listen_address.iter().filter_map(ListenAddress::path) {
+        place.enter(socket);
+        socket.parent().map(wait_for);
+    }
+}
+
+/// Waits until a directory can be opened, or not.
+fn wait_for(directory: &Path) {
+    let _ = File::open(directory);
 }
 
 /// Warns of what an exporter pinned before, where none is to pin anything now.

@@ -6,13 +6,17 @@
 mod asked;
 mod continuity;
 mod database;
+mod errand;
 mod error;
 mod follow;
+mod follower;
 mod host;
 pub mod lifecycle;
 mod notify;
 mod privileges;
+mod reload;
 mod signals;
+mod start;
 mod state;
 mod supervisor;
 mod web;
@@ -20,12 +24,10 @@ mod worker;
 
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use slog::{Logger, crit, info, warn};
 
 use crate::collectors::exporter::{
@@ -33,29 +35,32 @@ use crate::collectors::exporter::{
 };
 use crate::collectors::interfaces::{self, InterfacesCollector};
 use crate::collectors::traffic::{TrafficAccount, TrafficCollector};
-use crate::config::{self, Config, Flags, Paths};
-use crate::geoip::Watch;
+use crate::config::{self, Config, Flags, ListenAddress, Paths};
+use crate::files::Place;
 use crate::http::pages::{Healthy, Index, Metrics, Ready, Reload};
 use crate::http::{self, Routes};
-use crate::kernel::{self, FollowInterfaces, Hook, Probe, ProbeSettings, Room};
+use crate::kernel::{self, Hook, Probe, ProbeSettings, Room};
 use crate::logging::{self, LogControl};
 use crate::metrics::published::{Feed, Publisher, Sink};
 use crate::metrics::{Process, Registry};
 use crate::poller::{self, Poller};
 use crate::sandbox::Duty;
 pub use continuity::remove_pins;
-use database::Opener;
+use errand::Errand;
 pub use error::Error;
-use follow::follow;
+use follower::Resource as _;
 pub use host::{Host, KeepFollowing, ThisHost};
 pub use kernel::reset_signals;
 use lifecycle::{Event, Lifecycle};
 use notify::ServiceManager;
 use privileges::{Privileges, listening};
-use state::{Keeper, Shown};
-use supervisor::{Controls, State, Supervisor};
+use reload::Reloads;
+use start::{Ended, Start};
+use state::Shown;
+use supervisor::{Faults, Followers, State, Supervisor};
+use web::WebConfig;
 pub use web::warnings;
-use worker::Spawner;
+use worker::{HTTP, INTERFACES, POLLER, STATE, Spawner, start_workers};
 
 /// What the exporter says it is.
 const BUILD: Build = Build {
@@ -65,12 +70,6 @@ const BUILD: Build = Build {
         None => "unknown",
     },
 };
-
-/// The names of the threads that must not end.
-const POLLER: &str = "poller";
-const INTERFACES: &str = "interfaces";
-const HTTP: &str = "http";
-const STATE: &str = "state";
 
 /// Where the layers of the configuration come from, at the start and at every
 /// reload.
@@ -91,6 +90,16 @@ impl Layers {
     /// All that is wrong with it.
     pub fn load(&self) -> Result<config::Loaded, config::Error> {
         config::load(&self.flags, &self.environment, &self.paths)
+    }
+
+    /// The same, and `place` shows at which file it is.
+    ///
+    /// # Errors
+    /// As [`Layers::load`].
+    fn load_at(&self, place: &Place) -> Result<config::Loaded, config::Error> {
+        let named = self.flags.config_file.as_ref();
+        place.enter(named.unwrap_or(&self.paths.file));
+        self.load()
     }
 }
 
@@ -113,8 +122,21 @@ pub fn run<H: Host>(
     let loaded = layers.load().map_err(Error::Config)?;
     let config = &loaded.config;
     let (log, log_control) = host.open_log(config.log_level, config.log_format);
-    let result =
-        run_logged(layers, loaded, host, events, &log, log_control.clone());
+    let result = match run_logged(
+        layers,
+        loaded,
+        host,
+        events,
+        &log,
+        log_control.clone(),
+    ) {
+        Err(Ended::Asked) => {
+            info!(log, "stopped");
+            Ok(())
+        }
+        Err(Ended::Failed(error)) => Err(error),
+        Ok(()) => Ok(()),
+    };
     if let Err(error) = &result
         && error.is_logged()
     {
@@ -131,7 +153,7 @@ fn run_logged<H: Host>(
     events: EventChannel,
     log: &Logger,
     log_control: LogControl,
-) -> Result<(), Error> {
+) -> Result<(), Ended> {
     kernel::keep_memory_small();
     let config = loaded.config;
     info!(log, "starting"; "version" => BUILD.version,
@@ -148,7 +170,12 @@ fn run_logged<H: Host>(
         });
     manager.status("starting");
 
-    continuity::make_directories(&config);
+    let mut start = Start::new(log, &events);
+    let wanted = config.clone();
+    let made = Errand::start("directories", move |place| {
+        continuity::make_directories(&wanted, place);
+    });
+    start.wait_before_log(made, &log_control)?;
     // No other thread until files are restricted, as each inherits it.
     let privileges = Privileges::restrict(
         log,
@@ -167,32 +194,35 @@ fn run_logged<H: Host>(
         })
         .map_err(Error::Thread)?;
 
-    let security = web::load_security(log, &config)?;
-    let server = privileges
-        .on_duty(listening(&config.listen_address), || {
-            http::Server::bind(&config.listen_address)
-        })
-        .map_err(Error::Thread)??
-        .log_to(log.clone())
-        .secure(security);
-    let (store, mut left) = state::take_over(log, &config);
+    let mut followers = Followers::start(log, &privileges)?;
+    let web = WebConfig(config.web_config_file.clone());
+    let reading = web.clone();
+    let read = Errand::start("web-config", move |at| reading.open(at));
+    let read = start.wait(read)??;
+    read.log_warnings(log);
+    followers.web.follow(web, WebConfig::files_of(&read), true);
+    let addresses = config.listen_address.clone();
+    let own = privileges.clone();
+    let bound = Errand::start("listen", move |place| {
+        own.take_up(listening(&addresses));
+        let sockets = addresses.iter().filter_map(ListenAddress::path);
+        sockets.for_each(|path| place.enter(path));
+        http::Server::bind(&addresses)
+    });
+    let server = start.wait(bound)??.log_to(log.clone()).secure(read.security);
+    let (own, wanted) = (log.clone(), config.clone());
+    let taken = Errand::start("state", move |place| {
+        state::take_over(&own, &wanted, place)
+    });
+    let (store, mut left) = start.wait(taken)?;
     let keep = continuity::keep(log, &config, store.as_ref(), &left);
-    let mut watch = Watch::default();
-    // Both at the same time: checking a large database takes as long as
-    // loading the programs, and neither needs the other.
-    let (probe, (database, database_fault)) = thread::scope(|scope| {
-        let open = || {
-            privileges.take_up(Duty::ReadFiles);
-            database::open_first(log, &config, &mut watch)
-        };
-        // Not `scope.spawn`, which panics where there is no thread left.
-        let opening = thread::Builder::new().spawn_scoped(scope, open)?;
-        let probe = host.load(&probe_settings(&config), keep);
-        let opened = opening.join().unwrap_or_else(|p| resume_unwind(p));
-        Ok((probe, opened))
-    })
-    .map_err(Error::Thread)?;
-    let mut probe = probe?;
+    // Opened while the programs are loaded: checking a large database takes as
+    // long, and neither needs the other.
+    let began = Instant::now();
+    followers.open_database(&config);
+    let mut probe = host.load(&probe_settings(&config), keep)?;
+    let opened = start.wait_for_database(&followers.database, began)?;
+    let (database, database_fault) = database::first(log, &config, opened);
     kernel::trim_memory();
     for notice in probe.take_notices() {
         warn!(log, "the eBPF programs count with a limit"; "notice" => notice);
@@ -275,9 +305,10 @@ fn run_logged<H: Host>(
     let addresses = server.addresses().to_vec();
     let mut workers = vec![POLLER, INTERFACES, HTTP];
     workers.extend(shown.keeper.as_ref().map(|_| STATE));
-    let start = Spawner { events: events.0, privileges: privileges.clone() };
+    let spawner =
+        Spawner { events: events.0.clone(), privileges: privileges.clone() };
     let controls = start_workers(
-        &start,
+        &spawner,
         log.clone(),
         (counting, poller, shown.keeper),
         (devices, keep_following),
@@ -291,6 +322,7 @@ fn run_logged<H: Host>(
             "metrics_path" => &config.metrics_path);
     }
 
+    start.end();
     let lifecycle = Lifecycle::new(workers);
     Supervisor {
         log: log.clone(),
@@ -300,43 +332,12 @@ fn run_logged<H: Host>(
         config,
         published,
         controls: Some(controls),
-        watch,
-        opener: Opener::default(),
-        database_fault,
+        followers,
+        faults: Faults { database: database_fault, ..Faults::default() },
+        reloads: Reloads::default(),
     }
-    .run(lifecycle, &events.1)
-}
-
-/// Starts the threads. Each ends once its half of the result is dropped.
-fn start_workers<P: Probe + 'static>(
-    start: &Spawner,
-    log: Logger,
-    (counting, poller, keeper): (Duty, Poller<P>, Option<Keeper>),
-    (mut devices, keep_following): (Box<dyn FollowInterfaces>, KeepFollowing),
-    (listening, server, routes): (Duty, http::Server, Routes),
-) -> std::io::Result<Controls> {
-    let (control, controlled) = unbounded();
-    let (device_events, followed) = unbounded();
-    let server_handle = server.handle();
-    let (polling, until_polled) = bounded::<Infallible>(0);
-    start.spawn(POLLER, counting, move || {
-        poller.run(&controlled, &followed);
-        // What the last poll found is published.
-        drop(polling);
-        Ok(())
-    })?;
-    if let Some(keeper) = keeper {
-        start.spawn(STATE, Duty::Other, move || {
-            keeper.run(&until_polled);
-            Ok(())
-        })?;
-    }
-    start.spawn(INTERFACES, Duty::Other, move || {
-        follow(&log, devices.as_mut(), &device_events);
-        Ok(())
-    })?;
-    start.spawn(HTTP, listening, move || Ok(server.run(routes)?))?;
-    Ok(Controls { poller: control, keep_following, server: server_handle })
+    .run(lifecycle, &events.1)?;
+    Ok(())
 }
 
 fn probe_settings(config: &Config) -> ProbeSettings {

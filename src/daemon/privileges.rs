@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use crossbeam_channel::bounded;
 use slog::{Logger, info, warn};
@@ -82,29 +81,6 @@ impl Privileges {
         // Nothing is ever sent: its end is dropped, also where nothing starts.
         let _ = prepared.recv();
         Ok(started)
-    }
-
-    /// Does `work` on a thread that has this duty, as have those it starts.
-    ///
-    /// # Errors
-    /// Where the system has no thread left.
-    pub(super) fn on_duty<T: Send>(
-        &self,
-        duty: Duty,
-        work: impl FnOnce() -> T + Send,
-    ) -> io::Result<T> {
-        thread::scope(|scope| {
-            let work = || {
-                self.take_up(duty);
-                work()
-            };
-            // Not `scope.spawn`, which panics where there is no thread left.
-            let worker = thread::Builder::new().spawn_scoped(scope, work)?;
-            match worker.join() {
-                Ok(result) => Ok(result),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        })
     }
 
     /// Returns the duty of the poller's thread on this kernel: before Linux
@@ -209,6 +185,7 @@ fn writable(
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
 
     use super::*;
 

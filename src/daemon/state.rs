@@ -16,6 +16,7 @@ use slog::{Logger, info, warn};
 use crate::collectors::exporter::PollStatistics;
 use crate::collectors::traffic::Snapshot;
 use crate::config::{Config, Interfaces};
+use crate::files::Place;
 use crate::kernel::InterfaceEvent;
 use crate::logging::chain;
 use crate::metrics::published::{Published, Publisher};
@@ -41,10 +42,12 @@ const MOST_ABSENT: usize = 1_000;
 pub(super) fn take_over(
     log: &Logger,
     config: &Config,
+    place: &Place,
 ) -> (Option<Store>, State) {
     let Some(directory) = &config.state_directory else {
         return (None, State::default());
     };
+    place.enter(directory);
     let found = Store::open(directory)
         .and_then(|mut store| store.load().map(|found| (store, found)));
     let (store, found) = match found {

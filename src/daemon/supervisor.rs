@@ -2,27 +2,33 @@
 //!
 //! Runs on the main thread.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded, select};
-use slog::{Logger, debug, error, info, warn};
+use crossbeam_channel::{Receiver, Sender, select, tick};
+use slog::{Logger, info, warn};
 
-use super::database::{Opened, Opener, describe, log_opened};
+use super::database::{DatabaseFile, describe, log_opened};
+use super::errand::{LATE, PATIENCE};
+use super::follower::{Follower, News, Resource};
 use super::lifecycle::{Action, Event, Lifecycle};
 use super::notify::ServiceManager;
-use super::web::load_security;
+use super::privileges::Privileges;
+use super::reload::Reloads;
+use super::web::WebConfig;
 use super::{Error, KeepFollowing, Layers, succeeded_now};
 use crate::collectors::exporter::{self, LastReload, Settings};
-use crate::config::{self, Config};
-use crate::geoip::{self, Database, Identity, Watch};
+use crate::config::Config;
+use crate::geoip::{self, Database};
 use crate::http;
 use crate::logging::{LogControl, chain};
 use crate::metrics::published::Publisher;
-use crate::poller::{self, Control};
+use crate::poller::Control;
+use crate::sandbox::Duty;
 
-/// How often the database's file is looked at.
-const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the supervisor looks whether something takes too long.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long the workers have to end: a poll of a large map, an answer to a
 /// slow client, and detaching, which takes the kernel some 25 ms an interface.
@@ -51,7 +57,7 @@ impl State {
     }
 }
 
-fn exported(config: &Config) -> Settings {
+pub(super) fn exported(config: &Config) -> Settings {
     Settings {
         map_max_entries: config.map_max_entries.get(),
         poll_interval: config.poll_interval,
@@ -67,6 +73,46 @@ pub(super) struct Controls {
     pub(super) server: http::Handle,
 }
 
+/// What is followed on disk.
+pub(super) struct Followers {
+    pub(super) database: Follower<DatabaseFile>,
+    pub(super) web: Follower<WebConfig>,
+}
+
+impl Followers {
+    /// Starts their threads.
+    ///
+    /// # Errors
+    /// Where the system has no thread left.
+    pub(super) fn start(
+        log: &Logger,
+        privileges: &Privileges,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            database: start_follower(log, privileges, "database")?,
+            web: start_follower(log, privileges, "web-config")?,
+        })
+    }
+
+    /// Opens the database that the configuration names.
+    pub(super) fn open_database(&mut self, config: &Config) {
+        let file = DatabaseFile(config.geoip_db.clone());
+        self.database.open(file, &config.geoip_db, config.geoip_db_watch);
+    }
+}
+
+fn start_follower<R: Resource>(
+    log: &Logger,
+    privileges: &Privileges,
+    name: &str,
+) -> Result<Follower<R>, Error> {
+    privileges
+        .starting(Duty::ReadFiles, |prepare| {
+            Follower::start(log, name, prepare)
+        })
+        .map_err(Error::Thread)
+}
+
 pub(super) struct Supervisor {
     pub(super) log: Logger,
     pub(super) log_control: LogControl,
@@ -77,22 +123,20 @@ pub(super) struct Supervisor {
     pub(super) published: State,
     /// None once the workers were told to end.
     pub(super) controls: Option<Controls>,
-    pub(super) watch: Watch,
-    pub(super) opener: Opener,
-    /// What was last said of a database that could not be opened, so that it
-    /// is said once.
-    pub(super) database_fault: Option<String>,
+    pub(super) followers: Followers,
+    /// What was last said of a file that could not be used, so that it is said
+    /// once.
+    pub(super) faults: Faults,
+    pub(super) reloads: Reloads,
 }
 
-/// Why a reload changed nothing.
-#[derive(Debug, thiserror::Error)]
-enum ReloadError {
-    #[error(transparent)]
-    Config(config::Error),
-    #[error(transparent)]
-    WebConfig(http::WebConfigError),
-    #[error(transparent)]
-    Database(geoip::Error),
+/// What was last said of what could not be opened.
+#[derive(Default)]
+pub(super) struct Faults {
+    pub(super) database: Option<String>,
+    /// Whether its file does not answer.
+    pub(super) is_database_stuck: bool,
+    pub(super) web: Option<String>,
 }
 
 impl Supervisor {
@@ -102,6 +146,7 @@ impl Supervisor {
         mut lifecycle: Lifecycle,
         events: &Receiver<Event>,
     ) -> Result<(), Error> {
+        let looks = tick(LOOK_INTERVAL);
         let mut deadline = None;
         loop {
             let event = select! {
@@ -109,30 +154,41 @@ impl Supervisor {
                     Ok(event) => event,
                     Err(_) => return Ok(()),
                 },
-                recv(self.opener.ends()) -> result => {
-                    self.end_opening(result.ok());
+                recv(self.reloads.read()) -> prepared => {
+                    self.end_reading(prepared.ok());
                     continue;
                 }
-                default(WATCH_INTERVAL) => {
+                recv(self.reloads.applied()) -> _ => {
+                    self.end_applying();
+                    continue;
+                }
+                recv(self.followers.database.news()) -> news => {
+                    let news = news.ok();
+                    self.take_database(news);
+                    continue;
+                }
+                recv(self.followers.web.news()) -> news => {
+                    let news = news.ok();
+                    self.take_web(news);
+                    continue;
+                }
+                recv(looks) -> _ => {
                     if deadline.is_some_and(|at| Instant::now() > at) {
                         return Err(Error::Stuck(STOP_PATIENCE.as_secs()));
                     }
-                    self.look_at_database();
+                    self.look();
                     continue;
                 }
             };
             match lifecycle.on(event) {
                 None => {}
-                Some(Action::Reload(asked)) => {
-                    let outcome = self.reload();
-                    if let Some(asked) = asked {
-                        asked.tell(outcome);
-                    }
-                }
+                Some(Action::Reload(asked)) => self.reload(asked),
                 Some(Action::Stop) => {
                     info!(self.log, "stopping");
                     self.manager.stopping();
                     self.controls = None;
+                    // Those who asked are told that it stops.
+                    self.reloads = Reloads::default();
                     deadline = Some(Instant::now() + STOP_PATIENCE);
                 }
                 Some(Action::Exit) => {
@@ -146,171 +202,57 @@ impl Supervisor {
         }
     }
 
-    /// Re-reads everything and applies all of it, or nothing.
-    fn reload(&mut self) -> Result<(), String> {
-        info!(self.log, "reloading");
-        self.manager.reloading();
-        match self.try_reload() {
-            Ok(changed) => {
-                self.published.last_reload.publish(succeeded_now());
-                info!(self.log, "reloaded"; "changed" => changed.join(", "));
-                self.manager.ready("reloaded");
-                Ok(())
+    /// Complains of what takes too long.
+    fn look(&mut self) {
+        self.look_at_reload();
+        let late = [
+            self.followers.database.complaint(),
+            self.followers.web.complaint(),
+        ];
+        for file in late.into_iter().flatten() {
+            warn_late(&self.log, &file);
+        }
+        match self.followers.database.stuck_at() {
+            Some(path) => {
+                self.faults.is_database_stuck = true;
+                let seconds = PATIENCE.as_secs();
+                self.miss_database(&geoip::Error::Slow { path, seconds });
             }
-            Err(failure) => {
-                match &failure {
-                    ReloadError::Config(faults) => {
-                        for problem in faults.problems() {
-                            error!(self.log, "configuration";
-                                "error" => %problem);
-                        }
-                    }
-                    ReloadError::WebConfig(faults) => {
-                        for line in faults.lines() {
-                            error!(self.log, "web configuration";
-                                "error" => line);
-                        }
-                    }
-                    ReloadError::Database(fault) => {
-                        error!(self.log, "database";
-                            "error" => chain(fault));
-                    }
-                }
-                error!(self.log, "not reloaded; everything stays as it was");
-                let last = *self.published.last_reload.reader().get();
-                self.published
-                    .last_reload
-                    .publish(LastReload { successful: false, ..last });
-                self.manager.ready("the last reload failed: see the log");
-                Err(chain(&failure))
+            None if std::mem::take(&mut self.faults.is_database_stuck) => {
+                info!(self.log, "the file of the GeoIP database answers again");
+                self.faults.database = None;
+                let is_there = self.published.database.reader().get().is_some();
+                self.published.database_loaded.publish(is_there);
             }
+            None => {}
         }
     }
 
-    /// Returns the settings that changed.
-    fn try_reload(&mut self) -> Result<Vec<&'static str>, ReloadError> {
-        let loaded = self.layers.load().map_err(ReloadError::Config)?;
-        let plan = config::plan(&self.config, &loaded.config);
-        let security = load_security(&self.log, &plan.config)
-            .map_err(ReloadError::WebConfig)?;
-        let opened = self.open_database(&plan.config);
-        let is_there = matches!(opened, Ok(Some(_)));
-        self.published.database_loaded.publish(is_there);
-        let database = opened?;
-
-        // From here on nothing can fail.
-        for warning in &loaded.warnings {
-            warn!(self.log, "configuration"; "warning" => %warning);
+    /// Takes a database that has been opened because its file has changed.
+    fn take_database(&mut self, news: Option<News<DatabaseFile>>) {
+        let news = news.and_then(|news| self.followers.database.accept(news));
+        if news.is_some() {
+            self.faults.is_database_stuck = false;
         }
-        if let Some(warning) = plan.warning() {
-            warn!(self.log, "configuration"; "warning" => warning);
-        }
-        self.watch.opened(database.as_ref().and_then(|d| d.identity()));
-        self.database_fault = None;
-        self.config = plan.config;
-        self.log_control.set(self.config.log_level, self.config.log_format);
-        self.published.settings.publish(exported(&self.config));
-        self.published.metrics_path.publish(self.config.metrics_path.clone());
-        self.published.enable_reload.publish(self.config.enable_reload);
-        if let Some(controls) = &self.controls {
-            controls.server.secure(security);
-        }
-        let shown = database.as_deref().map(describe);
-        self.tell_poller(database);
-        // Behind it: who sees it gets its countries.
-        self.published.database.publish(shown);
-        Ok(plan.changed)
-    }
-
-    /// Opens the database, where there is one or has been one.
-    fn open_database(
-        &mut self,
-        config: &Config,
-    ) -> Result<Option<Arc<Database>>, ReloadError> {
-        match self.opener.open(&config.geoip_db) {
-            Ok(database) => {
-                log_opened(&self.log, &database);
-                Ok(Some(Arc::new(database)))
-            }
-            Err(fault)
-                if fault.is_not_found()
-                    && self.published.database.reader().get().is_none() =>
-            {
-                warn!(self.log, "every country stays UNKNOWN";
-                    "error" => chain(&fault));
-                Ok(None)
-            }
-            Err(fault) => Err(ReloadError::Database(fault)),
-        }
-    }
-
-    /// Hands the settings over, and waits until they are in force.
-    fn tell_poller(&self, database: Option<Arc<Database>>) {
-        let Some(controls) = &self.controls else { return };
-        let (done, applied) = bounded(0);
-        let settings = poller::Settings::from(&self.config);
-        let control = Control::Reload { settings, database, done };
-        if controls.poller.send(control).is_ok() {
-            // Nothing is ever sent: the poller drops its end. Were it gone,
-            // its end would be dropped with it, and its exit is an event.
-            let _ = applied.recv();
-        }
-    }
-
-    /// Hands a database over, and waits until it is in use.
-    fn replace_database(&self, database: Arc<Database>) {
-        let Some(controls) = &self.controls else { return };
-        let (done, applied) = bounded(0);
-        let control = Control::Database { database, done };
-        if controls.poller.send(control).is_ok() {
-            // As in `tell_poller`.
-            let _ = applied.recv();
-        }
-    }
-
-    /// Has the database opened anew where its file has changed.
-    fn look_at_database(&mut self) {
-        if let Some(fault) = self.opener.complaint() {
-            self.miss_database(&fault);
-        }
-        if !self.config.geoip_db_watch || self.opener.is_busy() {
-            return;
-        }
-        let path = &self.config.geoip_db;
-        if self.watch.is_new(Identity::of(path)) {
-            debug!(self.log, "opening the GeoIP database";
-                "path" => %path.display());
-            if let Err(fault) = self.opener.begin(path) {
-                self.miss_database(&fault);
-            }
-        }
-    }
-
-    /// Takes a database that has been opened, unless a reload opened another.
-    fn end_opening(&mut self, result: Option<Opened>) {
-        match self.opener.end(result) {
-            None => self.watch.try_again(),
+        match news {
+            None => {}
             Some(Err(fault)) => self.miss_database(&fault),
             Some(Ok(database)) => {
-                self.database_fault = None;
+                self.faults.database = None;
                 log_opened(&self.log, &database);
-                let shown = describe(&database);
-                self.replace_database(Arc::new(database));
-                // Behind it: who sees it gets its countries.
-                self.published.database.publish(Some(shown));
-                self.published.database_loaded.publish(true);
+                let shown = Some(describe(&database));
+                let database = Arc::new(database);
+                let control = |done| Control::Database { database, done };
+                self.tell_poller(control, shown, None);
             }
         }
     }
 
     /// Goes on with the last good database, if any, and says so once.
     fn miss_database(&mut self, fault: &geoip::Error) {
-        if fault.may_pass() {
-            self.watch.try_again();
-        }
         self.published.database_loaded.publish(false);
         let fault = Some(chain(fault));
-        if self.database_fault == fault {
+        if self.faults.database == fault {
             return;
         }
         if self.published.database.reader().get().is_some() {
@@ -322,6 +264,39 @@ impl Supervisor {
                  stays UNKNOWN";
                 "error" => fault.as_deref());
         }
-        self.database_fault = fault;
+        self.faults.database = fault;
     }
+
+    /// Takes rules for clients that have been read because a file has changed.
+    fn take_web(&mut self, news: Option<News<WebConfig>>) {
+        let news = news.and_then(|news| self.followers.web.accept(news));
+        match news {
+            None => {}
+            Some(Ok(web)) => {
+                self.faults.web = None;
+                info!(self.log, "read the web configuration again");
+                web.log_warnings(&self.log);
+                if let Some(controls) = &self.controls {
+                    controls.server.secure(web.security);
+                }
+            }
+            Some(Err(faults)) => {
+                let said = Some(faults.to_string());
+                if self.faults.web == said {
+                    return;
+                }
+                for line in faults.lines() {
+                    warn!(self.log, "cannot read the web configuration; the \
+                        last good one stays in use"; "error" => line);
+                }
+                self.faults.web = said;
+            }
+        }
+    }
+}
+
+/// Warns of a file that does not answer.
+pub(super) fn warn_late(log: &Logger, file: &Path) {
+    warn!(log, "a file does not answer; waiting for it";
+        "file" => %file.display(), "seconds" => LATE.as_secs());
 }

@@ -1,26 +1,61 @@
 //! What the web server needs of the rest: its rules, and a way to reload.
 
+use std::path::PathBuf;
+
 use crossbeam_channel::Sender;
 use slog::{Logger, warn};
 
 use super::Error;
 use super::asked::Asked;
+use super::follower::{Files, Resource};
 use super::lifecycle::Event;
-use crate::config::{Config, Loaded};
+use crate::config::Loaded;
+use crate::files::Place;
 use crate::http::pages::ReloadNow;
 use crate::http::{Security, WebConfigError};
 
-/// Reads the file with TLS and users, if there is one.
-pub(super) fn load_security(
-    log: &Logger,
-    config: &Config,
-) -> Result<Security, WebConfigError> {
-    let file = config.web_config_file.as_deref();
-    let (security, warnings) = Security::load(file)?;
-    for warning in warnings {
-        warn!(log, "web configuration"; "warning" => warning);
+/// The file with TLS and users, if there is one, with the certificates and
+/// keys that it names.
+#[derive(Clone, Debug)]
+pub(super) struct WebConfig(pub(super) Option<PathBuf>);
+
+/// What it says.
+pub(super) struct Web {
+    pub(super) security: Security,
+    /// What is without effect, a line each.
+    warnings: Vec<String>,
+}
+
+impl Web {
+    pub(super) fn log_warnings(&self, log: &Logger) {
+        for warning in &self.warnings {
+            warn!(log, "web configuration"; "warning" => warning);
+        }
     }
-    Ok(security)
+}
+
+impl Resource for WebConfig {
+    type Content = Web;
+    type Error = WebConfigError;
+
+    fn open(&self, place: &Place) -> Result<Web, WebConfigError> {
+        let (security, warnings) = Security::load(self.0.as_deref(), place)?;
+        Ok(Web { security, warnings })
+    }
+
+    fn files_of(web: &Web) -> Files {
+        let files = web.security.files().iter();
+        files.map(|(file, state)| (file.clone(), Some(*state))).collect()
+    }
+
+    fn may_pass(_: &WebConfigError) -> bool {
+        false
+    }
+
+    fn panicked(&self) -> WebConfigError {
+        let file = self.0.clone().unwrap_or_default();
+        WebConfigError::of(file, "a fault of the exporter")
+    }
 }
 
 /// Returns what is wrong with a configuration but harmless, a line each.
@@ -33,7 +68,8 @@ pub fn warnings(
     everything: bool,
 ) -> Result<Vec<String>, Error> {
     let file = loaded.config.web_config_file.as_deref();
-    let (_, more) = Security::load(file.filter(|_| everything))?;
+    let file = file.filter(|_| everything);
+    let (_, more) = Security::load(file, &Place::default())?;
     let warnings = loaded.warnings.iter().map(ToString::to_string);
     Ok(warnings.chain(more).collect())
 }

@@ -1,15 +1,30 @@
 //! Threads that do not end without saying so.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::io;
 use std::thread;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Sender, bounded, unbounded};
+use slog::Logger;
 
+use super::follow::follow;
+use super::host::KeepFollowing;
 use super::lifecycle::Event;
 use super::privileges::Privileges;
+use super::state::Keeper;
+use super::supervisor::Controls;
+use crate::http::{self, Routes};
+use crate::kernel::{FollowInterfaces, Probe};
 use crate::logging::chain;
+use crate::poller::Poller;
 use crate::sandbox::Duty;
+
+/// The names of the threads that must not end.
+pub(super) const POLLER: &str = "poller";
+pub(super) const INTERFACES: &str = "interfaces";
+pub(super) const HTTP: &str = "http";
+pub(super) const STATE: &str = "state";
 
 /// Starts threads.
 pub(super) struct Spawner {
@@ -60,6 +75,38 @@ impl Drop for Guard {
         let _ =
             self.events.send(Event::WorkerExited { name: self.name, failure });
     }
+}
+
+/// Starts the threads. Each ends once its half of the result is dropped.
+pub(super) fn start_workers<P: Probe + 'static>(
+    start: &Spawner,
+    log: Logger,
+    (counting, poller, keeper): (Duty, Poller<P>, Option<Keeper>),
+    (mut devices, keep_following): (Box<dyn FollowInterfaces>, KeepFollowing),
+    (listening, server, routes): (Duty, http::Server, Routes),
+) -> io::Result<Controls> {
+    let (control, controlled) = unbounded();
+    let (device_events, followed) = unbounded();
+    let server_handle = server.handle();
+    let (polling, until_polled) = bounded::<Infallible>(0);
+    start.spawn(POLLER, counting, move || {
+        poller.run(&controlled, &followed);
+        // What the last poll found is published.
+        drop(polling);
+        Ok(())
+    })?;
+    if let Some(keeper) = keeper {
+        start.spawn(STATE, Duty::Other, move || {
+            keeper.run(&until_polled);
+            Ok(())
+        })?;
+    }
+    start.spawn(INTERFACES, Duty::Other, move || {
+        follow(&log, devices.as_mut(), &device_events);
+        Ok(())
+    })?;
+    start.spawn(HTTP, listening, move || Ok(server.run(routes)?))?;
+    Ok(Controls { poller: control, keep_following, server: server_handle })
 }
 
 #[cfg(test)]

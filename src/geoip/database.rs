@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 use maxminddb::{MaxMindDbError, Reader};
 use thiserror::Error;
 
+use super::Country;
 use super::cache::RecordCache;
 use super::record::Record;
 use super::tree::{self, Layout};
-use super::{Country, Identity};
+use crate::files::Identity;
 
 /// The largest file that is read: 512 MiB. Country databases have 3 to 30
 /// MiB, the largest city databases some 200.

@@ -1,8 +1,8 @@
 //! From an address to the country it is registered in.
 //!
 //! `database` reads a file, `tree` proves that walking it ends, `record` knows
-//! the layouts, `cache` remembers answers, `locator` puts them together for
-//! the poller, and `watch` tells when the file is another one.
+//! the layouts, `cache` remembers answers, and `locator` puts them together
+//! for the poller.
 //!
 //! This file is pure: no I/O, clock, threads or logging.
 
@@ -11,7 +11,6 @@ mod database;
 mod locator;
 mod record;
 mod tree;
-mod watch;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -20,7 +19,6 @@ use serde::{Deserialize, Serialize};
 
 pub use database::{Database, Error, MAX_DATABASE_BYTES};
 pub use locator::Locator;
-pub use watch::{Identity, Watch};
 
 /// Answers where an address is.
 ///

@@ -1,11 +1,13 @@
 //! Who may read what is served, and how it is sent.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
 
 use super::guard::Users;
+use crate::files::Identity;
 
 /// The rules for connections and requests. The default has none.
 #[derive(Clone, Default)]
@@ -16,6 +18,17 @@ pub struct Security {
     pub(super) users: Option<Arc<Users>>,
     /// Headers of every answer.
     pub(super) headers: Arc<[(String, String)]>,
+    /// The files it was read from, in the state they were in.
+    pub(super) files: Vec<(PathBuf, Identity)>,
+}
+
+impl Security {
+    /// Returns the files it was read from, certificates and keys among them,
+    /// each in the state it was read in.
+    #[must_use]
+    pub fn files(&self) -> &[(PathBuf, Identity)] {
+        &self.files
+    }
 }
 
 impl fmt::Debug for Security {

@@ -103,6 +103,17 @@ impl Queue {
         Ok(())
     }
 
+    /// Writes what waits on the calling thread, where none was started yet.
+    pub(super) fn write_waiting(&self) {
+        let mut state = self.state();
+        let Some(mut output) = state.output.take() else { return };
+        while let Some(line) = state.lines.pop_front() {
+            let _ = output.write_all(&line);
+            state.bytes -= line.len();
+        }
+        state.output = Some(output);
+    }
+
     fn write_all(&self, mut output: Box<dyn Write + Send>) {
         let mut state = self.state();
         loop {
@@ -196,6 +207,21 @@ mod tests {
         queue.push(b"three\n".into());
         queue.flush(PATIENCE);
         assert_eq!(pipe.text(), "one\ntwo\nthree\n");
+    }
+
+    #[test]
+    fn lines_can_be_written_before_the_thread_starts() {
+        let pipe = Pipe::default();
+        pipe.open();
+        let queue = Queue::new(pipe.clone());
+        queue.push(b"one\n".into());
+        queue.write_waiting();
+        assert_eq!(pipe.text(), "one\n");
+        queue.push(b"two\n".into());
+        queue.start(|| ()).unwrap();
+        queue.flush(PATIENCE);
+        assert_eq!(pipe.text(), "one\ntwo\n");
+        queue.write_waiting();
     }
 
     #[test]

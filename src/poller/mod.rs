@@ -13,7 +13,7 @@ mod settings;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, never, select, tick};
+use crossbeam_channel::{Receiver, Sender, never, select, tick};
 use slog::{Logger, debug, info, warn};
 
 use crate::accounting::{CountingMarks, Counts, FlowTracker, MapSweep, Origin};
@@ -46,6 +46,8 @@ pub struct Poller<P> {
     /// the log.
     is_failing: bool,
     sweep: Sweep,
+    /// Dropped once the attachments are as the last reload wants them.
+    applying: Option<Sender<()>>,
 }
 
 impl<P: Probe> Poller<P> {
@@ -86,6 +88,7 @@ impl<P: Probe> Poller<P> {
             marks: None,
             is_failing: false,
             sweep: Sweep::default(),
+            applying: None,
         };
         let room = poller.probe.room();
         poller.statistics.flow_table.bytes = room.table_bytes;
@@ -122,6 +125,9 @@ impl<P: Probe> Poller<P> {
         self.poll();
         loop {
             self.look_whether_ready();
+            if !self.attachments.has_work() {
+                self.applying = None;
+            }
             let rest = match self.attachments.has_work() {
                 true => Duration::ZERO,
                 false => Duration::MAX,
@@ -134,8 +140,8 @@ impl<P: Probe> Poller<P> {
                         {
                             ticks = tick(settings.poll_interval);
                         }
-                        self.reload(settings, database, &ticks);
-                        drop(done);
+                        self.reload(settings, database);
+                        self.applying = Some(done);
                     }
                     Ok(Control::Database { database, done }) => {
                         self.poll();
@@ -190,24 +196,13 @@ impl<P: Probe> Poller<P> {
     }
 
     /// Takes over new settings. What was counted up to now is credited by the
-    /// old database first. Polls whenever it is time.
-    fn reload(
-        &mut self,
-        settings: Settings,
-        database: Option<Arc<Database>>,
-        ticks: &Receiver<Instant>,
-    ) {
+    /// old database first. What there is to attach is done by the loop.
+    fn reload(&mut self, settings: Settings, database: Option<Arc<Database>>) {
         self.poll();
         self.replace_database(database);
         self.locator.resize(settings.geoip_cache_size);
         self.settings = settings;
         self.plan();
-        while self.attachments.has_work() {
-            let _ = self.do_next();
-            if ticks.try_recv().is_ok() {
-                self.poll();
-            }
-        }
     }
 
     /// Locates every flow anew from now on.

@@ -127,7 +127,7 @@ fn a_database_tells_what_it_is() {
     assert_eq!(database.database_type(), "GeoLite2-Country");
     assert_eq!(database.build_epoch(), 1_767_225_600);
     assert_eq!(database.ip_version(), 6);
-    let identity = geoip_exporter::geoip::Identity::of(database.path());
+    let identity = geoip_exporter::files::Identity::of(database.path());
     assert_eq!(database.identity(), identity);
 }
 

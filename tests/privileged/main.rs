@@ -19,6 +19,7 @@ mod devices;
 mod driven;
 mod evictions;
 mod faults;
+mod hanging;
 mod harness;
 mod harness_tests;
 mod health;

@@ -1,13 +1,14 @@
 //! Reads a `web.config.file`: TLS, headers and users, in the format that the
 //! exporters of Prometheus share.
 //!
-//! Runs on the main thread, at the start and at every reload.
+//! Runs on threads that may wait for a disk.
 
 mod reader;
 mod schema;
 mod tls;
 mod yaml;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Read as _};
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use super::guard::Users;
 use super::security::Security;
+use crate::files::{Identity, Place};
 use schema::Pem;
 
 /// No configuration, certificate or key is larger.
@@ -63,6 +65,12 @@ pub struct WebConfigError {
 }
 
 impl WebConfigError {
+    /// Returns the error of a file that has one fault as a whole.
+    #[must_use]
+    pub fn of(file: PathBuf, text: &str) -> Self {
+        Self { file, faults: vec![Fault::at(0, text)] }
+    }
+
     /// Returns a line for each fault, which names the file.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
@@ -85,17 +93,26 @@ fn line(file: &Path, fault: &Fault) -> String {
 
 impl Security {
     /// Reads a file and all that it names, and returns with it what in it is
-    /// without effect, a line each. Without a file there are no rules.
+    /// without effect, a line each. Without a file there are no rules. `place`
+    /// shows at which file it is.
     ///
     /// # Errors
     /// All that is wrong.
     pub fn load(
         file: Option<&Path>,
+        place: &Place,
     ) -> Result<(Self, Vec<String>), WebConfigError> {
         let Some(file) = file else {
             return Ok((Self::default(), Vec::new()));
         };
         let fail = |faults| WebConfigError { file: file.into(), faults };
+        let files = RefCell::new(Vec::new());
+        let read = |file: &Path| -> Result<Vec<u8>, String> {
+            place.enter(file);
+            let (bytes, identity) = read(file)?;
+            files.borrow_mut().push((file.to_owned(), identity));
+            Ok(bytes)
+        };
         let text = read(file).and_then(|bytes| {
             String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".into())
         });
@@ -123,12 +140,13 @@ impl Security {
         let users = (!users.is_empty()).then(|| Arc::new(Users::new(users)));
         let warnings = config.warnings.iter().map(|one| line(file, one));
         let warnings = warnings.collect();
-        Ok((Self { tls, users, headers: config.headers.into() }, warnings))
+        let (headers, files) = (config.headers.into(), files.into_inner());
+        Ok((Self { tls, users, headers, files }, warnings))
     }
 }
 
-/// Reads a file, or says why not.
-fn read(file: &Path) -> Result<Vec<u8>, String> {
+/// Reads a file, and which it was, or says why not.
+fn read(file: &Path) -> Result<(Vec<u8>, Identity), String> {
     let cannot = |error: io::Error| format!("cannot be read: {error}");
     // Opening a FIFO would otherwise wait for somebody to write to it.
     let open = OpenOptions::new()
@@ -136,7 +154,8 @@ fn read(file: &Path) -> Result<Vec<u8>, String> {
         .custom_flags(libc::O_NONBLOCK)
         .open(file)
         .map_err(cannot)?;
-    if !open.metadata().map_err(cannot)?.is_file() {
+    let metadata = open.metadata().map_err(cannot)?;
+    if !metadata.is_file() {
         return Err("is not a file".into());
     }
     let mut bytes = Vec::new();
@@ -144,5 +163,5 @@ fn read(file: &Path) -> Result<Vec<u8>, String> {
     if bytes.len() as u64 > LARGEST_FILE {
         return Err("has more than 1 MiB".into());
     }
-    Ok(bytes)
+    Ok((bytes, Identity::from(&metadata)))
 }

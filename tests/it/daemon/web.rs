@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::symlink;
 
 use super::fake::{FakeHost, PATIENCE};
 use super::running::{BASE, Running, start_error};
@@ -131,6 +132,65 @@ fn users_and_certificates_are_read_again_at_a_reload() {
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     let page = String::from_utf8(page).unwrap();
     assert!(page.contains(&format!("{RELOADED} 1\n")), "{page}");
+    daemon.stop();
+}
+
+const TLS: &str =
+    "tls_server_config:\n  cert_file: tls.crt\n  key_file: tls.key\n";
+
+/// Asks over TLS, trusting the certificate of this name.
+fn ask_trusting(folder: &Folder, daemon: &Running, name: &str) -> String {
+    let mut client = folder.connect(daemon.address, name, None);
+    client.get("/metrics").unwrap().0
+}
+
+/// By the link that Kubernetes swaps, and file by file.
+#[test]
+fn certificates_that_are_replaced_are_used_without_a_signal() {
+    let folder = Folder::new();
+    for name in ["one", "two", "three"] {
+        folder.certify(name, None);
+        fs::create_dir(folder.path(&format!("..{name}"))).unwrap();
+        for kind in ["crt", "key"] {
+            let file = folder.path(&format!("..{name}/tls.{kind}"));
+            fs::copy(folder.path(&format!("{name}.{kind}")), file).unwrap();
+        }
+    }
+    let data = folder.path("..data");
+    symlink("..one", &data).unwrap();
+    for file in ["tls.crt", "tls.key"] {
+        symlink(format!("..data/{file}"), folder.path(file)).unwrap();
+    }
+    let web = folder.write("web.yml", TLS);
+    let config = format!("{BASE}web_config_file = {web:?}\n");
+    let daemon = Running::start(host(), &config);
+    ask_trusting(&folder, &daemon, "one");
+
+    let again = "read the web configuration again";
+    let mut mark = daemon.host.log.mark();
+    symlink("..two", folder.path("..next")).unwrap();
+    fs::rename(folder.path("..next"), &data).unwrap();
+    daemon.host.log.wait_for(mark, &[again]);
+    ask_trusting(&folder, &daemon, "two");
+
+    // The key comes later than the certificate.
+    mark = daemon.host.log.mark();
+    let replace = |file: &str| {
+        fs::rename(folder.path(&format!("three.{file}")), folder.path("next"))
+            .unwrap();
+        let place = folder.path(&format!("tls.{file}"));
+        fs::rename(folder.path("next"), place).unwrap();
+    };
+    fs::copy(folder.path("three.crt"), folder.path("trusted.crt")).unwrap();
+    replace("crt");
+    let refused = ["WARN", "the last good one stays in use", "web.yml:2"];
+    daemon.host.log.wait_for(mark, &refused);
+    ask_trusting(&folder, &daemon, "two");
+    replace("key");
+    daemon.host.log.wait_for(mark, &[again]);
+    ask_trusting(&folder, &daemon, "trusted");
+    let log = daemon.host.log.since(mark);
+    assert_eq!(log.matches("stays in use").count(), 1, "{log}");
     daemon.stop();
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use geoip_exporter::files::Place;
 use geoip_exporter::http::{Limits, Security};
 
 use super::certificates::Folder;
@@ -17,7 +18,7 @@ const TLS: &str =
 
 fn load(folder: &Folder, text: &str) -> Security {
     let file = folder.write("web.yml", text);
-    Security::load(Some(&file)).unwrap().0
+    Security::load(Some(&file), &Place::default()).unwrap().0
 }
 
 fn serve(security: Security) -> Running {
@@ -26,7 +27,8 @@ fn serve(security: Security) -> Running {
 
 fn fault(folder: &Folder, text: &str) -> String {
     let file = folder.write("web.yml", text);
-    let error = Security::load(Some(&file)).unwrap_err().to_string();
+    let error =
+        Security::load(Some(&file), &Place::default()).unwrap_err().to_string();
     error.replace(&folder.path("").display().to_string(), "")
 }
 
@@ -363,7 +365,9 @@ fn files_that_cannot_be_used_are_named_with_line_and_key() {
         assert_eq!(fault.lines().count(), 1);
     }
     let nowhere = folder.path("none.yml");
-    let error = Security::load(Some(&nowhere)).unwrap_err().to_string();
+    let error = Security::load(Some(&nowhere), &Place::default())
+        .unwrap_err()
+        .to_string();
     assert!(
         error.starts_with(&format!("{}: cannot be read", nowhere.display()))
     );

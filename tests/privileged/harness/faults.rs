@@ -7,12 +7,16 @@
     reason = "seccomp has no safe interface in the standard library"
 )]
 
+use std::ffi::OsString;
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 use std::{fs, io};
@@ -55,6 +59,10 @@ pub(crate) struct Fault {
     /// Only of calls whose first argument is an open file that is also open
     /// under this number.
     file: Option<c_int>,
+    /// Only of calls whose argument of this index is this path.
+    path: Option<(usize, PathBuf)>,
+    /// Only of calls that the main thread makes.
+    is_of_main_thread: bool,
     state: Arc<State>,
 }
 
@@ -62,6 +70,8 @@ pub(crate) struct Fault {
 struct State {
     /// Zero where the kernel answers.
     errno: AtomicI32,
+    /// Whether no answer comes instead.
+    hangs: AtomicBool,
     /// How many calls are let through before the first that fails.
     passes: AtomicU64,
     failures: AtomicU64,
@@ -75,7 +85,25 @@ const LISTENER: c_int = 900;
 impl Fault {
     /// Returns a switch that is off.
     pub(crate) fn of(call: Call) -> Self {
-        Self { call, file: None, state: Arc::default() }
+        Self {
+            call,
+            file: None,
+            path: None,
+            is_of_main_thread: false,
+            state: Arc::default(),
+        }
+    }
+
+    /// The same, for calls whose argument of this index is this path.
+    pub(crate) fn on_path(mut self, index: usize, path: &Path) -> Self {
+        self.path = Some((index, path.to_owned()));
+        self
+    }
+
+    /// The same, for calls that the main thread makes.
+    pub(crate) fn of_main_thread(mut self) -> Self {
+        self.is_of_main_thread = true;
+        self
     }
 
     /// The same, for calls on the file that is open under this number.
@@ -88,10 +116,22 @@ impl Fault {
         let file = |descriptor: u64| {
             fs::read_link(format!("/proc/{process}/fd/{descriptor}")).ok()
         };
-        self.file.is_none_or(|descriptor| {
+        let is_of_file = self.file.is_none_or(|descriptor| {
             let wanted = u64::try_from(descriptor).ok().and_then(file);
             wanted.is_some() && wanted == file(question.data.args[0])
-        })
+        });
+        let is_of_path = self.path.as_ref().is_none_or(|(index, path)| {
+            let address = question.data.args[*index];
+            text_at(process, address).as_deref() == Some(path.as_os_str())
+        });
+        let is_of_thread = !self.is_of_main_thread || question.pid == process;
+        is_of_file && is_of_path && is_of_thread
+    }
+
+    /// Lets every such call wait until it is mended, as on a disk that does
+    /// not answer.
+    pub(crate) fn hang(&self) {
+        self.state.hangs.store(true, Ordering::SeqCst);
     }
 
     /// Lets every such call fail from now on.
@@ -113,6 +153,7 @@ impl Fault {
 
     /// Lets the kernel answer again.
     pub(crate) fn mend(&self) {
+        self.state.hangs.store(false, Ordering::SeqCst);
         self.state.errno.store(0, Ordering::SeqCst);
     }
 
@@ -178,8 +219,26 @@ impl Fault {
         let listener = listener_of(process).expect("cannot take the listener");
         let fault = self.clone();
         thread::spawn(move || {
-            while let Some(mut question) = receive(&listener) {
+            let mut held: Vec<libc::seccomp_notif> = Vec::new();
+            loop {
+                let hangs = fault.state.hangs.load(Ordering::SeqCst);
+                if !hangs {
+                    for mut question in held.drain(..) {
+                        reply(&listener, &mut question, 0);
+                    }
+                }
+                let timeout = if held.is_empty() { -1 } else { 20 };
+                let mut question = match receive(&listener, timeout) {
+                    Received::Question(question) => question,
+                    Received::Nothing => continue,
+                    Received::End => return,
+                };
                 let is_meant = fault.is_meant(process, &question);
+                if is_meant && fault.state.hangs.load(Ordering::SeqCst) {
+                    fault.state.failures.fetch_add(1, Ordering::SeqCst);
+                    held.push(question);
+                    continue;
+                }
                 let answer = if is_meant { fault.answer() } else { 0 };
                 reply(&listener, &mut question, answer);
             }
@@ -251,32 +310,52 @@ fn listener_of(process: u32) -> io::Result<OwnedFd> {
     }
 }
 
-/// Waits for a call, or for the end of all who could make one.
-fn receive(listener: &OwnedFd) -> Option<libc::seccomp_notif> {
-    loop {
-        let mut polled = libc::pollfd {
-            fd: listener.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
+/// What came of waiting for a call.
+enum Received {
+    Question(libc::seccomp_notif),
+    Nothing,
+    /// All who could make one have ended.
+    End,
+}
+
+/// Waits so many milliseconds for a call; for ever where that is negative.
+fn receive(listener: &OwnedFd, timeout: c_int) -> Received {
+    let mut polled = libc::pollfd {
+        fd: listener.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: the call reads and writes one element.
+    unsafe { libc::poll(&raw mut polled, 1, timeout) };
+    if polled.revents & libc::POLLIN == 0 {
+        return match polled.revents {
+            0 => Received::Nothing,
+            _ => Received::End,
         };
-        // SAFETY: the call reads and writes one element.
-        unsafe { libc::poll(&raw mut polled, 1, -1) };
-        if polled.revents & libc::POLLIN == 0 && polled.revents != 0 {
-            return None;
-        }
-        // SAFETY: all-zero bytes are a valid seccomp_notif, and the kernel
-        // wants them to be.
-        let mut question: libc::seccomp_notif = unsafe { zeroed() };
-        let request = request::<libc::seccomp_notif>(0);
-        // SAFETY: the call writes one seccomp_notif.
-        let result = unsafe {
-            libc::ioctl(listener.as_raw_fd(), request, &raw mut question)
-        };
-        // Else the thread that asked is gone.
-        if result == 0 {
-            return Some(question);
-        }
     }
+    // SAFETY: all-zero bytes are a valid seccomp_notif, and the kernel
+    // wants them to be.
+    let mut question: libc::seccomp_notif = unsafe { zeroed() };
+    let request = request::<libc::seccomp_notif>(0);
+    // SAFETY: the call writes one seccomp_notif.
+    let result = unsafe {
+        libc::ioctl(listener.as_raw_fd(), request, &raw mut question)
+    };
+    // Else the thread that asked is gone.
+    match result {
+        0 => Received::Question(question),
+        _ => Received::Nothing,
+    }
+}
+
+/// Returns the text at an address of a process, up to its NUL.
+fn text_at(process: u32, address: u64) -> Option<OsString> {
+    let memory = fs::File::open(format!("/proc/{process}/mem")).ok()?;
+    let mut bytes = [0; 4096];
+    // Up to the end of the page and, where there is one, of the next.
+    let length = memory.read_at(&mut bytes, address).ok()?;
+    let end = bytes[..length].iter().position(|&byte| byte == 0)?;
+    Some(OsString::from_vec(bytes[..end].to_vec()))
 }
 
 fn reply(listener: &OwnedFd, question: &mut libc::seccomp_notif, errno: c_int) {

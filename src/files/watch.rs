@@ -1,8 +1,8 @@
-//! Tells when the database's file has become another one.
+//! Tells when files that are followed have become others.
 //!
-//! The daemon looks once in a while; whether it then opens the file is decided
-//! here. Opening a file that is still being written would only fail, and warn
-//! for nothing, so a change counts once two looks in a row saw the same.
+//! A follower looks at them once in a while; this file decides whether it then
+//! opens them. Opening a file that is still being written would only fail, and
+//! warn for nothing, so a change counts once two looks in a row saw the same.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -42,40 +42,44 @@ impl From<&Metadata> for Identity {
     }
 }
 
-/// Compares successive looks at a file with the one opened last.
-#[derive(Clone, Copy, Debug, Default)]
+/// The state of each of several files, in order: `None` where there is no file.
+pub type States = Vec<Option<Identity>>;
+
+/// Compares successive looks at files with the state they were opened in.
+#[derive(Clone, Debug, Default)]
 pub struct Watch {
-    opened: Option<Identity>,
-    seen: Option<Identity>,
+    opened: States,
+    seen: States,
 }
 
 impl Watch {
-    /// Notes which file was opened last, or tried: `None` where there was
-    /// none. To be called whenever the database is opened for another reason,
-    /// such as a reload.
-    pub fn opened(&mut self, identity: Option<Identity>) {
-        *self = Self { opened: identity, seen: identity };
+    /// Notes in which state the files were opened, or tried. To be called
+    /// whenever they are opened for another reason than a look.
+    pub fn opened(&mut self, states: States) {
+        self.opened.clone_from(&states);
+        self.seen = states;
     }
 
-    /// Notes that the file could not be opened for a reason that may pass: it
-    /// counts as new again.
+    /// Notes that the files could not be opened for a reason that may pass:
+    /// those that are there count as new again.
     pub fn try_again(&mut self) {
-        self.opened = None;
+        self.opened.fill(None);
     }
 
-    /// Takes one look and returns whether the file is to be opened now: it is
-    /// not the one opened last, and was the same at the last look.
+    /// Takes one look and returns whether the files are to be opened now: they
+    /// are not in the state they were opened in, and were the same at the last
+    /// look.
     ///
-    /// Each state of a file is reported once, so that one that cannot be
-    /// opened is complained about once. That it is gone is such a state.
+    /// Each state is reported once, so that one that cannot be opened is
+    /// complained about once. A file that is gone is such a state.
     #[must_use]
-    pub fn is_new(&mut self, now: Option<Identity>) -> bool {
-        let stable = now == self.seen;
+    pub fn is_new(&mut self, now: States) -> bool {
+        let is_stable = now == self.seen;
         self.seen = now;
-        if !stable || now == self.opened {
+        if !is_stable || self.seen == self.opened {
             return false;
         }
-        self.opened = now;
+        self.opened.clone_from(&self.seen);
         true
     }
 }
@@ -86,17 +90,21 @@ mod tests {
 
     use super::*;
 
-    fn state(size: u64) -> Option<Identity> {
-        Some(Identity {
+    fn state(size: u64) -> States {
+        vec![Some(Identity {
             device: 1,
             inode: 2,
             size,
             modified: (3, 4),
             changed: (5, 6),
-        })
+        })]
     }
 
-    fn watch(opened: Option<Identity>) -> Watch {
+    fn none() -> States {
+        vec![None]
+    }
+
+    fn watch(opened: States) -> Watch {
         let mut watch = Watch::default();
         watch.opened(opened);
         watch
@@ -111,8 +119,8 @@ mod tests {
 
     #[test]
     fn a_file_that_appears_is_opened_at_the_second_look_and_once() {
-        let mut watch = watch(None);
-        assert!(!watch.is_new(None));
+        let mut watch = watch(none());
+        assert!(!watch.is_new(none()));
         assert!(!watch.is_new(state(1)));
         assert!(watch.is_new(state(1)));
         assert!(!watch.is_new(state(1)));
@@ -130,10 +138,10 @@ mod tests {
     #[test]
     fn a_file_that_vanishes_is_reported_once_and_once_when_it_comes_back() {
         let mut watch = watch(state(1));
-        assert!(!watch.is_new(None));
-        assert!(watch.is_new(None));
+        assert!(!watch.is_new(none()));
+        assert!(watch.is_new(none()));
         watch.try_again();
-        for now in [None, None, state(1)] {
+        for now in [none(), none(), state(1)] {
             assert!(!watch.is_new(now));
         }
         assert!(watch.is_new(state(1)));
@@ -143,19 +151,33 @@ mod tests {
     #[test]
     fn a_file_that_is_away_for_a_moment_is_left_alone() {
         let mut watch = watch(state(1));
-        for now in [None, state(1), state(1)] {
+        for now in [none(), state(1), state(1)] {
             assert!(!watch.is_new(now));
         }
     }
 
     #[test]
     fn a_file_that_could_not_be_opened_for_now_is_tried_again() {
-        let mut watch = watch(None);
+        let mut watch = watch(none());
         assert!(!watch.is_new(state(1)));
         assert!(watch.is_new(state(1)));
         watch.try_again();
         assert!(watch.is_new(state(1)));
         assert!(!watch.is_new(state(1)));
+    }
+
+    #[test]
+    fn of_several_files_each_counts() {
+        let of = |a, b| [state(a), state(b)].concat();
+        let mut watch = watch(of(1, 1));
+        assert!(!watch.is_new(of(1, 2)));
+        assert!(watch.is_new(of(1, 2)));
+        assert!(!watch.is_new(of(3, 2)));
+        assert!(watch.is_new(of(3, 2)));
+        assert!(!watch.is_new([state(3), none()].concat()));
+        assert!(watch.is_new([state(3), none()].concat()));
+        watch.try_again();
+        assert!(watch.is_new([state(3), none()].concat()));
     }
 
     #[test]

@@ -1,0 +1,329 @@
+//! Reloading: everything is read by an errand, and then all of it is put in
+//! force, or nothing.
+//!
+//! Neither the errand nor the poller is waited for: signals are heard, and
+//! polls made, while a disk does not answer or interfaces are attached.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, bounded, never};
+use slog::{Logger, error, info, warn};
+
+use super::asked::Asked;
+use super::database::{DatabaseFile, describe, log_opened};
+use super::errand::{Errand, PATIENCE};
+use super::follower::Resource as _;
+use super::supervisor::{Faults, Supervisor, exported, warn_late};
+use super::web::{Web, WebConfig};
+use super::{Layers, succeeded_now};
+use crate::collectors::exporter::{self, LastReload};
+use crate::config::{self, Config, Plan};
+use crate::files::Place;
+use crate::geoip::{self, Database};
+use crate::http;
+use crate::logging::chain;
+use crate::poller::{self, Control};
+
+/// All that was read, and is to be put in force.
+pub(super) struct Prepared {
+    pub(super) plan: Plan,
+    /// What is wrong with the configuration but harmless.
+    pub(super) warnings: Vec<String>,
+    pub(super) web: Web,
+    /// None where there is no file and none was in use.
+    pub(super) database: Option<Arc<Database>>,
+    /// Why there is none.
+    pub(super) missing: Option<geoip::Error>,
+}
+
+/// Why a reload changes nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReloadError {
+    #[error(transparent)]
+    Config(config::Error),
+    #[error(transparent)]
+    WebConfig(http::WebConfigError),
+    #[error(transparent)]
+    Database(geoip::Error),
+    #[error("{file:?} does not answer: reading it takes more than {} seconds",
+        PATIENCE.as_secs())]
+    Slow { file: PathBuf },
+    #[error("cannot start a thread")]
+    Thread(#[source] io::Error),
+    #[error("a fault of the exporter")]
+    Panicked,
+}
+
+impl ReloadError {
+    /// Logs a line for each fault.
+    fn log(&self, log: &Logger) {
+        match self {
+            Self::Config(faults) => {
+                for problem in faults.problems() {
+                    error!(log, "configuration"; "error" => %problem);
+                }
+            }
+            Self::WebConfig(faults) => {
+                for line in faults.lines() {
+                    error!(log, "web configuration"; "error" => line);
+                }
+            }
+            Self::Database(fault) => {
+                error!(log, "database"; "error" => chain(fault));
+            }
+            Self::Slow { .. } | Self::Thread(_) | Self::Panicked => {
+                error!(log, "reload"; "error" => chain(self));
+            }
+        }
+    }
+}
+
+/// What came of reading.
+type Outcome = Result<Prepared, ReloadError>;
+
+/// Reads everything that a reload puts in force. `has_database` says whether a
+/// database is in use: then a missing file is a fault.
+///
+/// # Errors
+/// The faults of the first thing that is wrong.
+fn prepare(
+    layers: &Layers,
+    in_force: &Config,
+    has_database: bool,
+    place: &Place,
+) -> Outcome {
+    let loaded = layers.load_at(place).map_err(ReloadError::Config)?;
+    let plan = config::plan(in_force, &loaded.config);
+    let web = WebConfig(plan.config.web_config_file.clone());
+    let web = web.open(place).map_err(ReloadError::WebConfig)?;
+    let file = DatabaseFile(plan.config.geoip_db.clone());
+    let (database, missing) = match file.open(place) {
+        Ok(database) => (Some(Arc::new(database)), None),
+        Err(fault) if fault.is_not_found() && !has_database => {
+            (None, Some(fault))
+        }
+        Err(fault) => return Err(ReloadError::Database(fault)),
+    };
+    let mut warnings: Vec<String> =
+        loaded.warnings.iter().map(ToString::to_string).collect();
+    warnings.extend(plan.warning());
+    Ok(Prepared { plan, warnings, web, database, missing })
+}
+
+/// Whom to tell how a reload went.
+type Askers = Vec<Asked>;
+
+/// A reload whose files are being read.
+struct Reading {
+    errand: Errand<Outcome>,
+    asked: Askers,
+    /// Whether nobody waits for it any more, because it took too long.
+    is_given_up: bool,
+}
+
+/// Something that the poller has been told and has not yet done.
+struct Applying {
+    /// Is dropped by the poller once it is done.
+    done: Receiver<()>,
+    /// The database that is in use from then on.
+    shown: Option<exporter::Database>,
+    /// The reload it belongs to: what it changed, and who asked for it.
+    reload: Option<(Vec<&'static str>, Askers)>,
+}
+
+/// The reloads that are on their way.
+#[derive(Default)]
+pub(super) struct Reloads {
+    reading: Option<Reading>,
+    /// In the order in which the poller does it.
+    applying: VecDeque<Applying>,
+    /// Those who asked while files were read, and are to see what they hold
+    /// now. None where nobody asked.
+    next: Option<Askers>,
+}
+
+impl Reloads {
+    /// Returns the channel of what is read.
+    pub(super) fn read(&self) -> Receiver<Outcome> {
+        let reading = self.reading.as_ref();
+        reading.map_or_else(never, |one| one.errand.result().clone())
+    }
+
+    /// Returns the channel that ends once the poller has done what it was told
+    /// first.
+    pub(super) fn applied(&self) -> Receiver<()> {
+        self.applying.front().map_or_else(never, |one| one.done.clone())
+    }
+
+    fn is_busy(&self) -> bool {
+        !self.applying.is_empty()
+            || self.reading.as_ref().is_some_and(|one| !one.is_given_up)
+    }
+}
+
+impl Supervisor {
+    /// Begins to read everything again; where that is going on, a second time
+    /// when it is done.
+    pub(super) fn reload(&mut self, asked: Option<Asked>) {
+        let asked = asked.into_iter().collect();
+        if self.reloads.is_busy() {
+            self.reloads.next.get_or_insert_default().extend::<Askers>(asked);
+        } else {
+            self.begin_reload(asked);
+        }
+    }
+
+    fn begin_reload(&mut self, asked: Askers) {
+        info!(self.log, "reloading");
+        self.manager.reloading();
+        if let Some(given_up) = &self.reloads.reading {
+            let file = given_up.errand.file().unwrap_or_default();
+            return self.fail_reload(&ReloadError::Slow { file }, asked);
+        }
+        let (layers, config) = (self.layers.clone(), self.config.clone());
+        let has_database = self.published.database.reader().get().is_some();
+        let errand = Errand::start("reload", move |place| {
+            prepare(&layers, &config, has_database, place)
+        });
+        match errand {
+            Ok(errand) => {
+                let reading = Reading { errand, asked, is_given_up: false };
+                self.reloads.reading = Some(reading);
+            }
+            Err(cause) => self.fail_reload(&ReloadError::Thread(cause), asked),
+        }
+    }
+
+    /// Puts in force what was read, unless it is wrong; None after a panic.
+    pub(super) fn end_reading(&mut self, prepared: Option<Outcome>) {
+        let Some(reading) = self.reloads.reading.take() else { return };
+        if !reading.is_given_up {
+            match prepared.unwrap_or(Err(ReloadError::Panicked)) {
+                Ok(prepared) => self.commit(prepared, reading.asked),
+                Err(failure) => self.fail_reload(&failure, reading.asked),
+            }
+        }
+        self.begin_next();
+    }
+
+    /// Begins the reload that was asked for meanwhile.
+    fn begin_next(&mut self) {
+        if !self.reloads.is_busy()
+            && let Some(asked) = self.reloads.next.take()
+        {
+            self.begin_reload(asked);
+        }
+    }
+
+    /// Says that everything stays as it was.
+    fn fail_reload(&mut self, failure: &ReloadError, asked: Askers) {
+        failure.log(&self.log);
+        error!(self.log, "not reloaded; everything stays as it was");
+        if let ReloadError::Database(_) = failure {
+            self.published.database_loaded.publish(false);
+        }
+        let last = *self.published.last_reload.reader().get();
+        let failed = LastReload { successful: false, ..last };
+        self.published.last_reload.publish(failed);
+        self.manager.ready("the last reload failed: see the log");
+        for asked in asked {
+            asked.tell(Err(chain(failure)));
+        }
+    }
+
+    /// Puts in force what was read. Nothing of it can fail.
+    fn commit(&mut self, prepared: Prepared, asked: Askers) {
+        let Prepared { plan, warnings, web, database, missing } = prepared;
+        for warning in warnings {
+            warn!(self.log, "configuration"; "warning" => warning);
+        }
+        web.log_warnings(&self.log);
+        match (&database, &missing) {
+            (Some(database), _) => log_opened(&self.log, database),
+            (None, Some(fault)) => {
+                warn!(self.log, "every country stays UNKNOWN";
+                    "error" => chain(fault));
+            }
+            (None, None) => {}
+        }
+        self.faults = Faults::default();
+        self.config = plan.config;
+        self.follow(&web, database.as_deref());
+        self.log_control.set(self.config.log_level, self.config.log_format);
+        self.published.settings.publish(exported(&self.config));
+        self.published.metrics_path.publish(self.config.metrics_path.clone());
+        self.published.enable_reload.publish(self.config.enable_reload);
+        if let Some(controls) = &self.controls {
+            controls.server.secure(web.security);
+        }
+        let shown = database.as_deref().map(describe);
+        let settings = poller::Settings::from(&self.config);
+        let control = |done| Control::Reload { settings, database, done };
+        self.tell_poller(control, shown, Some((plan.changed, asked)));
+    }
+
+    /// Follows the files that were read last.
+    fn follow(&mut self, web: &Web, database: Option<&Database>) {
+        let file = DatabaseFile(self.config.geoip_db.clone());
+        let files = match database {
+            Some(database) => DatabaseFile::files_of(database),
+            None => vec![(file.0.clone(), None)],
+        };
+        let is_followed = self.config.geoip_db_watch;
+        self.followers.database.follow(file, files, is_followed);
+        let files = WebConfig::files_of(web);
+        let web = WebConfig(self.config.web_config_file.clone());
+        self.followers.web.follow(web, files, true);
+    }
+
+    /// Hands something over, and goes on with the reload once it is in force.
+    pub(super) fn tell_poller(
+        &mut self,
+        control: impl FnOnce(Sender<()>) -> Control,
+        shown: Option<exporter::Database>,
+        reload: Option<(Vec<&'static str>, Askers)>,
+    ) {
+        let Some(controls) = &self.controls else { return };
+        // Nothing is ever sent: the poller drops its end. Were it gone, its
+        // end would be dropped with it, and its exit is an event.
+        let (end, done) = bounded(0);
+        let _ = controls.poller.send(control(end));
+        let applying = Applying { done, shown, reload };
+        self.reloads.applying.push_back(applying);
+    }
+
+    /// Shows what the poller does from now on.
+    pub(super) fn end_applying(&mut self) {
+        let Some(applied) = self.reloads.applying.pop_front() else { return };
+        // Behind the poller: a scrape that shows a database has its countries.
+        self.published.database_loaded.publish(applied.shown.is_some());
+        self.published.database.publish(applied.shown);
+        if let Some((changed, asked)) = applied.reload {
+            self.published.last_reload.publish(succeeded_now());
+            info!(self.log, "reloaded"; "changed" => changed.join(", "));
+            self.manager.ready("reloaded");
+            for asked in asked {
+                asked.tell(Ok(()));
+            }
+        }
+        self.begin_next();
+    }
+
+    /// Fails a reload whose files do not answer.
+    pub(super) fn look_at_reload(&mut self) {
+        let Some(reading) = &mut self.reloads.reading else { return };
+        if let Some(file) = reading.errand.complaint() {
+            warn_late(&self.log, &file);
+        }
+        if !reading.is_given_up && reading.errand.is_longer_than(PATIENCE) {
+            reading.is_given_up = true;
+            let file = reading.errand.file().unwrap_or_default();
+            let mut asked = std::mem::take(&mut reading.asked);
+            asked.extend(self.reloads.next.take().unwrap_or_default());
+            self.fail_reload(&ReloadError::Slow { file }, asked);
+        }
+    }
+}

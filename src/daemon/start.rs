@@ -1,0 +1,151 @@
+//! Waiting at the start for work that reads files, and hearing signals
+//! meanwhile.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{select, tick};
+use slog::{Logger, info};
+
+use super::database::DatabaseFile;
+use super::errand::{Errand, LATE};
+use super::follower::{Follower, Resource};
+use super::lifecycle::Event;
+use super::supervisor::warn_late;
+use super::{Error, EventChannel};
+use crate::logging::LogControl;
+
+/// How often the start looks whether something takes too long.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Why the start went no further.
+pub(super) enum Ended {
+    /// It was told to stop.
+    Asked,
+    /// Something is wrong.
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for Ended {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Waits at the start.
+pub(super) struct Start<'a> {
+    log: &'a Logger,
+    events: &'a EventChannel,
+    /// Whether a reload was asked for meanwhile.
+    wants_reload: bool,
+}
+
+impl<'a> Start<'a> {
+    pub(super) fn new(log: &'a Logger, events: &'a EventChannel) -> Self {
+        Self { log, events, wants_reload: false }
+    }
+
+    /// Waits for an errand, for as long as it takes.
+    ///
+    /// # Errors
+    /// Where it was told to stop, or where the work panicked.
+    pub(super) fn wait<T: Send + 'static>(
+        &mut self,
+        errand: io::Result<Errand<T>>,
+    ) -> Result<T, Ended> {
+        self.wait_and(errand, || ())
+    }
+
+    /// The same before the log has a thread that writes.
+    ///
+    /// # Errors
+    /// As [`Start::wait`].
+    pub(super) fn wait_before_log<T: Send + 'static>(
+        &mut self,
+        errand: io::Result<Errand<T>>,
+        control: &LogControl,
+    ) -> Result<T, Ended> {
+        self.wait_and(errand, || control.write_waiting())
+    }
+
+    fn wait_and<T: Send + 'static>(
+        &mut self,
+        errand: io::Result<Errand<T>>,
+        after_warning: impl Fn(),
+    ) -> Result<T, Ended> {
+        let errand = errand.map_err(Error::Thread)?;
+        let looks = tick(LOOK_INTERVAL);
+        loop {
+            select! {
+                recv(errand.result()) -> result => {
+                    let reason = "it panicked".into();
+                    let panicked = Error::Worker { name: "start", reason };
+                    return Ok(result.map_err(|_| panicked)?);
+                }
+                recv(&self.events.1) -> event => self.hear(event.ok())?,
+                recv(looks) -> _ => {
+                    if let Some(file) = errand.complaint() {
+                        warn_late(self.log, &file);
+                        after_warning();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for the first news of the database, until it is late: the daemon
+    /// counts without one, and takes it once it is there.
+    ///
+    /// # Errors
+    /// Where it was told to stop.
+    pub(super) fn wait_for_database(
+        &mut self,
+        follower: &Follower<DatabaseFile>,
+        since: Instant,
+    ) -> Result<Option<Opened>, Ended> {
+        loop {
+            let left = LATE.saturating_sub(since.elapsed());
+            select! {
+                recv(follower.news()) -> news => {
+                    return Ok(news.ok().and_then(|n| follower.accept(n)));
+                }
+                recv(&self.events.1) -> event => self.hear(event.ok())?,
+                default(left) => {
+                    if let Some(file) = follower.complaint() {
+                        warn_late(self.log, &file);
+                    }
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, event: Option<Event>) -> Result<(), Ended> {
+        match event {
+            Some(Event::Terminate) => {
+                info!(self.log, "stopping");
+                Err(Ended::Asked)
+            }
+            // It may be about files that have been read.
+            Some(Event::Hangup) => {
+                self.wants_reload = true;
+                Ok(())
+            }
+            // Nothing runs yet that sends others.
+            _ => Ok(()),
+        }
+    }
+
+    /// Has a reload made that was asked for meanwhile.
+    pub(super) fn end(self) {
+        if self.wants_reload {
+            let _ = self.events.0.send(Event::Hangup);
+        }
+    }
+}
+
+/// How opening the database ended.
+pub(super) type Opened = Result<
+    <DatabaseFile as Resource>::Content,
+    <DatabaseFile as Resource>::Error,
+>;
