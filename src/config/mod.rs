@@ -23,6 +23,7 @@ mod settings;
 mod values;
 
 pub use error::{Error, Problem, Source};
+pub use interfaces::{Candidate, Interfaces, Rule};
 pub use layer::Flags;
 pub use listen::ListenAddress;
 pub use load::{CONFIG_VARIABLE, Paths, load};
@@ -36,15 +37,6 @@ use std::net::Ipv4Addr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// Which interfaces are counted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Interfaces {
-    /// Every interface but loopback, up or down, also those yet to come.
-    Any,
-    /// These, by name; one that does not exist is waited for.
-    Named(Vec<String>),
-}
 
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +107,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            interfaces: Interfaces::Any,
+            interfaces: Interfaces::any(),
             geoip_db: "/usr/share/GeoIP/GeoLite2-Country.mmdb".into(),
             geoip_db_watch: true,
             geoip_cache_size: const { NonZeroUsize::new(65_536).unwrap() },

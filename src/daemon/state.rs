@@ -15,9 +15,9 @@ use slog::{Logger, info, warn};
 
 use crate::collectors::exporter::PollStatistics;
 use crate::collectors::traffic::Snapshot;
-use crate::config::{Config, Interfaces};
+use crate::config::Config;
 use crate::files::Place;
-use crate::kernel::InterfaceEvent;
+use crate::kernel::{InterfaceEvent, InterfaceName};
 use crate::logging::chain;
 use crate::metrics::published::{Published, Publisher};
 use crate::metrics::{Collect, Emit};
@@ -106,17 +106,15 @@ pub(super) fn limit_absent(
 
 /// Returns whether an interface is there, or is waited for.
 fn is_known(config: &Config, devices: &[InterfaceEvent], name: &str) -> bool {
-    let is_named = match &config.interfaces {
-        Interfaces::Any => false,
-        Interfaces::Named(names) => names.iter().any(|named| named == name),
-    };
-    is_named
+    let is_it = |other: InterfaceName| other.to_string() == name;
+    let mut names = config.interfaces.names();
+    names.any(|named| is_it(InterfaceName::new(&named)))
         || devices.iter().any(|event| match event {
             InterfaceEvent::Listed(listed) => {
-                listed.iter().any(|interface| interface.name == name)
+                listed.iter().any(|interface| is_it(interface.name))
             }
-            InterfaceEvent::Changed(interface) => interface.name == name,
-            InterfaceEvent::Gone(_) => false,
+            InterfaceEvent::Changed(interface) => is_it(interface.name),
+            InterfaceEvent::Gone(_) | InterfaceEvent::DefaultRoutes(_) => false,
         })
 }
 

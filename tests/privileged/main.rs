@@ -29,6 +29,7 @@ mod life;
 mod lifecycle;
 mod offload;
 mod parser;
+mod patterns;
 mod prefixes;
 mod privileges;
 mod redirects;

@@ -16,28 +16,24 @@ use super::World;
 fn a_wrong_value_says_what_was_found_and_what_is_allowed() {
     for (toml, expected) in [
         (
-            "interfaces = \"\"",
-            "interfaces: \"\" names no interface: name one, such as \"eth0\", or \"any\"",
-        ),
-        (
-            "interfaces = \" , \"",
-            "interfaces: \" , \" names no interface: name one, such as \"eth0\", or \"any\"",
+            "interfaces = [\"\"]",
+            "interfaces: [\"\"] names no interface: name one, such as \"eth0\", or \"any\"",
         ),
         (
             "interfaces = []",
             "interfaces: [] names no interface: name one, such as \"eth0\", or \"any\"",
         ),
         (
-            "interfaces = \"eth0,any\"",
-            "interfaces: \"eth0,any\" has \"any\" beside other names: \"any\" stands alone",
+            "interfaces = \"eth0,!any\"",
+            "interfaces: \"!any\" excludes every interface",
         ),
         (
             "interfaces = [1]",
-            "interfaces: [1] is not \"any\" or a comma list of interface names (in TOML also an array), such as \"eth0,wg0\"",
+            "interfaces: [1] is not \"any\", \"uplinks\" or a comma list of names, patterns and exclusions (in TOML also an array), such as \"eth*,!eth9\"",
         ),
         (
             "interfaces = true",
-            "interfaces: true is not \"any\" or a comma list of interface names (in TOML also an array), such as \"eth0,wg0\"",
+            "interfaces: true is not \"any\", \"uplinks\" or a comma list of names, patterns and exclusions (in TOML also an array), such as \"eth*,!eth9\"",
         ),
         (
             "interfaces = \"a234567890123456\"",
