@@ -14,6 +14,7 @@ mod interfaces;
 mod layer;
 mod listen;
 mod load;
+mod names;
 mod number;
 mod plan;
 mod print;

@@ -57,6 +57,7 @@ fn without_any_layer_the_defaults_hold() {
     let nowhere = Paths {
         file: world.path("none.toml"),
         directory: world.path("none.d"),
+        ..Paths::default()
     };
     let loaded = load(&Flags::default(), &[], &nowhere).unwrap();
     assert_eq!(loaded.config, Config::default());
