@@ -26,12 +26,11 @@ pub(crate) fn load(map_max_entries: u32) -> TrafficProbe {
 pub(crate) fn loopback() -> Interface {
     Interface {
         ifindex: 1,
-        name: "lo".into(),
+        name: "lo".to_owned(),
         link_layer: LinkLayer::Ethernet,
         is_up: true,
         is_running: true,
         is_loopback: true,
-        is_on_bus: false,
     }
 }
 

@@ -53,7 +53,10 @@ fn account(interfaces: u32, countries: usize) -> TrafficAccount {
 fn routes(interfaces: u32, countries: usize) -> Routes {
     let feed = Feed::new(account(interfaces, countries));
     let mut registry = Registry::new();
-    registry.register(TrafficCollector::new(feed.reader()));
+    registry.register(TrafficCollector::new(
+        feed.reader(),
+        Publisher::new(Vec::new()).reader(),
+    ));
     let path = Publisher::new("/metrics".to_owned()).reader();
     Routes::new(path.clone()).with(Metrics { path, registry })
 }

@@ -10,6 +10,7 @@ mod kernel_model;
 mod marks;
 mod packed;
 mod table;
+mod timestamp;
 mod tracker;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -23,6 +24,7 @@ pub use delta::{DeltaTracker, Observation};
 pub use flow_table::{FlowTable, Way};
 pub use marks::{CountingMarks, FlowMarks, Incarnation, MapMarks};
 use packed::PackedReading;
+pub use timestamp::{PollEnd, Timestamp};
 pub use tracker::{Counts, FlowStatistics, FlowTracker, MapSweep};
 
 /// Which way a packet crossed the interface, seen from this machine.
@@ -216,8 +218,11 @@ pub trait Account: Send {
     /// credited stays under the interface's name.
     fn forget_interface(&mut self, interface: InterfaceId);
 
+    /// Ends a poll: what is credited from now on was not there yet.
+    fn end_poll(&mut self, end: PollEnd);
+
     /// Returns the sums as they are now.
-    fn snapshot(&self) -> Self::Snapshot;
+    fn snapshot(&mut self) -> Self::Snapshot;
 }
 
 /// What the kernel has counted for a flow since it was created.

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::traffic;
+use crate::accounting::Timestamp;
 use crate::metrics::family::{Description, sample};
 use crate::metrics::published::Published;
 use crate::metrics::{Collect, Emit};
@@ -61,6 +62,8 @@ pub struct Database {
 pub struct PollStatistics {
     /// Polls that ended well.
     pub polls: u64,
+    /// The time at which the counters were zero, if known.
+    pub created: Option<Timestamp>,
     /// Whether all interfaces that were there at the start were attached, as
     /// far as they can be, and polled.
     pub is_ready: bool,
@@ -95,6 +98,8 @@ pub struct PollStatistics {
 )]
 #[serde(default)]
 pub struct PollCounters {
+    /// See [`PollStatistics::created`].
+    pub created: Option<Timestamp>,
     /// See [`PollStatistics::poll_failures`].
     pub poll_failures: u64,
     /// See [`PollStatistics::lookup_failures`].
@@ -117,6 +122,7 @@ impl PollStatistics {
     #[must_use]
     pub fn resume(from: PollCounters) -> Self {
         Self {
+            created: from.created,
             poll_failures: from.poll_failures,
             lookup_failures: from.lookup_failures,
             update_failures: from.update_failures,
@@ -131,10 +137,21 @@ impl PollStatistics {
         }
     }
 
+    /// Tells the statistics the time of the start, at which counters that are
+    /// zero were zero.
+    #[must_use]
+    pub fn starting(mut self, at: Timestamp) -> Self {
+        if self.counters() == PollCounters::default() {
+            self.created = Some(at);
+        }
+        self
+    }
+
     /// Returns what counts up.
     #[must_use]
     pub fn counters(&self) -> PollCounters {
         PollCounters {
+            created: self.created,
             poll_failures: self.poll_failures,
             lookup_failures: self.lookup_failures,
             update_failures: self.update_failures,
@@ -196,7 +213,8 @@ impl Collect for ExporterCollector {
         if let Some(is_saved) = &self.is_saved {
             emit(&STATE_SAVED.gauge_of(u8::from(*is_saved.get()).into()));
         }
-        emit(&PACKETS.counter_of(sample(self.traffic.get().packets)));
+        let traffic = self.traffic.get();
+        emit(&PACKETS.counter_of(sample(traffic.packets), traffic.created));
         collect_polls(&self.polls.get(), emit);
     }
 }
@@ -224,10 +242,11 @@ fn collect_database(database: &Database, emit: Emit<'_>) {
 }
 
 fn collect_polls(polls: &PollStatistics, emit: Emit<'_>) {
-    emit(&LOOKUP_FAIL.counter_of(sample(polls.lookup_failures)));
-    emit(&UPDATE_FAIL.counter_of(sample(polls.update_failures)));
-    emit(&NEW_KEYS.counter_of(sample(polls.new_keys)));
-    emit(&EVICTIONS.counter_of(sample(polls.evictions)));
+    let created = polls.created;
+    emit(&LOOKUP_FAIL.counter_of(sample(polls.lookup_failures), created));
+    emit(&UPDATE_FAIL.counter_of(sample(polls.update_failures), created));
+    emit(&NEW_KEYS.counter_of(sample(polls.new_keys), created));
+    emit(&EVICTIONS.counter_of(sample(polls.evictions), created));
     emit(&MAP_ENTRIES.gauge_of(sample(polls.map_entries)));
     let age = polls.minimum_eviction_age.map(|age| age.as_secs_f64());
     emit(&MINIMUM_EVICTION_AGE.gauge_of(age.unwrap_or(f64::INFINITY)));
@@ -235,11 +254,11 @@ fn collect_polls(polls: &PollStatistics, emit: Emit<'_>) {
     emit(&TABLE_BYTES.gauge_of(sample(table.bytes)));
     emit(&TABLE_MAX_ENTRIES.gauge_of(sample(table.max_entries)));
     emit(&TABLE_ENTRIES.gauge_of(sample(table.entries)));
-    emit(&TABLE_RECLAIMS.counter_of(sample(table.reclaims)));
-    emit(&MAP_PACKETS.counter_of(sample(polls.map_packets)));
+    emit(&TABLE_RECLAIMS.counter_of(sample(table.reclaims), created));
+    emit(&MAP_PACKETS.counter_of(sample(polls.map_packets), created));
     emit(&MAP_READ_DURATION.gauge_of(polls.map_read_duration.as_secs_f64()));
     emit(&POLL_DURATION.gauge_of(polls.poll_duration.as_secs_f64()));
-    emit(&POLL_FAILURES.counter_of(sample(polls.poll_failures)));
+    emit(&POLL_FAILURES.counter_of(sample(polls.poll_failures), created));
 }
 
 const fn plain(name: &'static str, help: &'static str) -> Description {

@@ -8,13 +8,13 @@
 //!
 //! Pure, all but `load`: no I/O, clock, threads or logging.
 
+mod countries;
 mod duration;
 mod error;
 mod interfaces;
 mod layer;
 mod listen;
 mod load;
-mod names;
 mod number;
 mod plan;
 mod print;
@@ -23,8 +23,8 @@ mod setting;
 mod settings;
 mod values;
 
+pub use countries::Countries;
 pub use error::{Error, Problem, Source};
-pub use interfaces::{Candidate, Interfaces, Rule};
 pub use layer::Flags;
 pub use listen::ListenAddress;
 pub use load::{CONFIG_VARIABLE, Paths, load};
@@ -38,6 +38,15 @@ use std::net::Ipv4Addr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// Which interfaces are counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Interfaces {
+    /// Every interface but loopback, up or down, also those yet to come.
+    Any,
+    /// These, by name; one that does not exist is waited for.
+    Named(Vec<String>),
+}
 
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +93,11 @@ pub struct Config {
     pub ipv4_prefix_length: u8,
     /// How many bits of an IPv6 address the kernel keeps, 16 to 128.
     pub ipv6_prefix_length: u8,
+    /// The countries whose series are there before their first packet.
+    pub countries_at_zero: Countries,
+    /// The time for which interfaces that are gone keep their series; none:
+    /// until a restart.
+    pub absent_interface_retention: Option<Duration>,
     /// Where metrics are served; at least one.
     pub listen_address: Vec<ListenAddress>,
     /// The file with TLS and users, in the format of Prometheus' exporters.
@@ -108,7 +122,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            interfaces: Interfaces::any(),
+            interfaces: Interfaces::Any,
             geoip_db: "/usr/share/GeoIP/GeoLite2-Country.mmdb".into(),
             geoip_db_watch: true,
             geoip_cache_size: const { NonZeroUsize::new(65_536).unwrap() },
@@ -117,6 +131,8 @@ impl Default for Config {
             flow_batch_size: const { NonZeroU32::new(10_000).unwrap() },
             ipv4_prefix_length: 24,
             ipv6_prefix_length: 48,
+            countries_at_zero: Countries::None,
+            absent_interface_retention: Some(Duration::from_secs(3600)),
             listen_address: vec![ListenAddress::Tcp(
                 (Ipv4Addr::UNSPECIFIED, 9100).into(),
             )],

@@ -1,6 +1,6 @@
 //! Every setting: the one definition behind flags, environment variables,
 //! TOML keys, `--help`, the sample file, the man pages and the README. Here are
-//! those of counting; `serving` has those of the web server, `running` those of
+//! those of counting; `series` has those of what is shown, `serving` those of the web server, `running` those of
 //! the process.
 //!
 //! A feature with a table of its own keeps its settings in its own file, with
@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod running;
+mod series;
 mod serving;
 
 use std::num::NonZeroU32;
@@ -19,7 +20,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::setting::{Effect, Kind, Setting};
-use super::{Config, duration, interfaces, values};
+use super::{Config, Interfaces, duration, interfaces, values};
 
 /// Below 500 µs a poll takes longer than the pause, whatever is counted. Beyond
 /// a day the totals stand still for longer than anybody looks back.
@@ -37,7 +38,8 @@ const FLOW_BATCH_SIZE: RangeInclusive<u32> = 1..=1 << 20;
 const GEOIP_CACHE_SIZE: RangeInclusive<u32> = 1..=1 << 24;
 
 /// Every group of settings, in the order of the documents.
-const TABLES: &[&[Setting]] = &[COUNTING, serving::SERVING, running::RUNNING];
+const TABLES: &[&[Setting]] =
+    &[COUNTING, series::SERIES, serving::SERVING, running::RUNNING];
 
 /// Returns every setting, in the order of the documents.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
@@ -56,28 +58,23 @@ const COUNTING: &[Setting] = &[
         value_name: "NAMES",
         summary: "Interfaces to count",
         details: "\"any\" means every interface but loopback, up or down, \
-            also those that appear later. \"uplinks\" means the interfaces \
-            with hardware or a virtual bus behind them; where there are \
-            none, as in a container, and before Linux 5.14, those with a \
-            default route in the main routing table. In a name, * stands \
-            for any bytes and ? for one. ! before a name, a pattern or a \
-            word excludes: \"any,!veth*,!docker*\". An interface is counted \
-            if one entry includes it and none excludes it, whatever their \
-            order; a list that only excludes begins with \"any\". Only its \
-            full name includes loopback. A full name that does not exist is \
-            waited for; it is not looked for among alternative names. A list \
-            is written with commas or, in a TOML file, as an array. A \
-            backslash makes a sign stand for itself, and \\x with two digits \
-            writes a byte: 'a\\,b' and 'a\\xffb' are names. Empty: \"any\".",
-        expected: "\"any\", \"uplinks\" or a comma list of names, patterns \
-            and exclusions (in TOML also an array)",
-        example: "\"eth*,!eth9\"",
+            also those that appear later. A list is written with commas or, \
+            in a TOML file, as an array; loopback may be in it. A named \
+            interface that does not exist is waited for; it is found by its \
+            name, not by an alternative one. Blanks and names given twice \
+            are ignored.",
+        expected: "\"any\" or a comma list of interface names (in TOML also \
+            an array)",
+        example: "\"eth0,wg0\"",
         effect: Effect::Live,
         read: |config, value| {
             config.interfaces = interfaces::interfaces(value)?;
             Ok(())
         },
-        write: |config| interfaces::value(&config.interfaces),
+        write: |config| match &config.interfaces {
+            Interfaces::Any => "any".into(),
+            Interfaces::Named(names) => names.clone().into(),
+        },
         keep: |config, old| config.interfaces = old.interfaces.clone(),
     },
     Setting {

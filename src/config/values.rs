@@ -113,8 +113,7 @@ fn address_fault(text: &str) -> Fault {
     } else if text.starts_with(char::is_alphabetic) {
         format!(
             "{shown} is not an address and port, such as \"127.0.0.1:9100\": \
-             it has a name that is not in /etc/hosts or /etc/services, and \
-             names are not looked up over the network"
+             a host name is not an address"
         )
     } else {
         return Fault::NotExpected;
@@ -132,6 +131,9 @@ pub(super) fn metrics_path(value: &Value) -> Result<String, Fault> {
     };
     if !path.starts_with('/') {
         return because("does not begin with a slash");
+    }
+    if path == "/" {
+        return because("is the landing page");
     }
     if path == "/-" || path.starts_with("/-/") {
         return because("belongs to the health pages under /-/");

@@ -30,6 +30,7 @@ use std::time::{Instant, SystemTime};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use slog::{Logger, crit, info, warn};
 
+use crate::accounting::Timestamp;
 use crate::collectors::exporter::{
     Build, ExporterCollector, LastReload, PollStatistics,
 };
@@ -231,13 +232,13 @@ fn run_logged<H: Host>(
     log_loaded(log, probe.hook(), &probe.room());
     let resumed = continuity::resume(log, &mut left, probe.adopt()?);
     let (mut devices, keep_following) = host.follow_interfaces()?;
-    keep_following.want_default_routes(config.interfaces.have_uplinks());
     let first_devices = devices.next()?.unwrap_or_default();
 
-    state::limit_absent(log, &config, &first_devices, &mut left);
     let traffic = Arc::unwrap_or_clone(left.traffic);
-    let traffic = Feed::new(TrafficAccount::resume(traffic));
-    let statistics = Publisher::new(PollStatistics::resume(left.polls));
+    let now = Timestamp::from(SystemTime::now());
+    let traffic = Feed::new(TrafficAccount::resume(traffic).starting(now));
+    let polls = PollStatistics::resume(left.polls).starting(now);
+    let statistics = Publisher::new(polls);
     let (shown, keep) =
         Shown::new(log, store, traffic.reader(), statistics.reader());
     let interfaces = Publisher::new(interfaces::Snapshot::new());
@@ -247,7 +248,10 @@ fn run_logged<H: Host>(
     if let Some(save_first) = shown.save_first {
         registry.register(save_first);
     }
-    registry.register(TrafficCollector::new(shown.traffic.clone()));
+    registry.register(TrafficCollector::new(
+        shown.traffic.clone(),
+        published.at_zero.reader(),
+    ));
     registry.register(InterfacesCollector::new(interfaces.reader()));
     registry.register(ExporterCollector {
         build: BUILD,

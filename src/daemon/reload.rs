@@ -16,7 +16,7 @@ use super::asked::Asked;
 use super::database::{DatabaseFile, describe, log_opened};
 use super::errand::{Errand, PATIENCE};
 use super::follower::Resource as _;
-use super::supervisor::{Faults, Supervisor, exported, warn_late};
+use super::supervisor::{Faults, Supervisor, at_zero, exported, warn_late};
 use super::web::{Web, WebConfig};
 use super::{Layers, succeeded_now};
 use crate::collectors::exporter::{self, LastReload};
@@ -254,13 +254,11 @@ impl Supervisor {
         self.follow(&web, database.as_deref());
         self.log_control.set(self.config.log_level, self.config.log_format);
         self.published.settings.publish(exported(&self.config));
+        self.published.at_zero.publish(at_zero(&self.config));
         self.published.metrics_path.publish(self.config.metrics_path.clone());
         self.published.enable_reload.publish(self.config.enable_reload);
         if let Some(controls) = &self.controls {
             controls.server.secure(web.security);
-            // Before the poller is told, which waits for what is new.
-            let are_wanted = self.config.interfaces.have_uplinks();
-            controls.keep_following.want_default_routes(are_wanted);
         }
         let shown = database.as_deref().map(describe);
         let settings = poller::Settings::from(&self.config);

@@ -17,7 +17,6 @@ use crate::collectors::exporter::PollStatistics;
 use crate::collectors::traffic::Snapshot;
 use crate::config::Config;
 use crate::files::Place;
-use crate::kernel::{InterfaceEvent, InterfaceName};
 use crate::logging::chain;
 use crate::metrics::published::{Published, Publisher};
 use crate::metrics::{Collect, Emit};
@@ -33,9 +32,6 @@ const FIRST_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long a scrape waits for the disk before it shows what was saved last.
 const SCRAPE_PATIENCE: Duration = Duration::from_millis(500);
-
-/// How many interfaces that are not there any more are kept.
-const MOST_ABSENT: usize = 1_000;
 
 /// Opens the state directory, if there is to be one, and takes over what the
 /// last process left. What goes wrong is logged: it is no reason not to count.
@@ -87,35 +83,6 @@ pub(super) fn take_over(
         }
     };
     (Some(store), state)
-}
-
-/// Leaves out counters of interfaces that are gone, where there are many.
-pub(super) fn limit_absent(
-    log: &Logger,
-    config: &Config,
-    devices: &[InterfaceEvent],
-    state: &mut State,
-) {
-    let is_known = |name: &str| is_known(config, devices, name);
-    let left_out = state.limit_absent(is_known, MOST_ABSENT);
-    if left_out > 0 {
-        info!(log, "left out counters of interfaces that are gone";
-            "interfaces" => left_out);
-    }
-}
-
-/// Returns whether an interface is there, or is waited for.
-fn is_known(config: &Config, devices: &[InterfaceEvent], name: &str) -> bool {
-    let is_it = |other: InterfaceName| other.to_string() == name;
-    let mut names = config.interfaces.names();
-    names.any(|named| is_it(InterfaceName::new(&named)))
-        || devices.iter().any(|event| match event {
-            InterfaceEvent::Listed(listed) => {
-                listed.iter().any(|interface| is_it(interface.name))
-            }
-            InterfaceEvent::Changed(interface) => is_it(interface.name),
-            InterfaceEvent::Gone(_) | InterfaceEvent::DefaultRoutes(_) => false,
-        })
 }
 
 /// What scrapes may see.

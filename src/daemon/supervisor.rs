@@ -20,7 +20,7 @@ use super::web::WebConfig;
 use super::{Error, KeepFollowing, Layers, succeeded_now};
 use crate::collectors::exporter::{self, LastReload, Settings};
 use crate::config::Config;
-use crate::geoip::{self, Database};
+use crate::geoip::{self, Country, Database};
 use crate::http;
 use crate::logging::{LogControl, chain};
 use crate::metrics::published::Publisher;
@@ -37,6 +37,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(120);
 /// What the supervisor publishes for scrapes.
 pub(super) struct State {
     pub(super) settings: Publisher<Settings>,
+    pub(super) at_zero: Publisher<Vec<Country>>,
     pub(super) last_reload: Publisher<LastReload>,
     pub(super) database: Publisher<Option<exporter::Database>>,
     pub(super) database_loaded: Publisher<bool>,
@@ -48,6 +49,7 @@ impl State {
     pub(super) fn new(config: &Config, database: Option<&Database>) -> Self {
         Self {
             settings: Publisher::new(exported(config)),
+            at_zero: Publisher::new(at_zero(config)),
             last_reload: Publisher::new(succeeded_now()),
             database: Publisher::new(database.map(describe)),
             database_loaded: Publisher::new(database.is_some()),
@@ -65,9 +67,20 @@ pub(super) fn exported(config: &Config) -> Settings {
     }
 }
 
+/// Returns the countries that are shown before their first packet, in order.
+pub(super) fn at_zero(config: &Config) -> Vec<Country> {
+    let labels = config.countries_at_zero.labels().into_iter();
+    // UNKNOWN is no code.
+    let countries = labels.map(|l| Country::from_code(l).unwrap_or_default());
+    let mut countries: Vec<_> = countries.collect();
+    countries.sort_unstable();
+    countries
+}
+
 /// What keeps the workers running. Dropping a part ends its worker.
 pub(super) struct Controls {
     pub(super) poller: Sender<Control>,
+    #[expect(dead_code, reason = "is only there to be dropped")]
     pub(super) keep_following: KeepFollowing,
     pub(super) server: http::Handle,
 }

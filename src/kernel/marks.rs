@@ -13,7 +13,6 @@
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::InterfaceName;
 use super::LinkLayer;
 use super::abi::{ABI_VERSION, FAMILIES, INTERFACES, TrafficTotal};
 use super::probe::ProbeSettings;
@@ -80,7 +79,7 @@ pub(super) struct Record {
     pub(super) ifindex: u32,
     pub(super) link_layer: LinkLayer,
     /// The name that it had when it was attached.
-    pub(super) name: InterfaceName,
+    pub(super) name: String,
     /// What the totals showed when the number was taken.
     pub(super) baseline: [TrafficTotal; 2],
 }
@@ -144,8 +143,8 @@ impl<M: Deref<Target = [AtomicU64]>> Marks<M> {
         };
         self.set(first + 1, u64::from(record.ifindex) | layer);
         let mut name = [0; NAME_WORDS * 8];
-        for (to, from) in name.iter_mut().zip(record.name.as_bytes()) {
-            *to = *from;
+        for (to, from) in name.iter_mut().zip(record.name.bytes()) {
+            *to = from;
         }
         let (words, _) = name.as_chunks();
         for (at, &word) in words.iter().enumerate() {
@@ -174,6 +173,7 @@ impl<M: Deref<Target = [AtomicU64]>> Marks<M> {
         let device = self.get(first + 1);
         let name: Vec<u8> = (0..NAME_WORDS)
             .flat_map(|at| self.get(first + 2 + at).to_le_bytes())
+            .take_while(|&byte| byte != 0)
             .collect();
         let mut baseline = [TrafficTotal::default(); 2];
         let words = baseline
@@ -193,7 +193,7 @@ impl<M: Deref<Target = [AtomicU64]>> Marks<M> {
                 0 => LinkLayer::Ethernet,
                 _ => LinkLayer::None,
             },
-            name: InterfaceName::new(&name),
+            name: String::from_utf8_lossy(&name).into_owned(),
             baseline,
         })
     }

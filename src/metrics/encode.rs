@@ -14,6 +14,9 @@ use prometheus::proto::{
     Histogram, LabelPair, Metric, MetricFamily, MetricType, Summary,
 };
 
+use super::family::Family;
+use crate::accounting::Timestamp;
+
 /// How metrics are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -61,7 +64,8 @@ impl<W: Write> Encoder<W> {
     /// # Errors
     ///
     /// When the page cannot be written.
-    pub fn family(&mut self, family: &MetricFamily) -> io::Result<()> {
+    pub fn family(&mut self, family: &Family) -> io::Result<()> {
+        let Family { metrics: family, created } = family;
         if family.get_metric().is_empty() {
             return Ok(());
         }
@@ -71,11 +75,14 @@ impl<W: Write> Encoder<W> {
             self.current.clear();
             self.current.push_str(family.name());
         }
-        for metric in family.get_metric() {
+        let unknown = std::iter::repeat(&None);
+        let created = created.iter().chain(unknown);
+        for (metric, created) in family.get_metric().iter().zip(created) {
             match family.get_field_type() {
                 MetricType::COUNTER => {
                     let value = metric.get_counter().get_value();
                     self.sample(base, suffix, metric, None, value)?;
+                    self.created(base, metric, *created)?;
                 }
                 MetricType::GAUGE => {
                     let value = metric.get_gauge().get_value();
@@ -88,6 +95,22 @@ impl<W: Write> Encoder<W> {
             }
         }
         Ok(())
+    }
+
+    /// Writes the time at which a counter was zero. The older format has no
+    /// place for it.
+    fn created(
+        &mut self,
+        base: &str,
+        metric: &Metric,
+        created: Option<Timestamp>,
+    ) -> io::Result<()> {
+        match created {
+            Some(at) if self.format == Format::OpenMetrics => {
+                self.sample(base, "_created", metric, None, at.seconds())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn head(&mut self, base: &str, kind: &str, help: &str) -> io::Result<()> {

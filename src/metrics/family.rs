@@ -8,6 +8,24 @@ use prometheus::proto::{
     Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType,
 };
 
+use crate::accounting::Timestamp;
+
+/// A family with the times at which its counters began.
+#[derive(Clone, Debug, Default)]
+pub struct Family {
+    /// Its metrics.
+    pub metrics: MetricFamily,
+    /// The time at which each of them was zero, in the same order, if known. The
+    /// list may be shorter: the times of the others are unknown.
+    pub created: Vec<Option<Timestamp>>,
+}
+
+impl From<MetricFamily> for Family {
+    fn from(metrics: MetricFamily) -> Self {
+        Self { metrics, created: Vec::new() }
+    }
+}
+
 /// The name of a family, what it means and the names of its labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Description<const LABELS: usize = 0> {
@@ -34,17 +52,18 @@ impl<const LABELS: usize> Description<LABELS> {
 }
 
 impl Description<0> {
-    /// Returns the family of one counter without labels.
+    /// Returns the family of one counter without labels, and the time at which
+    /// it was zero.
     #[must_use]
-    pub fn counter_of(&self, value: f64) -> MetricFamily {
+    pub fn counter_of(&self, value: f64, created: Option<Timestamp>) -> Family {
         let mut family = self.counter();
-        family.push([], value);
+        family.push_created([], value, created);
         family.build()
     }
 
     /// Returns the family of one gauge without labels.
     #[must_use]
-    pub fn gauge_of(&self, value: f64) -> MetricFamily {
+    pub fn gauge_of(&self, value: f64) -> Family {
         let mut family = self.gauge();
         family.push([], value);
         family.build()
@@ -57,6 +76,7 @@ pub struct FamilyBuilder<'a, const LABELS: usize> {
     description: &'a Description<LABELS>,
     field_type: MetricType,
     metrics: Vec<Metric>,
+    created: Vec<Option<Timestamp>>,
 }
 
 impl<'a, const LABELS: usize> FamilyBuilder<'a, LABELS> {
@@ -64,7 +84,12 @@ impl<'a, const LABELS: usize> FamilyBuilder<'a, LABELS> {
         description: &'a Description<LABELS>,
         field_type: MetricType,
     ) -> Self {
-        Self { description, field_type, metrics: Vec::new() }
+        Self {
+            description,
+            field_type,
+            metrics: Vec::new(),
+            created: Vec::new(),
+        }
     }
 
     /// Adds one sample; label values in the order of the description.
@@ -94,15 +119,27 @@ impl<'a, const LABELS: usize> FamilyBuilder<'a, LABELS> {
         self.metrics.push(metric);
     }
 
+    /// Adds one sample of a counter and the time at which it was zero.
+    pub fn push_created(
+        &mut self,
+        labels: [&str; LABELS],
+        value: f64,
+        created: Option<Timestamp>,
+    ) {
+        self.created.resize(self.metrics.len(), None);
+        self.created.push(created);
+        self.push(labels, value);
+    }
+
     /// Returns the family, which the encoder leaves out when it is empty.
     #[must_use]
-    pub fn build(self) -> MetricFamily {
-        let mut family = MetricFamily::default();
-        family.set_name(self.description.name.to_owned());
-        family.set_help(self.description.help.to_owned());
-        family.set_field_type(self.field_type);
-        family.set_metric(self.metrics);
-        family
+    pub fn build(self) -> Family {
+        let mut metrics = MetricFamily::default();
+        metrics.set_name(self.description.name.to_owned());
+        metrics.set_help(self.description.help.to_owned());
+        metrics.set_field_type(self.field_type);
+        metrics.set_metric(self.metrics);
+        Family { metrics, created: self.created }
     }
 }
 

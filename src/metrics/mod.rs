@@ -8,18 +8,20 @@ pub mod published;
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
-use prometheus::proto::{Counter, MetricFamily};
+use prometheus::proto::Counter;
 use rustix::time::ClockId;
 
+use crate::accounting::Timestamp;
 use encode::Format;
+use family::Family;
 
 /// Takes one metric family after the other, so that only one of them is in
 /// memory at a time; a large one in parts, for the same reason.
-pub type Emit<'a> = &'a mut dyn FnMut(&MetricFamily);
+pub type Emit<'a> = &'a mut dyn FnMut(&Family);
 
 /// A subject that is exported.
 pub trait Collect: Send + Sync {
@@ -69,6 +71,9 @@ impl Registry {
 /// Of which the library knows whole seconds only.
 const CPU_SECONDS: &str = "process_cpu_seconds_total";
 
+/// The start of the process.
+const START_TIME: &str = "process_start_time_seconds";
+
 /// Returns the CPU time that this process has taken.
 fn cpu_seconds() -> f64 {
     let taken = rustix::time::clock_gettime(ClockId::ProcessCPUTime);
@@ -89,15 +94,24 @@ impl Collect for Process {
         // One at a time: the collector adds what the CPU time grew by since it
         // looked last, and two at once would add it twice.
         let collector = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for mut family in collector.collect() {
+        let families = collector.collect();
+        let started = families.iter().find(|f| f.name() == START_TIME);
+        let started = started.and_then(|family| {
+            let seconds = family.get_metric().first()?.get_gauge().get_value();
+            Duration::try_from_secs_f64(seconds).ok()
+        });
+        let started = started.map(|since| Timestamp::from(UNIX_EPOCH + since));
+        for mut family in families {
             if family.name() == CPU_SECONDS {
                 for metric in family.mut_metric() {
                     let mut counter = Counter::default();
                     counter.set_value(cpu_seconds());
                     metric.set_counter(counter);
                 }
+                emit(&Family { metrics: family, created: vec![started] });
+            } else {
+                emit(&family.into());
             }
-            emit(&family);
         }
     }
 }
@@ -112,8 +126,8 @@ mod tests {
         let process = Process::default();
         for _ in 0..2 {
             process.collect(&mut |family| {
-                if family.name() == CPU_SECONDS {
-                    let metric = &family.get_metric()[0];
+                if family.metrics.name() == CPU_SECONDS {
+                    let metric = &family.metrics.get_metric()[0];
                     shown.push(metric.get_counter().get_value());
                 }
             });

@@ -3,7 +3,7 @@
 use std::sync::{Arc, RwLock};
 
 use crate::accounting::{
-    Account, FlowKey, InterfaceId, InterfaceTotal, Origin, Volume,
+    Account, FlowKey, InterfaceId, InterfaceTotal, Origin, PollEnd, Volume,
 };
 
 /// The writing half: only its owner can publish.
@@ -75,8 +75,8 @@ pub trait Sink: Send {
     /// See [`Account::forget_interface`].
     fn forget_interface(&mut self, interface: InterfaceId);
 
-    /// Shows readers the account as it is now.
-    fn publish(&mut self);
+    /// Ends a poll, and shows readers the account as it is now.
+    fn publish(&mut self, end: PollEnd);
 }
 
 /// An account and the writing half of its snapshots.
@@ -89,7 +89,7 @@ pub struct Feed<A: Account> {
 impl<A: Account> Feed<A> {
     /// Returns a feed whose readers see the account as it is now.
     #[must_use]
-    pub fn new(account: A) -> Self {
+    pub fn new(mut account: A) -> Self {
         let publisher = Publisher::new(account.snapshot());
         Self { account, publisher }
     }
@@ -118,7 +118,8 @@ impl<A: Account> Sink for Feed<A> {
         self.account.forget_interface(interface);
     }
 
-    fn publish(&mut self) {
+    fn publish(&mut self, end: PollEnd) {
+        self.account.end_poll(end);
         self.publisher.publish(self.account.snapshot());
     }
 }

@@ -11,12 +11,14 @@ mod overseer;
 mod settings;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, never, select, tick};
 use slog::{Logger, debug, info, warn};
 
-use crate::accounting::{CountingMarks, Counts, FlowTracker, MapSweep, Origin};
+use crate::accounting::{
+    CountingMarks, Counts, FlowTracker, MapSweep, Origin, PollEnd,
+};
 use crate::collectors::exporter::{PollCounters, PollStatistics};
 use crate::geoip::{Database, LocateCountry as _, Locator};
 use crate::kernel::{self, InterfaceEvent, Probe, Sweep};
@@ -48,6 +50,7 @@ pub struct Poller<P> {
     sweep: Sweep,
     /// Dropped once the attachments are as the last reload wants them.
     applying: Option<Sender<()>>,
+    started: Instant,
 }
 
 impl<P: Probe> Poller<P> {
@@ -89,6 +92,7 @@ impl<P: Probe> Poller<P> {
             is_failing: false,
             sweep: Sweep::default(),
             applying: None,
+            started: Instant::now(),
         };
         let room = poller.probe.room();
         poller.statistics.flow_table.bytes = room.table_bytes;
@@ -96,7 +100,6 @@ impl<P: Probe> Poller<P> {
         let adopted = resumed.map_or_else(Vec::new, |it| it.adopted);
         poller.attachments.adopt(adopted, &mut poller.sinks);
         poller.attachments.note(devices);
-        poller.attachments.log_matches();
         poller.plan();
         // One shows whether it is permitted. The others take 25 ms each, and
         // are not waited for.
@@ -126,7 +129,7 @@ impl<P: Probe> Poller<P> {
         self.poll();
         loop {
             self.look_whether_ready();
-            if !self.attachments.has_work() && !self.waits_for_news() {
+            if !self.attachments.has_work() {
                 self.applying = None;
             }
             let rest = match self.attachments.has_work() {
@@ -187,19 +190,13 @@ impl<P: Probe> Poller<P> {
 
     /// Says so once all that was there at the start is counted.
     fn look_whether_ready(&mut self) {
-        let has_started = !self.attachments.has_work()
-            && !self.waits_for_news()
-            && self.statistics.polls > 0;
+        let has_started =
+            !self.attachments.has_work() && self.statistics.polls > 0;
         if has_started && !self.statistics.is_ready {
             self.statistics.is_ready = true;
             self.publishers.statistics.publish(self.statistics);
             self.publishers.overseer.is_ready(self.attachments.len());
         }
-    }
-
-    /// Returns whether it is not known yet what is to be counted.
-    fn waits_for_news(&self) -> bool {
-        self.attachments.waits_for_news(&self.settings.interfaces)
     }
 
     /// Takes over new settings. What was counted up to now is credited by the
@@ -209,7 +206,6 @@ impl<P: Probe> Poller<P> {
         self.replace_database(database);
         self.locator.resize(settings.geoip_cache_size);
         self.settings = settings;
-        self.attachments.log_matches();
         self.plan();
     }
 
@@ -367,8 +363,13 @@ impl<P: Probe> Poller<P> {
             &mut self.tracker,
             &mut self.sinks,
         );
+        let end = PollEnd {
+            at: SystemTime::now().into(),
+            uptime: self.started.elapsed(),
+            absent_retention: self.settings.absent_retention,
+        };
         for sink in &mut self.sinks {
-            sink.publish();
+            sink.publish(end);
         }
         if self.publishers.keep.is_some() {
             let Self { probe, tracker, .. } = self;

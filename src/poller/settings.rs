@@ -20,6 +20,9 @@ pub struct Settings {
     pub interfaces: Interfaces,
     /// How many database records are kept decoded.
     pub geoip_cache_size: NonZeroUsize,
+    /// The time for which interfaces that are gone keep their series; none:
+    /// until a restart.
+    pub absent_retention: Option<Duration>,
 }
 
 impl From<&Config> for Settings {
@@ -29,6 +32,7 @@ impl From<&Config> for Settings {
             flow_batch_size: config.flow_batch_size,
             interfaces: config.interfaces.clone(),
             geoip_cache_size: config.geoip_cache_size,
+            absent_retention: config.absent_interface_retention,
         }
     }
 }

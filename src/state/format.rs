@@ -26,7 +26,7 @@ use super::sections::{self, HEADER_LENGTH, Name, Section};
 use super::{State, second};
 use crate::accounting::{CountingMarks, FlowMarks, LARGEST_COUNTER, MapMarks};
 use crate::collectors::exporter::PollCounters;
-use crate::collectors::traffic::{AttachmentMarks, Snapshot};
+use crate::collectors::traffic::{AttachmentMarks, InterfaceTraffic, Snapshot};
 
 /// The first bytes of every version.
 const MAGIC: &[u8] = b"geoip-exporter state\n";
@@ -332,10 +332,19 @@ fn is_countable(numbers: &[u64]) -> bool {
 }
 
 fn is_traffic(traffic: &Snapshot) -> bool {
-    let mut interfaces = traffic.interfaces.iter();
+    let Snapshot { interfaces, remembered, .. } = traffic;
+    let name = |one: &Arc<InterfaceTraffic>| Arc::clone(&one.name);
+    let is_shown = |one: &Arc<InterfaceTraffic>| {
+        interfaces.binary_search_by_key(&&one.name, |other| &other.name).is_ok()
+    };
     is_countable(&[traffic.packets])
-        && are_ordered(&traffic.interfaces, |one| Arc::clone(&one.name))
-        && interfaces.all(|one| are_ordered(&one.countries, |c| c.country))
+        && are_ordered(interfaces, name)
+        && are_ordered(remembered, name)
+        && !remembered.iter().any(is_shown)
+        && interfaces
+            .iter()
+            .chain(&**remembered)
+            .all(|one| are_ordered(&one.countries, |c| c.country))
 }
 
 fn is_exporter(Exporter { polls, earlier }: &Exporter) -> bool {
@@ -348,6 +357,7 @@ fn is_exporter(Exporter { polls, earlier }: &Exporter) -> bool {
             new_keys,
             evictions,
             table_reclaims,
+            created: _,
         } = *polls;
         is_countable(&[poll_failures, lookup_failures, update_failures])
             && is_countable(&[map_packets, new_keys, evictions])

@@ -9,7 +9,7 @@ mod second;
 mod sections;
 mod store;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::accounting::{CountingMarks, InterfaceId};
@@ -57,57 +57,12 @@ impl State {
         };
         attachments.iter().map(name).collect()
     }
-
-    /// Takes out, of the interfaces that are not `present`, all but the `most`
-    /// with the largest traffic, and returns how many: a host whose interfaces
-    /// get a new name every day must not collect them for ever.
-    pub fn limit_absent(
-        &mut self,
-        is_present: impl Fn(&str) -> bool,
-        most: usize,
-    ) -> usize {
-        let traffic = Arc::make_mut(&mut self.traffic);
-        let mut absent: Vec<_> = traffic
-            .interfaces
-            .iter()
-            .filter(|interface| !is_present(&interface.name))
-            .map(|interface| (interface.bytes(), Arc::clone(&interface.name)))
-            .collect();
-        absent.sort_unstable_by(|a, b| b.cmp(a));
-        let left_out: BTreeSet<_> =
-            absent.into_iter().skip(most).map(|(_, name)| name).collect();
-        traffic
-            .interfaces
-            .retain(|interface| !left_out.contains(&interface.name));
-        left_out.len()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounting::{Incarnation, Volume};
-    use crate::collectors::traffic::{Breakdown, InterfaceTraffic};
-
-    #[test]
-    fn of_absent_interfaces_those_with_most_traffic_stay() {
-        let of = |(name, bytes): (&str, u64)| {
-            let volume = Volume { packets: 1, bytes };
-            let volumes = Breakdown::default();
-            let non_ip = [volume, Volume::default()];
-            InterfaceTraffic::new(name.into(), Vec::new(), volumes, non_ip)
-        };
-        let interfaces = [("a", 5), ("b", 1), ("c", 9), ("d", 7)];
-        let interfaces = interfaces.map(of).into();
-        let traffic =
-            Snapshot { packets: 4, interfaces, ..Snapshot::default() };
-        let traffic = Arc::new(traffic);
-        let mut state = State { traffic, ..State::default() };
-        assert_eq!(state.limit_absent(|name| name == "b", 3), 0);
-        assert_eq!(state.limit_absent(|name| name == "b", 2), 1);
-        let names = state.traffic.interfaces.iter().map(|i| &*i.name);
-        assert_eq!(names.collect::<Vec<_>>(), ["b", "c", "d"]);
-    }
+    use crate::accounting::Incarnation;
 
     #[test]
     fn of_attachments_only_those_that_are_the_same_are_gone_on_with() {

@@ -161,8 +161,13 @@ fn decode_body(body: &[u8]) -> Result<State, Fault> {
     };
     match from {
         Reader([]) => {
-            let traffic = Snapshot { packets, interfaces, attachments };
-            let traffic = Arc::new(traffic);
+            let interfaces = interfaces.into_iter().map(Arc::new).collect();
+            let traffic = Arc::new(Snapshot {
+                packets,
+                interfaces,
+                attachments,
+                ..Snapshot::default()
+            });
             Ok(State { polls, earlier, counting, traffic })
         }
         _ => Err(Fault::Malformed),
@@ -170,9 +175,13 @@ fn decode_body(body: &[u8]) -> Result<State, Fault> {
 }
 
 fn polls_from(from: &mut Reader<'_>) -> Result<PollCounters, Fault> {
+    let poll_failures = from.number()?;
+    // Flows that began, which are no failures.
+    from.number()?;
     Ok(PollCounters {
-        poll_failures: from.number()?,
-        lookup_failures: from.number()?,
+        created: None,
+        poll_failures,
+        lookup_failures: 0,
         update_failures: from.number()?,
         map_packets: from.number()?,
         new_keys: from.number()?,
@@ -187,7 +196,8 @@ fn interface_from(from: &mut Reader<'_>) -> Result<InterfaceTraffic, Fault> {
     let non_ip = [from.volume()?, from.volume()?];
     let country = |from: &mut Reader<'_>| {
         let country = from.country()?;
-        Ok(CountryTraffic { country, volume: from.breakdown()? })
+        let volume = from.breakdown()?;
+        Ok(CountryTraffic { volume, ..CountryTraffic::new(country) })
     };
     let countries = from.ordered(country, |traffic| traffic.country)?;
     Ok(InterfaceTraffic::new(name, countries, unattributed, non_ip))

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use geoip_exporter::accounting::{
     Direction, Family, FlowKey, InterfaceId, InterfaceTotal, IpVersion, Origin,
-    Volume,
+    PollEnd, Timestamp, Volume,
 };
 use geoip_exporter::collectors::exporter::{
     Build, Database, ExporterCollector, FlowTable, LastReload, PollStatistics,
@@ -24,13 +24,18 @@ use geoip_exporter::metrics::{Process, Registry};
 
 const BUILD: Build = Build { version: "1.2.3", revision: "0123abc" };
 
+fn at(second: u64) -> Timestamp {
+    Timestamp::from_millis(second * 1_000 + 250)
+}
+
 /// Feeds an account what two interfaces saw, one of them with a name that
 /// needs escaping.
 fn traffic() -> Feed<TrafficAccount> {
     use Direction::{Received, Sent};
     use IpVersion::{V4, V6};
 
-    let mut feed = Feed::new(TrafficAccount::new());
+    let account = TrafficAccount::new().starting(at(1_700_000_000));
+    let mut feed = Feed::new(account);
     feed.name_interface(InterfaceId(2), &"wan\\\"0\"".into());
     feed.name_interface(InterfaceId(1), &"eth0".into());
     for (id, direction, ip_version, code, packets, bytes) in [
@@ -62,7 +67,9 @@ fn traffic() -> Feed<TrafficAccount> {
             volume: Volume { packets, bytes },
         }]);
     }
-    feed.publish();
+    let uptime = Duration::from_secs(2);
+    let at = at(1_700_000_002);
+    feed.publish(PollEnd { at, uptime, absent_retention: None });
     feed
 }
 
@@ -90,6 +97,7 @@ fn exporter(feed: &Feed<TrafficAccount>) -> ExporterCollector {
         is_saved: Some(Publisher::new(true).reader()),
         polls: Publisher::new(PollStatistics {
             polls: 10,
+            created: Some(at(1_600_000_000)),
             is_ready: true,
             poll_failures: 1,
             lookup_failures: 7,
@@ -113,6 +121,14 @@ fn exporter(feed: &Feed<TrafficAccount>) -> ExporterCollector {
     }
 }
 
+fn collector(
+    feed: &Feed<TrafficAccount>,
+    at_zero: &[Country],
+) -> TrafficCollector {
+    let at_zero = Publisher::new(at_zero.to_vec()).reader();
+    TrafficCollector::new(feed.reader(), at_zero)
+}
+
 /// Everything the exporter exports but `process_*`, which no two runs share.
 pub(crate) fn registry() -> Registry {
     let feed = traffic();
@@ -129,7 +145,7 @@ pub(crate) fn registry() -> Registry {
         .into(),
     );
     let mut registry = Registry::new();
-    registry.register(TrafficCollector::new(feed.reader()));
+    registry.register(collector(&feed, &[]));
     registry.register(InterfacesCollector::new(interfaces.reader()));
     registry.register(exporter(&feed));
     registry
@@ -253,7 +269,7 @@ fn a_family_is_announced_under_one_name_in_both_formats() {
 fn before_traffic_and_database_their_series_do_not_exist() {
     let feed = Feed::new(TrafficAccount::new());
     let mut registry = Registry::new();
-    registry.register(TrafficCollector::new(feed.reader()));
+    registry.register(collector(&feed, &[]));
     registry.register(ExporterCollector {
         database: Publisher::new(None).reader(),
         database_loaded: Publisher::new(false).reader(),
@@ -273,4 +289,57 @@ fn before_traffic_and_database_their_series_do_not_exist() {
     let loaded = "\ngeoip_database_last_load_successful 0\n";
     assert!(page.contains(loaded), "{page}");
     assert!(page.contains("\ngeoip_ebpf_packets_total 0\n"), "{page}");
+}
+
+/// Returns the samples of one family.
+fn samples<'a>(page: &'a str, family: &str) -> Vec<&'a str> {
+    let of_family = |line: &&str| {
+        line.strip_prefix(family)
+            .is_some_and(|rest| rest.starts_with("_total{"))
+    };
+    page.lines().filter(of_family).collect()
+}
+
+#[test]
+fn countries_at_zero_are_shown_once_and_in_order_for_every_interface() {
+    let feed = traffic();
+    let codes = ["", "AT", "US", "ZW"];
+    let at_zero = codes.map(|c| Country::from_code(c).unwrap_or_default());
+    let mut registry = Registry::new();
+    registry.register(collector(&feed, &at_zero));
+    let page = page(&registry, Format::OpenMetrics);
+    let name = "geoip_bytes_received";
+    let expected: Vec<String> = [
+        ("UNKNOWN", "eth0", 4, 60),
+        ("UNKNOWN", "eth0", 6, 0),
+        ("AT", "eth0", 4, 0),
+        ("AT", "eth0", 6, 0),
+        ("DE", "eth0", 6, 9_007_199_254_740_991_u64),
+        ("US", "eth0", 4, 4_500),
+        ("US", "eth0", 6, 0),
+        ("ZW", "eth0", 4, 0),
+        ("ZW", "eth0", 6, 0),
+        ("UNKNOWN", "wan\\\\\\\"0\\\"", 4, 0),
+        ("UNKNOWN", "wan\\\\\\\"0\\\"", 6, 0),
+        ("AT", "wan\\\\\\\"0\\\"", 4, 0),
+        ("AT", "wan\\\\\\\"0\\\"", 6, 0),
+        ("US", "wan\\\\\\\"0\\\"", 4, 0),
+        ("US", "wan\\\\\\\"0\\\"", 6, 0),
+        ("ZW", "wan\\\\\\\"0\\\"", 4, 0),
+        ("ZW", "wan\\\\\\\"0\\\"", 6, 0),
+    ]
+    .map(|(country, interface, ip_version, bytes)| {
+        format!(
+            "{name}_total{{country=\"{country}\",interface=\"{interface}\",\
+             ip_version=\"{ip_version}\"}} {bytes}"
+        )
+    })
+    .into();
+    assert_eq!(samples(&page, name), expected);
+    let created = page.lines().filter(|line| line.contains("_created{"));
+    let created: Vec<_> = created.collect();
+    assert!(created.iter().all(|line| line.ends_with(" 1700000000.25")));
+    // Every sample has one.
+    let totals = page.lines().filter(|line| line.contains("_total{")).count();
+    assert_eq!(created.len(), totals);
 }

@@ -23,3 +23,4 @@ mod http;
 mod mmdb;
 mod source;
 mod state_forms;
+mod state_growth;

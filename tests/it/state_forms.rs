@@ -10,17 +10,18 @@ use std::sync::Arc;
 
 use geoip_exporter::accounting::{
     CountingMarks, Direction, FlowKey, FlowMarks, Incarnation, InterfaceId,
-    IpVersion, MapMarks, Reading, Volume,
+    IpVersion, MapMarks, Reading, Timestamp, Volume,
 };
 use geoip_exporter::collectors::exporter::PollCounters;
 use geoip_exporter::collectors::traffic::{
-    AttachmentMarks, Breakdown, CountryTraffic, InterfaceTraffic, Snapshot,
+    AttachmentMarks, Breakdown, CountryTraffic, Created, InterfaceTraffic,
+    Snapshot,
 };
 use geoip_exporter::geoip::Country;
 use geoip_exporter::state::{State, decode, encode};
 
 /// The newest form.
-pub(crate) const NEWEST: u32 = 3;
+pub(crate) const NEWEST: u32 = 4;
 
 type Make = fn() -> State;
 
@@ -44,6 +45,7 @@ fn breakdown(first: u64) -> Breakdown {
 
 fn polls(first: u64) -> PollCounters {
     PollCounters {
+        created: at(first),
         poll_failures: first,
         lookup_failures: first + 1,
         update_failures: first + 2,
@@ -57,16 +59,54 @@ fn polls(first: u64) -> PollCounters {
 fn interface(name: &str, first: u64) -> InterfaceTraffic {
     let countries = [("", 10), ("DE", 20), ("US", 30)].map(|(code, number)| {
         let country = Country::from_code(code).unwrap_or_default();
-        CountryTraffic { country, volume: breakdown(first + number) }
+        let created = Created::of(|direction, ip_version| {
+            let is_known = direction == Direction::Sent;
+            let second =
+                first + number + u64::from(ip_version == IpVersion::V6);
+            is_known.then(|| at(second)).flatten()
+        });
+        let volume = breakdown(first + number);
+        CountryTraffic { country, volume, created }
     });
     let non_ip = [first, first + 1]
         .map(|packets| Volume { packets, bytes: 60 * packets });
-    InterfaceTraffic::new(
+    let mut interface = InterfaceTraffic::new(
         name.into(),
         countries.into(),
         breakdown(first),
         non_ip,
-    )
+    );
+    interface.created = at(first);
+    interface
+}
+
+fn at(second: u64) -> Option<Timestamp> {
+    Some(Timestamp::from_millis(second * 1_000))
+}
+
+/// What forms before the fourth had no place for, and what they had another
+/// meaning for.
+fn as_of(form: u32, mut state: State) -> State {
+    if form >= 4 {
+        return state;
+    }
+    for polls in [&mut state.polls, &mut state.earlier] {
+        polls.created = None;
+        if form == 2 {
+            polls.lookup_failures = 0;
+        }
+    }
+    let traffic = Arc::make_mut(&mut state.traffic);
+    traffic.created = None;
+    traffic.remembered = Arc::default();
+    for interface in traffic.interfaces.iter_mut().map(Arc::make_mut) {
+        interface.created = None;
+        interface.is_absent = false;
+        for country in &mut interface.countries {
+            country.created = Created::default();
+        }
+    }
+    state
 }
 
 /// The state of a process that kept no maps.
@@ -81,8 +121,17 @@ fn counters() -> State {
         ),
         interface("wg-ünder", 1 << 40),
     ];
-    let traffic =
-        Snapshot { packets: 123_456, interfaces, ..Snapshot::default() };
+    let interfaces = interfaces.into_iter().map(Arc::new).collect();
+    let mut wg0 = interface("wg0", 7_000);
+    wg0.is_absent = true;
+    let remembered = [Arc::new(wg0)].into();
+    let traffic = Snapshot {
+        packets: 123_456,
+        created: at(5),
+        interfaces,
+        remembered,
+        ..Snapshot::default()
+    };
     State {
         polls: polls(100),
         earlier: polls(100),
@@ -174,7 +223,7 @@ fn a_file_of_any_form_gives_the_counters_that_were_saved() {
             let bytes = fs::read(&path)
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
             let decoded = decode(&bytes).unwrap();
-            assert_eq!(decoded.state, state(), "{name}");
+            assert_eq!(decoded.state, as_of(form, state()), "{name}");
             assert_eq!(decoded.damage, [], "{name}");
             if form == NEWEST {
                 assert!(encode(&state()) == bytes, "{name} is of an old form");

@@ -16,4 +16,3 @@
 mod harness;
 mod kinds;
 mod start;
-mod uplinks;

@@ -22,12 +22,11 @@ use crate::harness::sys::pin_to_cpu;
 fn loopback() -> Interface {
     Interface {
         ifindex: 1,
-        name: "lo".into(),
+        name: "lo".to_owned(),
         link_layer: LinkLayer::Ethernet,
         is_up: true,
         is_running: true,
         is_loopback: true,
-        is_on_bus: false,
     }
 }
 

@@ -9,6 +9,8 @@
     reason = "a harness that cannot do its work fails the test, loudly"
 )]
 
+mod absent;
+mod bursts;
 mod churn;
 mod clients;
 mod clsact;
@@ -29,7 +31,6 @@ mod life;
 mod lifecycle;
 mod offload;
 mod parser;
-mod patterns;
 mod prefixes;
 mod privileges;
 mod redirects;

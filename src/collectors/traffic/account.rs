@@ -1,10 +1,11 @@
 //! The books: who is credited with what, and what was left over.
 //!
-//! Memory is bounded by the host, not by its traffic: an interface name holds
-//! at most 26 × 26 + 1 countries, and names come from the host's interfaces.
-//! A name that anything was counted under stays for the life of the process
-//! (and of the state, where that is kept), because a counter that disappears and comes back reads as a reset; one that
-//! nothing was counted under goes with its interface.
+//! Memory is bounded: an interface name holds at most 26 × 26 + 1 countries. A
+//! name whose interface is gone keeps its series for some time, as a counter
+//! that disappears and comes back at zero reads as a reset; at most
+//! [`MOST_ABSENT`] do. After that [`MOST_REMEMBERED`](super::MOST_REMEMBERED) are
+//! remembered without series, and go on from their true value if they return.
+//! A name that nothing was counted under goes with its interface.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -12,25 +13,31 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
+use super::book::Book;
 use super::breakdown::direction_index;
-use super::{
-    AttachmentMarks, Breakdown, CountryTraffic, InterfaceTraffic, Snapshot,
-};
+use super::remembered::Remembered;
+use super::{AttachmentMarks, Breakdown, Snapshot};
 use crate::accounting::{
-    Account, Family, FlowKey, InterfaceId, InterfaceTotal, Origin, Volume,
+    Account, Family, FlowKey, InterfaceId, InterfaceTotal, Origin, PollEnd,
+    Timestamp, Volume,
 };
-use crate::geoip::Country;
 
 /// The `interface` label of traffic whose interface was never named. The
 /// poller names first and credits after, so this shows a fault of ours, and
 /// shows it instead of hiding bytes.
 const UNNAMED: &str = "UNKNOWN";
 
-/// The slot of a country without traffic.
-const NOWHERE: u16 = u16::MAX;
+/// The number of names of interfaces that are gone and have series. Those that
+/// went first lose them first.
+pub const MOST_ABSENT: usize = 4_096;
+
+/// Behind the start, from which interfaces are gone that an earlier process
+/// missed.
+const FIRST_MOMENT: Duration = Duration::from_nanos(1);
 
 /// Sums up what every interface exchanged with every country.
 #[derive(Debug, Default)]
@@ -40,7 +47,16 @@ pub struct TrafficAccount {
     /// Series by name.
     books: Vec<Book>,
     places: HashMap<Arc<str>, usize, FixedState>,
+    remembered: Remembered,
     packets: u64,
+    created: Option<Timestamp>,
+    /// The end of the last poll, or the start: the traffic that is found next was
+    /// not there yet.
+    last_poll: Option<Timestamp>,
+    /// Whether interfaces have gone since the last poll.
+    has_leaving: bool,
+    /// The time since which the first of those with series is gone.
+    first_absent: Option<Duration>,
 }
 
 /// What is known of one interface number.
@@ -56,14 +72,6 @@ struct Attachment {
     non_ip: [Volume; 2],
 }
 
-/// The series of one interface name.
-#[derive(Debug)]
-struct Book {
-    traffic: InterfaceTraffic,
-    /// Where in `traffic.countries` a country is.
-    slots: Box<[u16; Country::COUNT]>,
-}
-
 impl TrafficAccount {
     /// Returns an account without any traffic.
     #[must_use]
@@ -75,14 +83,17 @@ impl TrafficAccount {
     /// whose totals must be those that were read for it.
     #[must_use]
     pub fn resume(snapshot: Snapshot) -> Self {
-        let mut account = Self { packets: snapshot.packets, ..Self::default() };
+        let mut account = Self {
+            packets: snapshot.packets,
+            created: snapshot.created,
+            has_leaving: true,
+            ..Self::default()
+        };
         for traffic in snapshot.interfaces {
-            let book = Book::resume(traffic);
-            if !book.is_blank() {
-                let name = Arc::clone(&book.traffic.name);
-                account.places.insert(name, account.books.len());
-                account.books.push(book);
-            }
+            account.push(Book::resume(Arc::unwrap_or_clone(traffic)));
+        }
+        for traffic in &*snapshot.remembered {
+            account.remembered.insert(Arc::clone(traffic));
         }
         for marks in snapshot.attachments {
             let attachment = Attachment {
@@ -94,38 +105,130 @@ impl TrafficAccount {
             };
             *account.slot_mut(marks.interface) = Some(attachment);
         }
+        let places = account.books.iter().map(|book| Arc::clone(book.name()));
+        for name in places.collect::<Vec<_>>() {
+            account.leave(account.places[&name]);
+        }
         account
+    }
+
+    /// Tells the account the time of the start, at which counters that are zero
+    /// were zero.
+    #[must_use]
+    pub fn starting(mut self, at: Timestamp) -> Self {
+        if self.packets == 0 {
+            self.created = self.created.or(Some(at));
+        }
+        for book in self.books.iter_mut().filter(|book| book.is_blank()) {
+            book.begin(at);
+        }
+        self.last_poll = Some(at);
+        self
+    }
+
+    fn push(&mut self, book: Book) -> usize {
+        let place = self.books.len();
+        self.places.insert(Arc::clone(book.name()), place);
+        self.books.push(book);
+        place
     }
 
     /// Returns the place of a name's series, which exist from now on.
     fn place_of(&mut self, name: &Arc<str>) -> usize {
         if let Some(&place) = self.places.get(name) {
+            self.books[place].set_absent_since(None);
             return place;
         }
-        let place = self.books.len();
-        self.books.push(Book::new(Arc::clone(name)));
-        self.places.insert(Arc::clone(name), place);
-        place
+        let book = match self.remembered.take(name) {
+            Some(traffic) => {
+                let mut book = Book::resume(Arc::unwrap_or_clone(traffic));
+                book.set_absent_since(None);
+                book
+            }
+            None => Book::new(Arc::clone(name), self.last_poll),
+        };
+        self.push(book)
     }
 
-    /// Gives up a place that no interface is at and nothing was counted under.
-    fn give_up_if_unused(&mut self, place: usize) {
+    fn is_attached(&self, place: usize) -> bool {
         let is_at = |attachment: &Attachment| attachment.place == place;
-        let mut attachments = self.attachments.iter().flatten();
-        if !self.books[place].is_blank() || attachments.any(is_at) {
+        self.attachments.iter().flatten().any(is_at)
+    }
+
+    /// Gives up a place that no interface uses and nothing was counted under. If
+    /// something was, its absence begins with the end of the poll.
+    fn leave(&mut self, place: usize) {
+        if self.is_attached(place) {
             return;
         }
-        let blank = self.books.swap_remove(place);
-        self.places.remove(&blank.traffic.name);
+        match self.books[place].is_blank() {
+            true => drop(self.remove(place)),
+            false => self.has_leaving = true,
+        }
+    }
+
+    fn remove(&mut self, place: usize) -> Book {
+        let removed = self.books.swap_remove(place);
+        self.places.remove(removed.name());
         // The last book has moved to the place.
         let from = self.books.len();
         if let Some(moved) = self.books.get(place) {
-            self.places.insert(Arc::clone(&moved.traffic.name), place);
+            self.places.insert(Arc::clone(moved.name()), place);
             for attachment in self.attachments.iter_mut().flatten() {
                 if attachment.place == from {
                     attachment.place = place;
                 }
             }
+        }
+        removed
+    }
+
+    /// Notes the time for interfaces that went since the last poll.
+    fn note_leaving(&mut self, uptime: Duration) {
+        let mut is_attached = vec![false; self.books.len()];
+        for attachment in self.attachments.iter().flatten() {
+            is_attached[attachment.place] = true;
+        }
+        for (book, is_attached) in self.books.iter_mut().zip(is_attached) {
+            if !is_attached && book.absent_since().is_none() {
+                book.set_absent_since(Some(uptime));
+            }
+        }
+    }
+
+    /// Takes the series of interfaces that have been gone for too long, or are
+    /// too many, and remembers their counters.
+    fn retain_absent(&mut self, end: PollEnd) {
+        // Without a limit, those that were gone when the exporter started.
+        let limit = match end.absent_retention {
+            Some(retention) => end.uptime.saturating_sub(retention),
+            None => FIRST_MOMENT,
+        };
+        let is_over = |since| since < limit;
+        let have_left = std::mem::take(&mut self.has_leaving);
+        if have_left {
+            self.note_leaving(end.uptime.max(FIRST_MOMENT));
+        } else if !self.first_absent.is_some_and(is_over) {
+            return;
+        }
+        let since = || self.books.iter().filter_map(Book::absent_since);
+        self.first_absent = since().min();
+        let is_first_over = self.first_absent.is_some_and(is_over);
+        if !is_first_over && since().count() <= MOST_ABSENT {
+            return;
+        }
+        let absent = |book: &Book| {
+            let name = Arc::clone(book.name());
+            Some((book.absent_since()?, book.bytes(), name))
+        };
+        let mut absent: Vec<_> = self.books.iter().filter_map(absent).collect();
+        absent.sort_unstable();
+        let over = absent.partition_point(|(since, ..)| is_over(*since));
+        let over = over.max(absent.len().saturating_sub(MOST_ABSENT));
+        self.first_absent = absent.get(over).map(|(since, ..)| *since);
+        for (.., name) in &absent[..over] {
+            let mut book = self.remove(self.places[name]);
+            self.remembered.insert(book.show());
         }
     }
 
@@ -166,7 +269,7 @@ impl Account for TrafficAccount {
         match self.slot_mut(interface) {
             Some(attachment) => {
                 let old = std::mem::replace(&mut attachment.place, place);
-                self.give_up_if_unused(old);
+                self.leave(old);
             }
             none => {
                 *none = Some(Attachment { place, ..Attachment::default() });
@@ -183,9 +286,12 @@ impl Account for TrafficAccount {
             return self.credit_unnamed(key, volume, origin);
         };
         *attachment.credited.get_mut(key.direction, key.ip_version) += volume;
-        *self.books[attachment.place]
-            .volume_mut(origin.country)
-            .get_mut(key.direction, key.ip_version) += volume;
+        self.books[attachment.place].credit(
+            origin.country,
+            key,
+            volume,
+            self.last_poll,
+        );
     }
 
     fn observe_totals(&mut self, totals: &[InterfaceTotal]) {
@@ -196,7 +302,7 @@ impl Account for TrafficAccount {
             else {
                 continue;
             };
-            let traffic = &mut self.books[attachment.place].traffic;
+            let book = &mut self.books[attachment.place];
             let direction = total.direction;
             let seen = match total.family {
                 Family::Ip(version) => {
@@ -204,10 +310,11 @@ impl Account for TrafficAccount {
                     // may be ahead: then nothing is left over.
                     let left_over = total.volume
                         - attachment.credited.get(direction, version);
-                    *traffic.unattributed.get_mut(direction, version) += raise(
+                    let growth = raise(
                         attachment.unattributed.get_mut(direction, version),
                         left_over,
                     );
+                    book.add_unattributed(direction, version, growth);
                     raise(
                         attachment.totals.get_mut(direction, version),
                         total.volume,
@@ -217,7 +324,7 @@ impl Account for TrafficAccount {
                     let side = direction_index(direction);
                     let seen =
                         raise(&mut attachment.non_ip[side], total.volume);
-                    traffic.non_ip[side] += seen;
+                    book.add_non_ip(side, seen);
                     seen
                 }
             };
@@ -230,18 +337,20 @@ impl Account for TrafficAccount {
         while let Some(None) = self.attachments.last() {
             self.attachments.pop();
         }
-        self.give_up_if_unused(attachment.place);
+        self.leave(attachment.place);
     }
 
-    fn snapshot(&self) -> Snapshot {
-        let mut interfaces: Vec<_> =
-            self.books.iter().map(|book| book.traffic.clone()).collect();
-        interfaces.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    fn end_poll(&mut self, end: PollEnd) {
+        self.last_poll = Some(end.at);
+        self.retain_absent(end);
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
         let marks = |(number, attachment): (u32, &Option<Attachment>)| {
             let attachment = attachment.as_ref()?;
             Some(AttachmentMarks {
                 interface: InterfaceId(number),
-                name: Arc::clone(&self.books[attachment.place].traffic.name),
+                name: Arc::clone(self.books[attachment.place].name()),
                 credited: attachment.credited,
                 unattributed: attachment.unattributed,
                 totals: attachment.totals,
@@ -250,62 +359,16 @@ impl Account for TrafficAccount {
         };
         let attachments =
             (0..).zip(&self.attachments).filter_map(marks).collect();
-        Snapshot { packets: self.packets, interfaces, attachments }
-    }
-}
-
-impl Book {
-    fn new(name: Arc<str>) -> Self {
-        Self::resume(InterfaceTraffic {
-            name,
-            countries: Vec::new(),
-            unattributed: Breakdown::default(),
-            non_ip: <[Volume; 2]>::default(),
-        })
-    }
-
-    fn resume(traffic: InterfaceTraffic) -> Self {
-        let mut slots = Box::new([NOWHERE; Country::COUNT]);
-        for (place, known) in (0..).zip(&traffic.countries) {
-            slots[known.country.index()] = place;
+        let mut interfaces: Vec<_> =
+            self.books.iter_mut().map(Book::show).collect();
+        interfaces.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Snapshot {
+            packets: self.packets,
+            created: self.created,
+            interfaces,
+            remembered: self.remembered.show(),
+            attachments,
         }
-        Self { traffic, slots }
-    }
-
-    /// Returns whether nothing was ever counted here.
-    fn is_blank(&self) -> bool {
-        let traffic = &self.traffic;
-        traffic.countries.is_empty()
-            && traffic.unattributed == Breakdown::default()
-            && traffic.non_ip == <[Volume; 2]>::default()
-    }
-
-    fn volume_mut(&mut self, country: Country) -> &mut Breakdown {
-        let index = country.index();
-        if self.slots[index] == NOWHERE {
-            self.insert(country, index);
-        }
-        &mut self.traffic.countries[usize::from(self.slots[index])].volume
-    }
-
-    /// Makes room for a new country in the order of countries, so that
-    /// snapshots need no sorting. Happens once for each country.
-    #[cold]
-    fn insert(&mut self, country: Country, index: usize) {
-        let countries = &mut self.traffic.countries;
-        let place = countries.partition_point(|known| known.country < country);
-        countries.insert(
-            place,
-            CountryTraffic { country, volume: Breakdown::default() },
-        );
-        let place = u16::try_from(place)
-            .expect("there are fewer countries than a u16 counts");
-        for slot in self.slots.iter_mut() {
-            if *slot != NOWHERE && *slot >= place {
-                *slot += 1;
-            }
-        }
-        self.slots[index] = place;
     }
 }
 

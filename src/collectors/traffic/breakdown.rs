@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::accounting::{Direction, IpVersion, Volume};
+use crate::accounting::{Direction, IpVersion, Timestamp, Volume};
 
 /// One volume for each direction and IP version.
 #[derive(
@@ -48,6 +48,49 @@ impl Breakdown {
         let mut total = self.get(direction, IpVersion::V4);
         total += self.get(direction, IpVersion::V6);
         total
+    }
+}
+
+/// The times at which the series of each direction and IP version were last
+/// zero, if known.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize,
+)]
+pub struct Created([[Option<Timestamp>; 2]; 2]);
+
+impl Created {
+    /// Returns these times, asked for as by [`Breakdown::of`].
+    #[must_use]
+    pub fn of(
+        mut time: impl FnMut(Direction, IpVersion) -> Option<Timestamp>,
+    ) -> Self {
+        let mut created = Self::default();
+        for direction in [Direction::Received, Direction::Sent] {
+            for ip_version in [IpVersion::V4, IpVersion::V6] {
+                created.set(direction, ip_version, time(direction, ip_version));
+            }
+        }
+        created
+    }
+
+    /// Returns the time at which a series was last zero.
+    #[must_use]
+    pub fn get(
+        &self,
+        direction: Direction,
+        ip_version: IpVersion,
+    ) -> Option<Timestamp> {
+        self.0[direction_index(direction)][ip_version_index(ip_version)]
+    }
+
+    pub(super) fn set(
+        &mut self,
+        direction: Direction,
+        ip_version: IpVersion,
+        at: Option<Timestamp>,
+    ) {
+        let of_direction = &mut self.0[direction_index(direction)];
+        of_direction[ip_version_index(ip_version)] = at;
     }
 }
 

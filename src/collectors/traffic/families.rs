@@ -5,11 +5,10 @@
 
 #![forbid(unsafe_code)]
 
-use prometheus::proto::MetricFamily;
-
-use super::{InterfaceTraffic, Snapshot};
+use super::{CountryTraffic, InterfaceTraffic, Snapshot};
 use crate::accounting::{Direction, IpVersion, Volume};
-use crate::metrics::family::{Description, sample};
+use crate::geoip::Country;
+use crate::metrics::family::{Description, Family, sample};
 use crate::metrics::published::Published;
 use crate::metrics::{Collect, Emit};
 
@@ -65,18 +64,43 @@ const NON_IP_BYTES_SENT: Description<1> = Description {
     labels: ["interface"],
 };
 
+const ABSENT: Description = Description {
+    name: "geoip_interfaces_absent",
+    help: "Interfaces that are gone and still have series, at most 4096.",
+    labels: [],
+};
+
+const REMEMBERED: Description = Description {
+    name: "geoip_interfaces_remembered",
+    help: "Interfaces that are gone and whose counters are remembered without \
+           series, at most 1000.",
+    labels: [],
+};
+
 /// Exports the newest traffic snapshot.
 #[derive(Debug)]
 pub struct TrafficCollector {
     snapshot: Published<Snapshot>,
+    /// Countries that are shown before their first packet, in their order.
+    at_zero: Published<Vec<Country>>,
 }
 
 impl TrafficCollector {
     /// Returns a collector of what is published here.
     #[must_use]
-    pub fn new(snapshot: Published<Snapshot>) -> Self {
-        Self { snapshot }
+    pub fn new(
+        snapshot: Published<Snapshot>,
+        at_zero: Published<Vec<Country>>,
+    ) -> Self {
+        Self { snapshot, at_zero }
     }
+}
+
+/// The part of a volume that a family by country shows.
+#[derive(Clone, Copy)]
+struct Aspect {
+    direction: Direction,
+    unit: fn(Volume) -> u64,
 }
 
 impl Collect for TrafficCollector {
@@ -85,6 +109,7 @@ impl Collect for TrafficCollector {
 
         // One snapshot for all families, so that their sums agree.
         let snapshot = &*self.snapshot.get();
+        let at_zero = &*self.at_zero.get();
         let bytes = |volume: Volume| volume.bytes;
         let packets = |volume: Volume| volume.packets;
         let interfaces = &snapshot.interfaces;
@@ -94,40 +119,62 @@ impl Collect for TrafficCollector {
             (&PACKETS_RECEIVED, Received, packets),
             (&PACKETS_SENT, Sent, packets),
         ] {
+            let aspect = Aspect { direction, unit };
             for interface in interfaces {
-                emit(&by_country(description, interface, direction, unit));
+                let family =
+                    by_country(description, interface, aspect, at_zero);
+                emit(&family);
             }
         }
         emit(&unattributed(&UNATTRIBUTED_BYTES_RECEIVED, snapshot, Received));
         emit(&unattributed(&UNATTRIBUTED_BYTES_SENT, snapshot, Sent));
         emit(&non_ip(&NON_IP_BYTES_RECEIVED, snapshot, Received));
         emit(&non_ip(&NON_IP_BYTES_SENT, snapshot, Sent));
+        let absent = interfaces.iter().filter(|i| i.is_absent);
+        emit(&ABSENT.gauge_of(sample(absent.count() as u64)));
+        let remembered = snapshot.remembered.len() as u64;
+        emit(&REMEMBERED.gauge_of(sample(remembered)));
     }
 }
 
 /// Returns an interface's part of a family.
 ///
-/// A country seen in one direction and IP version has no series in the others:
-/// a zero nobody measured would be made up.
+/// A country seen in one direction and IP version has no series in the others,
+/// unless it is to be shown at zero. Then all of them began with the interface.
 fn by_country(
     description: &Description<3>,
     interface: &InterfaceTraffic,
-    direction: Direction,
-    unit: fn(Volume) -> u64,
-) -> MetricFamily {
+    Aspect { direction, unit }: Aspect,
+    at_zero: &[Country],
+) -> Family {
     let mut family = description.counter();
-    for of_country in &interface.countries {
+    let mut show = |of_country: &CountryTraffic, is_at_zero: bool| {
         for ip_version in [IpVersion::V4, IpVersion::V6] {
             let volume = of_country.volume.get(direction, ip_version);
-            if volume != Volume::default() {
+            if is_at_zero || volume != Volume::default() {
                 let labels = [
                     of_country.country.as_str(),
                     &interface.name,
                     ip_version.label(),
                 ];
-                family.push(labels, sample(unit(volume)));
+                let created = match is_at_zero {
+                    true => interface.created,
+                    false => of_country.created.get(direction, ip_version),
+                };
+                family.push_created(labels, sample(unit(volume)), created);
             }
         }
+    };
+    let mut at_zero = at_zero.iter().copied().peekable();
+    for of_country in &interface.countries {
+        let country = of_country.country;
+        while let Some(before) = at_zero.next_if(|other| *other < country) {
+            show(&CountryTraffic::new(before), true);
+        }
+        show(of_country, at_zero.next_if_eq(&country).is_some());
+    }
+    for country in at_zero {
+        show(&CountryTraffic::new(country), true);
     }
     family.build()
 }
@@ -138,12 +185,14 @@ fn unattributed(
     description: &Description<2>,
     snapshot: &Snapshot,
     direction: Direction,
-) -> MetricFamily {
+) -> Family {
     let mut family = description.counter();
-    for InterfaceTraffic { name, unattributed, .. } in &snapshot.interfaces {
+    for interface in &snapshot.interfaces {
         for ip_version in [IpVersion::V4, IpVersion::V6] {
-            let bytes = unattributed.get(direction, ip_version).bytes;
-            family.push([name, ip_version.label()], sample(bytes));
+            let volume = interface.unattributed.get(direction, ip_version);
+            let labels = [&*interface.name, ip_version.label()];
+            let bytes = sample(volume.bytes);
+            family.push_created(labels, bytes, interface.created);
         }
     }
     family.build()
@@ -154,11 +203,11 @@ fn non_ip(
     description: &Description<1>,
     snapshot: &Snapshot,
     direction: Direction,
-) -> MetricFamily {
+) -> Family {
     let mut family = description.counter();
     for interface in &snapshot.interfaces {
-        let bytes = interface.non_ip(direction).bytes;
-        family.push([&interface.name], sample(bytes));
+        let bytes = sample(interface.non_ip(direction).bytes);
+        family.push_created([&interface.name], bytes, interface.created);
     }
     family.build()
 }

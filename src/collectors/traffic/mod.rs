@@ -4,18 +4,21 @@
 //! Pure: no I/O, clock, threads or logging.
 
 mod account;
+mod book;
 mod breakdown;
 mod families;
+mod remembered;
 
-pub use account::TrafficAccount;
-pub use breakdown::Breakdown;
+pub use account::{MOST_ABSENT, TrafficAccount};
+pub use breakdown::{Breakdown, Created};
 pub use families::TrafficCollector;
+pub use remembered::MOST_REMEMBERED;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::accounting::{Direction, InterfaceId, Volume};
+use crate::accounting::{Direction, InterfaceId, Timestamp, Volume};
 use crate::geoip::Country;
 
 /// All traffic since the counters began, at the end of one poll. Saved by the
@@ -24,8 +27,15 @@ use crate::geoip::Country;
 pub struct Snapshot {
     /// Packets the hooks saw, on all interfaces together.
     pub packets: u64,
-    /// Interfaces that are or were attached, in the order of their names.
-    pub interfaces: Vec<InterfaceTraffic>,
+    /// The time at which none were counted yet, if known.
+    #[serde(default)]
+    pub created: Option<Timestamp>,
+    /// Interfaces that are or were attached and have series, in the order of
+    /// their names.
+    pub interfaces: Vec<Arc<InterfaceTraffic>>,
+    /// Those that are gone and no longer have series, in the same order.
+    #[serde(default)]
+    pub remembered: Arc<[Arc<InterfaceTraffic>]>,
     /// How far the numbers in use were read, for an account that goes on from
     /// here, in the order of the numbers. Saved beside the marks of the maps.
     #[serde(skip)]
@@ -59,6 +69,12 @@ pub struct InterfaceTraffic {
     /// What the hooks saw and no flow was left to tell the country of.
     pub unattributed: Breakdown,
     non_ip: [Volume; 2],
+    /// The time at which nothing was counted yet, if known.
+    #[serde(default)]
+    pub created: Option<Timestamp>,
+    /// Whether no interface has the name any more.
+    #[serde(default)]
+    pub is_absent: bool,
 }
 
 impl InterfaceTraffic {
@@ -70,7 +86,8 @@ impl InterfaceTraffic {
         unattributed: Breakdown,
         non_ip: [Volume; 2],
     ) -> Self {
-        Self { name, countries, unattributed, non_ip }
+        let (created, is_absent) = (None, false);
+        Self { name, countries, unattributed, non_ip, created, is_absent }
     }
 
     /// Returns all bytes of this name.
@@ -101,4 +118,17 @@ pub struct CountryTraffic {
     pub country: Country,
     /// How much; what is zero never was anything else.
     pub volume: Breakdown,
+    /// The time at which each of these was last zero: the end of the poll before
+    /// its first packet.
+    #[serde(default)]
+    pub created: Created,
+}
+
+impl CountryTraffic {
+    /// Returns a country without traffic.
+    #[must_use]
+    pub fn new(country: Country) -> Self {
+        let (volume, created) = (Breakdown::default(), Created::default());
+        Self { country, volume, created }
+    }
 }

@@ -4,7 +4,6 @@
 
 #![forbid(unsafe_code)]
 
-use super::super::InterfaceName;
 use super::tc::Filter;
 use crate::accounting::Direction;
 
@@ -73,7 +72,7 @@ impl Order {
     /// Says what runs before, if anything does.
     pub(super) fn notice(
         &self,
-        interface: InterfaceName,
+        interface: &str,
         direction: Direction,
     ) -> Option<String> {
         let direction = match direction {
@@ -166,9 +165,9 @@ mod tests {
     #[test]
     fn what_runs_first_is_told() {
         let order = find(&[filter(1, "flower", IPV4)]);
-        let notice = order.notice("eth0".into(), Direction::Received).unwrap();
+        let notice = order.notice("eth0", Direction::Received).unwrap();
         assert!(notice.starts_with("on eth0, ingress filters of others"));
         assert!(notice.contains("(flower)"), "{notice}");
-        assert_eq!(find(&[]).notice("eth0".into(), Direction::Sent), None);
+        assert_eq!(find(&[]).notice("eth0", Direction::Sent), None);
     }
 }

@@ -16,7 +16,7 @@ const TEMPERATURE: Description =
 const BUILD: Description<1> =
     Description { name: "test_build_info", help: "Who.", labels: ["version"] };
 
-fn page(format: Format, families: &[MetricFamily]) -> String {
+fn page(format: Format, families: &[Family]) -> String {
     let mut page = Vec::new();
     let mut encoder = Encoder::new(format, &mut page);
     for family in families {
@@ -26,7 +26,7 @@ fn page(format: Format, families: &[MetricFamily]) -> String {
     String::from_utf8(page).unwrap()
 }
 
-fn requests() -> MetricFamily {
+fn requests() -> Family {
     let mut family = REQUESTS.counter();
     family.push(["/a\"b\\c\nd", "200"], 3.0);
     family.push(["/ü", "404"], 0.0);
@@ -54,6 +54,36 @@ fn open_metrics_names_counters_without_total_and_ends_the_page() {
          test_requests_total{path=\"/ü\",code=\"404\"} 0\n\
          # EOF\n"
     );
+}
+
+#[test]
+fn only_open_metrics_says_when_a_counter_began() {
+    let mut family = REQUESTS.counter();
+    let at = |millis| Some(Timestamp::from_millis(millis));
+    family.push(["/", "200"], 1.0);
+    family.push_created(["/a", "200"], 2.0, at(1_764_334_593_250));
+    family.push_created(["/b", "200"], 3.0, None);
+    family.push_created(["/c", "200"], 4.0, at(1_764_334_594_000));
+    family.push(["/d", "200"], 5.0);
+    let families = [family.build()];
+    let open = page(Format::OpenMetrics, &families);
+    let samples: Vec<_> = open.lines().skip(2).collect();
+    assert_eq!(
+        samples,
+        [
+            "test_requests_total{path=\"/\",code=\"200\"} 1",
+            "test_requests_total{path=\"/a\",code=\"200\"} 2",
+            "test_requests_created{path=\"/a\",code=\"200\"} 1764334593.25",
+            "test_requests_total{path=\"/b\",code=\"200\"} 3",
+            "test_requests_total{path=\"/c\",code=\"200\"} 4",
+            "test_requests_created{path=\"/c\",code=\"200\"} 1764334594",
+            "test_requests_total{path=\"/d\",code=\"200\"} 5",
+            "# EOF",
+        ]
+    );
+    let text = page(Format::Text, &families);
+    assert_eq!(text.lines().count(), 2 + 5);
+    assert!(!text.contains("_created"), "{text}");
 }
 
 #[test]
@@ -127,7 +157,7 @@ fn a_family_without_samples_is_left_out() {
     assert_eq!(page(Format::OpenMetrics, &empty), "# EOF\n");
 }
 
-fn histogram() -> Vec<MetricFamily> {
+fn histogram() -> Vec<Family> {
     let histogram = prometheus::Histogram::with_opts(
         HistogramOpts::new("test_seconds", "How long.")
             .buckets(vec![0.5, 2.0])
@@ -137,7 +167,7 @@ fn histogram() -> Vec<MetricFamily> {
     for seconds in [0.25, 1.0, 1.5, 64.0] {
         histogram.observe(seconds);
     }
-    histogram.collect()
+    histogram.collect().into_iter().map(Family::from).collect()
 }
 
 #[test]
@@ -161,7 +191,8 @@ fn text_is_what_the_prometheus_crate_would_write() {
     let mut families = vec![requests(), TEMPERATURE.gauge_of(21.5)];
     families.extend(histogram());
     let mut expected = Vec::new();
-    TextEncoder::new().encode(&families, &mut expected).unwrap();
+    let plain: Vec<_> = families.iter().map(|f| f.metrics.clone()).collect();
+    TextEncoder::new().encode(&plain, &mut expected).unwrap();
     assert_eq!(
         page(Format::Text, &families),
         String::from_utf8(expected).unwrap()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use slog::{Drain, o};
 
 use super::*;
-use crate::accounting::{FlowKey, InterfaceTotal, Origin, Volume};
+use crate::accounting::{FlowKey, InterfaceTotal, Origin, PollEnd, Volume};
 use crate::kernel::{LinkLayer, Room, Sweep, Table};
 
 /// How many numbers the fake kernel side has.
@@ -17,7 +17,7 @@ const LIMIT: u32 = 4;
 #[derive(Default)]
 struct FakeProbe {
     /// The devices there are: name and birth by ifindex.
-    devices: BTreeMap<u32, (InterfaceName, u32)>,
+    devices: BTreeMap<u32, (String, u32)>,
     /// By number: ifindex and birth of what was attached, none once detached.
     numbers: BTreeMap<InterfaceId, Option<(u32, u32)>>,
 }
@@ -36,7 +36,7 @@ impl Probe for FakeProbe {
                 self.numbers.insert(id, Some((*ifindex, *birth)));
                 Ok(id)
             }
-            _ => Err(Error::Replaced { name: *name }),
+            _ => Err(Error::Replaced { name: name.clone() }),
         }
     }
 
@@ -96,7 +96,7 @@ impl Sink for Names {
     fn forget_interface(&mut self, interface: InterfaceId) {
         assert!(self.0.lock().unwrap().remove(&interface).is_some());
     }
-    fn publish(&mut self) {}
+    fn publish(&mut self, _: PollEnd) {}
 }
 
 #[derive(Clone, Default)]
@@ -134,7 +134,12 @@ impl Host {
             probe: FakeProbe::default(),
             names: Arc::clone(&names.0),
             sinks: vec![Box::new(names)],
-            wanted: Interfaces::read(wanted).unwrap(),
+            wanted: match wanted {
+                "any" => Interfaces::Any,
+                list => Interfaces::Named(
+                    list.split(',').map(String::from).collect(),
+                ),
+            },
             lines,
             births: 0,
         }
@@ -210,7 +215,6 @@ fn changed(ifindex: u32, name: &str) -> InterfaceEvent {
         is_up: true,
         is_running: true,
         is_loopback: false,
-        is_on_bus: false,
     })
 }
 

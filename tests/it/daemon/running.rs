@@ -124,7 +124,6 @@ fn spawn(
     let paths = Paths {
         file: folder.path().join("geoip-exporter.toml"),
         directory: folder.path().join("geoip-exporter.d"),
-        ..Paths::default()
     };
     fs::write(&paths.file, config).unwrap();
     let flags = Flags::default();
@@ -191,11 +190,16 @@ impl Running {
 
     /// Returns the status and the body of a page.
     pub(super) fn get(&self, path: &str) -> (u16, String) {
+        self.get_as(path, "*/*")
+    }
+
+    /// The same, of this type.
+    pub(super) fn get_as(&self, path: &str, accept: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: localhost\r\n\
-             Connection: close\r\n\r\n"
+             Accept: {accept}\r\nConnection: close\r\n\r\n"
         );
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();

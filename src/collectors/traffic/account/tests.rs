@@ -2,6 +2,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::accounting::{Direction, FlowKey, IpVersion};
+use crate::collectors::traffic::InterfaceTraffic;
+use crate::geoip::Country;
+
+mod absent;
+mod created;
 
 const DIRECTIONS: [Direction; 2] = [Direction::Received, Direction::Sent];
 const VERSIONS: [IpVersion; 2] = [IpVersion::V4, IpVersion::V6];
@@ -79,7 +84,7 @@ fn an_attached_interface_shows_zeros_before_its_first_packet() {
     assert_eq!(eth0.non_ip(Direction::Sent), Volume::default());
 }
 
-fn names(account: &TrafficAccount) -> Vec<String> {
+fn names(account: &mut TrafficAccount) -> Vec<String> {
     let snapshot = account.snapshot();
     snapshot.interfaces.iter().map(|i| i.name.to_string()).collect()
 }
@@ -90,10 +95,10 @@ fn names(account: &TrafficAccount) -> Vec<String> {
 fn an_interface_that_carried_nothing_leaves_nothing() {
     let mut account = named(&[(1, "a"), (2, "b"), (3, "c"), (4, "b")]);
     account.forget_interface(InterfaceId(1));
-    assert_eq!(names(&account), ["b", "c"]);
+    assert_eq!(names(&mut account), ["b", "c"]);
     // Another interface still has the name.
     account.forget_interface(InterfaceId(2));
-    assert_eq!(names(&account), ["b", "c"]);
+    assert_eq!(names(&mut account), ["b", "c"]);
     receive(&mut account, 3, "DE", volume(1, 100));
     receive(&mut account, 4, "FR", volume(2, 200));
     for id in [3, 4] {
@@ -109,7 +114,7 @@ fn a_name_that_was_only_passed_through_leaves_nothing() {
     let mut account = named(&[(1, "veth0"), (2, "lan0")]);
     account.name_interface(InterfaceId(1), &"eth0".into());
     account.name_interface(InterfaceId(1), &"eth0".into());
-    assert_eq!(names(&account), ["eth0", "lan0"]);
+    assert_eq!(names(&mut account), ["eth0", "lan0"]);
     receive(&mut account, 1, "DE", volume(1, 100));
     account.name_interface(InterfaceId(1), &"wan0".into());
     receive(&mut account, 1, "DE", volume(2, 200));
@@ -557,7 +562,8 @@ fn an_account_goes_on_from_a_snapshot() {
     let after = account.snapshot();
     assert_eq!(after.packets, before.packets);
     // Nothing was counted on the other one.
-    assert_eq!(after.interfaces, [interface(&before, "eth0").clone()]);
+    assert_eq!(*after.interfaces[0], *interface(&before, "eth0"));
+    assert_eq!(after.interfaces.len(), 1);
 
     // Another number, and the kernel counts from zero.
     account.name_interface(InterfaceId(0), &"eth0".into());

@@ -6,9 +6,12 @@ use proptest::prelude::*;
 
 use super::super::*;
 use crate::accounting::{
-    Direction, FlowKey, Incarnation, InterfaceId, IpVersion, Reading, Volume,
+    Direction, FlowKey, Incarnation, InterfaceId, IpVersion, Reading,
+    Timestamp, Volume,
 };
-use crate::collectors::traffic::{Breakdown, CountryTraffic, InterfaceTraffic};
+use crate::collectors::traffic::{
+    Breakdown, CountryTraffic, Created, InterfaceTraffic,
+};
 use crate::geoip::Country;
 
 fn volume() -> impl Strategy<Value = Volume> {
@@ -23,19 +26,33 @@ fn breakdown() -> impl Strategy<Value = Breakdown> {
     })
 }
 
-type Content = (BTreeMap<String, Breakdown>, Breakdown, [Volume; 2]);
+type Times = [Option<Timestamp>; 6];
+
+fn times() -> impl Strategy<Value = Times> {
+    let time = any::<u64>().prop_map(Timestamp::from_millis);
+    prop::array::uniform6(prop::option::of(time))
+}
+
+type Content = (BTreeMap<String, Breakdown>, Breakdown, [Volume; 2], Times);
 
 fn interface((name, content): (String, Content)) -> InterfaceTraffic {
-    let (countries, unattributed, non_ip) = content;
+    let (countries, unattributed, non_ip, times) = content;
+    let [created, absent, times @ ..] = times;
+    let mut times = times.into_iter();
+    let began = Created::of(|_, _| times.next().unwrap());
     let mut countries: Vec<_> = countries
         .into_iter()
         .map(|(code, volume)| {
             let country = Country::from_code(&code).unwrap_or_default();
-            CountryTraffic { country, volume }
+            CountryTraffic { country, volume, created: began }
         })
         .collect();
     countries.sort_by_key(|traffic| traffic.country);
-    InterfaceTraffic::new(name.into(), countries, unattributed, non_ip)
+    let mut interface =
+        InterfaceTraffic::new(name.into(), countries, unattributed, non_ip);
+    interface.created = created;
+    interface.is_absent = absent.is_some();
+    interface
 }
 
 fn reading() -> impl Strategy<Value = Reading> {
@@ -114,8 +131,9 @@ fn attachments() -> impl Strategy<Value = Vec<AttachmentMarks>> {
     })
 }
 
-fn polls(numbers: [u64; 7]) -> PollCounters {
+fn polls(numbers: [u64; 7], times: Times) -> PollCounters {
     PollCounters {
+        created: times[0],
         poll_failures: numbers[0],
         lookup_failures: numbers[1],
         update_failures: numbers[2],
@@ -128,23 +146,33 @@ fn polls(numbers: [u64; 7]) -> PollCounters {
 
 pub(super) fn state() -> impl Strategy<Value = State> {
     let countries = prop::collection::btree_map("[A-Z]{2}|", breakdown(), 0..4);
-    let content = (countries, breakdown(), prop::array::uniform2(volume()));
+    let non_ip = prop::array::uniform2(volume());
+    let content = (countries, breakdown(), non_ip, times());
     let interfaces = prop::collection::btree_map(".{0,20}", content, 0..4);
     let numbers = || prop::array::uniform7(0..=LARGEST_COUNTER);
-    let polled = (0..=LARGEST_COUNTER, numbers(), numbers());
+    let polled = (0..=LARGEST_COUNTER, numbers(), numbers(), times());
     let counting = prop::option::of(counting());
     (interfaces, polled, attachments(), counting).prop_map(
-        |(interfaces, (packets, now, earlier), attachments, counting)| {
-            let interfaces = interfaces.into_iter().map(interface).collect();
+        |(interfaces, polled, attachments, counting)| {
+            let (packets, now, earlier, times) = polled;
+            let interfaces = interfaces.into_iter().map(interface);
+            let (interfaces, remembered): (Vec<_>, Vec<_>) =
+                interfaces.map(Arc::new).partition(|one| one.created.is_none());
             // Without maps that are kept they mean nothing.
             let attachments = match &counting {
                 Some(_) => attachments,
                 None => Vec::new(),
             };
-            let traffic = Snapshot { packets, interfaces, attachments };
+            let traffic = Snapshot {
+                packets,
+                created: times[1],
+                interfaces,
+                remembered: remembered.into(),
+                attachments,
+            };
             State {
-                polls: polls(now),
-                earlier: polls(earlier),
+                polls: polls(now, times),
+                earlier: polls(earlier, times),
                 counting,
                 traffic: Arc::new(traffic),
             }

@@ -1,0 +1,87 @@
+//! Settings of which series there are.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use figment::value::Value;
+
+use crate::config::setting::{Effect, Kind, Setting};
+use crate::config::values::Fault;
+use crate::config::{Countries, countries, duration};
+
+/// Below a second a scrape would not see the last bytes.
+const RETENTION: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(365 * 24 * 3600);
+
+pub(super) const SERIES: &[Setting] = &[
+    Setting {
+        key: "countries_at_zero",
+        kind: Kind::Text,
+        value_name: "CODES",
+        summary: "Countries that have series before their first packet",
+        details: "Prometheus computes an increase from the second sample of a \
+            series on. A series that begins with its first packet loses \
+            that packet there. These countries are shown at 0 for every \
+            attached interface, from the start. \"all\" makes 2,008 series \
+            for each interface. A list is written with commas or, in a TOML \
+            file, as an array. UNKNOWN may be in it.",
+        expected: "\"none\", \"all\" or a comma list of ISO 3166-1 codes (in \
+            TOML also an array)",
+        example: "\"DE,US\"",
+        effect: Effect::Live,
+        read: |config, value| {
+            config.countries_at_zero = countries::countries(value)?;
+            Ok(())
+        },
+        write: |config| match &config.countries_at_zero {
+            Countries::None => "none".into(),
+            Countries::All => "all".into(),
+            Countries::Listed(codes) => codes.clone().into(),
+        },
+        keep: |config, old| {
+            config.countries_at_zero = old.countries_at_zero.clone();
+        },
+    },
+    Setting {
+        key: "absent_interface_retention",
+        kind: Kind::Text,
+        value_name: "DURATION",
+        summary: "Time for which interfaces that are gone keep their series",
+        details: "After that the page does not show them. Their counters are \
+            remembered, and go on if the interface returns: those of the \
+            1,000 interfaces with the most traffic. At most 4,096 interfaces \
+            that are gone have series; those that went first lose them \
+            first. It should be several scrape intervals. \"0\" means until \
+            a restart.",
+        expected: "a duration from 1s to 8760h, or \"0\"",
+        example: "\"1h\"",
+        effect: Effect::Live,
+        read: |config, value| {
+            config.absent_interface_retention = retention(value)?;
+            Ok(())
+        },
+        write: |config| match config.absent_interface_retention {
+            None => "0".into(),
+            Some(retention) => duration::duration_text(retention).into(),
+        },
+        keep: |config, old| {
+            config.absent_interface_retention = old.absent_interface_retention;
+        },
+    },
+];
+
+fn retention(value: &Value) -> Result<Option<Duration>, Fault> {
+    let is_zero = match value {
+        Value::String(_, text) => matches!(text.trim(), "0" | "0s"),
+        Value::Num(_, number) => number.to_i128() == Some(0),
+        _ => false,
+    };
+    match is_zero {
+        true => Ok(None),
+        false => duration::duration(value, RETENTION).map(Some),
+    }
+}
