@@ -54,7 +54,7 @@ pub use host::{Host, KeepFollowing, ThisHost};
 pub use kernel::reset_signals;
 use lifecycle::{Event, Lifecycle};
 use notify::ServiceManager;
-use privileges::{Privileges, listening};
+use privileges::{Privileges, binding};
 use reload::Reloads;
 use start::{Ended, Start};
 use state::Shown;
@@ -186,10 +186,10 @@ fn run_logged<H: Host>(
         &continuity::directories(&config),
     );
     privileges
-        .starting(Duty::Other, |prepare| log_control.start(prepare))
+        .starting(Duty::Log, |prepare| log_control.start(prepare))
         .and_then(|()| {
             let events = events.0.clone();
-            privileges.starting(Duty::Other, |prepare| {
+            privileges.starting(Duty::Forward, |prepare| {
                 host.forward_signals(events, prepare)
             })
         })
@@ -205,7 +205,7 @@ fn run_logged<H: Host>(
     let addresses = config.listen_address.clone();
     let own = privileges.clone();
     let bound = Errand::start("listen", move |place| {
-        own.take_up(listening(&addresses));
+        own.take_up(binding(&addresses));
         let sockets = addresses.iter().filter_map(ListenAddress::path);
         sockets.for_each(|path| place.enter(path));
         http::Server::bind(&addresses)
@@ -306,7 +306,7 @@ fn run_logged<H: Host>(
         poller::Start { devices: first_devices, resumed },
     )?;
 
-    privileges.restrict_system_calls();
+    privileges.begin_giving_up();
     let addresses = server.addresses().to_vec();
     let mut workers = vec![POLLER, INTERFACES, HTTP];
     workers.extend(shown.keeper.as_ref().map(|_| STATE));
@@ -317,10 +317,10 @@ fn run_logged<H: Host>(
         log.clone(),
         (counting, poller, shown.keeper),
         (devices, keep_following),
-        (listening(&config.listen_address), server, routes),
+        (server, routes),
     )
     .map_err(Error::Thread)?;
-    privileges.take_up(Duty::ReadFiles);
+    privileges.take_up(Duty::Supervise);
     drop(settling);
     for address in &addresses {
         info!(log, "listening"; "address" => %address,

@@ -40,7 +40,8 @@ impl Privileges {
         kept_in: &[&Path],
     ) -> Self {
         let writable = writable(environment, listens_at, kept_in);
-        let files = match sandbox.restrict_files(&writable) {
+        let ports = ports(listens_at);
+        let files = match sandbox.restrict_files(&writable, &ports) {
             Ok(files) => files,
             Err(error) => {
                 warn!(log, "keeping a privilege"; "error" => chain(&error));
@@ -56,7 +57,7 @@ impl Privileges {
         }
     }
 
-    /// Keeps only what the duty of the calling thread needs.
+    /// Keeps only what the duty of the calling thread needs, for good.
     pub(super) fn take_up(&self, duty: Duty) {
         self.warn(self.sandbox.take_up(duty));
     }
@@ -101,19 +102,17 @@ impl Privileges {
         }
     }
 
-    /// Restricts the system calls of all threads, and remembers that what is
-    /// missing from now on was given up.
-    pub(super) fn restrict_system_calls(&self) {
+    /// Remembers that what is missing from now on was given up.
+    pub(super) fn begin_giving_up(&self) {
         if self.sandbox.is_on() {
             kernel::capabilities_are_given_up();
         }
-        self.warn(self.sandbox.restrict_system_calls());
     }
 
     /// Takes the last capability from the poller's thread, which calls this.
     pub(super) fn give_up_the_rest(&self) {
         if self.sandbox.is_on() {
-            self.take_up(Duty::Other);
+            self.warn(self.sandbox.give_up_capabilities());
         }
     }
 
@@ -145,18 +144,19 @@ pub(super) fn fixed_interfaces(config: &Config, hook: Hook) -> Option<usize> {
     }
 }
 
-/// Returns the duty of who listens on these addresses.
-pub(super) fn listening(addresses: &[ListenAddress]) -> Duty {
-    let is_low = |address: &ListenAddress| match address {
-        ListenAddress::Tcp(address) => {
-            (1..FIRST_FREE_PORT).contains(&address.port())
-        }
-        ListenAddress::Unix(_) => false,
+/// Returns the duty of who opens the sockets that listen at these addresses.
+pub(super) fn binding(addresses: &[ListenAddress]) -> Duty {
+    let is_low = |port: &u16| (1..FIRST_FREE_PORT).contains(port);
+    Duty::Bind { is_low: ports(addresses).iter().any(is_low) }
+}
+
+/// Returns the TCP ports among these addresses; zero lets the kernel choose.
+fn ports(addresses: &[ListenAddress]) -> Vec<u16> {
+    let port = |address: &ListenAddress| match address {
+        ListenAddress::Tcp(address) => Some(address.port()),
+        ListenAddress::Unix(_) => None,
     };
-    match addresses.iter().any(is_low) {
-        true => Duty::Listen,
-        false => Duty::Other,
-    }
+    addresses.iter().filter_map(port).collect()
 }
 
 /// Returns the directories in which the daemon may write: those that systemd
@@ -218,7 +218,7 @@ mod tests {
             let is_done = Arc::new(AtomicBool::new(false));
             let done = Arc::clone(&is_done);
             let thread = privileges
-                .starting(Duty::Other, |prepare| {
+                .starting(Duty::Follow, |prepare| {
                     thread::Builder::new().spawn(move || {
                         done.store(true, Ordering::SeqCst);
                         prepare();
@@ -229,17 +229,18 @@ mod tests {
             thread.join().unwrap();
         }
         // What is not started is not waited for.
-        privileges.starting(Duty::Other, |_| Ok(())).unwrap();
+        privileges.starting(Duty::Follow, |_| Ok(())).unwrap();
     }
 
     #[test]
     fn only_low_ports_need_a_capability() {
         let tcp = |port| ListenAddress::Tcp(([0, 0, 0, 0], port).into());
-        let of = |port| listening(&[tcp(9100), tcp(port)]);
+        let of = |port| binding(&[tcp(9100), tcp(port)]);
         let unix = ListenAddress::Unix("/run/b/metrics.sock".into());
-        assert_eq!(listening(&[unix]), Duty::Other);
-        assert_eq!(of(80), Duty::Listen);
-        assert_eq!(of(9100), Duty::Other);
-        assert_eq!(of(0), Duty::Other, "one that the kernel chooses");
+        let [low, free] = [true, false].map(|is_low| Duty::Bind { is_low });
+        assert_eq!(binding(&[unix]), free);
+        assert_eq!(of(80), low);
+        assert_eq!(of(9100), free);
+        assert_eq!(of(0), free, "one that the kernel chooses");
     }
 }

@@ -83,7 +83,7 @@ pub(super) fn start_workers<P: Probe + 'static>(
     log: Logger,
     (counting, poller, keeper): (Duty, Poller<P>, Option<Keeper>),
     (mut devices, keep_following): (Box<dyn FollowInterfaces>, KeepFollowing),
-    (listening, server, routes): (Duty, http::Server, Routes),
+    (server, routes): (http::Server, Routes),
 ) -> io::Result<Controls> {
     let (control, controlled) = unbounded();
     let (device_events, followed) = unbounded();
@@ -96,16 +96,16 @@ pub(super) fn start_workers<P: Probe + 'static>(
         Ok(())
     })?;
     if let Some(keeper) = keeper {
-        start.spawn(STATE, Duty::Other, move || {
+        start.spawn(STATE, Duty::Save, move || {
             keeper.run(&until_polled);
             Ok(())
         })?;
     }
-    start.spawn(INTERFACES, Duty::Other, move || {
+    start.spawn(INTERFACES, Duty::Follow, move || {
         follow(&log, devices.as_mut(), &device_events);
         Ok(())
     })?;
-    start.spawn(HTTP, listening, move || Ok(server.run(routes)?))?;
+    start.spawn(HTTP, Duty::Serve, move || Ok(server.run(routes)?))?;
     Ok(Controls { poller: control, keep_following, server: server_handle })
 }
 
@@ -122,7 +122,7 @@ mod tests {
         let privileges =
             Privileges::restrict(&log, Sandbox::new(false), &[], &[], &[]);
         let start = Spawner { events, privileges };
-        start.spawn("worker", Duty::Other, body).unwrap();
+        start.spawn("worker", Duty::Follow, body).unwrap();
         received.recv().unwrap()
     }
 

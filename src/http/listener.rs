@@ -8,6 +8,7 @@ use std::os::unix::fs::{
 };
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
@@ -33,7 +34,7 @@ const MODE: u32 = 0o660;
 #[derive(Debug)]
 pub(super) enum Listener {
     Tcp(TcpListener),
-    Unix(UnixListener, SocketFile),
+    Unix(UnixListener, Arc<SocketFile>),
 }
 
 impl Listener {
@@ -59,6 +60,14 @@ impl Listener {
             Self::Tcp(socket) => ListenAddress::Tcp(socket.local_addr()?),
             Self::Unix(_, file) => ListenAddress::Unix(file.path.clone()),
         })
+    }
+
+    /// Returns the socket's file, if it has one.
+    pub(super) fn file(&self) -> Option<Arc<SocketFile>> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Unix(_, file) => Some(Arc::clone(file)),
+        }
     }
 
     /// Returns the next client, and its address if it has one.
@@ -138,7 +147,7 @@ fn bind_unix(path: &Path) -> Result<Listener, Error> {
         remove_stale(path)?;
         socket.bind(&address).map_err(failed)?;
     }
-    let file = SocketFile::new(path).map_err(failed)?;
+    let file = Arc::new(SocketFile::new(path).map_err(failed)?);
     // Nobody can connect before it listens, so nobody does who may not.
     fs::set_permissions(path, Permissions::from_mode(MODE)).map_err(failed)?;
     socket.listen(BACKLOG).map_err(failed)?;
@@ -174,14 +183,19 @@ impl SocketFile {
     fn new(path: &Path) -> io::Result<Self> {
         Ok(Self { path: path.into(), identity: identity(path)? })
     }
-}
 
-impl Drop for SocketFile {
-    fn drop(&mut self) {
+    /// Removes it, as far as that is possible.
+    pub(super) fn remove(&self) {
         if identity(&self.path).is_ok_and(|found| found == self.identity) {
             // The next start removes what cannot be removed now.
             let _ = fs::remove_file(&self.path);
         }
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        self.remove();
     }
 }
 

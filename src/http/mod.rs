@@ -44,15 +44,17 @@ use std::fs;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::thread;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use mio::{Poll, Token, Waker};
 use slog::{Discard, Logger, o};
 
 use crate::config::ListenAddress;
 use front::{Front, Parts};
 use guard::Guard;
-use listener::Listener;
+use listener::{Listener, SocketFile};
 use logins::FailedLogins;
 use pool::Queue;
 use reply::Reply;
@@ -89,6 +91,29 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.0.is_stopping.store(true, Ordering::Release);
         self.0.wake();
+        remove_files(&self.0);
+    }
+}
+
+/// Removes the files of sockets, by a thread that who stops the server started:
+/// the server's own may remove none, and who stops it is not to wait for a disk
+/// that does not answer.
+fn remove_files(shared: &Arc<Shared>) {
+    /// How long that is waited for.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    if shared.files.is_empty() {
+        return;
+    }
+    let shared = Arc::clone(shared);
+    let (removing, removed) = bounded::<()>(0);
+    let removal =
+        thread::Builder::new().name("sockets".into()).spawn(move || {
+            shared.files.iter().for_each(|file| file.remove());
+            drop(removing);
+        });
+    // Where no thread is left, the next start removes them.
+    if removal.is_ok() {
+        let _ = removed.recv_timeout(PATIENCE);
     }
 }
 
@@ -99,6 +124,8 @@ struct Shared {
     is_stopping: AtomicBool,
     security: RwLock<Arc<Security>>,
     replies: Sender<(usize, Reply)>,
+    /// Those of Unix sockets, to be removed at the end.
+    files: Vec<Arc<SocketFile>>,
 }
 
 impl Shared {
@@ -156,6 +183,7 @@ impl Server {
             is_stopping: AtomicBool::new(false),
             security: RwLock::default(),
             replies: sender,
+            files: listeners.iter().filter_map(Listener::file).collect(),
         });
         Ok(Self {
             poll,

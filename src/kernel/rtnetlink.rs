@@ -16,7 +16,7 @@ use netlink_packet_route::link::{
     LinkMessage,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
 
 use super::error::Error;
 use super::{FollowInterfaces, Interface, LinkLayer, sys};
@@ -180,9 +180,10 @@ fn is_overrun(error: &io::Error) -> bool {
 /// Lists all devices, over a socket of its own so that events and answers do
 /// not mix.
 fn list(buffer: &mut Vec<u8>) -> io::Result<Vec<Interface>> {
-    let mut socket = Socket::new(NETLINK_ROUTE)?;
-    socket.bind_auto()?;
-    socket.connect(&SocketAddr::new(0, 0))?;
+    // Neither bound nor connected: the sandbox lets nobody connect. The kernel
+    // binds it at the first request (netlink_sendmsg() in
+    // net/netlink/af_netlink.c), and is whom a socket without a peer speaks to.
+    let socket = Socket::new(NETLINK_ROUTE)?;
     socket.send(&dump_request(), 0)?;
 
     let mut interfaces = Vec::new();

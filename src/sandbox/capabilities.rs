@@ -15,9 +15,14 @@ pub(super) fn of(duty: Duty) -> CapabilitySet {
         Duty::Count { needs_bpf: true } => {
             CapabilitySet::NET_ADMIN | CapabilitySet::BPF
         }
-        Duty::ReadFiles => CapabilitySet::DAC_READ_SEARCH,
-        Duty::Listen => CapabilitySet::NET_BIND_SERVICE,
-        Duty::Other => CapabilitySet::empty(),
+        Duty::Supervise => CapabilitySet::DAC_READ_SEARCH,
+        Duty::Bind { is_low: true } => CapabilitySet::NET_BIND_SERVICE,
+        Duty::Bind { is_low: false }
+        | Duty::Save
+        | Duty::Follow
+        | Duty::Serve
+        | Duty::Log
+        | Duty::Forward => CapabilitySet::empty(),
     }
 }
 
@@ -35,6 +40,11 @@ pub(super) fn keep(kept: CapabilitySet) -> io::Result<()> {
         },
     )?;
     Ok(())
+}
+
+/// Gives up every capability.
+pub(super) fn keep_none() -> io::Result<()> {
+    keep(CapabilitySet::empty())
 }
 
 /// Does `work` with these in effect and no others, then puts back what was.

@@ -1,21 +1,27 @@
-//! Files, by Landlock: read anywhere, written where the exporter writes.
+//! Files, by Landlock: read anywhere, written where the exporter writes. Ports,
+//! signals and abstract Unix sockets too, where the kernel's Landlock has them.
 //!
 //! Reading is not limited to what the configuration names: a reload may name
 //! any other database or configuration. What the exporter may read is up to
-//! the user it runs as.
+//! the user it runs as. Threads that talk to clients are limited further.
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel,
-    Compatible as _, LandlockStatus, Ruleset, RulesetAttr as _,
-    RulesetCreatedAttr as _, RulesetError, path_beneath_rules,
+    Compatible as _, LandlockStatus, NetPort, PathFd, Ruleset,
+    RulesetAttr as _, RulesetCreatedAttr as _, RulesetError, Scope,
+    path_beneath_rules,
 };
 
 /// The newest version whose rights were looked through: a right that a later
 /// one brings is not taken unseen.
-const KNOWN: ABI = ABI::V5;
+const KNOWN: ABI = ABI::V7;
+
+/// Where the kernel tells of this process.
+const OWN_PROCESS: &str = "/proc/self";
 
 /// What became of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,15 +67,23 @@ fn written() -> BitFlags<AccessFs> {
 }
 
 /// Restricts the calling thread and what it starts, if the kernel can.
-pub(super) fn restrict(writable: &[PathBuf]) -> Result<Files, RulesetError> {
+pub(super) fn restrict(
+    writable: &[PathBuf],
+    ports: &[u16],
+) -> Result<Files, RulesetError> {
     let anywhere = AccessFs::ReadFile | AccessFs::ReadDir;
+    let ports = ports.iter().map(|&port| {
+        Ok::<_, RulesetError>(NetPort::new(port, AccessNet::BindTcp))
+    });
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(KNOWN))?
-        .handle_access(AccessNet::ConnectTcp)?
+        .handle_access(AccessNet::from_all(KNOWN))?
+        .scope(Scope::from_all(KNOWN))?
         .create()?
         .add_rules(path_beneath_rules(["/"], anywhere))?
         .add_rules(path_beneath_rules(writable, written()))?
+        .add_rules(ports)?
         .restrict_self()?;
     Ok(match status.landlock {
         LandlockStatus::Available { effective_abi, kernel_abi } => {
@@ -81,56 +95,23 @@ pub(super) fn restrict(writable: &[PathBuf]) -> Result<Files, RulesetError> {
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::io::ErrorKind;
-    use std::net::{TcpListener, TcpStream};
-
-    use super::*;
-
-    /// Restricts a thread of its own, not the tests beside it.
-    #[test]
-    fn files_are_read_anywhere_and_written_where_it_is_allowed() {
-        let folder = tempfile::TempDir::new().unwrap();
-        let [open, closed] = ["open", "closed"].map(|name| {
-            let path = folder.path().join(name);
-            fs::create_dir(&path).unwrap();
-            fs::write(path.join("old"), "text").unwrap();
-            path
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let restricted = std::thread::spawn(move || {
-            let files = restrict(std::slice::from_ref(&open)).unwrap();
-            // As the state of a program is saved.
-            let replaced = fs::write(open.join("new"), "text")
-                .and_then(|()| fs::rename(open.join("new"), open.join("old")))
-                .and_then(|()| fs::remove_file(open.join("old")));
-            let results = [
-                fs::write(closed.join("new"), "text"),
-                fs::write(closed.join("old"), "text"),
-                fs::remove_file(closed.join("old")),
-                fs::rename(closed.join("old"), closed.join("new")),
-                TcpStream::connect(address).map(drop),
-            ];
-            let read = fs::read_to_string(closed.join("old"));
-            (files, replaced, results, read)
-        });
-        let (files, replaced, results, read) = restricted.join().unwrap();
-        replaced.unwrap();
-        match files {
-            Files::Restricted(version) => {
-                assert_eq!(read.unwrap(), "text");
-                // Connecting came with the fourth version.
-                let known = if version < 4 { 4 } else { 5 };
-                for (number, result) in results.iter().take(known).enumerate() {
-                    let kind = result.as_ref().map_err(std::io::Error::kind);
-                    let denied = Err(ErrorKind::PermissionDenied);
-                    assert_eq!(kind, denied, "result {number}");
-                }
-            }
-            _ => assert!(results[0].is_ok(), "{results:?}"),
-        }
-    }
+/// Lets the calling thread, and what it starts, open no file but to read what
+/// the kernel tells of this process, if the kernel can.
+pub(super) fn restrict_to_own_process() -> Result<(), RulesetError> {
+    // The rule is for this directory as it is in memory now. Held open, it
+    // stays there; forgotten and read anew, it would be another.
+    static HELD: OnceLock<Option<PathFd>> = OnceLock::new();
+    HELD.get_or_init(|| PathFd::new(OWN_PROCESS).ok());
+    let to_read = AccessFs::ReadFile | AccessFs::ReadDir;
+    Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(KNOWN))?
+        .handle_access(AccessNet::from_all(KNOWN))?
+        .create()?
+        .add_rules(path_beneath_rules([OWN_PROCESS], to_read))?
+        .restrict_self()
+        .map(drop)
 }
+
+#[cfg(test)]
+mod tests;

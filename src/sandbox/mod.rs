@@ -1,12 +1,12 @@
 //! Giving up what the exporter does not need once it counts: capabilities,
 //! system calls, files.
 //!
-//! Two steps, both on the main thread: [`Sandbox::restrict_files`] before
-//! there is any other thread, as each inherits it; [`Sandbox::restrict_system_calls`]
-//! once
-//! the programs are loaded. Between and after them each thread keeps the
-//! capabilities of its [`Duty`] and no others.
+//! Two steps. [`Sandbox::restrict_files`], on the main thread before there is
+//! any other, is inherited by all. [`Sandbox::take_up`], on each thread, leaves
+//! it the capabilities and the system calls of its [`Duty`] and no others; the
+//! main thread does so last, as the threads it starts need more.
 
+mod allowed;
 mod capabilities;
 mod files;
 mod report;
@@ -21,19 +21,31 @@ pub use report::Report;
 /// What a thread does, which decides what it may keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Duty {
+    /// Opens the sockets that listen, and ends before clients are served:
+    /// CAP_NET_BIND_SERVICE, if it was there, for ports below 1024.
+    Bind {
+        /// Whether there is such a port.
+        is_low: bool,
+    },
+    /// Reads configuration and databases, which may belong to anybody where
+    /// the exporter was started by root: CAP_DAC_READ_SEARCH, if it was there.
+    Supervise,
     /// Attaches to interfaces and asks what is attached: CAP_NET_ADMIN. Reads
     /// maps: CAP_BPF too, where the kernel wants it for that.
     Count {
         /// Whether reading maps needs CAP_BPF.
         needs_bpf: bool,
     },
-    /// Reads configuration and databases, which may belong to anybody where
-    /// the exporter was started by root: CAP_DAC_READ_SEARCH, if it was there.
-    ReadFiles,
-    /// Opens sockets: CAP_NET_BIND_SERVICE, if it was there.
-    Listen,
-    /// Nothing that needs a capability.
-    Other,
+    /// Saves the state.
+    Save,
+    /// Listens to the kernel's news of network devices.
+    Follow,
+    /// Talks to clients, makes their pages, compares their passwords.
+    Serve,
+    /// Writes the log.
+    Log,
+    /// Turns signals into events.
+    Forward,
 }
 
 /// What is done about privileges. A copy does the same.
@@ -76,29 +88,64 @@ impl Sandbox {
     }
 
     /// Sets no_new_privs, and takes from the calling thread, and all it will
-    /// start, the right to write files but in `writable`, to execute programs
-    /// and to connect by TCP, as far as the kernel has Landlock.
+    /// start, the right to write files but in `writable`, to execute programs,
+    /// to connect by TCP and to listen at other ports than `ports`, as far as
+    /// the kernel has Landlock.
     ///
     /// # Errors
     /// Where the kernel can do it and refuses.
-    pub fn restrict_files(&self, writable: &[PathBuf]) -> Result<Files, Error> {
+    pub fn restrict_files(
+        &self,
+        writable: &[PathBuf],
+        ports: &[u16],
+    ) -> Result<Files, Error> {
         if !self.is_on {
             return Ok(Files::TurnedOff);
         }
         rustix::thread::set_no_new_privs(true)
             .map_err(|error| Error::NoNewPrivileges(error.into()))?;
-        files::restrict(writable).map_err(|error| Error::Files(Box::new(error)))
+        files::restrict(writable, ports)
+            .map_err(|error| Error::Files(Box::new(error)))
     }
 
-    /// Takes from the calling thread every capability but those of its duty.
+    /// Takes from the calling thread, and all it will start, every capability
+    /// and every system call but those of its duty. One that talks to clients
+    /// reads no more files than `/proc` has of this process.
     ///
     /// # Errors
-    /// Where the kernel refuses.
+    /// Where the kernel can do it and refuses. What comes later is done all
+    /// the same; the first error is returned.
     pub fn take_up(&self, duty: Duty) -> Result<(), Error> {
         if !self.is_on {
             return Ok(());
         }
+        let capabilities = self.keep_capabilities(duty);
+        let files = match duty {
+            Duty::Serve => files::restrict_to_own_process()
+                .map_err(|error| Error::Files(Box::new(error))),
+            _ => Ok(()),
+        };
+        let system_calls = match allowed::threads(duty) {
+            Some(threads) => system_calls::restrict(threads)
+                .map_err(|error| Error::SystemCalls(Box::new(error))),
+            None => Ok(()),
+        };
+        capabilities.and(files).and(system_calls)
+    }
+
+    fn keep_capabilities(&self, duty: Duty) -> Result<(), Error> {
         capabilities::keep(capabilities::of(duty)).map_err(Error::Capabilities)
+    }
+
+    /// Takes from the calling thread every capability.
+    ///
+    /// # Errors
+    /// Where the kernel refuses.
+    pub fn give_up_capabilities(&self) -> Result<(), Error> {
+        if !self.is_on {
+            return Ok(());
+        }
+        capabilities::keep_none().map_err(Error::Capabilities)
     }
 
     /// Does `work` with only the capabilities of a duty in effect, then takes
@@ -113,19 +160,6 @@ impl Sandbox {
     ) -> Result<T, Error> {
         capabilities::with_effect(capabilities::of(duty), work)
             .map_err(Error::Capabilities)
-    }
-
-    /// Takes every system call that the exporter does not use from all threads
-    /// of the process.
-    ///
-    /// # Errors
-    /// Where the kernel can do it and refuses.
-    pub fn restrict_system_calls(&self) -> Result<(), Error> {
-        if !self.is_on {
-            return Ok(());
-        }
-        system_calls::restrict()
-            .map_err(|error| Error::SystemCalls(Box::new(error)))
     }
 
     /// Returns what is in force, by what the kernel says of every thread.

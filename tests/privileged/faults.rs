@@ -38,6 +38,8 @@ const MEMBARRIER_QUERY: Call = Call::with(libc::SYS_membarrier, 0, 0);
 const MEMBARRIER_GLOBAL: Call = Call::with(libc::SYS_membarrier, 0, 1);
 const OPEN_FILES_LIMIT: Call = Call::any(libc::SYS_prlimit64);
 const NEW_THREAD: Call = Call::any(libc::SYS_clone3);
+/// The call before has no effect there.
+const NEW_THREAD_IN_SANDBOX: Call = Call::any(libc::SYS_clone);
 const WRITE: Call = Call::any(libc::SYS_write);
 
 /// Describes an exporter that counts every flow in the map alone, and reads it

@@ -15,6 +15,9 @@ mod churn;
 mod clients;
 mod clsact;
 mod coexistence;
+// It knows the registers of this architecture.
+#[cfg(target_arch = "x86_64")]
+mod confinement;
 mod conservation;
 mod databases;
 mod devices;

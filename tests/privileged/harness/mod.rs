@@ -19,6 +19,8 @@ pub(crate) mod flood;
 pub(crate) mod flow_map;
 pub(crate) mod frames;
 pub(crate) mod http;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod inject;
 pub(crate) mod lab;
 pub(crate) mod link;
 pub(crate) mod log_line;

@@ -1,0 +1,100 @@
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::mpsc;
+
+use super::super::Duty;
+use super::super::allowed;
+use super::*;
+
+/// Every duty that has a filter.
+const DUTIES: [Duty; 7] = [
+    Duty::Supervise,
+    Duty::Count { needs_bpf: false },
+    Duty::Save,
+    Duty::Follow,
+    Duty::Serve,
+    Duty::Log,
+    Duty::Forward,
+];
+
+fn all() -> impl Iterator<Item = (Duty, Threads)> {
+    DUTIES.map(|duty| (duty, allowed::threads(duty).unwrap())).into_iter()
+}
+
+#[test]
+fn each_filter_is_one_that_the_kernel_would_take() {
+    for (duty, threads) in all() {
+        let length = program(threads).unwrap().len();
+        // BPF_MAXINSNS.
+        assert!(length < 4096, "{duty:?}: {length} instructions");
+    }
+}
+
+#[test]
+fn no_call_has_two_rows_for_one_thread() {
+    for (duty, threads) in all() {
+        let mut seen = BTreeSet::new();
+        for row in TABLE.iter().chain(TABLE_HERE) {
+            if row.threads & threads != 0 {
+                assert!(seen.insert(row.call), "{duty:?}: call {}", row.call);
+            }
+        }
+    }
+}
+
+/// Does `work` on a thread with a filter of its own, not the tests beside it.
+fn with_filter<T: Send + 'static>(
+    duty: Duty,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        restrict(allowed::threads(duty).unwrap()).unwrap();
+        let _ = tell.send(work());
+    });
+    told.recv().unwrap()
+}
+
+fn refusal<T>(result: io::Result<T>) -> Option<i32> {
+    result.err().and_then(|error| error.raw_os_error())
+}
+
+#[test]
+fn what_is_not_in_the_table_fails_and_harms_nothing() {
+    for duty in DUTIES {
+        let refused = with_filter(duty, || {
+            [
+                refusal(std::net::UdpSocket::bind("127.0.0.1:0")),
+                refusal(std::net::TcpListener::bind("127.0.0.1:0")),
+                refusal(std::os::unix::net::UnixStream::connect("/none")),
+                refusal(std::process::Command::new("/bin/true").spawn()),
+                refusal(std::fs::write("/tmp", "text")),
+                refusal(std::fs::create_dir("/tmp/none/none")),
+            ]
+        });
+        assert_eq!(refused, [Some(libc::EPERM); 6], "{duty:?}");
+    }
+}
+
+#[test]
+fn threads_are_started_and_no_processes() {
+    for duty in [Duty::Supervise, Duty::Serve] {
+        let is_started = with_filter(duty, || {
+            std::thread::Builder::new().spawn(|| ()).is_ok()
+        });
+        assert!(is_started, "{duty:?}");
+    }
+    let refused =
+        with_filter(Duty::Log, || std::thread::Builder::new().spawn(|| ()));
+    assert_eq!(refusal(refused), Some(libc::EPERM));
+}
+
+#[test]
+fn files_are_read_by_who_reads_files() {
+    for duty in DUTIES {
+        let read = with_filter(duty, || std::fs::read("/proc/self/status"));
+        let may_read =
+            matches!(duty, Duty::Supervise | Duty::Count { .. } | Duty::Serve);
+        assert_eq!(read.is_ok(), may_read, "{duty:?}: {read:?}");
+    }
+}
