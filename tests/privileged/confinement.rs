@@ -14,20 +14,41 @@ use crate::harness::inject::Injected;
 use crate::harness::lab::{Lab, WAN};
 use crate::harness::sys::Signal;
 use crate::harness::traffic::Traffic;
-use crate::harness::wait::PATIENCE;
+use crate::harness::wait::{PATIENCE, await_until};
 use crate::privileges::{NEEDED, as_nobody};
 
-/// Returns the threads of the exporter by their names.
+/// Returns the threads of the exporter by their names, once all are there.
 fn threads(daemon: &Daemon) -> BTreeMap<String, u32> {
     let tasks = format!("/proc/{}/task", daemon.pid());
-    let tasks = fs::read_dir(tasks).unwrap().map(|task| {
-        let path = task.unwrap().path();
-        let name = fs::read_to_string(path.join("comm")).unwrap();
-        let number = path.file_name().unwrap().to_str().unwrap();
-        (name.trim().to_owned(), number.parse().unwrap())
-    });
-    tasks.collect()
+    await_until(PATIENCE, "threads of the exporter", || {
+        let tasks = fs::read_dir(&tasks).unwrap().map(|task| {
+            let path = task.unwrap().path();
+            let name = fs::read_to_string(path.join("comm")).unwrap();
+            let number = path.file_name().unwrap().to_str().unwrap();
+            (name.trim().to_owned(), number.parse().unwrap())
+        });
+        let threads: BTreeMap<String, u32> = tasks.collect();
+        match EXPECTED.iter().all(|name| threads.contains_key(*name)) {
+            true => Ok(threads),
+            false => Err(format!("{threads:?}")),
+        }
+    })
 }
+
+/// Those that are always there.
+const EXPECTED: [&str; 11] = [
+    "geoip-exporter",
+    "http",
+    "http-0",
+    "http-1",
+    "http-2",
+    "http-3",
+    "http-auth",
+    "interfaces",
+    "log",
+    "poller",
+    "signals",
+];
 
 /// Makes a thread try it. Returns how it ended.
 fn attempt(injected: &mut Injected, attempt: &Attempt) -> Option<i32> {
@@ -43,13 +64,9 @@ fn attempt(injected: &mut Injected, attempt: &Attempt) -> Option<i32> {
 
 /// Makes every thread try everything. Returns what was not refused.
 fn got_through(daemon: &Daemon) -> Vec<String> {
-    let threads = threads(daemon);
-    for name in ["geoip-exporter", "poller", "http", "http-0", "http-auth"] {
-        assert!(threads.contains_key(name), "{threads:?}");
-    }
     let mut got_through = Vec::new();
-    for (name, thread) in threads {
-        let mut injected = Injected::into(daemon.pid(), thread).unwrap();
+    for (name, thread) in threads(daemon) {
+        let mut injected = Injected::into(daemon.pid(), thread);
         for one in ATTEMPTS.iter().copied().flatten() {
             if one.but_for.contains(&name.as_str()) {
                 continue;
@@ -64,10 +81,10 @@ fn got_through(daemon: &Daemon) -> Vec<String> {
     got_through
 }
 
-fn exchange_and_stop(mut daemon: Daemon, lab: &Lab) {
+fn exchange_and_stop(daemon: &mut Daemon, lab: &Lab) {
     let mut traffic = Traffic::new(lab);
     traffic.exchange();
-    traffic.await_booked(&daemon);
+    traffic.await_booked(daemon);
     daemon.signal(Signal::Terminate);
     let status = daemon.wait(PATIENCE);
     assert_eq!(status.code(), Some(0), "{status}");
@@ -77,10 +94,10 @@ fn exchange_and_stop(mut daemon: Daemon, lab: &Lab) {
 fn no_thread_does_what_it_has_no_need_to_do() {
     let lab = Lab::new();
     let setup = Setup::new(&lab.machine).set("interfaces", "any");
-    let daemon = as_nobody(setup, NEEDED).start();
+    let mut daemon = as_nobody(setup, NEEDED).start();
     assert_eq!(got_through(&daemon), [""; 0]);
     // Nor was it harmed.
-    exchange_and_stop(daemon, &lab);
+    exchange_and_stop(&mut daemon, &lab);
 }
 
 #[test]
@@ -90,12 +107,19 @@ fn nor_where_root_started_it_and_more_is_kept() {
     let setup = Setup::new(&lab.machine).set("interfaces", WAN);
     let state = setup.path("state");
     let pins = bpffs.path("pins");
-    let daemon = setup
+    let socket = setup.path("metrics.sock");
+    let addresses =
+        vec!["127.0.0.1:0".into(), format!("unix:{}", socket.display())];
+    let mut daemon = setup
+        .set("listen_address", addresses)
         .set("state_directory", state.to_str().unwrap())
         .set("pin_directory", pins.to_str().unwrap())
         .start();
     assert_eq!(got_through(&daemon), [""; 0]);
-    exchange_and_stop(daemon, &lab);
+    assert!(socket.exists());
+    exchange_and_stop(&mut daemon, &lab);
+    // By a thread that may.
+    assert!(!socket.exists());
 }
 
 /// What a client could make a page of is what it may see anyway.
@@ -108,7 +132,7 @@ fn who_talks_to_clients_reads_no_file_but_of_its_own_process() {
         if !name.starts_with("http") {
             continue;
         }
-        let mut injected = Injected::into(daemon.pid(), thread).unwrap();
+        let mut injected = Injected::into(daemon.pid(), thread);
         let mut open = |path: &[u8]| {
             let here = i64::from(libc::AT_FDCWD).cast_unsigned();
             let path = injected.put(path);

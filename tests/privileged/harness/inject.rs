@@ -13,6 +13,8 @@ use std::os::unix::fs::FileExt as _;
 
 use libc::{c_int, c_long, c_uint, pid_t, user_regs_struct};
 
+use super::wait::{PATIENCE, await_until};
+
 /// The machine code of `syscall`.
 const SYSCALL: [u8; 2] = [0x0F, 0x05];
 
@@ -27,8 +29,14 @@ pub(crate) struct Injected {
 }
 
 impl Injected {
-    /// Stops a thread.
-    pub(crate) fn into(process: u32, thread: u32) -> io::Result<Self> {
+    /// Stops a thread as soon as it waits for something.
+    pub(crate) fn into(process: u32, thread: u32) -> Self {
+        await_until(PATIENCE, "a thread that waits", || {
+            Self::try_into(process, thread).map_err(|e| e.to_string())
+        })
+    }
+
+    fn try_into(process: u32, thread: u32) -> io::Result<Self> {
         let memory = OpenOptions::new()
             .read(true)
             .write(true)
@@ -38,12 +46,15 @@ impl Injected {
         trace(libc::PTRACE_INTERRUPT, thread, 0)?;
         await_stop(thread)?;
         let before = registers(thread)?;
-        let mut code = [0; 2];
-        memory.read_exact_at(&mut code, before.rip - 2)?;
-        assert_eq!(code, SYSCALL, "the thread waits in no system call");
-        // The red zone of the ABI, and far more.
+        // Far below the red zone of the ABI.
         let free = (before.rsp - 4096) & !0xF;
-        Ok(Self { thread, memory, before, free })
+        let stopped = Self { thread, memory, before, free };
+        let mut code = [0; 2];
+        stopped.memory.read_exact_at(&mut code, before.rip - 2)?;
+        match code {
+            SYSCALL => Ok(stopped),
+            _ => Err(io::Error::other("it is in no system call")),
+        }
     }
 
     /// Puts bytes into the memory of the process, and returns where.
