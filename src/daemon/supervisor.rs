@@ -119,9 +119,7 @@ fn start_follower<R: Resource>(
     name: &str,
 ) -> Result<Follower<R>, Error> {
     privileges
-        .starting(Duty::Supervise, |prepare| {
-            Follower::start(log, name, prepare)
-        })
+        .starting(Duty::Read, |prepare| Follower::start(log, name, prepare))
         .map_err(Error::Thread)
 }
 

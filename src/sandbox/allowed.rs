@@ -17,7 +17,8 @@ const INTERFACES: Threads = 1 << 3;
 const HTTP: Threads = 1 << 4;
 const LOG: Threads = 1 << 5;
 const SIGNALS: Threads = 1 << 6;
-const ALL: Threads = MAIN | POLLER | STATE | INTERFACES | HTTP | LOG | SIGNALS;
+const READERS: Threads = 1 << 7;
+const ALL: Threads = Threads::MAX;
 
 /// Returns whose rows a duty has; none where it lasts only until the start is
 /// over and takes up no filter.
@@ -25,6 +26,7 @@ pub(super) fn threads(duty: Duty) -> Option<Threads> {
     match duty {
         Duty::Bind { .. } => None,
         Duty::Supervise => Some(MAIN),
+        Duty::Read => Some(READERS),
         Duty::Count { .. } => Some(POLLER),
         Duty::Save => Some(STATE),
         Duty::Follow => Some(INTERFACES),
@@ -292,16 +294,17 @@ pub(super) const TABLE: &[Row] = table! {
     SYS_write           | ALL             | ANY               | "the log, answers, wake-ups";
     SYS_sendto          | ALL             | TO_ITS_PEER       | "answers, netlink, systemd, signals";
 
-    SYS_openat          | MAIN POLLER     | TO_READ           | "reloads, databases; privileges";
+    SYS_openat          | MAIN READERS    | TO_READ           | "settings, certificates, databases";
+    SYS_openat          | POLLER          | TO_READ           | "the line privileges";
     SYS_openat          | HTTP            | TO_READ           | "process_*, from /proc";
     SYS_openat          | STATE           | NEW_FILE          | "the state";
-    SYS_newfstatat      | MAIN POLLER STATE HTTP | ANY        | "what a file is";
-    SYS_statx           | MAIN POLLER STATE HTTP | ANY        | "what a file is";
-    SYS_fstat           | MAIN POLLER STATE HTTP | ANY        | "what a file is";
-    SYS_lseek           | MAIN POLLER HTTP | ANY              | "reading files";
-    SYS_pread64         | MAIN            | ANY               | "reading files";
-    SYS_getdents64      | MAIN POLLER HTTP | ANY              | "files of settings; /proc; pins";
-    SYS_readlinkat      | MAIN            | ANY               | "files of settings";
+    SYS_newfstatat      | MAIN READERS POLLER STATE HTTP | ANY        | "what a file is";
+    SYS_statx           | MAIN READERS POLLER STATE HTTP | ANY        | "what a file is";
+    SYS_fstat           | MAIN READERS POLLER STATE HTTP | ANY        | "what a file is";
+    SYS_lseek           | MAIN READERS POLLER HTTP | ANY              | "reading files";
+    SYS_pread64         | MAIN READERS            | ANY               | "reading files";
+    SYS_getdents64      | MAIN READERS POLLER HTTP | ANY              | "files of settings; /proc; pins";
+    SYS_readlinkat      | MAIN READERS            | ANY               | "files of settings";
     SYS_fsync           | STATE           | ANY               | "the state";
     SYS_fdatasync       | STATE           | ANY               | "the state";
     SYS_renameat        | STATE           | ANY               | "the state, in place of the last";
@@ -338,7 +341,7 @@ pub(super) const TABLE: &[Row] = table! {
 pub(super) const TABLE_HERE: &[Row] = table! {
     SYS_epoll_wait      | HTTP            | ANY               | "clients";
     SYS_poll            | INTERFACES      | ANY               | "waiting for news of devices";
-    SYS_readlink        | MAIN            | ANY               | "files of settings";
+    SYS_readlink        | MAIN READERS            | ANY               | "files of settings";
     SYS_rename          | STATE           | ANY               | "the state, in place of the last";
     SYS_unlink          | MAIN POLLER STATE | ANY             | "its sockets; pins; the state";
 };

@@ -27,9 +27,12 @@ pub enum Duty {
         /// Whether there is such a port.
         is_low: bool,
     },
-    /// Reads configuration and databases, which may belong to anybody where
-    /// the exporter was started by root: CAP_DAC_READ_SEARCH, if it was there.
+    /// Starts the threads that read configuration, which may belong to anybody
+    /// where the exporter was started by root: CAP_DAC_READ_SEARCH, if it was
+    /// there.
     Supervise,
+    /// Reads databases and certificates: the same capability.
+    Read,
     /// Attaches to interfaces and asks what is attached: CAP_NET_ADMIN. Reads
     /// maps: CAP_BPF too, where the kernel wants it for that.
     Count {

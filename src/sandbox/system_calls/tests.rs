@@ -7,8 +7,9 @@ use super::super::allowed;
 use super::*;
 
 /// Every duty that has a filter.
-const DUTIES: [Duty; 7] = [
+const DUTIES: [Duty; 8] = [
     Duty::Supervise,
+    Duty::Read,
     Duty::Count { needs_bpf: false },
     Duty::Save,
     Duty::Follow,
@@ -93,8 +94,10 @@ fn threads_are_started_and_no_processes() {
 fn files_are_read_by_who_reads_files() {
     for duty in DUTIES {
         let read = with_filter(duty, || std::fs::read("/proc/self/status"));
-        let may_read =
-            matches!(duty, Duty::Supervise | Duty::Count { .. } | Duty::Serve);
+        let may_read = matches!(
+            duty,
+            Duty::Supervise | Duty::Read | Duty::Count { .. } | Duty::Serve
+        );
         assert_eq!(read.is_ok(), may_read, "{duty:?}: {read:?}");
     }
 }
