@@ -94,11 +94,12 @@ fn by_interfaces(effort: Effort) -> Vec<(String, f64)> {
                 for name in &names {
                     let interface = Interface {
                         ifindex: interface_index(name).expect("it is there"),
-                        name: name.clone(),
+                        name: name.as_str().into(),
                         link_layer: LinkLayer::Ethernet,
                         is_up: true,
                         is_running: true,
                         is_loopback: false,
+                        is_on_bus: false,
                     };
                     probe.attach(&interface).expect("cannot attach");
                 }

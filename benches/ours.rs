@@ -26,11 +26,12 @@ pub(crate) fn load(map_max_entries: u32) -> TrafficProbe {
 pub(crate) fn loopback() -> Interface {
     Interface {
         ifindex: 1,
-        name: "lo".to_owned(),
+        name: "lo".into(),
         link_layer: LinkLayer::Ethernet,
         is_up: true,
         is_running: true,
         is_loopback: true,
+        is_on_bus: false,
     }
 }
 

@@ -205,7 +205,7 @@ fn measure(keys: u32, rounds: usize, database: Arc<Database>) -> Samples {
         // Always due.
         poll_interval: Duration::from_nanos(1),
         flow_batch_size: NonZeroU32::new(BATCH).unwrap(),
-        interfaces: Interfaces::Named(["lo".to_owned()].into()),
+        interfaces: Interfaces::read("lo").unwrap(),
         geoip_cache_size: NonZeroUsize::new(65_536).unwrap(),
         absent_retention: None,
     };

@@ -26,7 +26,7 @@
 //! daemon     → everything below
 //! poller     → accounting, collectors, config, geoip, kernel, logging, metrics
 //! http       → collectors, config::ListenAddress, config::nearest, files, metrics
-//! kernel     → accounting, config::Interfaces
+//! kernel     → accounting, config::Candidate, config::Interfaces
 //! state      → accounting, collectors, geoip::Country
 //! collectors → accounting, geoip::Country, metrics
 //! metrics    → accounting

@@ -1,18 +1,185 @@
-//! The list of interfaces, and which names the kernel could ever give.
+//! Which interfaces are counted: names, patterns and exclusions.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
 #![forbid(unsafe_code)]
 
+mod pattern;
+
+use std::fmt;
+
 use figment::value::Value;
 
-use super::Interfaces;
 use super::values::{Fault, found, quoted};
+use pattern::{Pattern, Wrong};
 
-/// What a TOML array has in it, and no name that anybody gives.
+/// What a TOML array has in it, and hardly a name.
 const TOML_SIGNS: [char; 4] = ['[', ']', '"', '\''];
 
-/// Reads `any`, a comma list or a list of interface names.
+/// The words that are no names.
+const ANY: &str = "any";
+const UPLINKS: &str = "uplinks";
+
+/// What people write for them.
+const MEANT: [(&str, &str); 6] = [
+    ("any", ANY),
+    ("all", ANY),
+    ("every", ANY),
+    ("everything", ANY),
+    ("uplinks", UPLINKS),
+    ("uplink", UPLINKS),
+];
+
+/// Which interfaces are counted: those that one rule includes and none
+/// excludes, in whatever order the rules stand. Where all exclude, any other
+/// interface is included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interfaces(Vec<Rule>);
+
+/// A rule about interfaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    excludes: bool,
+    selector: Selector,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Selector {
+    /// Every interface but loopback, up or down, also those yet to come.
+    Any,
+    /// Those by which the machine is connected.
+    Uplinks,
+    /// Those with a name like this.
+    Names(Pattern),
+}
+
+/// What rules look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// The name, which need not be text.
+    pub name: &'a [u8],
+    /// Whether it is the loopback device.
+    pub is_loopback: bool,
+    /// Whether it is one of the uplinks.
+    pub is_uplink: bool,
+}
+
+impl Interfaces {
+    /// Returns the rule that includes every interface but loopback.
+    #[must_use]
+    pub fn any() -> Self {
+        Self(vec![Rule { excludes: false, selector: Selector::Any }])
+    }
+
+    /// Reads a comma list, as a flag has it.
+    ///
+    /// # Errors
+    /// What is wrong with it, each in a sentence.
+    pub fn read(list: &str) -> Result<Self, String> {
+        rules(&[list]).map(|rules| match rules.is_empty() {
+            true => Self::any(),
+            false => Self(rules),
+        })
+    }
+
+    /// Returns the rules, as they were written.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.0
+    }
+
+    /// Returns whether an interface is counted.
+    #[must_use]
+    pub fn choose(&self, candidate: Candidate<'_>) -> bool {
+        let matching = |excludes| {
+            let rules = self.0.iter();
+            let mut rules = rules.filter(move |rule| rule.excludes == excludes);
+            rules.any(|rule| rule.matches(candidate))
+        };
+        let is_included = match self.0.iter().all(|rule| rule.excludes) {
+            true => !candidate.is_loopback,
+            false => matching(false),
+        };
+        is_included && !matching(true)
+    }
+
+    /// Returns the interfaces that are included by their full name, which are
+    /// waited for where they do not exist.
+    pub fn names(&self) -> impl Iterator<Item = Vec<u8>> {
+        let included = self.0.iter().filter(|rule| !rule.excludes);
+        included.filter_map(Rule::name)
+    }
+
+    /// Returns how many interfaces there are to be, at most, where they are all
+    /// included by their full name.
+    #[must_use]
+    pub fn fixed(&self) -> Option<usize> {
+        let included = self.0.iter().filter(|rule| !rule.excludes);
+        let names: Option<Vec<_>> = included.map(Rule::name).collect();
+        names.map(|names| names.len()).filter(|&count| count > 0)
+    }
+
+    /// Returns whether it matters which interfaces are uplinks.
+    #[must_use]
+    pub fn have_uplinks(&self) -> bool {
+        self.0.iter().any(Rule::selects_uplinks)
+    }
+}
+
+impl Rule {
+    /// Returns whether it excludes what it matches.
+    #[must_use]
+    pub fn excludes(&self) -> bool {
+        self.excludes
+    }
+
+    /// Returns whether it is about uplinks.
+    #[must_use]
+    pub fn selects_uplinks(&self) -> bool {
+        self.selector == Selector::Uplinks
+    }
+
+    /// Returns the only name that it matches, where there is only one.
+    #[must_use]
+    pub fn name(&self) -> Option<Vec<u8>> {
+        match &self.selector {
+            Selector::Names(pattern) => pattern.name(),
+            Selector::Any | Selector::Uplinks => None,
+        }
+    }
+
+    /// Returns whether it is about this interface. Nothing but its full name
+    /// includes the loopback device.
+    #[must_use]
+    pub fn matches(&self, candidate: Candidate<'_>) -> bool {
+        let Candidate { name, is_loopback, is_uplink } = candidate;
+        match &self.selector {
+            Selector::Any => !is_loopback,
+            Selector::Uplinks => is_uplink,
+            Selector::Names(pattern) => {
+                let is_open =
+                    !is_loopback || self.excludes || pattern.name().is_some();
+                is_open && pattern.matches(name)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    /// Writes what is read as the same.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.excludes {
+            f.write_str("!")?;
+        }
+        match &self.selector {
+            Selector::Any => f.write_str(ANY),
+            Selector::Uplinks => f.write_str(UPLINKS),
+            Selector::Names(pattern) => pattern.fmt(f),
+        }
+    }
+}
+
+/// Reads text with commas, or a list of such texts.
 pub(super) fn interfaces(value: &Value) -> Result<Interfaces, Fault> {
     let parts: Vec<&str> = match value {
         Value::String(_, text) => vec![text],
@@ -22,94 +189,203 @@ pub(super) fn interfaces(value: &Value) -> Result<Interfaces, Fault> {
             .collect::<Result<_, _>>()?,
         _ => return Err(Fault::NotExpected),
     };
-    if let Some(part) = parts.iter().find(|part| part.contains(TOML_SIGNS)) {
-        return Err(Fault::Because(format!(
-            "{} has quotes or brackets: write {}",
-            quoted(part),
-            quoted(&without_toml_signs(part))
-        )));
-    }
-    let mut names: Vec<&str> = Vec::new();
-    for name in parts.iter().flat_map(|part| part.split(',')).map(str::trim) {
-        if !name.is_empty() && !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    let faults: Vec<String> =
-        names.iter().filter_map(|name| name_fault(name)).collect();
-    if !faults.is_empty() {
-        return Err(Fault::Because(faults.join("; ")));
-    }
-    match names[..] {
-        [] => Err(Fault::Because(format!(
+    let rules = rules(&parts).map_err(Fault::Because)?;
+    match (rules.is_empty(), value) {
+        // As of a variable that is set to nothing.
+        (true, Value::String(..)) => Ok(Interfaces::any()),
+        (true, _) => Err(Fault::Because(format!(
             "{} names no interface: name one, such as \"eth0\", or \"any\"",
             found(value)
         ))),
-        ["any"] => Ok(Interfaces::Any),
-        _ if names.contains(&"any") => Err(Fault::Because(format!(
-            "{} has \"any\" beside other names: \"any\" stands alone",
-            found(value)
-        ))),
-        _ => {
-            Ok(Interfaces::Named(names.into_iter().map(String::from).collect()))
+        (false, _) => Ok(Interfaces(rules)),
+    }
+}
+
+/// Returns the value that `interfaces` takes back.
+pub(super) fn value(interfaces: &Interfaces) -> toml::Value {
+    match interfaces == &Interfaces::any() {
+        true => ANY.into(),
+        false => {
+            let rules = interfaces.0.iter().map(ToString::to_string);
+            rules.collect::<Vec<_>>().into()
         }
     }
+}
+
+/// Reads the rules of all parts, each a comma list, or says what is wrong.
+fn rules(parts: &[&str]) -> Result<Vec<Rule>, String> {
+    if let Some(part) = parts.iter().find(|part| has_toml_signs(part)) {
+        return Err(format!(
+            "{} has quotes or brackets: write {}",
+            quoted(part),
+            quoted(&without_toml_signs(part))
+        ));
+    }
+    let mut rules: Vec<Rule> = Vec::new();
+    let mut faults = Vec::new();
+    let words = parts.iter().flat_map(|part| split(part)).map(str::trim);
+    for word in words.filter(|word| !word.is_empty()) {
+        match rule(word) {
+            Ok(rule) if rules.contains(&rule) => {}
+            Ok(rule) => rules.push(rule),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    faults.extend(rules.iter().filter_map(|rule| contradiction(rule, &rules)));
+    match faults.is_empty() {
+        true => Ok(rules),
+        false => Err(faults.join("; ")),
+    }
+}
+
+/// Returns the bytes that no backslash stands before, with their places.
+fn unescaped(text: &str) -> impl Iterator<Item = (usize, u8)> {
+    let mut is_escaped = false;
+    text.bytes().enumerate().filter(move |(_, byte)| {
+        let was_escaped = std::mem::take(&mut is_escaped);
+        is_escaped = *byte == b'\\' && !was_escaped;
+        !was_escaped && !is_escaped
+    })
+}
+
+fn split(text: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut begin = 0;
+    for (at, _) in unescaped(text).filter(|(_, byte)| *byte == b',') {
+        words.push(&text[begin..at]);
+        begin = at + 1;
+    }
+    words.push(&text[begin..]);
+    words
+}
+
+fn has_toml_signs(text: &str) -> bool {
+    unescaped(text).any(|(_, byte)| TOML_SIGNS.contains(&char::from(byte)))
 }
 
 /// Returns the list that text such as `["eth0", "wg0"]` means.
 fn without_toml_signs(text: &str) -> String {
     let plain = text.replace(TOML_SIGNS, "");
-    match interfaces(&plain.into()) {
-        Ok(Interfaces::Any) => "any".into(),
-        Ok(Interfaces::Named(names)) => names.join(","),
-        Err(_) => "eth0,wg0".into(),
+    match rules(&[&plain]) {
+        Ok(rules) if !rules.is_empty() => {
+            let rules = rules.iter().map(ToString::to_string);
+            rules.collect::<Vec<_>>().join(",")
+        }
+        _ => "eth0,wg0".into(),
     }
 }
 
-/// Says why the kernel could never have an interface of this name.
-fn name_fault(name: &str) -> Option<String> {
-    // IFNAMSIZ is 16 with the closing zero; the other rules are those of
-    // dev_valid_name() in net/core/dev.c.
-    const LONGEST: usize = 15;
-    let why = if name.len() > LONGEST {
-        "has more than 15 bytes"
-    } else if name == "." || name == ".." {
-        "is a directory"
-    } else if name.contains(['/', ':']) {
-        "has a slash or colon"
-    } else if name.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        "has white space"
-    } else {
-        return None;
+/// Reads one rule, or says what is wrong with it.
+fn rule(text: &str) -> Result<Rule, String> {
+    let (excludes, word) = match text.strip_prefix('!') {
+        Some(word) => (true, word.trim_start()),
+        None => (false, text),
     };
-    Some(format!(
-        "{} is not an interface name, such as \"eth0\": it {why}",
-        quoted(name)
-    ))
+    let selector = match word {
+        ANY => Selector::Any,
+        UPLINKS => Selector::Uplinks,
+        "" => return Err("\"!\" stands before a name or pattern".into()),
+        word => match meant(word) {
+            Some(meant) => return Err(no_name(word, meant)),
+            None => Selector::Names(
+                Pattern::read(word).map_err(|wrong| explain(word, &wrong))?,
+            ),
+        },
+    };
+    Ok(Rule { excludes, selector })
+}
+
+/// Returns the word that is meant, where a text is one, or nearly one.
+fn meant(text: &str) -> Option<&'static str> {
+    let mut known = MEANT.iter();
+    known
+        .find(|(word, _)| text.eq_ignore_ascii_case(word))
+        .map(|(_, meant)| *meant)
+}
+
+/// Returns whether a text is, or may be taken for, a word that is no name.
+fn is_word(text: &str) -> bool {
+    meant(text).is_some()
+}
+
+fn no_name(word: &str, meant: &str) -> String {
+    let name = Pattern::exactly(word.as_bytes());
+    format!(
+        "\"{word}\" is not a name that an interface has: write \"{meant}\", or \
+         '{name}' where one has it"
+    )
+}
+
+/// Says what is wrong with a name or pattern, and what to write.
+fn explain(word: &str, wrong: &Wrong) -> String {
+    let shown = quoted(word);
+    let no_name =
+        format!("{shown} is not an interface name, such as \"eth0\":");
+    match wrong {
+        Wrong::Sign('@') => {
+            let name = word.split('@').next().unwrap_or(word);
+            format!(
+                "{shown} is not a name: what ip(8) shows from \"@\" on does \
+                 not belong to it; write {}",
+                quoted(name)
+            )
+        }
+        Wrong::Sign(sign @ (';' | '|' | '&')) => format!(
+            "{no_name} names are separated by commas; write {}, or '\\{sign}' \
+             where a name has it",
+            quoted(&word.replace([';', '|', '&'], ","))
+        ),
+        Wrong::Sign(sign) => format!(
+            "{no_name} \"{sign}\" has no meaning; write '\\{sign}' where a \
+             name has it"
+        ),
+        Wrong::Backslash => format!(
+            "{no_name} a backslash stands before a sign, as in '\\*', or \
+             before x and two digits, as in '\\xff'"
+        ),
+        Wrong::Blank => format!("{no_name} it has white space"),
+        Wrong::Impossible("has a slash or colon") => match alias(word) {
+            Some(device) => format!(
+                "{shown} is an alias of the interface {device}: write {}, \
+                 which counts both",
+                quoted(device)
+            ),
+            None => format!("{no_name} it has a slash or colon"),
+        },
+        Wrong::Impossible(why) => format!("{no_name} it {why}"),
+    }
+}
+
+/// Returns the interface that a name such as `eth0:1` is an alias of.
+fn alias(word: &str) -> Option<&str> {
+    let (device, _) = word.split_once(':')?;
+    let is_name = !device.is_empty() && Pattern::read(device).is_ok();
+    is_name.then_some(device)
+}
+
+/// Says why a rule includes nothing, or excludes everything.
+fn contradiction(rule: &Rule, rules: &[Rule]) -> Option<String> {
+    let is_all = |rule: &Rule| match &rule.selector {
+        Selector::Any => true,
+        Selector::Names(pattern) => pattern == &Pattern::everything(),
+        Selector::Uplinks => false,
+    };
+    if rule.excludes {
+        return is_all(rule)
+            .then(|| format!("\"{rule}\" excludes every interface"));
+    }
+    let name = rule.name();
+    let mut exclusions =
+        rules.iter().filter(|other| other.excludes && !is_all(other));
+    let by = exclusions.find(|other| {
+        other.selector == rule.selector
+            || match (&other.selector, &name) {
+                (Selector::Names(pattern), Some(name)) => pattern.matches(name),
+                _ => false,
+            }
+    })?;
+    Some(format!("\"{by}\" excludes all that \"{rule}\" includes"))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn names_that_are_accepted_are_names_the_kernel_accepts(
-            text in prop_oneof![".*", "[a-c./: ,]{0,20}", "[a-z,]{0,40}",
-                r#"\[["'a-c,\]]{0,20}"#]
-        ) {
-            let Ok(Interfaces::Named(names)) = interfaces(&text.as_str().into())
-            else {
-                return Ok(());
-            };
-            prop_assert!(!names.is_empty());
-            for name in &names {
-                prop_assert!((1..=15).contains(&name.len()));
-                prop_assert!(!name.contains(['/', ':', ' ', ',', '[', '"']));
-                prop_assert!(name != "any" && name != "." && name != "..");
-                prop_assert_eq!(names.iter().filter(|n| *n == name).count(), 1);
-            }
-        }
-    }
-}
+mod tests;

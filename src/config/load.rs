@@ -13,11 +13,18 @@ use std::path::{Path, PathBuf};
 
 use super::error::{Error, Problem, Source};
 use super::layer::{Flags, Layer};
+use super::names::{self, Register};
 use super::resolve::{Loaded, resolve};
 use super::settings;
 
 /// The variable that names the configuration file, as `--config` does.
 pub const CONFIG_VARIABLE: &str = "GEOIP_EXPORTER_CONFIG";
+
+/// The setting that may have names of hosts and services in it.
+const WITH_NAMES: &str = "listen_address";
+
+/// As much of a file of names is read.
+const LARGEST_REGISTER: u64 = 16 * 1024 * 1024;
 
 /// No configuration is larger.
 const LARGEST_FILE: u64 = 1024 * 1024;
@@ -33,6 +40,10 @@ pub struct Paths {
     /// The directory whose `*.toml` files are read after it; it may be
     /// absent.
     pub directory: PathBuf,
+    /// The names of hosts, hosts(5).
+    pub hosts: PathBuf,
+    /// The names of ports, services(5).
+    pub services: PathBuf,
 }
 
 impl Default for Paths {
@@ -40,6 +51,8 @@ impl Default for Paths {
         Self {
             file: "/etc/geoip-exporter.toml".into(),
             directory: "/etc/geoip-exporter.d".into(),
+            hosts: "/etc/hosts".into(),
+            services: "/etc/services".into(),
         }
     }
 }
@@ -97,7 +110,31 @@ pub fn load(
     problems.extend(unknown);
     layers.push(Layer::flags(flags));
 
+    for layer in &mut layers {
+        if let Some(value) = layer.values.get_mut(WITH_NAMES) {
+            names::replace(value, &|register| known(register, paths));
+        }
+    }
     resolve(&settings, &layers, problems)
+}
+
+/// Returns what a file of names says: nothing where it cannot be read.
+fn known(register: Register, paths: &Paths) -> String {
+    let path = match register {
+        Register::Hosts => &paths.hosts,
+        Register::Services => &paths.services,
+        // Of the network namespace of this thread.
+        Register::Interfaces => Path::new("/proc/thread-self/net/if_inet6"),
+    };
+    let mut bytes = Vec::new();
+    let open =
+        OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let read = open
+        .and_then(|file| file.take(LARGEST_REGISTER).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(_) => String::new(),
+    }
 }
 
 /// Returns the file that was asked for, and by whom.

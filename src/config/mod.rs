@@ -15,6 +15,7 @@ mod interfaces;
 mod layer;
 mod listen;
 mod load;
+mod names;
 mod number;
 mod plan;
 mod print;
@@ -25,6 +26,7 @@ mod values;
 
 pub use countries::Countries;
 pub use error::{Error, Problem, Source};
+pub use interfaces::{Candidate, Interfaces, Rule};
 pub use layer::Flags;
 pub use listen::ListenAddress;
 pub use load::{CONFIG_VARIABLE, Paths, load};
@@ -38,15 +40,6 @@ use std::net::Ipv4Addr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// Which interfaces are counted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Interfaces {
-    /// Every interface but loopback, up or down, also those yet to come.
-    Any,
-    /// These, by name; one that does not exist is waited for.
-    Named(Vec<String>),
-}
 
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +115,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            interfaces: Interfaces::Any,
+            interfaces: Interfaces::any(),
             geoip_db: "/usr/share/GeoIP/GeoLite2-Country.mmdb".into(),
             geoip_db_watch: true,
             geoip_cache_size: const { NonZeroUsize::new(65_536).unwrap() },

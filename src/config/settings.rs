@@ -20,7 +20,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::setting::{Effect, Kind, Setting};
-use super::{Config, Interfaces, duration, interfaces, values};
+use super::{Config, duration, interfaces, values};
 
 /// Below 500 µs a poll takes longer than the pause, whatever is counted. Beyond
 /// a day the totals stand still for longer than anybody looks back.
@@ -58,23 +58,28 @@ const COUNTING: &[Setting] = &[
         value_name: "NAMES",
         summary: "Interfaces to count",
         details: "\"any\" means every interface but loopback, up or down, \
-            also those that appear later. A list is written with commas or, \
-            in a TOML file, as an array; loopback may be in it. A named \
-            interface that does not exist is waited for; it is found by its \
-            name, not by an alternative one. Blanks and names given twice \
-            are ignored.",
-        expected: "\"any\" or a comma list of interface names (in TOML also \
-            an array)",
-        example: "\"eth0,wg0\"",
+            also those that appear later. \"uplinks\" means the interfaces \
+            with hardware or a virtual bus behind them; where there are \
+            none, as in a container, and before Linux 5.14, those with a \
+            default route in the main routing table. In a name, * stands \
+            for any bytes and ? for one. ! before a name, a pattern or a \
+            word excludes: \"any,!veth*,!docker*\". An interface is counted \
+            if one entry includes it and none excludes it, whatever their \
+            order; a list that only excludes begins with \"any\". Only its \
+            full name includes loopback. A full name that does not exist is \
+            waited for; it is not looked for among alternative names. A list \
+            is written with commas or, in a TOML file, as an array. A \
+            backslash makes a sign stand for itself, and \\x with two digits \
+            writes a byte: 'a\\,b' and 'a\\xffb' are names. Empty: \"any\".",
+        expected: "\"any\", \"uplinks\" or a comma list of names, patterns \
+            and exclusions (in TOML also an array)",
+        example: "\"eth*,!eth9\"",
         effect: Effect::Live,
         read: |config, value| {
             config.interfaces = interfaces::interfaces(value)?;
             Ok(())
         },
-        write: |config| match &config.interfaces {
-            Interfaces::Any => "any".into(),
-            Interfaces::Named(names) => names.clone().into(),
-        },
+        write: |config| interfaces::value(&config.interfaces),
         keep: |config, old| config.interfaces = old.interfaces.clone(),
     },
     Setting {
@@ -160,8 +165,8 @@ const COUNTING: &[Setting] = &[
         value_name: "DURATION",
         summary: "Time between two polls of the kernel's counts",
         details: "A number with a unit: us, ms, s, m or min, h, and their \
-            sequences such as 1m30s. Under 10ms the exporter does little but \
-            poll, and takes a CPU for it. Over an hour the totals stand \
+            sequences such as 1m30s. Under 10ms polls take a large part of \
+            a CPU. Over an hour the totals stand \
             still for too long to compute rates from, and short flows are \
             pushed out before they are read. Keep it below the scrape \
             interval.",

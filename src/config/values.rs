@@ -113,7 +113,8 @@ fn address_fault(text: &str) -> Fault {
     } else if text.starts_with(char::is_alphabetic) {
         format!(
             "{shown} is not an address and port, such as \"127.0.0.1:9100\": \
-             a host name is not an address"
+             it has a name that is not in /etc/hosts or /etc/services, and \
+             names are not looked up over the network"
         )
     } else {
         return Fault::NotExpected;
@@ -131,9 +132,6 @@ pub(super) fn metrics_path(value: &Value) -> Result<String, Fault> {
     };
     if !path.starts_with('/') {
         return because("does not begin with a slash");
-    }
-    if path == "/" {
-        return because("is the landing page");
     }
     if path == "/-" || path.starts_with("/-/") {
         return because("belongs to the health pages under /-/");

@@ -11,7 +11,7 @@ use slog::{Logger, info, warn};
 use super::Error;
 use crate::config::{Config, ListenAddress};
 use crate::files::Place;
-use crate::kernel::{Adopted, Keep, Pins};
+use crate::kernel::{Adopted, InterfaceName, Keep, Pins};
 use crate::logging::chain;
 use crate::poller::Resumed;
 use crate::state::{State, Store};
@@ -121,7 +121,7 @@ pub(super) fn resume(
     for one in &mut adopted {
         // The device may have been renamed since it was attached.
         if let Some(name) = names.get(&one.id) {
-            one.name = name.to_string();
+            one.name = InterfaceName::of_text(name);
         }
     }
     let attached = adopted.iter().filter(|one| one.is_attached).count();

@@ -1,6 +1,5 @@
 //! The machine that is counted on, as far as the daemon needs to know it.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::io;
 
@@ -12,13 +11,13 @@ use super::signals::Caught;
 use crate::config::{Config, LogFormat, LogLevel};
 use crate::kernel::{
     self, FollowInterfaces, InterfaceMonitor, Keep, Probe, ProbeSettings,
-    TrafficProbe,
+    SteerNews, TrafficProbe,
 };
 use crate::logging::{self, LogControl};
 use crate::sandbox::Sandbox;
 
 /// What is kept as long as interfaces are to be followed.
-pub type KeepFollowing = Box<dyn Any + Send>;
+pub type KeepFollowing = Box<dyn SteerNews>;
 
 /// The machine to count on.
 pub trait Host {
@@ -106,8 +105,8 @@ impl Host for ThisHost {
     fn follow_interfaces(
         &self,
     ) -> Result<(Box<dyn FollowInterfaces>, KeepFollowing), kernel::Error> {
-        let (monitor, stopper) = InterfaceMonitor::open()?;
-        Ok((Box::new(monitor), Box::new(stopper)))
+        let (monitor, orders) = InterfaceMonitor::open()?;
+        Ok((Box::new(monitor), Box::new(orders)))
     }
 
     fn forward_signals(

@@ -232,6 +232,7 @@ fn run_logged<H: Host>(
     log_loaded(log, probe.hook(), &probe.room());
     let resumed = continuity::resume(log, &mut left, probe.adopt()?);
     let (mut devices, keep_following) = host.follow_interfaces()?;
+    keep_following.want_default_routes(config.interfaces.have_uplinks());
     let first_devices = devices.next()?.unwrap_or_default();
 
     let traffic = Arc::unwrap_or_clone(left.traffic);

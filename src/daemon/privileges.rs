@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crossbeam_channel::bounded;
 use slog::{Logger, info, warn};
 
-use crate::config::{Config, Interfaces, ListenAddress};
+use crate::config::{Config, ListenAddress};
 use crate::kernel::{self, Hook, Probe};
 use crate::logging::chain;
 use crate::sandbox::{Duty, Error, Files, Sandbox};
@@ -138,9 +138,9 @@ impl Privileges {
 /// kernel attaches to them again without a capability, should they be made anew:
 /// a link to a TCX hook needs none, a filter does.
 pub(super) fn fixed_interfaces(config: &Config, hook: Hook) -> Option<usize> {
-    match (&config.interfaces, hook) {
-        (Interfaces::Named(names), Hook::Tcx) => Some(names.len()),
-        _ => None,
+    match hook {
+        Hook::Tcx => config.interfaces.fixed(),
+        Hook::Clsact => None,
     }
 }
 

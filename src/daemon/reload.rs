@@ -259,6 +259,9 @@ impl Supervisor {
         self.published.enable_reload.publish(self.config.enable_reload);
         if let Some(controls) = &self.controls {
             controls.server.secure(web.security);
+            // Before the poller is told, which waits for what is new.
+            let are_wanted = self.config.interfaces.have_uplinks();
+            controls.keep_following.want_default_routes(are_wanted);
         }
         let shown = database.as_deref().map(describe);
         let settings = poller::Settings::from(&self.config);

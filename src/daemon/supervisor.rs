@@ -80,7 +80,6 @@ pub(super) fn at_zero(config: &Config) -> Vec<Country> {
 /// What keeps the workers running. Dropping a part ends its worker.
 pub(super) struct Controls {
     pub(super) poller: Sender<Control>,
-    #[expect(dead_code, reason = "is only there to be dropped")]
     pub(super) keep_following: KeepFollowing,
     pub(super) server: http::Handle,
 }

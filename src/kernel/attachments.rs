@@ -133,7 +133,7 @@ impl Attachments {
         let serial = unique("attachment");
         if let Some(kept) = &self.kept {
             let Interface { ifindex, link_layer, .. } = *interface;
-            let name = interface.name.clone();
+            let name = interface.name;
             let record = Record { serial, ifindex, link_layer, name, baseline };
             kept.marks.record(id, &record);
         }

@@ -97,9 +97,7 @@ impl Clsact {
         let made = match provide_qdisc(requests, ifindex) {
             Ok(Some(made)) => made,
             Ok(None) => {
-                return Err(Error::IngressQdisc {
-                    name: interface.name.clone(),
-                });
+                return Err(Error::IngressQdisc { name: interface.name });
             }
             Err(error) => return Err(failed(error, requests)),
         };
@@ -120,7 +118,7 @@ impl Clsact {
                 hooks.into_iter().zip(&others).zip([ingress, egress])
             {
                 let order = order::find(others);
-                notices.extend(order.notice(&interface.name, hook.direction));
+                notices.extend(order.notice(interface.name, hook.direction));
                 let place = add(requests, hook, order, program, filters.name)?;
                 let added = requests.filter(place)?;
                 match added.and_then(|filter| filter.program) {

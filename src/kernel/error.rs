@@ -6,7 +6,7 @@ use aya::EbpfError;
 use aya::maps::MapError;
 
 use super::capabilities::{Capability, are_given_up};
-use super::pins;
+use super::{InterfaceName, pins};
 
 /// The oldest kernel whose verifier takes the programs: older ones know no
 /// atomic exchange.
@@ -70,7 +70,7 @@ pub enum Error {
     )]
     IngressQdisc {
         /// The interface.
-        name: String,
+        name: InterfaceName,
     },
     /// A call failed.
     #[error("cannot {action}")]
@@ -85,7 +85,7 @@ pub enum Error {
     #[error("interface {name} is another device by now")]
     Replaced {
         /// The name it was expected to have.
-        name: String,
+        name: InterfaceName,
     },
     /// What is pinned is in the way.
     #[error(transparent)]

@@ -4,10 +4,12 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::accounting::InterfaceId;
-use crate::config::Interfaces;
+use crate::config::{Candidate, Interfaces};
+
+use super::InterfaceName;
 
 /// What a device's packets begin with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +26,7 @@ pub struct Interface {
     /// The device's number, which another device may have had before.
     pub ifindex: u32,
     /// Its name at the moment.
-    pub name: String,
+    pub name: InterfaceName,
     /// What its packets begin with.
     pub link_layer: LinkLayer,
     /// Whether it was set up by the administrator (IFF_UP).
@@ -34,32 +36,69 @@ pub struct Interface {
     pub is_running: bool,
     /// Whether it is the loopback device.
     pub is_loopback: bool,
+    /// Whether it is on a bus, of hardware or of a virtual machine.
+    pub is_on_bus: bool,
 }
 
-/// The devices of this network namespace, by ifindex.
+/// The devices of this network namespace.
 #[derive(Clone, Debug, Default)]
-pub struct InterfaceTable(BTreeMap<u32, Interface>);
+pub struct InterfaceTable {
+    /// By ifindex.
+    devices: BTreeMap<u32, Interface>,
+    /// The devices with a default route, once that was told.
+    with_default_route: Option<BTreeSet<u32>>,
+}
+
+/// What makes a device an uplink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UplinkBy {
+    /// It is on a bus, as some device is.
+    Bus,
+    /// It has a default route, and no device is on a bus.
+    DefaultRoute,
+}
+
+impl UplinkBy {
+    /// Returns what people call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bus => "a bus",
+            Self::DefaultRoute => "a default route",
+        }
+    }
+}
 
 impl InterfaceTable {
     /// Takes note of a device that appeared or changed.
     pub fn insert(&mut self, interface: Interface) {
-        self.0.insert(interface.ifindex, interface);
+        self.devices.insert(interface.ifindex, interface);
     }
 
     /// Takes note that a device is gone.
     pub fn remove(&mut self, ifindex: u32) {
-        self.0.remove(&ifindex);
+        self.devices.remove(&ifindex);
     }
 
     /// Replaces all that was known.
     pub fn replace(&mut self, interfaces: Vec<Interface>) {
-        self.0 = interfaces.into_iter().map(|i| (i.ifindex, i)).collect();
+        self.devices = interfaces.into_iter().map(|i| (i.ifindex, i)).collect();
+    }
+
+    /// Takes note of which devices have a default route.
+    pub fn set_default_routes(&mut self, devices: BTreeSet<u32>) {
+        self.with_default_route = Some(devices);
+    }
+
+    /// Returns all devices.
+    pub fn iter(&self) -> impl Iterator<Item = &Interface> {
+        self.devices.values()
     }
 
     /// Returns the device with this number.
     #[must_use]
     pub fn get(&self, ifindex: u32) -> Option<&Interface> {
-        self.0.get(&ifindex)
+        self.devices.get(&ifindex)
     }
 
     /// Returns the devices that are to be counted.
@@ -67,20 +106,53 @@ impl InterfaceTable {
         &'a self,
         interfaces: &'a Interfaces,
     ) -> impl Iterator<Item = &'a Interface> {
-        self.0.values().filter(move |i| is_chosen(interfaces, i))
+        self.candidates().filter_map(move |(interface, candidate)| {
+            interfaces.choose(candidate).then_some(interface)
+        })
+    }
+
+    /// Returns the devices and what rules look at.
+    pub fn candidates(
+        &self,
+    ) -> impl Iterator<Item = (&Interface, Candidate<'_>)> {
+        let by = self.uplinks_by();
+        self.devices.values().map(move |interface| {
+            let candidate = Candidate {
+                name: interface.name.as_bytes(),
+                is_loopback: interface.is_loopback,
+                is_uplink: match by {
+                    UplinkBy::Bus => interface.is_on_bus,
+                    UplinkBy::DefaultRoute => self
+                        .with_default_route
+                        .as_ref()
+                        .is_some_and(|it| it.contains(&interface.ifindex)),
+                },
+            };
+            (interface, candidate)
+        })
+    }
+
+    /// Returns what makes a device an uplink here.
+    #[must_use]
+    pub fn uplinks_by(&self) -> UplinkBy {
+        match self.devices.values().any(|device| device.is_on_bus) {
+            true => UplinkBy::Bus,
+            false => UplinkBy::DefaultRoute,
+        }
+    }
+
+    /// Returns whether it is not known yet which devices are chosen.
+    #[must_use]
+    pub fn is_doubtful(&self, interfaces: &Interfaces) -> bool {
+        interfaces.have_uplinks()
+            && self.with_default_route.is_none()
+            && self.uplinks_by() == UplinkBy::DefaultRoute
     }
 
     /// Returns the device with this name.
     #[must_use]
-    pub fn by_name(&self, name: &str) -> Option<&Interface> {
-        self.0.values().find(|i| i.name == name)
-    }
-}
-
-fn is_chosen(interfaces: &Interfaces, interface: &Interface) -> bool {
-    match interfaces {
-        Interfaces::Any => !interface.is_loopback,
-        Interfaces::Named(names) => names.contains(&interface.name),
+    pub fn by_name(&self, name: InterfaceName) -> Option<&Interface> {
+        self.devices.values().find(|i| i.name == name)
     }
 }
 
@@ -90,7 +162,7 @@ pub struct Attached {
     /// Its number in the kernel's keys.
     pub id: InterfaceId,
     /// The name it is counted under.
-    pub name: String,
+    pub name: InterfaceName,
     /// What its packets were found to begin with.
     pub link_layer: LinkLayer,
 }
@@ -115,10 +187,12 @@ pub fn reconcile(
     attached: &BTreeMap<u32, Attached>,
 ) -> Vec<Action> {
     let mut actions = Vec::new();
+    let chosen: BTreeSet<u32> =
+        table.chosen(wanted).map(|interface| interface.ifindex).collect();
     for (&ifindex, old) in attached {
         match table.get(ifindex) {
             Some(now)
-                if is_chosen(wanted, now)
+                if chosen.contains(&ifindex)
                     && now.link_layer == old.link_layer =>
             {
                 if now.name != old.name {
@@ -152,6 +226,7 @@ mod tests {
             is_up: true,
             is_running: true,
             is_loopback: name == "lo",
+            is_on_bus: false,
         }
     }
 
@@ -175,7 +250,7 @@ mod tests {
     }
 
     fn named(names: &[&str]) -> Interfaces {
-        Interfaces::Named(names.iter().map(|&n| n.into()).collect())
+        Interfaces::read(&names.join(",")).unwrap()
     }
 
     #[test]
@@ -184,8 +259,44 @@ mod tests {
         down.is_up = false;
         let table = table(&[device(1, "lo"), device(2, "eth0"), down.clone()]);
         assert_eq!(
-            reconcile(&Interfaces::Any, &table, &BTreeMap::new()),
+            reconcile(&Interfaces::any(), &table, &BTreeMap::new()),
             [Action::Attach(device(2, "eth0")), Action::Attach(down)]
+        );
+    }
+
+    #[test]
+    fn a_device_is_an_uplink_by_a_bus_or_else_by_a_default_route() {
+        let uplinks = Interfaces::read("uplinks").unwrap();
+        let chosen = |table: &InterfaceTable| -> Vec<String> {
+            table.chosen(&uplinks).map(|i| i.name.to_string()).collect()
+        };
+        let names = ["lo", "eth0", "veth0", "wg0"];
+        let devices: Vec<_> =
+            (1..).zip(names).map(|(index, name)| device(index, name)).collect();
+        let mut table = table(&devices);
+        assert_eq!(chosen(&table), [""; 0]);
+        assert!(table.is_doubtful(&uplinks));
+        assert!(!table.is_doubtful(&Interfaces::any()));
+        table.set_default_routes([3, 9].into());
+        assert_eq!(chosen(&table), ["veth0"]);
+        assert!(!table.is_doubtful(&uplinks));
+        assert_eq!(table.uplinks_by(), UplinkBy::DefaultRoute);
+        let mut card = device(2, "eth0");
+        card.is_on_bus = true;
+        table.insert(card);
+        assert_eq!(chosen(&table), ["eth0"]);
+        assert_eq!(table.uplinks_by(), UplinkBy::Bus);
+        table.remove(2);
+        assert_eq!(chosen(&table), ["veth0"]);
+    }
+
+    #[test]
+    fn a_renamed_device_that_matches_a_pattern_is_followed() {
+        let table = table(&[device(2, "eth7"), device(3, "wan0")]);
+        let attached = attached(&[(2, "eth0"), (3, "eth1")]);
+        assert_eq!(
+            reconcile(&named(&["eth*", "!eth9"]), &table, &attached),
+            [Action::Detach(3), Action::Rename(device(2, "eth7"))]
         );
     }
 
@@ -202,7 +313,7 @@ mod tests {
     fn what_is_attached_and_should_be_is_left_alone() {
         let table = table(&[device(2, "eth0")]);
         let attached = attached(&[(2, "eth0")]);
-        assert_eq!(reconcile(&Interfaces::Any, &table, &attached), []);
+        assert_eq!(reconcile(&Interfaces::any(), &table, &attached), []);
         assert_eq!(reconcile(&named(&["eth0"]), &table, &attached), []);
     }
 
@@ -210,7 +321,7 @@ mod tests {
     fn a_vanished_device_is_detached() {
         let attached = attached(&[(2, "eth0")]);
         assert_eq!(
-            reconcile(&Interfaces::Any, &table(&[]), &attached),
+            reconcile(&Interfaces::any(), &table(&[]), &attached),
             [Action::Detach(2)]
         );
     }
@@ -229,7 +340,7 @@ mod tests {
         let table = table(&[device(2, "wan0")]);
         let attached = attached(&[(2, "eth0")]);
         assert_eq!(
-            reconcile(&Interfaces::Any, &table, &attached),
+            reconcile(&Interfaces::any(), &table, &attached),
             [Action::Rename(device(2, "wan0"))]
         );
         assert_eq!(
@@ -258,7 +369,7 @@ mod tests {
         let attached = attached(&[(2, "tun0")]);
         tap.link_layer = LinkLayer::None;
         assert_eq!(
-            reconcile(&Interfaces::Any, &table(&[tap.clone()]), &attached),
+            reconcile(&Interfaces::any(), &table(&[tap.clone()]), &attached),
             [Action::Detach(2), Action::Attach(tap)]
         );
     }

@@ -138,7 +138,7 @@ impl Attacher {
         // name.
         match links.are_attached() {
             true => Ok(links),
-            false => Err(Error::Replaced { name: interface.name.clone() }),
+            false => Err(Error::Replaced { name: interface.name }),
         }
     }
 }
@@ -285,9 +285,9 @@ fn link(
 fn check_name(interface: &Interface) -> Result<(), Error> {
     match sys::interface_name(interface.ifindex) {
         Ok(name) if name == interface.name => Ok(()),
-        Ok(_) => Err(Error::Replaced { name: interface.name.clone() }),
+        Ok(_) => Err(Error::Replaced { name: interface.name }),
         Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
-            Err(Error::Replaced { name: interface.name.clone() })
+            Err(Error::Replaced { name: interface.name })
         }
         Err(error) => Err(Error::call(
             format!("ask for the name of interface {}", interface.name),

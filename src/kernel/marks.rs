@@ -13,6 +13,7 @@
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::InterfaceName;
 use super::LinkLayer;
 use super::abi::{ABI_VERSION, FAMILIES, INTERFACES, TrafficTotal};
 use super::probe::ProbeSettings;
@@ -79,7 +80,7 @@ pub(super) struct Record {
     pub(super) ifindex: u32,
     pub(super) link_layer: LinkLayer,
     /// The name that it had when it was attached.
-    pub(super) name: String,
+    pub(super) name: InterfaceName,
     /// What the totals showed when the number was taken.
     pub(super) baseline: [TrafficTotal; 2],
 }
@@ -143,8 +144,8 @@ impl<M: Deref<Target = [AtomicU64]>> Marks<M> {
         };
         self.set(first + 1, u64::from(record.ifindex) | layer);
         let mut name = [0; NAME_WORDS * 8];
-        for (to, from) in name.iter_mut().zip(record.name.bytes()) {
-            *to = from;
+        for (to, from) in name.iter_mut().zip(record.name.as_bytes()) {
+            *to = *from;
         }
         let (words, _) = name.as_chunks();
         for (at, &word) in words.iter().enumerate() {
@@ -173,7 +174,6 @@ impl<M: Deref<Target = [AtomicU64]>> Marks<M> {
         let device = self.get(first + 1);
         let name: Vec<u8> = (0..NAME_WORDS)
             .flat_map(|at| self.get(first + 2 + at).to_le_bytes())
-            .take_while(|&byte| byte != 0)
             .collect();
         let mut baseline = [TrafficTotal::default(); 2];
         let words = baseline
@@ -193,7 +193,7 @@ impl<M: Deref<Target = [AtomicU64]>> Marks<M> {
                 0 => LinkLayer::Ethernet,
                 _ => LinkLayer::None,
             },
-            name: String::from_utf8_lossy(&name).into_owned(),
+            name: InterfaceName::new(&name),
             baseline,
         })
     }

@@ -18,6 +18,7 @@ mod kept;
 mod links;
 mod mapping;
 mod marks;
+mod name;
 mod object;
 mod owner;
 mod pins;
@@ -40,14 +41,15 @@ pub use capabilities::capabilities_are_given_up;
 pub use error::Error;
 
 pub use interfaces::{
-    Action, Attached, Interface, InterfaceTable, LinkLayer, reconcile,
+    Action, Attached, Interface, InterfaceTable, LinkLayer, UplinkBy, reconcile,
 };
 pub use kept::Keep;
 pub use links::Hook;
 pub use mapping::MappedWords;
+pub use name::InterfaceName;
 pub use pins::{Fault as PinsFault, Pins};
 pub use probe::{ProbeSettings, TrafficProbe};
-pub use rtnetlink::{InterfaceEvent, InterfaceMonitor};
+pub use rtnetlink::{InterfaceEvent, InterfaceMonitor, MonitorOrders};
 pub use sys::{keep_memory_small, reset_signals, trim_memory};
 pub use table::{Table, Word};
 
@@ -111,7 +113,7 @@ pub struct Adopted {
     /// The device's number.
     pub ifindex: u32,
     /// The device's name when it was attached.
-    pub name: String,
+    pub name: InterfaceName,
     /// What the device's packets were found to begin with.
     pub link_layer: LinkLayer,
     /// Whether it is counted. Else the device is gone, or was let go, and what
@@ -212,6 +214,13 @@ pub trait Probe: Send {
 
     /// Returns the length of a tick, the unit of [`Sweep::now`].
     fn tick(&self) -> Duration;
+}
+
+/// Steers where news of network devices comes from. Dropping it ends the news.
+pub trait SteerNews: Send {
+    /// Has the news tell of default routes, where no device is on a bus, or no
+    /// longer.
+    fn want_default_routes(&self, are_wanted: bool);
 }
 
 /// Where news of network devices comes from.

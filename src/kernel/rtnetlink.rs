@@ -2,15 +2,16 @@
 //!
 //! Runs on the interfaces thread.
 
-use std::io;
+pub(super) mod message;
+mod routes;
+
+use std::collections::BTreeSet;
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
-    NetlinkPayload, NlasIterator,
-};
+use netlink_packet_core::NlasIterator;
 use netlink_packet_route::link::{
     LinkAttribute, LinkExtentMask, LinkFlags, LinkHeader, LinkLayerType,
     LinkMessage,
@@ -19,18 +20,19 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
 
 use super::error::Error;
-use super::{FollowInterfaces, Interface, LinkLayer, sys};
+use super::{
+    FollowInterfaces, Interface, InterfaceName, LinkLayer, SteerNews, sys,
+};
+use message::{DATAGRAM, dump, for_each_message};
+use routes::DefaultRoutes;
 
-/// Numbers of rtnetlink(7) and netlink(7).
+/// Numbers of rtnetlink(7).
 const RTNLGRP_LINK: u32 = 1;
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
-pub(super) const NLMSG_ERROR: u16 = 2;
-pub(super) const NLMSG_DONE: u16 = 3;
 const IFLA_IFNAME: u16 = 3;
-
-/// Room for the largest datagram: the kernel fills dumps up to 32 KiB.
-pub(super) const DATAGRAM: usize = 64 * 1024;
+/// Only of a device on a bus, since Linux 5.14.
+const IFLA_PARENT_DEV_BUS_NAME: u16 = 57;
 
 /// What the kernel holds for us while this thread is busy, in bytes, where
 /// net.core.rmem_max allows it. Beyond, events are lost, the kernel says so,
@@ -53,40 +55,64 @@ pub enum InterfaceEvent {
     Changed(Interface),
     /// The device with this ifindex is gone.
     Gone(u32),
+    /// These devices have a default route. Only told where that was asked for
+    /// and no device is on a bus.
+    DefaultRoutes(BTreeSet<u32>),
 }
 
 /// Waits for events. The first is always a list of all devices.
 #[derive(Debug)]
 pub struct InterfaceMonitor {
     events: Socket,
-    stop: UnixStream,
+    /// Each byte says whether default routes are wanted, and the end that
+    /// nothing is wanted any more.
+    orders: UnixStream,
     buffer: Vec<u8>,
     list_now: bool,
     has_failed: bool,
+    are_routes_wanted: bool,
+    /// Devices on a bus, by ifindex.
+    on_bus: BTreeSet<u32>,
+    /// Where default routes matter.
+    routes: Option<DefaultRoutes>,
+}
+
+/// Tells a monitor what is wanted of it. Dropping it ends the waiting.
+#[derive(Debug)]
+pub struct MonitorOrders(UnixStream);
+
+impl SteerNews for MonitorOrders {
+    fn want_default_routes(&self, are_wanted: bool) {
+        // It fails where the monitor is gone, and nobody is told anything.
+        let _ = (&self.0).write(&[u8::from(are_wanted)]);
+    }
 }
 
 impl InterfaceMonitor {
-    /// Subscribes to the events of this thread's network namespace. Dropping
-    /// the second half of the result ends the waiting.
+    /// Subscribes to the events of this thread's network namespace.
     ///
     /// # Errors
     /// Where the kernel refuses the socket.
-    pub fn open() -> Result<(Self, UnixStream), Error> {
+    pub fn open() -> Result<(Self, MonitorOrders), Error> {
         let opened = (|| {
             let mut events = Socket::new(NETLINK_ROUTE)?;
             events.bind_auto()?;
             events.set_rx_buf_sz(RECEIVE_BUFFER)?;
             events.add_membership(RTNLGRP_LINK)?;
             events.set_non_blocking(true)?;
-            let (stop, stopper) = UnixStream::pair()?;
+            let (orders, giver) = UnixStream::pair()?;
+            orders.set_nonblocking(true)?;
             let monitor = Self {
                 events,
-                stop,
+                orders,
                 buffer: Vec::with_capacity(DATAGRAM),
                 list_now: true,
                 has_failed: false,
+                are_routes_wanted: false,
+                on_bus: BTreeSet::new(),
+                routes: None,
             };
-            Ok((monitor, stopper))
+            Ok((monitor, MonitorOrders(giver)))
         })();
         opened.map_err(|source| {
             Error::call("follow network interfaces over netlink", source)
@@ -133,33 +159,108 @@ impl InterfaceMonitor {
 }
 
 impl InterfaceMonitor {
+    /// Waits for something to happen, and returns it, or `None` once nothing is
+    /// wanted any more.
     fn try_next(&mut self) -> io::Result<Option<Vec<InterfaceEvent>>> {
-        let stop = self.stop.as_raw_fd();
+        let mut have_routes_changed = false;
+        let orders = self.orders.as_raw_fd();
         if std::mem::take(&mut self.has_failed) {
-            if sys::wait_readable([stop, stop], RETRY_INTERVAL)?[0] {
-                return Ok(None);
-            }
+            sys::wait_readable([orders], RETRY_INTERVAL)?;
             self.discard()?;
-            return self.listed().map(Some);
-        }
-        if !self.list_now {
+            self.list_now = true;
+            // They may be what failed.
+            self.routes = None;
+        } else if !self.list_now {
             let events = self.events.as_raw_fd();
-            match sys::wait_readable([events, stop], RELIST_INTERVAL)? {
-                [_, true] => return Ok(None),
-                [true, _] => {}
-                [false, false] => self.list_now = true,
+            let routes = self.routes.as_ref().map_or(-1, |it| it.as_raw_fd());
+            let waited =
+                sys::wait_readable([events, orders, routes], RELIST_INTERVAL)?;
+            self.list_now = waited == [false; 3];
+            if waited[2]
+                && let Some(routes) = &mut self.routes
+            {
+                have_routes_changed = routes.have_changed()?;
             }
         }
-        if std::mem::take(&mut self.list_now) {
-            return self.listed().map(Some);
+        if self.take_orders()?.is_none() {
+            return Ok(None);
         }
-        match self.drain() {
-            Err(lost) if is_overrun(&lost) => {
-                self.discard()?;
-                self.listed().map(Some)
+        let mut events = if std::mem::take(&mut self.list_now) {
+            self.listed()?
+        } else {
+            match self.drain() {
+                Err(lost) if is_overrun(&lost) => {
+                    self.discard()?;
+                    self.listed()?
+                }
+                drained => drained?,
             }
-            drained => drained.map(Some),
+        };
+        self.look_for_buses(&events);
+        // A device that goes down takes its IPv4 routes along, and the kernel
+        // does not tell of each (fib_sync_down_dev() in net/ipv4).
+        let may_have_changed = have_routes_changed || !events.is_empty();
+        events.extend(self.default_routes(may_have_changed)?);
+        Ok(Some(events))
+    }
+
+    /// Reads what is wanted now, or `None` where that is nothing.
+    fn take_orders(&mut self) -> io::Result<Option<()>> {
+        let mut orders = [0; 16];
+        loop {
+            match self.orders.read(&mut orders) {
+                Ok(0) => return Ok(None),
+                Ok(count) => self.are_routes_wanted = orders[count - 1] != 0,
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => return Ok(Some(())),
+                    io::ErrorKind::Interrupted => {}
+                    _ => return Err(error),
+                },
+            }
         }
+    }
+
+    /// Takes note of which devices are on a bus.
+    fn look_for_buses(&mut self, events: &[InterfaceEvent]) {
+        let note = |on_bus: &mut BTreeSet<u32>, interface: &Interface| {
+            match interface.is_on_bus {
+                true => on_bus.insert(interface.ifindex),
+                false => on_bus.remove(&interface.ifindex),
+            };
+        };
+        for event in events {
+            match event {
+                InterfaceEvent::Listed(all) => {
+                    self.on_bus.clear();
+                    for interface in all {
+                        note(&mut self.on_bus, interface);
+                    }
+                }
+                InterfaceEvent::Changed(one) => note(&mut self.on_bus, one),
+                InterfaceEvent::Gone(ifindex) => {
+                    self.on_bus.remove(ifindex);
+                }
+                InterfaceEvent::DefaultRoutes(_) => {}
+            }
+        }
+    }
+
+    /// Returns the default routes, where they matter and may be others.
+    fn default_routes(
+        &mut self,
+        may_have_changed: bool,
+    ) -> io::Result<Option<InterfaceEvent>> {
+        if !self.are_routes_wanted || !self.on_bus.is_empty() {
+            self.routes = None;
+            return Ok(None);
+        }
+        let routes = match &mut self.routes {
+            Some(_) if !may_have_changed => return Ok(None),
+            Some(routes) => routes,
+            // Before they are listed, so that no change is missed.
+            routes @ None => routes.insert(DefaultRoutes::open()?),
+        };
+        Ok(Some(InterfaceEvent::DefaultRoutes(routes.list()?)))
     }
 }
 
@@ -177,87 +278,23 @@ fn is_overrun(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENOBUFS)
 }
 
-/// Lists all devices, over a socket of its own so that events and answers do
-/// not mix.
+/// Lists all devices.
 fn list(buffer: &mut Vec<u8>) -> io::Result<Vec<Interface>> {
-    // Neither bound nor connected: the sandbox lets nobody connect. The kernel
-    // binds it at the first request (netlink_sendmsg() in
-    // net/netlink/af_netlink.c), and is whom a socket without a peer speaks to.
-    let socket = Socket::new(NETLINK_ROUTE)?;
-    socket.send(&dump_request(), 0)?;
-
-    let mut interfaces = Vec::new();
-    let mut is_done = false;
-    while !is_done {
-        buffer.clear();
-        match socket.recv(buffer, 0) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                continue;
-            }
-            other => other?,
-        };
-        for_each_message(buffer, |kind, payload| {
-            match kind {
-                NLMSG_DONE => is_done = true,
-                NLMSG_ERROR => return Err(error_in(payload)),
-                _ => {
-                    if let Some(InterfaceEvent::Changed(interface)) =
-                        event(kind, payload)
-                    {
-                        interfaces.push(interface);
-                    }
-                }
-            }
-            Ok(())
-        })?;
-    }
-    Ok(interfaces)
-}
-
-fn dump_request() -> Vec<u8> {
     let mut link = LinkMessage::default();
     // Statistics are most of an answer, and not wanted.
     link.attributes
         .push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
-    let mut message = NetlinkMessage::new(
-        NetlinkHeader::default(),
-        NetlinkPayload::from(RouteNetlinkMessage::GetLink(link)),
-    );
-    message.header.flags = NLM_F_DUMP | NLM_F_REQUEST;
-    message.finalize();
-    let mut buffer = vec![0; message.buffer_len()];
-    message.serialize(&mut buffer);
-    buffer
+    let mut interfaces = Vec::new();
+    let request = RouteNetlinkMessage::GetLink(link);
+    dump(request, false, buffer, |kind, payload| {
+        if let Some(InterfaceEvent::Changed(interface)) = event(kind, payload) {
+            interfaces.push(interface);
+        }
+    })?;
+    Ok(interfaces)
 }
 
-/// Calls `on_message` with the type and the payload of each message of a
-/// datagram. What is cut off is left out.
-pub(super) fn for_each_message(
-    mut datagram: &[u8],
-    mut on_message: impl FnMut(u16, &[u8]) -> io::Result<()>,
-) -> io::Result<()> {
-    const ALIGNMENT: usize = 4;
-    while let Ok(message) = NetlinkBuffer::new_checked(datagram) {
-        on_message(message.message_type(), message.payload())?;
-        let length = message.length() as usize;
-        let Some(rest) = datagram.get(length.next_multiple_of(ALIGNMENT)..)
-        else {
-            break;
-        };
-        datagram = rest;
-    }
-    Ok(())
-}
-
-/// Returns the errno that a message of type NLMSG_ERROR begins with.
-fn error_in(payload: &[u8]) -> io::Error {
-    match payload.first_chunk() {
-        Some(&code) => io::Error::from_raw_os_error(-i32::from_ne_bytes(code)),
-        None => io::ErrorKind::UnexpectedEof.into(),
-    }
-}
-
-/// Reads one message. Only the header and the name are looked at, so that an
+/// Reads one message. Only the header, the name and the bus are looked at, so that an
 /// attribute of a newer kernel cannot make a device invisible.
 fn event(kind: u16, payload: &[u8]) -> Option<InterfaceEvent> {
     if kind != RTM_NEWLINK && kind != RTM_DELLINK {
@@ -272,17 +309,22 @@ fn event(kind: u16, payload: &[u8]) -> Option<InterfaceEvent> {
         return Some(InterfaceEvent::Gone(header.index));
     }
     let attributes = payload.get(LINK_HEADER_LENGTH..)?;
-    let name = NlasIterator::new(attributes)
-        .filter_map(Result::ok)
-        .find(|attribute| attribute.kind() == IFLA_IFNAME)?;
-    let name = name.value().split(|&byte| byte == 0).next()?;
+    let (mut name, mut is_on_bus) = (None, false);
+    for attribute in NlasIterator::new(attributes).flatten() {
+        match attribute.kind() {
+            IFLA_IFNAME => name = Some(InterfaceName::new(attribute.value())),
+            IFLA_PARENT_DEV_BUS_NAME => is_on_bus = true,
+            _ => {}
+        }
+    }
     Some(InterfaceEvent::Changed(Interface {
         ifindex: header.index,
-        name: String::from_utf8_lossy(name).into_owned(),
+        name: name?,
         link_layer: link_layer(header.link_layer_type),
         is_up: header.flags.contains(LinkFlags::Up),
         is_running: header.flags.contains(LinkFlags::Running),
         is_loopback: header.flags.contains(LinkFlags::Loopback),
+        is_on_bus,
     }))
 }
 
@@ -341,6 +383,7 @@ mod tests {
             is_up: true,
             is_running: true,
             is_loopback: false,
+            is_on_bus: false,
         }
     }
 
@@ -385,7 +428,7 @@ mod tests {
         let [InterfaceEvent::Listed(list)] = events.as_slice() else {
             panic!("the first event is no list: {events:?}");
         };
-        assert!(list.iter().any(|i| i.name == "lo" && i.is_loopback));
+        assert!(list.iter().any(|i| &i.name == "lo" && i.is_loopback));
         drop(stopper);
         assert_eq!(monitor.next().unwrap(), None);
     }

@@ -14,7 +14,9 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::tc::TcMessage;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
-use super::rtnetlink::{DATAGRAM, NLMSG_DONE, NLMSG_ERROR, for_each_message};
+use super::rtnetlink::message::{
+    DATAGRAM, NLMSG_DONE, NLMSG_ERROR, for_each_message,
+};
 #[cfg(test)]
 pub(super) use message::ALL_PROTOCOLS;
 pub(super) use message::{CLSACT, Filter, Hook, Place, Qdisc};

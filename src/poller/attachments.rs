@@ -17,7 +17,7 @@ use crate::accounting::{FlowTracker, InterfaceId};
 use crate::collectors::interfaces::{Snapshot, State, Status};
 use crate::config::Interfaces;
 use crate::kernel::{
-    Action, Adopted, Attached, Error, Interface, InterfaceEvent,
+    Action, Adopted, Attached, Error, Interface, InterfaceEvent, InterfaceName,
     InterfaceTable, Probe, reconcile,
 };
 use crate::logging::chain;
@@ -36,8 +36,10 @@ pub(super) struct Attachments {
     /// none where no number was left.
     failed: BTreeMap<u32, Option<String>>,
     left_out: LeftOut,
+    /// Whether it is to be logged what the rules match.
+    has_matches_to_log: bool,
     /// Names that no device has and that was logged.
-    missing: BTreeSet<String>,
+    missing: BTreeSet<InterfaceName>,
     /// Ifindexes of attached devices that were gone, or may have been where
     /// events were lost, and may be another's by now.
     doubtful: BTreeSet<u32>,
@@ -57,6 +59,7 @@ impl Attachments {
             retiring: BTreeSet::new(),
             failed: BTreeMap::new(),
             left_out: LeftOut::default(),
+            has_matches_to_log: false,
             missing: BTreeSet::new(),
             doubtful: BTreeSet::new(),
             renames: Vec::new(),
@@ -78,12 +81,12 @@ impl Attachments {
     ) {
         for one in adopted {
             let Adopted { id, ifindex, name, link_layer, .. } = one;
-            let shared = Arc::from(name.as_str());
+            let shared = label(name);
             for sink in &mut *sinks {
                 sink.name_interface(id, &shared);
             }
             if one.is_attached {
-                info!(self.log, "counted on"; "interface" => &name);
+                info!(self.log, "counted on"; "interface" => %name);
                 self.attached
                     .insert(ifindex, Attached { id, name, link_layer });
             } else {
@@ -108,6 +111,9 @@ impl Attachments {
                     self.log_link(&interface);
                     self.table.insert(interface);
                 }
+                InterfaceEvent::DefaultRoutes(devices) => {
+                    self.table.set_default_routes(devices);
+                }
                 InterfaceEvent::Gone(ifindex) => {
                     self.table.remove(ifindex);
                     if self.attached.contains_key(&ifindex) {
@@ -124,7 +130,7 @@ impl Attachments {
         if let (Some(before), Some(attached)) =
             (before, self.attached.get(&now.ifindex))
         {
-            news::log_link(&self.log, &attached.name, before, now);
+            news::log_link(&self.log, attached.name, before, now);
         }
     }
 
@@ -135,6 +141,12 @@ impl Attachments {
         probe: &mut P,
     ) {
         self.detach_replaced(probe);
+        if self.table.is_doubtful(wanted) {
+            return;
+        }
+        if std::mem::take(&mut self.has_matches_to_log) {
+            news::log_matches(&self.log, &self.table, wanted);
+        }
         self.queue.clear();
         self.renames.clear();
         for action in reconcile(wanted, &self.table, &self.attached) {
@@ -154,6 +166,18 @@ impl Attachments {
         self.failed.retain(|ifindex, _| tried.contains(ifindex));
         self.log_missing(wanted);
         self.log_left_out();
+    }
+
+    /// Has the next plan log which interfaces there are for each rule that is
+    /// more than a name.
+    pub(super) fn log_matches(&mut self) {
+        self.has_matches_to_log = true;
+    }
+
+    /// Returns whether news are needed to know what is to be counted. Until
+    /// then everything stays as it is.
+    pub(super) fn waits_for_news(&self, wanted: &Interfaces) -> bool {
+        self.table.is_doubtful(wanted)
     }
 
     /// Returns whether there is something to do.
@@ -221,7 +245,7 @@ impl Attachments {
         if let Some(attached) = self.attached.remove(&ifindex) {
             probe.detach(attached.id);
             self.retiring.insert(attached.id);
-            info!(self.log, "detached"; "interface" => attached.name);
+            info!(self.log, "detached"; "interface" => %attached.name);
         }
     }
 
@@ -239,8 +263,8 @@ impl Attachments {
                 continue;
             };
             info!(self.log, "renamed";
-                "interface" => &name, "was" => &attached.name);
-            let shared = Arc::from(name.as_str());
+                "interface" => %name, "was" => %attached.name);
+            let shared = label(name);
             for sink in &mut *sinks {
                 sink.name_interface(attached.id, &shared);
             }
@@ -254,39 +278,37 @@ impl Attachments {
         probe: &mut P,
         sinks: &mut [Box<dyn Sink>],
     ) -> Result<(), Error> {
-        let Interface { ifindex, name, link_layer, .. } = interface;
+        let Interface { ifindex, name, link_layer, .. } = *interface;
         let id = match probe.attach(interface) {
             Ok(id) => id,
             // Its end has been told, or will be.
             Err(error) if error.is_gone() => {
                 debug!(self.log, "gone before it was attached";
-                    "interface" => name);
+                    "interface" => %name);
                 return Ok(());
             }
             // There may be thousands of them: `log_left_out` says how many.
             Err(error @ Error::TooManyInterfaces { .. }) => {
-                self.failed.insert(*ifindex, None);
+                self.failed.insert(ifindex, None);
                 return Err(error);
             }
             Err(error) => {
                 let reason = Some(chain(&error));
-                let known = self.failed.insert(*ifindex, reason.clone());
+                let known = self.failed.insert(ifindex, reason.clone());
                 if known.as_ref() != Some(&reason) {
                     warn!(self.log, "interface is not counted";
-                        "interface" => name, "error" => reason);
+                        "interface" => %name, "error" => reason);
                 }
                 return Err(error);
             }
         };
-        self.failed.remove(ifindex);
-        let attached =
-            Attached { id, name: name.clone(), link_layer: *link_layer };
-        self.attached.insert(*ifindex, attached);
-        let shared = Arc::from(name.as_str());
+        self.failed.remove(&ifindex);
+        self.attached.insert(ifindex, Attached { id, name, link_layer });
+        let shared = label(name);
         for sink in sinks {
             sink.name_interface(id, &shared);
         }
-        info!(self.log, "attached"; "interface" => name);
+        info!(self.log, "attached"; "interface" => %name);
         for notice in probe.take_notices() {
             warn!(self.log, "attached with a limit"; "notice" => notice);
         }
@@ -294,25 +316,18 @@ impl Attachments {
     }
 
     fn log_missing(&mut self, wanted: &Interfaces) {
-        let Interfaces::Named(names) = wanted else {
-            self.missing.clear();
-            return;
-        };
-        let missing: BTreeSet<String> = names
-            .iter()
-            .filter(|name| self.table.by_name(name).is_none())
-            .cloned()
+        let missing: BTreeSet<InterfaceName> = names(wanted)
+            .filter(|&name| self.table.by_name(name).is_none())
             .collect();
         for name in missing.difference(&self.missing) {
             warn!(self.log, "interface not found; it is counted as soon as \
-                it appears"; "interface" => name);
+                it appears"; "interface" => %name);
         }
         self.missing = missing;
     }
 
-    /// Returns the state of what is to be counted: of the names in a list,
-    /// whether there is such a device or not; else of the devices. Another one
-    /// after every `plan`, `rename` and `do_next`.
+    /// Returns the state of what is to be counted: of all devices, and of full
+    /// names that no device has. Another one after every `plan`, `rename` and `do_next`.
     pub(super) fn states(&self, wanted: &Interfaces) -> Snapshot {
         let state = |interface: &Interface| State {
             status: match interface.is_up {
@@ -322,21 +337,11 @@ impl Attachments {
             is_attached: self.attached.contains_key(&interface.ifindex),
         };
         let not_found = State { status: Status::NotFound, is_attached: false };
-        match wanted {
-            Interfaces::Any => self
-                .table
-                .chosen(wanted)
-                .map(|i| (Arc::from(i.name.as_str()), state(i)))
-                .collect(),
-            Interfaces::Named(names) => names
-                .iter()
-                .map(|name| {
-                    let device = self.table.by_name(name);
-                    let state = device.map_or(not_found, state);
-                    (Arc::from(name.as_str()), state)
-                })
-                .collect(),
-        }
+        let named = names(wanted).map(|name| (label(name), not_found));
+        let mut states: Snapshot = named.collect();
+        let chosen = self.table.chosen(wanted);
+        states.extend(chosen.map(|it| (label(it.name), state(it))));
+        states
     }
 
     /// Ends what was detached before the poll that was just credited. Where
@@ -376,6 +381,16 @@ impl Attachments {
         }
         self.retiring.clear();
     }
+}
+
+/// Returns the text that an interface is counted under.
+fn label(name: InterfaceName) -> Arc<str> {
+    name.to_string().into()
+}
+
+/// Returns the interfaces that are asked for by their full name.
+fn names(wanted: &Interfaces) -> impl Iterator<Item = InterfaceName> {
+    wanted.names().map(|name| InterfaceName::new(&name))
 }
 
 #[cfg(test)]

@@ -100,6 +100,7 @@ impl<P: Probe> Poller<P> {
         let adopted = resumed.map_or_else(Vec::new, |it| it.adopted);
         poller.attachments.adopt(adopted, &mut poller.sinks);
         poller.attachments.note(devices);
+        poller.attachments.log_matches();
         poller.plan();
         // One shows whether it is permitted. The others take 25 ms each, and
         // are not waited for.
@@ -129,13 +130,11 @@ impl<P: Probe> Poller<P> {
         self.poll();
         loop {
             self.look_whether_ready();
-            if !self.attachments.has_work() {
+            let has_work = self.attachments.has_work();
+            if !has_work && !self.waits_for_news() {
                 self.applying = None;
             }
-            let rest = match self.attachments.has_work() {
-                true => Duration::ZERO,
-                false => Duration::MAX,
-            };
+            let rest = if has_work { Duration::ZERO } else { Duration::MAX };
             select! {
                 recv(control) -> message => match message {
                     Ok(Control::Reload { settings, database, done }) => {
@@ -190,13 +189,19 @@ impl<P: Probe> Poller<P> {
 
     /// Says so once all that was there at the start is counted.
     fn look_whether_ready(&mut self) {
-        let has_started =
-            !self.attachments.has_work() && self.statistics.polls > 0;
+        let has_started = !self.attachments.has_work()
+            && !self.waits_for_news()
+            && self.statistics.polls > 0;
         if has_started && !self.statistics.is_ready {
             self.statistics.is_ready = true;
             self.publishers.statistics.publish(self.statistics);
             self.publishers.overseer.is_ready(self.attachments.len());
         }
+    }
+
+    /// Returns whether it is not known yet what is to be counted.
+    fn waits_for_news(&self) -> bool {
+        self.attachments.waits_for_news(&self.settings.interfaces)
     }
 
     /// Takes over new settings. What was counted up to now is credited by the
@@ -206,6 +211,7 @@ impl<P: Probe> Poller<P> {
         self.replace_database(database);
         self.locator.resize(settings.geoip_cache_size);
         self.settings = settings;
+        self.attachments.log_matches();
         self.plan();
     }
 

@@ -34,6 +34,8 @@ impl World {
         Paths {
             file: self.path("geoip-exporter.toml"),
             directory: self.path("geoip-exporter.d"),
+            hosts: self.path("hosts"),
+            services: self.path("services"),
         }
     }
 

@@ -211,8 +211,11 @@ fn every_link_between_the_documents_leads_somewhere() {
 fn the_sample_configuration_holds_every_setting_at_its_default() {
     compare(SAMPLE, &render::sample());
 
-    let nowhere =
-        Paths { file: path(SAMPLE), directory: path("etc/no-such-directory") };
+    let nowhere = Paths {
+        file: path(SAMPLE),
+        directory: path("etc/no-such-directory"),
+        ..Paths::default()
+    };
     let commented = config::load(&Flags::default(), &[], &nowhere).unwrap();
     assert_eq!(commented.config, config::Config::default());
 

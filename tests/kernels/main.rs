@@ -16,3 +16,4 @@
 mod harness;
 mod kinds;
 mod start;
+mod uplinks;

@@ -22,11 +22,12 @@ use crate::harness::sys::pin_to_cpu;
 fn loopback() -> Interface {
     Interface {
         ifindex: 1,
-        name: "lo".to_owned(),
+        name: "lo".into(),
         link_layer: LinkLayer::Ethernet,
         is_up: true,
         is_running: true,
         is_loopback: true,
+        is_on_bus: false,
     }
 }
 

@@ -34,6 +34,7 @@ mod life;
 mod lifecycle;
 mod offload;
 mod parser;
+mod patterns;
 mod prefixes;
 mod privileges;
 mod redirects;

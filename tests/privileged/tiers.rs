@@ -49,11 +49,12 @@ impl Books {
         assert_eq!(probe.room().without_table, None);
         let loopback = Interface {
             ifindex: 1,
-            name: "lo".to_owned(),
+            name: "lo".into(),
             link_layer: LinkLayer::Ethernet,
             is_up: true,
             is_running: true,
             is_loopback: true,
+            is_on_bus: false,
         };
         probe.attach(&loopback).unwrap();
         Self {

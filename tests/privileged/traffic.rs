@@ -5,7 +5,7 @@ use crate::harness::fixtures::{GERMANY, JAPAN, LOCAL4, NOWHERE};
 use crate::harness::frames::{ARP, LLDP, Packet, non_ip};
 use crate::harness::lab::{Lab, WAN};
 use crate::harness::link::{Volume, statistics};
-use crate::harness::traffic::{Traffic, books};
+use crate::harness::traffic::{Traffic, assert_books, books};
 
 #[test]
 fn every_country_direction_and_family_is_counted_to_the_byte() {
@@ -30,6 +30,26 @@ fn every_country_direction_and_family_is_counted_to_the_byte() {
     // Four remotes, two families, two directions.
     assert_eq!(scrape.sum("geoip_ebpf_map_entries", &[]), 16);
     assert_eq!(scrape.sum("geoip_ebpf_new_keys_total", &[]), 16);
+}
+
+/// The shortest interval and the longest: what passes is counted to the byte,
+/// and a reload polls in any case.
+#[test]
+fn the_interval_of_polls_may_be_half_a_millisecond_or_a_day() {
+    for interval in ["500us", "24h"] {
+        let lab = Lab::new();
+        let daemon = Setup::new(&lab.machine)
+            .set("interfaces", WAN)
+            .set("poll_interval", interval)
+            .start();
+        daemon.await_sum("geoip_interface_attached", &[], 1);
+        let mut traffic = Traffic::new(&lab);
+        for _ in 0..20 {
+            traffic.exchange();
+        }
+        daemon.reload();
+        assert_books(&daemon.scrape(), traffic.booked());
+    }
 }
 
 #[test]

@@ -16,7 +16,10 @@ pub(super) const SERVING: &[Setting] = &[
         summary: "Where the metrics are served",
         details: "IPv6 addresses are written in brackets: [::1]:9100. An \
             empty address, as in :9100, means every address of the machine, \
-            IPv6 and IPv4. Port 0 lets the kernel choose a free port, which \
+            IPv6 and IPv4. localhost and other names in /etc/hosts stand for \
+            their first IPv4 address, or else their first IPv6 one, and the \
+            names in /etc/services for ports: they are read at the start and \
+            at a reload, and no name is looked up over the network. Port 0 lets the kernel choose a free port, which \
             the log names. A path such as unix:/run/geoip-exporter/metrics.sock \
             is a socket that its owner and group may connect to (mode 0660); \
             one that a dead process left there is replaced.",
@@ -83,7 +86,8 @@ pub(super) const SERVING: &[Setting] = &[
         kind: Kind::Text,
         value_name: "PATH",
         summary: "Path of the metrics page",
-        details: "The landing page / and the health pages under /-/ are taken.",
+        details: "The pages under /-/ are taken. With / the metrics stand in \
+            the place of the landing page.",
         expected: "a path that begins with a slash",
         example: "\"/metrics\"",
         effect: Effect::Live,

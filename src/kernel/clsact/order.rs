@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+use super::super::InterfaceName;
 use super::tc::Filter;
 use crate::accounting::Direction;
 
@@ -72,7 +73,7 @@ impl Order {
     /// Says what runs before, if anything does.
     pub(super) fn notice(
         &self,
-        interface: &str,
+        interface: InterfaceName,
         direction: Direction,
     ) -> Option<String> {
         let direction = match direction {
@@ -165,9 +166,9 @@ mod tests {
     #[test]
     fn what_runs_first_is_told() {
         let order = find(&[filter(1, "flower", IPV4)]);
-        let notice = order.notice("eth0", Direction::Received).unwrap();
+        let notice = order.notice("eth0".into(), Direction::Received).unwrap();
         assert!(notice.starts_with("on eth0, ingress filters of others"));
         assert!(notice.contains("(flower)"), "{notice}");
-        assert_eq!(find(&[]).notice("eth0", Direction::Sent), None);
+        assert_eq!(find(&[]).notice("eth0".into(), Direction::Sent), None);
     }
 }

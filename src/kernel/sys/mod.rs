@@ -10,13 +10,14 @@ use std::mem;
 use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};
 use std::time::Duration;
 
+use super::InterfaceName;
 pub(super) use bpf::*;
 
 /// Returns the name of the device that has this ifindex now.
 ///
 /// # Errors
 /// Whatever the system says: ENXIO where there is no such device.
-pub(super) fn interface_name(ifindex: u32) -> io::Result<String> {
+pub(super) fn interface_name(ifindex: u32) -> io::Result<InterfaceName> {
     let mut name = [0_u8; libc::IF_NAMESIZE];
     // SAFETY: the call writes at most IF_NAMESIZE bytes.
     let written =
@@ -24,8 +25,7 @@ pub(super) fn interface_name(ifindex: u32) -> io::Result<String> {
     if written.is_null() {
         return Err(io::Error::last_os_error());
     }
-    let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
-    Ok(String::from_utf8_lossy(name).into_owned())
+    Ok(InterfaceName::new(&name))
 }
 
 /// Has the C library take large pieces of memory from the system and give them
@@ -86,10 +86,10 @@ pub(super) fn jiffy() -> io::Result<Duration> {
 ///
 /// # Errors
 /// Whatever poll(2) says.
-pub(super) fn wait_readable(
-    descriptors: [RawFd; 2],
+pub(super) fn wait_readable<const N: usize>(
+    descriptors: [RawFd; N],
     timeout: Duration,
-) -> io::Result<[bool; 2]> {
+) -> io::Result<[bool; N]> {
     let mut polled = descriptors.map(|fd| libc::pollfd {
         fd,
         events: libc::POLLIN,
@@ -97,9 +97,12 @@ pub(super) fn wait_readable(
     });
     let milliseconds =
         libc::c_int::try_from(timeout.as_millis()).unwrap_or(libc::c_int::MAX);
-    // SAFETY: the call reads and writes the two elements of `polled`. A number
-    // that is not an open descriptor is answered with POLLNVAL.
-    let result = unsafe { libc::poll(polled.as_mut_ptr(), 2, milliseconds) };
+    let count = libc::nfds_t::try_from(N).unwrap_or(0);
+    // SAFETY: the call reads and writes the N elements of `polled`. A number
+    // that is not an open descriptor is answered with POLLNVAL, and a negative
+    // one is left out.
+    let result =
+        unsafe { libc::poll(polled.as_mut_ptr(), count, milliseconds) };
     if result < 0 {
         let error = io::Error::last_os_error();
         if error.kind() != io::ErrorKind::Interrupted {

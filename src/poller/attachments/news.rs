@@ -2,19 +2,65 @@
 
 use slog::{Logger, info, warn};
 
-use crate::kernel::Interface;
+use crate::config::{Interfaces, Rule};
+use crate::kernel::{Interface, InterfaceName, InterfaceTable};
 
 /// Logs where the link of an interface came up or went down.
 pub(super) fn log_link(
     log: &Logger,
-    name: &str,
+    name: InterfaceName,
     before: &Interface,
     now: &Interface,
 ) {
     match (before.is_running, now.is_running) {
-        (false, true) => info!(log, "link up"; "interface" => name),
-        (true, false) => info!(log, "link down"; "interface" => name),
+        (false, true) => info!(log, "link up"; "interface" => %name),
+        (true, false) => info!(log, "link down"; "interface" => %name),
         _ => {}
+    }
+}
+
+/// Logs which interfaces there are for each rule that is more than a name.
+pub(super) fn log_matches(
+    log: &Logger,
+    table: &InterfaceTable,
+    wanted: &Interfaces,
+) {
+    for rule in wanted.rules() {
+        if rule.excludes() || rule.name().is_none() {
+            log_match(log, table, rule);
+        }
+    }
+}
+
+fn log_match(log: &Logger, table: &InterfaceTable, rule: &Rule) {
+    let matching: Vec<_> = table
+        .candidates()
+        .filter(|(_, candidate)| rule.matches(*candidate))
+        .map(|(interface, _)| interface.name)
+        .collect();
+    let pattern = match rule.selects_uplinks() {
+        true => format!("{rule} (by {})", table.uplinks_by().name()),
+        false => rule.to_string(),
+    };
+    match (rule.excludes(), matching.is_empty()) {
+        (false, true) => warn!(log, "pattern matches no interface; one is \
+            counted as soon as it appears"; "pattern" => pattern),
+        (false, false) => info!(log, "pattern matches";
+            "pattern" => pattern, "interfaces" => list(&matching)),
+        (true, _) => info!(log, "pattern excludes";
+            "pattern" => pattern, "interfaces" => list(&matching)),
+    }
+}
+
+/// Lists names in a line: the first of them where there are many.
+fn list(names: &[InterfaceName]) -> String {
+    const MOST: usize = 20;
+    let shown = names.iter().take(MOST).map(ToString::to_string);
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match names.len() {
+        0 => "none".into(),
+        count if count <= MOST => shown,
+        count => format!("{shown} and {} more", count - MOST),
     }
 }
 

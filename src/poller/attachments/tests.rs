@@ -17,7 +17,7 @@ const LIMIT: u32 = 4;
 #[derive(Default)]
 struct FakeProbe {
     /// The devices there are: name and birth by ifindex.
-    devices: BTreeMap<u32, (String, u32)>,
+    devices: BTreeMap<u32, (InterfaceName, u32)>,
     /// By number: ifindex and birth of what was attached, none once detached.
     numbers: BTreeMap<InterfaceId, Option<(u32, u32)>>,
 }
@@ -36,7 +36,7 @@ impl Probe for FakeProbe {
                 self.numbers.insert(id, Some((*ifindex, *birth)));
                 Ok(id)
             }
-            _ => Err(Error::Replaced { name: name.clone() }),
+            _ => Err(Error::Replaced { name: *name }),
         }
     }
 
@@ -134,12 +134,7 @@ impl Host {
             probe: FakeProbe::default(),
             names: Arc::clone(&names.0),
             sinks: vec![Box::new(names)],
-            wanted: match wanted {
-                "any" => Interfaces::Any,
-                list => Interfaces::Named(
-                    list.split(',').map(String::from).collect(),
-                ),
-            },
+            wanted: Interfaces::read(wanted).unwrap(),
             lines,
             births: 0,
         }
@@ -215,6 +210,7 @@ fn changed(ifindex: u32, name: &str) -> InterfaceEvent {
         is_up: true,
         is_running: true,
         is_loopback: false,
+        is_on_bus: false,
     })
 }
 

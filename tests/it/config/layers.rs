@@ -59,6 +59,7 @@ fn without_any_layer_the_defaults_hold() {
     let nowhere = Paths {
         file: world.path("none.toml"),
         directory: world.path("none.d"),
+        ..Paths::default()
     };
     let loaded = load(&Flags::default(), &[], &nowhere).unwrap();
     assert_eq!(loaded.config, Config::default());
@@ -142,19 +143,23 @@ fn only_visible_toml_files_of_the_directory_are_read() {
 
 #[test]
 fn interfaces_are_any_or_a_list_in_every_spelling() {
-    let eth: Vec<String> = vec!["eth0".into(), "wg0".into()];
+    let named = |list| Interfaces::read(list).unwrap();
+    let eth = named("eth0,wg0");
     for (toml, expected) in [
-        ("\"any\"", Interfaces::Any),
-        ("[\"any\"]", Interfaces::Any),
-        ("\" any ,\"", Interfaces::Any),
-        ("\"eth0,wg0\"", Interfaces::Named(eth.clone())),
-        ("\" eth0 ,, wg0, eth0,\"", Interfaces::Named(eth.clone())),
-        ("[\"eth0\", \"\", \"wg0\", \"eth0\"]", Interfaces::Named(eth.clone())),
-        ("[\"eth0,wg0\"]", Interfaces::Named(eth)),
-        (
-            "\"a23456789012345\"",
-            Interfaces::Named(vec!["a23456789012345".into()]),
-        ),
+        ("\"any\"", Interfaces::any()),
+        ("[\"any\"]", Interfaces::any()),
+        ("\" any ,\"", Interfaces::any()),
+        ("\"eth0,wg0\"", eth.clone()),
+        ("\" eth0 ,, wg0, eth0,\"", eth.clone()),
+        ("[\"eth0\", \"\", \"wg0\", \"eth0\"]", eth.clone()),
+        ("[\"eth0,wg0\"]", eth),
+        ("\"\"", Interfaces::any()),
+        ("\"!eth9, eth*\"", named("!eth9,eth*")),
+        ("[\"any\", \"!veth*\", \"!br-*\"]", named("any,!veth*,!br-*")),
+        ("[\"any\", \"eth0\"]", named("any,eth0")),
+        ("['a\\,b', 'c\\\"d', \"e\\\\xffg\"]", named(r#"a\,b,c\"d,e\xffg"#)),
+        ("\"uplinks\"", named("uplinks")),
+        ("\"a23456789012345\"", named("a23456789012345")),
     ] {
         let world = World::new().file(&format!("interfaces = {toml}"));
         assert_eq!(world.good().config.interfaces, expected, "{toml}");

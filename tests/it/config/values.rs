@@ -49,6 +49,7 @@ fn what_means_something_in_go_means_the_same_here() {
         ("flow_batch_size", "0", "10000"),
         ("geoip_cache_size", "0", "65536"),
         ("geoip_cache_size", "0x0", "65536"),
+        ("metrics_path", "/", "\"/\""),
         ("log_level", "", "\"info\""),
         ("log_level", " Debug ", "\"debug\""),
         ("poll_interval", "500µs", "\"500us\""),
@@ -72,6 +73,46 @@ fn what_means_something_in_go_means_the_same_here() {
         let world = World::new().file(&format!("{key} = {toml}\n"));
         assert_eq!(world.good().config, Config::default(), "{key}");
     }
+}
+
+/// Each spelling, in each layer.
+#[test]
+fn hosts_and_ports_may_have_names_of_this_host() {
+    let world = || {
+        World::new()
+            .write("hosts", "127.0.0.1 localhost\n192.0.2.7 web\n::1 six\n")
+            .write("services", "http 80/tcp www\n")
+    };
+    for (text, expected) in [
+        ("localhost:9100", "\"127.0.0.1:9100\""),
+        ("web:http", "\"192.0.2.7:80\""),
+        ("six:www", "\"[::1]:80\""),
+        (":http", "\"[::]:80\""),
+        ("web:1, six:2", "[\"192.0.2.7:1\", \"[::1]:2\"]"),
+    ] {
+        let key = "listen_address";
+        let setting = config::find(key).unwrap();
+        for world in [
+            world().flag(key, text),
+            world().variable(&setting.variable(), text),
+            world().file(&format!("{key} = \"{text}\"\n")),
+            world().file(&format!("{key} = [\"{text}\"]\n")),
+        ] {
+            let loaded = world.good();
+            let value = (setting.write)(&loaded.config).to_string();
+            assert_eq!(value, expected, "{text}");
+        }
+    }
+    let refused = world().flag("listen_address", "nowhere:9100").bad();
+    assert_eq!(
+        refused,
+        "--listen-address: \"nowhere:9100\" is not an address and port, such \
+         as \"127.0.0.1:9100\": it has a name that is not in /etc/hosts or \
+         /etc/services, and names are not looked up over the network"
+    );
+    // Without the files too.
+    let loaded = World::new().flag("listen_address", "localhost:http").good();
+    assert_eq!(loaded.config.listen_address[0].to_string(), "127.0.0.1:80");
 }
 
 #[test]

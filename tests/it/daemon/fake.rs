@@ -20,7 +20,7 @@ use slog::Logger;
 
 use super::kernel::{Attachment, Kernel, Packet};
 use super::log::Log;
-use super::news::{Feed, News, call};
+use super::news::{Feed, News, Orders, call};
 use super::table::{Ways, Words};
 
 /// Longer than anything takes.
@@ -127,6 +127,7 @@ impl FakeHost {
             is_up: true,
             is_running: true,
             is_loopback: name == "lo",
+            is_on_bus: false,
         };
         let mut kernel = self.kernel();
         kernel.incarnations += 1;
@@ -180,7 +181,7 @@ impl FakeHost {
         self.tell(vec![InterfaceEvent::Listed(devices)]);
     }
 
-    fn tell(&self, events: Vec<InterfaceEvent>) {
+    pub(super) fn tell(&self, events: Vec<InterfaceEvent>) {
         self.news.send(News::Events(events)).unwrap();
     }
 
@@ -210,7 +211,8 @@ impl Host for FakeHost {
     ) -> Result<(Box<dyn FollowInterfaces>, KeepFollowing), Error> {
         let (keep, stop) = bounded(0);
         let feed = Feed { host: self.clone(), has_listed: false, stop };
-        Ok((Box::new(feed), Box::new(keep)))
+        let orders = Orders { host: self.clone(), _keep: keep };
+        Ok((Box::new(feed), Box::new(orders)))
     }
 
     fn open_log(

@@ -60,6 +60,9 @@ pub(super) struct Kernel {
     /// Each with a number that no other device ever had.
     pub(super) devices: BTreeMap<u32, (u64, Interface)>,
     pub(super) incarnations: u64,
+    /// The devices with a default route, and whether that is told.
+    pub(super) default_routes: BTreeSet<u32>,
+    pub(super) are_routes_wanted: bool,
     pub(super) attachments: BTreeMap<InterfaceId, Attachment>,
     /// The flow table, if there is one.
     pub(super) ways: Option<Ways>,
@@ -112,7 +115,7 @@ impl Kernel {
     pub(super) fn counted_names(&self) -> BTreeSet<String> {
         let devices = self.devices.iter();
         let counted = devices.filter(|&(&ifindex, _)| self.is_counted(ifindex));
-        counted.map(|(_, (_, device))| device.name.clone()).collect()
+        counted.map(|(_, (_, device))| device.name.to_string()).collect()
     }
 
     /// Counts as the programs do, where the device is attached.

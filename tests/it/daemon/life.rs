@@ -52,6 +52,17 @@ fn the_pages_answer() {
     daemon.stop();
 }
 
+#[test]
+fn the_metrics_may_stand_in_the_place_of_the_landing_page() {
+    let daemon = start("metrics_path = \"/\"\n");
+    let (status, page) = daemon.get("/");
+    assert_eq!(status, 200);
+    assert!(page.contains("\ngeoip_build_info{"), "{page}");
+    assert_eq!(daemon.get("/-/healthy").0, 200);
+    assert_eq!(daemon.get("/metrics").0, 404);
+    daemon.stop();
+}
+
 /// Nobody can scrape it any more, but what is written down somewhere else in
 /// the end must be whole.
 #[test]

@@ -8,6 +8,7 @@ mod kernel;
 mod life;
 mod log;
 mod news;
+mod patterns;
 mod property;
 mod reload;
 mod running;

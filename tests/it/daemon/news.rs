@@ -1,9 +1,12 @@
 //! The news of network devices, as the test tells them.
 
+use std::collections::BTreeSet;
 use std::io;
 
-use crossbeam_channel::{Receiver, select};
-use geoip_exporter::kernel::{Error, FollowInterfaces, InterfaceEvent};
+use crossbeam_channel::{Receiver, Sender, select};
+use geoip_exporter::kernel::{
+    Error, FollowInterfaces, InterfaceEvent, SteerNews,
+};
 
 use super::fake::FakeHost;
 
@@ -18,6 +21,37 @@ pub(super) struct Feed {
     pub(super) host: FakeHost,
     pub(super) has_listed: bool,
     pub(super) stop: Receiver<()>,
+}
+
+impl FakeHost {
+    /// Gives default routes to these devices, and says so if that is wanted.
+    pub(super) fn route_by(&self, devices: &[u32]) {
+        let devices: BTreeSet<u32> = devices.iter().copied().collect();
+        self.kernel().default_routes = devices.clone();
+        if self.kernel().are_routes_wanted {
+            self.tell(vec![InterfaceEvent::DefaultRoutes(devices)]);
+        }
+    }
+}
+
+/// What the daemon wants to know of.
+pub(super) struct Orders {
+    pub(super) host: FakeHost,
+    /// The news end with it.
+    pub(super) _keep: Sender<()>,
+}
+
+impl SteerNews for Orders {
+    fn want_default_routes(&self, are_wanted: bool) {
+        let devices = {
+            let mut kernel = self.host.kernel();
+            kernel.are_routes_wanted = are_wanted;
+            kernel.default_routes.clone()
+        };
+        if are_wanted {
+            self.host.tell(vec![InterfaceEvent::DefaultRoutes(devices)]);
+        }
+    }
 }
 
 impl FollowInterfaces for Feed {

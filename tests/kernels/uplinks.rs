@@ -1,0 +1,70 @@
+//! Uplinks where there is a device on a bus: a virtio card, which the script
+//! puts into the guest.
+
+use std::fs;
+use std::process::Command;
+
+use crate::harness::daemon::{Daemon, Setup};
+use crate::harness::lab::{Lab, WAN};
+use crate::harness::link::{connect, set_up};
+use crate::harness::process::output_of;
+use crate::harness::wait::{PATIENCE, await_until};
+
+fn await_attached(daemon: &Daemon, interface: &str) {
+    daemon.await_scrape(interface, |scrape| {
+        let shown = scrape.values_of("geoip_interface_attached", "interface");
+        let count = scrape.sum("geoip_interface_attached", &[]);
+        match shown == [interface] && count == 1 {
+            true => Ok(()),
+            false => Err(format!("{shown:?}, {count} of them attached")),
+        }
+    });
+}
+
+/// Returns the name of the card. Its bus is known in every namespace.
+fn card() -> String {
+    let mut command = Command::new("modprobe");
+    output_of(command.args(["-a", "virtio_pci", "virtio_net"]));
+    await_until(PATIENCE, "a card", || {
+        let devices = fs::read_dir("/sys/class/net").unwrap();
+        let mut devices = devices.map(|device| device.unwrap().path());
+        let card = devices.find(|path| path.join("device").exists());
+        let card = card.ok_or("there is none")?;
+        Ok(card.file_name().unwrap().to_str().unwrap().to_owned())
+    })
+}
+
+/// Returns whether the kernel tells of buses over netlink: from 5.14 on.
+fn tells_of_buses() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split('.').map(|part| part.parse().unwrap_or(0));
+    let version = [numbers.next(), numbers.next()].map(Option::unwrap);
+    version >= [5, 14]
+}
+
+#[test]
+fn a_card_is_an_uplink_and_comes_before_every_default_route() {
+    let card = card();
+    let seen = |card| match tells_of_buses() {
+        true => card,
+        false => WAN,
+    };
+    let lab = Lab::new();
+    lab.machine.ip(&format!("addr add 198.51.100.1/24 dev {WAN}"));
+    lab.machine.ip("route add default via 198.51.100.2");
+    let daemon = Setup::new(&lab.machine).set("interfaces", "uplinks").start();
+    await_attached(&daemon, WAN);
+    let mut command = Command::new("ip");
+    let path = lab.machine.path();
+    output_of(command.args(["link", "set", &card, "netns", &path]));
+    await_attached(&daemon, seen(&card));
+    // It is one by what it is, not by its name or by being up.
+    lab.machine.ip(&format!("link set {card} name wan1"));
+    await_attached(&daemon, seen("wan1"));
+    set_up(&lab.machine, "wan1");
+    await_attached(&daemon, seen("wan1"));
+    connect(&lab.machine, "lan0", &lab.world, "host0");
+    await_attached(&daemon, seen("wan1"));
+    lab.machine.ip("link set wan1 netns 1");
+    await_attached(&daemon, WAN);
+}
