@@ -15,6 +15,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::config::{self, Flags, Kind};
+use crate::release;
 
 /// The name of the program.
 const PROGRAM: &str = "geoip-exporter";
@@ -127,7 +128,11 @@ pub fn command() -> Command {
         }
     });
     Command::new(PROGRAM)
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(format!(
+            "{} (revision {})",
+            release::VERSION,
+            release::REVISION
+        ))
         .about(env!("CARGO_PKG_DESCRIPTION"))
         .override_usage("geoip-exporter [FLAG [VALUE]]...")
         .args_override_self(true)

@@ -32,7 +32,7 @@
 //! metrics    → accounting
 //! accounting → geoip::Country
 //! geoip      → files
-//! cli        → config
+//! cli        → config, release
 //! logging    → config::LogFormat, config::LogLevel
 //! config     → sysexits
 //! ```
@@ -55,6 +55,7 @@ pub mod kernel;
 pub mod logging;
 pub mod metrics;
 pub mod poller;
+pub mod release;
 pub mod sandbox;
 pub mod state;
 pub mod sysexits;

@@ -45,6 +45,7 @@ use crate::logging::{self, LogControl};
 use crate::metrics::published::{Feed, Publisher, Sink};
 use crate::metrics::{Process, Registry};
 use crate::poller::{self, Poller};
+use crate::release;
 use crate::sandbox::Duty;
 pub use continuity::remove_pins;
 use errand::Errand;
@@ -64,13 +65,8 @@ pub use web::warnings;
 use worker::{HTTP, INTERFACES, POLLER, STATE, Spawner, start_workers};
 
 /// What the exporter says it is.
-const BUILD: Build = Build {
-    version: env!("CARGO_PKG_VERSION"),
-    revision: match option_env!("GEOIP_EXPORTER_REVISION") {
-        Some(revision) => revision,
-        None => "unknown",
-    },
-};
+const BUILD: Build =
+    Build { version: release::VERSION, revision: release::REVISION };
 
 /// Where the layers of the configuration come from, at the start and at every
 /// reload.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Output};
 
-use geoip_exporter::sysexits;
+use geoip_exporter::{release, sysexits};
 
 fn run(arguments: &[&str]) -> Output {
     command(arguments).output().unwrap()
@@ -37,8 +37,11 @@ fn help_and_version_go_to_standard_output() {
     for flag in ["--version", "-V"] {
         let output = run(&[flag]);
         assert_eq!((code(&output), stderr(&output)), (0, String::new()));
-        let version = env!("CARGO_PKG_VERSION");
-        assert_eq!(stdout(&output), format!("geoip-exporter {version}\n"));
+        let (version, revision) = (release::VERSION, release::REVISION);
+        assert_eq!(
+            stdout(&output),
+            format!("geoip-exporter {version} (revision {revision})\n")
+        );
     }
 }
 

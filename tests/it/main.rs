@@ -21,6 +21,7 @@ mod geoip;
 mod geoip_fuzz;
 mod http;
 mod mmdb;
+mod scripts;
 mod source;
 mod state_forms;
 mod state_growth;

@@ -24,7 +24,14 @@ impl Page for Healthy {
     }
 }
 
-/// `/-/ready`: all interfaces were attached and polled once.
+/// What an answer of `/-/healthy` says.
+pub const HEALTHY_MEANS: &str = "200 while the exporter runs";
+
+/// What an answer of `/-/ready` says, in the words of all documents.
+pub const READY_MEANS: &str =
+    "200 once every interface is attached and was polled, else 503";
+
+/// `/-/ready`: see [`READY_MEANS`].
 #[derive(Debug)]
 pub struct Ready {
     /// Where polls are published.

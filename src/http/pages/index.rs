@@ -8,6 +8,7 @@
 
 use rouille::{Request, Response};
 
+use super::health::{HEALTHY_MEANS, READY_MEANS};
 use crate::collectors::exporter::Build;
 use crate::collectors::interfaces;
 use crate::http::routes::Page;
@@ -65,10 +66,7 @@ impl Page for Index {
 impl Index {
     fn link_list(&self) -> String {
         let metrics_path = self.metrics_path.get();
-        let health = [
-            ("/-/healthy", "Whether the process answers"),
-            ("/-/ready", "Whether the first poll is done"),
-        ];
+        let health = [("/-/healthy", HEALTHY_MEANS), ("/-/ready", READY_MEANS)];
         [(metrics_path.as_str(), "Metrics, for Prometheus")]
             .into_iter()
             .chain(self.links.iter().map(|link| (link.path, link.text)))

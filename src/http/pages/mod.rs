@@ -7,7 +7,7 @@ mod index;
 mod metrics;
 mod reload;
 
-pub use health::{Healthy, Ready};
+pub use health::{HEALTHY_MEANS, Healthy, READY_MEANS, Ready};
 pub use index::{Index, Link};
 pub use metrics::Metrics;
 pub use reload::{Reload, ReloadNow};
