@@ -69,13 +69,18 @@ pub fn parse(
 ) -> Result<Outcome, UsageError> {
     let command = command();
     let arguments = normalise(&command, arguments);
+    let dashes = arguments.iter().position(|argument| argument == "--");
+    let behind = dashes.and_then(|at| arguments.get(at + 1)).cloned();
     match command.try_get_matches_from(arguments) {
         Ok(matches) => Ok(Outcome::Run(cli(&matches))),
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                 Ok(Outcome::Print(error.to_string()))
             }
-            _ => Err(UsageError(one_line(&error))),
+            _ => Err(UsageError(
+                behind_dashes(&error, behind.as_ref())
+                    .unwrap_or_else(|| one_line(&error)),
+            )),
         },
     }
 }
@@ -236,6 +241,20 @@ fn normalise(
         }
     }
     normal
+}
+
+/// Says that a flag stands where none is read, if that is what is wrong.
+fn behind_dashes(
+    error: &clap::Error,
+    behind: Option<&OsString>,
+) -> Option<String> {
+    let behind = behind?.to_str().filter(|text| text.starts_with('-'))?;
+    let flag = behind.split('=').next().unwrap_or(behind);
+    let unknown = error.get(ContextKind::InvalidArg)?;
+    let is_it = *unknown == ContextValue::String(behind.to_owned());
+    is_it.then(|| {
+        format!("{flag}: stands behind --, where no flag is read: leave out --")
+    })
 }
 
 /// Says what is wrong in one line: the argument, then the remedy.

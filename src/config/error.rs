@@ -39,8 +39,10 @@ impl fmt::Display for Source {
 pub struct Problem {
     /// Where.
     pub source: Source,
-    /// Line and column in a file, from 1, when its TOML cannot be parsed.
-    pub position: Option<(usize, usize)>,
+    /// The line in a file, from 1.
+    pub line: Option<usize>,
+    /// The column, from 1, when its TOML cannot be parsed.
+    pub column: Option<usize>,
     /// The key, when the source has more than one.
     pub key: Option<String>,
     /// What was found and what would be right.
@@ -50,15 +52,15 @@ pub struct Problem {
 impl Problem {
     /// A problem of a source as a whole.
     pub(super) fn new(source: Source, text: impl Into<String>) -> Self {
-        Self { source, position: None, key: None, text: text.into() }
+        Self { source, line: None, column: None, key: None, text: text.into() }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.source.fmt(f)?;
-        if let Some((line, column)) = self.position {
-            write!(f, ":{line}:{column}")?;
+        for number in [self.line, self.column].into_iter().flatten() {
+            write!(f, ":{number}")?;
         }
         if let Some(key) = &self.key {
             write!(f, ": {}", one_line(key))?;

@@ -10,7 +10,7 @@ use std::fmt;
 
 use figment::value::Value;
 
-use super::values::{Fault, found, quoted};
+use super::values::{Fault, found, quoted, texts};
 use pattern::{Pattern, Wrong};
 
 /// What a TOML array has in it, and hardly a name.
@@ -181,14 +181,7 @@ impl fmt::Display for Rule {
 
 /// Reads text with commas, or a list of such texts.
 pub(super) fn interfaces(value: &Value) -> Result<Interfaces, Fault> {
-    let parts: Vec<&str> = match value {
-        Value::String(_, text) => vec![text],
-        Value::Array(_, items) => items
-            .iter()
-            .map(|item| item.as_str().ok_or(Fault::NotExpected))
-            .collect::<Result<_, _>>()?,
-        _ => return Err(Fault::NotExpected),
-    };
+    let parts = texts(value)?;
     let rules = rules(&parts).map_err(Fault::Because)?;
     match (rules.is_empty(), value) {
         // As of a variable that is set to nothing.

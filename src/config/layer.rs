@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 
+use super::Config;
 use super::error::{Problem, Source};
 use super::number;
+use super::places::Places;
 use super::setting::{Kind, Setting, nearest};
-use super::settings;
+use super::syntax;
 use super::values::quoted;
 
 /// What every environment variable begins with.
@@ -44,6 +46,8 @@ pub(super) enum Origin {
 pub(super) struct Layer {
     pub(super) origin: Origin,
     pub(super) values: Dict,
+    /// Where they are in a file, and how they are written.
+    pub(super) places: Places,
 }
 
 impl Layer {
@@ -51,21 +55,16 @@ impl Layer {
     pub(super) fn toml(path: &Path, text: &str) -> Result<Self, Problem> {
         let origin = Origin::File(path.into());
         match toml::from_str(text) {
-            Ok(values) => Ok(Self { origin, values }),
+            Ok(values) => {
+                let places = Places::of(text);
+                Ok(Self { origin, values, places })
+            }
             Err(error) => {
-                let position =
-                    error.span().map(|span| position(text, span.start));
-                let message = position
-                    .and_then(|(line, _)| text.lines().nth(line - 1))
-                    .and_then(|line| {
-                        too_large(line).or_else(|| missing_quotes(line))
-                    })
-                    .unwrap_or_else(|| {
-                        error.message().trim().replace('\n', ", ")
-                    });
+                let (position, message) = syntax::explain(text, &error);
+                let (line, column) = position.unzip();
                 let source = Source::File(path.into());
                 let problem = Problem::new(source, message);
-                Err(Problem { position, ..problem })
+                Err(Problem { line, column, ..problem })
             }
         }
     }
@@ -77,8 +76,7 @@ impl Layer {
         variables: &[(OsString, OsString)],
         ignored: &str,
     ) -> (Self, Vec<Problem>) {
-        let mut layer =
-            Self { origin: Origin::Environment, values: Dict::new() };
+        let mut layer = Self::empty(Origin::Environment);
         let mut problems = Vec::new();
         let names: Vec<String> = settings
             .iter()
@@ -95,7 +93,11 @@ impl Layer {
                 setting.has_flag() && setting.variable() == name
             });
             match (setting, value.to_str()) {
-                (Some(setting), Some(text)) => layer.set(setting, text),
+                (Some(setting), Some("")) => layer.set_empty(setting),
+                (Some(setting), Some(text)) => match remains(text) {
+                    None => layer.set(setting, text),
+                    Some(fault) => problems.push(Problem::new(source, fault)),
+                },
                 (Some(_), None) => problems
                     .push(Problem::new(source, "the value is not UTF-8 text")),
                 (None, _) if is_service_link(&name, value) => {}
@@ -114,13 +116,35 @@ impl Layer {
         (layer, problems)
     }
 
-    /// Takes the settings of the command line.
-    pub(super) fn flags(flags: &Flags) -> Self {
-        let mut layer = Self { origin: Origin::Flags, values: Dict::new() };
+    /// Takes the settings of the command line; those that a shell or a file
+    /// left quotes in are problems.
+    pub(super) fn flags(flags: &Flags) -> (Self, Vec<Problem>) {
+        let mut layer = Self::empty(Origin::Flags);
+        let mut problems = Vec::new();
         for (setting, text) in &flags.values {
-            layer.set(setting, text);
+            match remains(text) {
+                None => layer.set(setting, text),
+                Some(fault) => {
+                    problems.push(Problem::new(layer.source(setting), fault));
+                }
+            }
         }
-        layer
+        (layer, problems)
+    }
+
+    fn empty(origin: Origin) -> Self {
+        Self { origin, values: Dict::new(), places: Places::default() }
+    }
+
+    /// Takes an empty variable: where nothing is no value of its own, such as
+    /// of a path, the variable counts as not set. So Compose and Kubernetes
+    /// leave one that is made from another that is not set.
+    fn set_empty(&mut self, setting: &Setting) {
+        let mut config = Config::default();
+        let read = (setting.read)(&mut config, &Value::from(""));
+        if read.is_ok() && (setting.write)(&config).as_str() == Some("") {
+            self.set(setting, "");
+        }
     }
 
     /// Returns the name under which this layer sets `key`.
@@ -144,6 +168,9 @@ impl Layer {
                 _ => Value::from(text),
             },
         };
+        if value.as_str().is_none() {
+            self.places.note(setting.key, text);
+        }
         let path: Vec<&str> = setting.key.split('.').collect();
         insert(&mut self.values, &path, value);
     }
@@ -173,6 +200,29 @@ pub(super) fn unknown(nearest: Option<&str>) -> String {
     }
 }
 
+/// Says what a file of variables left in a value: it has its own rules, and
+/// takes off neither quotes nor the line ends of Windows.
+pub(super) fn remains(text: &str) -> Option<String> {
+    let shown = quoted(text);
+    if let Some(plain) = text.strip_suffix('\r') {
+        let plain = quoted(plain);
+        return Some(format!(
+            "{shown} ends in a carriage return (CR): write {plain}, and save \
+             the file it comes from with the line ends LF"
+        ));
+    }
+    for quote in ['"', '\''] {
+        let inner = text.strip_prefix(quote);
+        let inner = inner.and_then(|inner| inner.strip_suffix(quote));
+        if let Some(inner) = inner.filter(|inner| !inner.contains(quote)) {
+            return Some(format!(
+                "{text} has quotes that nothing takes off: write {inner}"
+            ));
+        }
+    }
+    None
+}
+
 /// Returns whether Kubernetes made this variable for a service that happens
 /// to be named geoip-exporter: it must not keep the exporter from starting.
 fn is_service_link(name: &str, value: &OsString) -> bool {
@@ -200,50 +250,4 @@ fn insert(dict: &mut Dict, path: &[&str], value: Value) {
             }
         }
     }
-}
-
-/// Says what is allowed instead of a number that has more than the 64 bits
-/// of a number in TOML, if that is what is wrong with a line.
-fn too_large(line: &str) -> Option<String> {
-    let (key, value) = key_and_value(line)?;
-    let digits = value.trim_start_matches(['+', '-']).replace('_', "");
-    let number =
-        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if !number || value.replace('_', "").parse::<i64>().is_ok() {
-        return None;
-    }
-    let shown = quoted(value).replace('"', "");
-    Some(match settings::find(key) {
-        Some(Setting { expected, example, .. }) => {
-            format!("{key}: {shown} is not {expected}, such as {example}")
-        }
-        None => format!("{shown} is too large a number"),
-    })
-}
-
-/// Splits `key = value # comment`.
-fn key_and_value(line: &str) -> Option<(&str, &str)> {
-    let line = line.split('#').next().unwrap_or(line);
-    let (key, value) = line.split_once('=')?;
-    Some((key.trim(), value.trim()))
-}
-
-/// Says that `key = value` lacks quotes, if that is what is wrong with a line:
-/// the parser's own words would be about newlines.
-fn missing_quotes(line: &str) -> Option<String> {
-    let (key, value) = key_and_value(line)?;
-    let plain = |c: char| c.is_alphanumeric() || "/.:-_%, ".contains(c);
-    let with_quotes = format!("{key} = \"{value}\"");
-    let helps = !value.is_empty()
-        && value.chars().all(plain)
-        && toml::from_str::<Dict>(line).is_err()
-        && toml::from_str::<Dict>(&with_quotes).is_ok();
-    helps.then(|| format!("text needs quotes: {with_quotes}"))
-}
-
-/// Returns line and column of a byte, both from 1.
-fn position(text: &str, byte: usize) -> (usize, usize) {
-    let before = text.get(..byte).unwrap_or(text);
-    let line = before.rsplit('\n').next().unwrap_or_default();
-    (before.matches('\n').count() + 1, line.chars().count() + 1)
 }

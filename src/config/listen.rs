@@ -50,14 +50,12 @@ impl fmt::Display for ListenAddress {
 
 /// Reads one address, a comma list or a list.
 pub(super) fn addresses(value: &Value) -> Result<Vec<ListenAddress>, Fault> {
-    let parts: Vec<&str> = match value {
-        Value::String(_, text) => vec![text],
-        Value::Array(_, items) => items
-            .iter()
-            .map(|item| item.as_str().ok_or(Fault::NotExpected))
-            .collect::<Result<_, _>>()?,
-        _ => return Err(Fault::NotExpected),
-    };
+    if let Value::Num(_, number) = value
+        && let Some(port) = number.to_i128()
+    {
+        return Err(values::address_fault(&port.to_string()));
+    }
+    let parts = values::texts(value)?;
     let parts = parts.iter().flat_map(|part| part.split(','));
     let mut addresses = Vec::new();
     for part in parts.map(str::trim).filter(|part| !part.is_empty()) {

@@ -12,10 +12,11 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::error::{Error, Problem, Source};
-use super::layer::{Flags, Layer};
+use super::layer::{Flags, Layer, remains};
 use super::names::{self, Register};
 use super::resolve::{Loaded, resolve};
 use super::settings;
+use super::text::utf8;
 
 /// The variable that names the configuration file, as `--config` does.
 pub const CONFIG_VARIABLE: &str = "GEOIP_EXPORTER_CONFIG";
@@ -79,11 +80,16 @@ pub fn load(
         Some((file, by)) if file.as_os_str().is_empty() => {
             problems.push(Problem::new(by, "names no file"));
         }
+        Some((file, by)) if file.to_str().and_then(remains).is_some() => {
+            let fault = file.to_str().and_then(remains).unwrap_or_default();
+            problems.push(Problem::new(by, fault));
+        }
         Some((file, by)) => match read(&file) {
             Ok(text) => push(&mut layers, &mut problems, &file, &text),
-            Err(why) => {
-                let text = format!("{why} (named by {by})");
-                problems.push(Problem::new(Source::File(file), text));
+            Err(fault) => {
+                let mut problem = fault.of(&file);
+                problem.text += &format!(" (named by {by})");
+                problems.push(problem);
             }
         },
         None => read_optional(&paths.file, &mut layers, &mut problems),
@@ -93,9 +99,7 @@ pub fn load(
             for file in files {
                 match read(&file) {
                     Ok(text) => push(&mut layers, &mut problems, &file, &text),
-                    Err(why) => {
-                        problems.push(Problem::new(Source::File(file), why));
-                    }
+                    Err(fault) => problems.push(fault.of(&file)),
                 }
             }
         }
@@ -108,7 +112,9 @@ pub fn load(
         Layer::environment(&settings, environment, CONFIG_VARIABLE);
     layers.push(layer);
     problems.extend(unknown);
-    layers.push(Layer::flags(flags));
+    let (layer, wrong) = Layer::flags(flags);
+    layers.push(layer);
+    problems.extend(wrong);
 
     for layer in &mut layers {
         if let Some(value) = layer.values.get_mut(WITH_NAMES) {
@@ -145,8 +151,9 @@ fn named_file(
     if let Some(file) = &flags.config_file {
         return Some((file.clone(), Source::Flag("--config".into())));
     }
-    let (_, file) =
-        environment.iter().find(|(name, _)| name == CONFIG_VARIABLE)?;
+    let (_, file) = environment
+        .iter()
+        .find(|(name, file)| name == CONFIG_VARIABLE && !file.is_empty())?;
     Some((file.into(), Source::Variable(CONFIG_VARIABLE.into())))
 }
 
@@ -163,9 +170,7 @@ fn read_optional(
     }
     match read(file) {
         Ok(text) => push(layers, problems, file, &text),
-        Err(why) => {
-            problems.push(Problem::new(Source::File(file.into()), why));
-        }
+        Err(fault) => problems.push(fault.of(file)),
     }
 }
 
@@ -181,9 +186,34 @@ fn push(
     }
 }
 
+/// Why a file is of no use.
+struct Unreadable {
+    line: Option<usize>,
+    text: String,
+}
+
+impl Unreadable {
+    fn of(self, file: &Path) -> Problem {
+        let problem = Problem::new(Source::File(file.into()), self.text);
+        Problem { line: self.line, ..problem }
+    }
+}
+
+impl From<String> for Unreadable {
+    fn from(text: String) -> Self {
+        Self { line: None, text }
+    }
+}
+
 /// Reads a file's text, or says why not.
-fn read(file: &Path) -> Result<String, String> {
-    let cannot = |error: io::Error| format!("cannot be read: {error}");
+fn read(file: &Path) -> Result<String, Unreadable> {
+    let cannot = |error: io::Error| {
+        let hint = match file.to_string_lossy().starts_with('~') {
+            true => "; only a shell replaces ~: write the whole path",
+            false => "",
+        };
+        format!("cannot be read: {error}{hint}")
+    };
     // Opening a FIFO would otherwise wait for somebody to write to it.
     let open =
         OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(file);
@@ -194,24 +224,23 @@ fn read(file: &Path) -> Result<String, String> {
             return Err(match kind {
                 Ok(kind) if !kind.is_file() => not_a_file(kind),
                 _ => cannot(error),
-            });
+            }
+            .into());
         }
         Ok(open) => open,
     };
     let found = open.metadata().map_err(cannot)?;
     // The null device is how one asks for no configuration.
     if !found.is_file() && found.rdev() != NULL_DEVICE {
-        return Err(not_a_file(found.file_type()));
+        return Err(not_a_file(found.file_type()).into());
     }
     let mut bytes = Vec::new();
     open.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() as u64 > LARGEST_FILE {
-        return Err("is no configuration: it has more than 1 MiB".into());
+        let text = "is no configuration: it has more than 1 MiB";
+        return Err(text.to_owned().into());
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let byte = error.utf8_error().valid_up_to() + 1;
-        format!("is not UTF-8 text: byte {byte} is wrong")
-    })
+    utf8(bytes).map_err(|(line, text)| Unreadable { line, text })
 }
 
 /// Says what stands where a file should.

@@ -17,11 +17,14 @@ mod listen;
 mod load;
 mod names;
 mod number;
+mod places;
 mod plan;
 mod print;
 mod resolve;
 mod setting;
 mod settings;
+mod syntax;
+mod text;
 mod values;
 
 pub use countries::Countries;
@@ -35,6 +38,7 @@ pub use print::print_config;
 pub use resolve::Loaded;
 pub use setting::{Effect, Kind, Setting, nearest};
 pub use settings::{all, find};
+pub use text::utf8;
 
 use std::net::Ipv4Addr;
 use std::num::{NonZeroU32, NonZeroUsize};

@@ -38,6 +38,8 @@ fn print(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::config::{Config, Source};
 
@@ -51,6 +53,7 @@ mod tests {
         let loaded = Loaded {
             config: Config::default(),
             sources: keys.map(|key| (key, Source::Default)).into(),
+            lines: BTreeMap::new(),
             files: Vec::new(),
             warnings: Vec::new(),
         };

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use figment::value::{Dict, Value};
@@ -13,7 +14,8 @@ use figment::{Figment, Provider};
 use super::error::{Error, Problem, Source};
 use super::layer::{Layer, Origin, unknown};
 use super::setting::{Setting, nearest};
-use super::{Config, values};
+use super::values::Fault;
+use super::{Config, places, values};
 
 /// A configuration and where it comes from.
 #[derive(Clone, Debug)]
@@ -23,6 +25,8 @@ pub struct Loaded {
     /// Every setting's key and the source of its value, in the order of the
     /// documents.
     pub sources: Vec<(&'static str, Source)>,
+    /// The lines of those that come from a file.
+    pub lines: BTreeMap<&'static str, usize>,
     /// The files that were read, lowest first.
     pub files: Vec<PathBuf>,
     /// What is wrong but harmless: values that a higher layer overrides.
@@ -51,6 +55,7 @@ pub(super) fn resolve(
     let mut warnings = Vec::new();
     for layer in layers {
         let mut given = Vec::new();
+        let (first, first_warning) = (problems.len(), warnings.len());
         walk(settings, layer, &layer.values, "", &mut given, &mut problems);
         for (setting, value) in given {
             // An overridden value is tried where it can do no harm.
@@ -62,19 +67,24 @@ pub(super) fn resolve(
                 (Ok(()), None) => config = tried,
                 (Ok(()), Some(_)) => {}
                 (Err(fault), None) => {
-                    for (inside, text) in setting.explain(value, fault) {
+                    for (inside, text) in explain(layer, setting, value, fault)
+                    {
                         problems.push(problem(layer, setting, &inside, text));
                     }
                 }
                 (Err(fault), Some(by)) => {
                     let by = by.source(setting);
-                    for (inside, text) in setting.explain(value, fault) {
+                    for (inside, text) in explain(layer, setting, value, fault)
+                    {
                         let text = format!("{text} (overridden by {by})");
                         warnings.push(problem(layer, setting, &inside, text));
                     }
                 }
             }
         }
+        // Down the file.
+        problems[first..].sort_by_key(|one: &Problem| one.line);
+        warnings[first_warning..].sort_by_key(|one: &Problem| one.line);
     }
     if !problems.is_empty() {
         return Err(Error::new(problems));
@@ -87,11 +97,16 @@ pub(super) fn resolve(
             (setting.key, source)
         })
         .collect();
+    let line = |setting: &&'static Setting| {
+        let layer = winner(&merged, layers, setting)?;
+        Some((setting.key, layer.places.line(setting.key)?))
+    };
+    let lines = settings.iter().filter_map(line).collect();
     let files = layers.iter().filter_map(|layer| match &layer.origin {
         Origin::File(path) => Some(path.clone()),
         Origin::Environment | Origin::Flags => None,
     });
-    Ok(Loaded { config, sources, files: files.collect(), warnings })
+    Ok(Loaded { config, sources, lines, files: files.collect(), warnings })
 }
 
 /// Returns the layer that the merged value of `setting` comes from.
@@ -117,10 +132,7 @@ fn walk<'a>(
     problems: &mut Vec<Problem>,
 ) {
     for (name, value) in table {
-        let key = match path {
-            "" => quote_key(name),
-            path => format!("{path}.{}", quote_key(name)),
-        };
+        let key = places::join(path, name);
         if let Some(setting) = settings.iter().find(|s| s.key == key) {
             given.push((setting, value));
             continue;
@@ -138,13 +150,16 @@ fn walk<'a>(
                     values::found(value)
                 )
             }
+            Value::Dict(..) | Value::Array(..) if is_a_table(value) => {
+                no_such_table(settings, &key)
+            }
             _ => unknown(nearest(&key, settings.iter().map(|s| s.key))),
         };
         // Only a file can hold a key that is no setting.
         if let Origin::File(path) = &layer.origin {
-            let source = Source::File(path.clone());
-            let key = Some(key);
-            problems.push(Problem { source, position: None, key, text });
+            let line = layer.places.line(&key);
+            let problem = Problem::new(Source::File(path.clone()), text);
+            problems.push(Problem { line, key: Some(key), ..problem });
         }
     }
 }
@@ -158,17 +173,43 @@ fn problem(
     let source = layer.source(setting);
     let in_file = matches!(source, Source::File(_));
     let key = in_file.then(|| format!("{}{inside}", setting.key));
-    Problem { source, position: None, key, text }
+    let line = key.as_deref().and_then(|key| layer.places.line(key));
+    Problem { line, key, ..Problem::new(source, text) }
 }
 
-/// Quotes a key as TOML would have to, so that `"a.b"` is not taken for
-/// `b` in the table `a`.
-fn quote_key(name: &str) -> String {
-    let bare = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    if !name.is_empty() && name.bytes().all(bare) {
-        name.into()
-    } else {
-        values::quoted(name)
+fn explain(
+    layer: &Layer,
+    setting: &Setting,
+    value: &Value,
+    fault: Fault,
+) -> Vec<(String, String)> {
+    setting.explain(value, layer.places.written(setting.key), fault)
+}
+
+/// Returns whether a value was written as `[name]` or `[[name]]`.
+fn is_a_table(value: &Value) -> bool {
+    match value {
+        Value::Dict(_, table) => !values::is_date(table),
+        Value::Array(_, items) => {
+            !items.is_empty()
+                && items.iter().all(|item| item.as_dict().is_some())
+        }
+        _ => false,
+    }
+}
+
+fn no_such_table(settings: &[&'static Setting], key: &str) -> String {
+    let tables = settings.iter().filter_map(|setting| {
+        setting.key.rsplit_once('.').map(|(table, _)| table)
+    });
+    match nearest(key, tables) {
+        Some(near) => {
+            format!("there is no table of that name, did you mean [{near}]?")
+        }
+        None => format!(
+            "there is no table of that name: settings stand at the top, \
+             without [{key}]"
+        ),
     }
 }
 
@@ -241,21 +282,26 @@ mod tests {
         for (text, expected) in [
             (
                 "connections.interval = 10",
-                "x: connections.interval: 10 is not a whole number from 1 to \
+                "x:1: connections.interval: 10 is not a whole number from 1 to \
                  9, such as 5",
             ),
             (
                 "connections = 3",
-                "x: connections: 3 is not a table, such as [connections]",
+                "x:1: connections: 3 is not a table, such as [connections]",
             ),
             (
                 "[connections]\nintervall = 3",
-                "x: connections.intervall: unknown setting, did you mean \
+                "x:2: connections.intervall: unknown setting, did you mean \
                  connections.interval?",
             ),
             (
+                "[connection]\ninterval = 3",
+                "x:1: connection: there is no table of that name, did you \
+                 mean [connections]?",
+            ),
+            (
                 "[[ip_range]]\n[[ip_range]]",
-                "x: ip_range[0].name: missing\nx: ip_range[1].name: missing",
+                "x:1: ip_range[0].name: missing\nx:2: ip_range[1].name: missing",
             ),
         ] {
             assert_eq!(resolved(text, &[]), expected);

@@ -82,16 +82,21 @@ impl Setting {
         (self.write)(&Config::default())
     }
 
-    /// Says what is wrong with `value`: for each fault the place inside the
-    /// value (empty for the value itself) and the text.
+    /// Says what is wrong with `value`, which a file may have written
+    /// otherwise: for each fault the place inside the value (empty for the
+    /// value itself) and the text.
     pub(super) fn explain(
         &self,
         value: &Value,
+        written: Option<&str>,
         fault: Fault,
     ) -> Vec<(String, String)> {
         match fault {
             Fault::NotExpected => {
-                let found = super::values::found(value);
+                let found = written.map_or_else(
+                    || super::values::found(value),
+                    super::values::number_as_written,
+                );
                 let Self { expected, example, .. } = self;
                 let text =
                     format!("{found} is not {expected}, such as {example}");

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
-use figment::value::{Num, Value};
+use figment::value::{Dict, Num, Value};
 
 use super::{Config, LogFormat, LogLevel};
 
@@ -36,7 +36,45 @@ pub(super) fn switch(value: &Value) -> Result<bool, Fault> {
                 "\"{text}\" is text: write {text}, without quotes"
             )))
         }
+        Value::String(_, text) => Err(match meant_switch(text) {
+            Some(meant) => Fault::Because(format!(
+                "{} is not true or false: write {meant}",
+                quoted(text)
+            )),
+            None => Fault::NotExpected,
+        }),
         value => value.to_bool().ok_or(Fault::NotExpected),
+    }
+}
+
+/// Returns which of `true` and `false` another word for it means.
+pub(super) fn meant_switch(text: &str) -> Option<bool> {
+    match &*text.to_ascii_lowercase() {
+        "true" | "yes" | "on" | "y" | "t" | "enabled" => Some(true),
+        "false" | "no" | "off" | "n" | "f" | "disabled" => Some(false),
+        _ => None,
+    }
+}
+
+/// Returns the texts of a list, or the text alone.
+pub(super) fn texts(value: &Value) -> Result<Vec<&str>, Fault> {
+    let items = match value {
+        Value::String(_, text) => return Ok(vec![text]),
+        Value::Array(_, items) => items,
+        _ => return Err(Fault::NotExpected),
+    };
+    let faults: Vec<_> = items
+        .iter()
+        .enumerate()
+        .filter(|(_, item)| item.as_str().is_none())
+        .map(|(index, item)| {
+            let text = format!("{} is not text in quotes", found(item));
+            (format!("[{index}]"), text)
+        })
+        .collect();
+    match faults.is_empty() {
+        true => Ok(items.iter().filter_map(Value::as_str).collect()),
+        false => Err(Fault::Inside(faults)),
     }
 }
 
@@ -101,8 +139,34 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, Fault> {
 }
 
 /// Says what an address and port lacks.
-fn address_fault(text: &str) -> Fault {
+pub(super) fn address_fault(text: &str) -> Fault {
     let shown = quoted(text);
+    if let Some((scheme, rest)) = text.split_once("://") {
+        return Fault::Because(scheme_fault(&shown, scheme, rest));
+    }
+    let bare = text.strip_prefix(':').unwrap_or(text);
+    let port = text.rsplit_once(':').map_or(bare, |(_, port)| port);
+    let is_number =
+        !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number && port.parse::<u16>().is_err() {
+        return Fault::Because(format!(
+            "{shown} has a port above 65535, the highest there is"
+        ));
+    }
+    if is_number && port == text {
+        return Fault::Because(format!(
+            "{shown} is a port without an address: write \":{port}\" for \
+             every address, or such as \"127.0.0.1:{port}\""
+        ));
+    }
+    if let Some((before, _)) = text.split_once('/')
+        && address(before).is_ok()
+    {
+        return Fault::Because(format!(
+            "{shown} has a path: write \"{before}\"; the path is another \
+             setting, metrics_path"
+        ));
+    }
     Fault::Because(if text.parse::<Ipv4Addr>().is_ok() {
         format!("{shown} has no port: write \"{text}:9100\"")
     } else if text.starts_with('[') || text.matches(':').count() > 1 {
@@ -119,6 +183,20 @@ fn address_fault(text: &str) -> Fault {
     } else {
         return Fault::NotExpected;
     })
+}
+
+/// Says what to write instead of an address such as `http://…`.
+fn scheme_fault(shown: &str, scheme: &str, rest: &str) -> String {
+    let plain = rest.split('/').next().unwrap_or(rest);
+    let plain = match address(plain) {
+        Ok(_) => plain,
+        Err(_) => "127.0.0.1:9100",
+    };
+    let tls = match scheme.eq_ignore_ascii_case("https") {
+        true => "; web_config_file turns TLS on",
+        false => "",
+    };
+    format!("{shown} is a URL, not an address and port: write \"{plain}\"{tls}")
 }
 
 /// Reads the path of the metrics page.
@@ -150,10 +228,18 @@ pub(super) fn metrics_path(value: &Value) -> Result<String, Fault> {
 
 /// Reads a path that is not empty.
 pub(super) fn file(value: &Value) -> Result<&str, Fault> {
-    text(value).and_then(|path| {
-        let possible = !path.is_empty() && !path.contains('\0');
-        possible.then_some(path).ok_or(Fault::NotExpected)
-    })
+    let path = text(value)?;
+    if path.starts_with('~') {
+        let rest = path.split_once('/').map_or("", |(_, rest)| rest);
+        return Err(Fault::Because(format!(
+            "{} begins with ~, which only a shell replaces: write the whole \
+             path, such as {}",
+            quoted(path),
+            quoted(&format!("/root/{rest}"))
+        )));
+    }
+    let possible = !path.is_empty() && !path.contains('\0');
+    possible.then_some(path).ok_or(Fault::NotExpected)
 }
 
 impl LogLevel {
@@ -212,8 +298,6 @@ pub(super) fn log_format(value: &Value) -> Result<LogFormat, Fault> {
 
 /// Shows a value in one line, as TOML would write it.
 pub(super) fn found(value: &Value) -> String {
-    // What the toml crate hands over for a date or time.
-    const DATE: &str = "$__toml_private_datetime";
     match value {
         Value::String(_, text) => quoted(text),
         Value::Char(_, char) => quoted(&char.to_string()),
@@ -237,6 +321,21 @@ pub(super) fn found(value: &Value) -> String {
         Value::Array(_, items) => format!("a list of {}", items.len()),
     }
 }
+
+/// Shows a number as a file has it.
+pub(super) fn number_as_written(written: &str) -> String {
+    // Digits and a few letters, which need no escapes.
+    quoted(written).trim_matches('"').to_owned()
+}
+
+/// Returns whether a table is what the toml crate hands over for a date or
+/// time.
+pub(super) fn is_date(table: &Dict) -> bool {
+    table.contains_key(DATE)
+}
+
+/// The key of such a table.
+const DATE: &str = "$__toml_private_datetime";
 
 /// Quotes text for a message of one line, and shortens it.
 pub(super) fn quoted(text: &str) -> String {

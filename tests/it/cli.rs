@@ -62,6 +62,11 @@ fn a_wrong_command_line_is_one_line_and_exit_code_usage() {
             "--map-max-entries: 4294967297 is not a whole number from 1 to \
              16777216, such as 100000\n",
         ),
+        (
+            &["--print-config", "--map-max-entries=0xffff_ffff"],
+            "--map-max-entries: 0xffff_ffff is not a whole number from 1 to \
+             16777216, such as 100000\n",
+        ),
     ] {
         let output = run(arguments);
         assert_eq!(stderr(&output), expected);
@@ -84,11 +89,13 @@ fn a_wrong_configuration_is_refused_with_every_problem() {
         assert_eq!(
             stderr(&output),
             format!(
-                "{file}: log_levle: unknown setting, did you mean log_level?\n\
-                 {file}: poll_interval: 2 has no unit: write \"2s\" for \
+                "{file}:1: poll_interval: 2 has no unit: write \"2s\" for \
                  seconds or \"2ms\" for milliseconds\n\
-                 GEOIP_EXPORTER_LISTEN_ADDRESS: \"9100\" is not an address \
-                 and port, such as \"127.0.0.1:9100\"\n"
+                 {file}:2: log_levle: unknown setting, did you mean \
+                 log_level?\n\
+                 GEOIP_EXPORTER_LISTEN_ADDRESS: \"9100\" is a port without \
+                 an address: write \":9100\" for every address, or such as \
+                 \"127.0.0.1:9100\"\n"
             )
         );
         assert_eq!(code(&output), sysexits::CONFIG);

@@ -1,8 +1,11 @@
 //! The configuration from the outside: files, environment and flags in, values
 //! or problems out.
 
+mod files;
 mod layers;
 mod messages;
+mod sources;
+mod syntax;
 mod values;
 
 use std::ffi::OsString;

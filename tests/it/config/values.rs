@@ -171,7 +171,7 @@ proptest! {
             Err(error) => {
                 prop_assert!(!error.problems().is_empty());
                 for line in world.etc(&error).lines() {
-                    let named = line.starts_with("/etc/geoip-exporter.toml: ");
+                    let named = line.starts_with("/etc/geoip-exporter.toml:");
                     prop_assert!(named, "{}", line);
                 }
                 let lines = error.to_string().lines().count();
