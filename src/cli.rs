@@ -157,7 +157,7 @@ pub fn command() -> Command {
                 .long("check-config")
                 .action(ArgAction::SetTrue)
                 .conflicts_with_all(["print-config", "remove-pins"])
-                .help("Check the configuration and exit"),
+                .help("Check the configuration on this machine and exit"),
         )
         .arg(
             Arg::new("print-config")

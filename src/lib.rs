@@ -25,7 +25,7 @@
 //! main       → cli, config, daemon, logging, sysexits
 //! daemon     → everything below
 //! poller     → accounting, collectors, config, geoip, kernel, logging, metrics
-//! http       → collectors, config::ListenAddress, config::nearest, files, metrics
+//! http       → collectors, config::ListenAddress, config::nearest, config::utf8, files, metrics
 //! kernel     → accounting, config::Candidate, config::Interfaces
 //! state      → accounting, collectors, geoip::Country
 //! collectors → accounting, geoip::Country, metrics

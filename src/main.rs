@@ -18,19 +18,13 @@ fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
         Ok(Outcome::Run(cli)) => cli,
         Ok(Outcome::Print(text)) => return print(&text),
-        Err(error) => {
-            complain(LogLevel::Error, &error.to_string());
-            return sysexits::USAGE.into();
-        }
+        Err(error) => return fail(sysexits::USAGE, &error.to_string()),
     };
+    let has_log = cli.action == Action::Run;
     match run(cli) {
         Ok(text) => print(&text),
-        Err(error) => {
-            if !error.is_logged() {
-                complain(LogLevel::Error, &logging::chain(&error));
-            }
-            error.exit_code().into()
-        }
+        Err(error) if has_log && error.is_logged() => error.exit_code().into(),
+        Err(error) => fail(error.exit_code(), &logging::chain(&error)),
     }
 }
 
@@ -43,9 +37,7 @@ fn run(Cli { action, flags }: Cli) -> Result<String, Error> {
         return daemon::run(layers, &host, unbounded()).map(|()| String::new());
     }
     let loaded = layers.load().map_err(Error::Config)?;
-    for warning in daemon::warnings(&loaded, action == Action::CheckConfig)? {
-        complain(LogLevel::Warn, &format!("warning: {warning}"));
-    }
+    daemon::report(&loaded, action == Action::CheckConfig)?;
     match action {
         Action::PrintConfig => Ok(config::print_config(&loaded)),
         Action::RemovePins => daemon::remove_pins(&loaded.config),
@@ -54,6 +46,14 @@ fn run(Cli { action, flags }: Cli) -> Result<String, Error> {
 }
 
 fn print(text: &str) -> ExitCode {
-    let written = io::stdout().write_all(text.as_bytes());
-    written.map_or(sysexits::IOERR, |()| sysexits::OK).into()
+    let Err(error) = io::stdout().write_all(text.as_bytes()) else {
+        return sysexits::OK.into();
+    };
+    let text = format!("cannot write to standard output: {error}");
+    fail(sysexits::IOERR, &text)
+}
+
+fn fail(status: u8, text: &str) -> ExitCode {
+    complain(LogLevel::Error, text);
+    status.into()
 }

@@ -131,7 +131,9 @@ fn help_and_version_are_text_to_print() {
         let Ok(Outcome::Print(text)) = parse_texts(&arguments) else {
             panic!("{arguments:?} is no version");
         };
-        assert_eq!(text, format!("{PROGRAM} {}\n", env!("CARGO_PKG_VERSION")));
+        let (version, revision) = (release::VERSION, release::REVISION);
+        let expected = format!("{PROGRAM} {version} (revision {revision})\n");
+        assert_eq!(text, expected);
     }
 }
 

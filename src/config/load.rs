@@ -45,6 +45,30 @@ pub struct Paths {
     pub hosts: PathBuf,
     /// The names of ports, services(5).
     pub services: PathBuf,
+    /// Where a database may be when none is named; the first that is there is
+    /// taken.
+    pub databases: Vec<PathBuf>,
+}
+
+/// Where geoipupdate and distributions put databases.
+const DATABASE_DIRECTORIES: [&str; 3] =
+    ["/usr/share/GeoIP", "/var/lib/GeoIP", "/usr/local/share/GeoIP"];
+
+/// What databases with countries are called there.
+const DATABASE_NAMES: [&str; 5] = [
+    "GeoLite2-Country.mmdb",
+    "GeoIP2-Country.mmdb",
+    "GeoLite2-City.mmdb",
+    "GeoIP2-City.mmdb",
+    "dbip-country-lite.mmdb",
+];
+
+impl Paths {
+    /// Returns the database that is taken when none is named, if there is one.
+    #[must_use]
+    pub fn database(&self) -> Option<PathBuf> {
+        self.databases.iter().find(|path| path.exists()).cloned()
+    }
 }
 
 impl Default for Paths {
@@ -54,6 +78,13 @@ impl Default for Paths {
             directory: "/etc/geoip-exporter.d".into(),
             hosts: "/etc/hosts".into(),
             services: "/etc/services".into(),
+            databases: DATABASE_NAMES
+                .iter()
+                .flat_map(|name| {
+                    DATABASE_DIRECTORIES
+                        .map(|folder| Path::new(folder).join(name))
+                })
+                .collect(),
         }
     }
 }
@@ -94,9 +125,11 @@ pub fn load(
         },
         None => read_optional(&paths.file, &mut layers, &mut problems),
     }
+    let mut left_out = Vec::new();
     match drop_ins(&paths.directory) {
-        Ok(files) => {
-            for file in files {
+        Ok(found) => {
+            left_out = found.left_out;
+            for file in found.files {
                 match read(&file) {
                     Ok(text) => push(&mut layers, &mut problems, &file, &text),
                     Err(fault) => problems.push(fault.of(&file)),
@@ -121,7 +154,13 @@ pub fn load(
             names::replace(value, &|register| known(register, paths));
         }
     }
-    resolve(&settings, &layers, problems)
+    let mut loaded = resolve(&settings, &layers, problems)?;
+    if !loaded.is_set("geoip_db")
+        && let Some(database) = paths.database()
+    {
+        loaded.config.geoip_db = database;
+    }
+    Ok(Loaded { left_out, ..loaded })
 }
 
 /// Returns what a file of names says: nothing where it cannot be read.
@@ -257,24 +296,37 @@ fn not_a_file(kind: FileType) -> String {
     format!("is a {kind}, not a file")
 }
 
-/// Returns the files of the directory in name order; hidden ones are left
-/// out, as editors put their backups there.
-fn drop_ins(directory: &Path) -> io::Result<Vec<PathBuf>> {
+/// The files of the directory in name order.
+#[derive(Default)]
+struct DropIns {
+    files: Vec<PathBuf>,
+    /// And why.
+    left_out: Vec<(PathBuf, &'static str)>,
+}
+
+/// Looks through the directory; hidden files are left out, as editors put
+/// their backups there.
+fn drop_ins(directory: &Path) -> io::Result<DropIns> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Ok(Vec::new());
+            return Ok(DropIns::default());
         }
         entries => entries?,
     };
-    let mut files = Vec::new();
+    let mut found = DropIns::default();
     for entry in entries {
         let file = entry?.path();
         let name = file.file_name().unwrap_or_default();
         let hidden = name.as_encoded_bytes().starts_with(b".");
-        if !hidden && file.extension() == Some(OsStr::new("toml")) {
-            files.push(file);
+        if hidden {
+            found.left_out.push((file, "its name begins with a dot"));
+        } else if file.extension() != Some(OsStr::new("toml")) {
+            found.left_out.push((file, "its name does not end in .toml"));
+        } else {
+            found.files.push(file);
         }
     }
-    files.sort();
-    Ok(files)
+    found.files.sort();
+    found.left_out.sort();
+    Ok(found)
 }

@@ -55,6 +55,7 @@ mod tests {
             sources: keys.map(|key| (key, Source::Default)).into(),
             lines: BTreeMap::new(),
             files: Vec::new(),
+            left_out: Vec::new(),
             warnings: Vec::new(),
         };
         assert_eq!(

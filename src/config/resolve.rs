@@ -29,8 +29,36 @@ pub struct Loaded {
     pub lines: BTreeMap<&'static str, usize>,
     /// The files that were read, lowest first.
     pub files: Vec<PathBuf>,
+    /// Files of the directory that were left out, and why.
+    pub left_out: Vec<(PathBuf, &'static str)>,
     /// What is wrong but harmless: values that a higher layer overrides.
     pub warnings: Vec<Problem>,
+}
+
+impl Loaded {
+    /// Returns whether somebody set a setting.
+    #[must_use]
+    pub fn is_set(&self, key: &str) -> bool {
+        self.source(key) != Source::Default
+    }
+
+    /// Returns a problem of the value of a setting.
+    #[must_use]
+    pub fn problem(&self, key: &str, text: impl Into<String>) -> Problem {
+        let source = self.source(key);
+        let is_named = matches!(source, Source::File(_) | Source::Default);
+        Problem {
+            line: self.lines.get(key).copied(),
+            key: is_named.then(|| key.to_owned()),
+            ..Problem::new(source, text)
+        }
+    }
+
+    fn source(&self, key: &str) -> Source {
+        let mut sources = self.sources.iter();
+        let found = sources.find(|(other, _)| *other == key);
+        found.map_or(Source::Default, |(_, source)| source.clone())
+    }
 }
 
 /// Merges `layers`, lowest first, over the defaults.
@@ -106,7 +134,14 @@ pub(super) fn resolve(
         Origin::File(path) => Some(path.clone()),
         Origin::Environment | Origin::Flags => None,
     });
-    Ok(Loaded { config, sources, lines, files: files.collect(), warnings })
+    Ok(Loaded {
+        config,
+        sources,
+        lines,
+        files: files.collect(),
+        left_out: Vec::new(),
+        warnings,
+    })
 }
 
 /// Returns the layer that the merged value of `setting` comes from.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use slog::{Logger, info, warn};
@@ -28,21 +29,29 @@ pub(super) fn directories(config: &Config) -> Vec<&Path> {
     state.into_iter().chain(pin_directory(config)).collect()
 }
 
+/// What came of making the directories that were missing.
+pub(super) struct Made {
+    pub(super) state: io::Result<()>,
+    pub(super) pins: io::Result<()>,
+}
+
 /// Makes the directories that are missing, and waits until each answers.
-pub(super) fn make_directories(config: &Config, place: &Place) {
+pub(super) fn make_directories(config: &Config, place: &Place) -> Made {
+    let mut made = Made { state: Ok(()), pins: Ok(()) };
     if let Some(directory) = &config.state_directory {
         place.enter(directory);
-        Store::make(directory);
+        made.state = Store::make(directory);
         wait_for(directory);
     }
     if let Some(directory) = pin_directory(config) {
         place.enter(directory);
-        Pins::make(directory);
+        made.pins = Pins::make(directory);
     }
     for socket in config.listen_address.iter().filter_map(ListenAddress::path) {
         place.enter(socket);
         socket.parent().map(wait_for);
     }
+    made
 }
 
 /// Waits until a directory can be opened, or not.
@@ -69,6 +78,7 @@ pub(super) fn keep(
     config: &Config,
     store: Option<&Store>,
     left: &State,
+    made: io::Result<()>,
 ) -> Option<Keep> {
     if config.state_directory.is_none() {
         warn_of_others(log, config);
@@ -81,6 +91,7 @@ pub(super) fn keep(
             Some(Keep { pins, epoch })
         }
         Err(fault) => {
+            let fault = fault.or_made(made);
             warn!(log, "what passes while no exporter runs will not be counted";
                 "error" => chain(&fault));
             None

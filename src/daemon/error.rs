@@ -22,6 +22,9 @@ pub enum Error {
     /// What is pinned cannot be removed.
     #[error(transparent)]
     Pins(#[from] kernel::PinsFault),
+    /// The configuration is not for this machine, a line each.
+    #[error("{}", .0.join("\n"))]
+    Unusable(Vec<String>),
     /// Signals cannot be caught.
     #[error("cannot catch signals")]
     Signals(#[source] io::Error),
@@ -42,15 +45,16 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns whether the log has it, once the daemon has ended. Before
-    /// there is a log, and where it has no thread, whoever started the daemon
-    /// has to say it.
+    /// Returns whether the log of a daemon that has ended has it. Before there
+    /// is a log, and where it has no thread, whoever started the daemon has to
+    /// say it; what is no daemon has no log.
     #[must_use]
     pub fn is_logged(&self) -> bool {
         !matches!(
             self,
             Self::Config(_)
                 | Self::Pins(_)
+                | Self::Unusable(_)
                 | Self::Signals(_)
                 | Self::Thread(_)
         )
@@ -61,7 +65,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(error) => error.exit_code(),
-            Self::WebConfig(_) => sysexits::CONFIG,
+            Self::WebConfig(_) | Self::Unusable(_) => sysexits::CONFIG,
             Self::Http(http::Error::PermissionDenied { .. })
             | Self::Kernel(kernel::Error::NotPermitted { .. }) => {
                 sysexits::NOPERM

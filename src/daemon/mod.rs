@@ -4,6 +4,7 @@
 //! `lifecycle` decides it.
 
 mod asked;
+mod check;
 mod continuity;
 mod database;
 mod errand;
@@ -47,6 +48,7 @@ use crate::metrics::{Process, Registry};
 use crate::poller::{self, Poller};
 use crate::release;
 use crate::sandbox::Duty;
+pub use check::report;
 pub use continuity::remove_pins;
 use errand::Errand;
 pub use error::Error;
@@ -61,7 +63,6 @@ use start::{Ended, Start};
 use state::Shown;
 use supervisor::{Faults, Followers, State, Supervisor};
 use web::WebConfig;
-pub use web::warnings;
 use worker::{HTTP, INTERFACES, POLLER, STATE, Spawner, start_workers};
 
 /// What the exporter says it is.
@@ -158,6 +159,7 @@ fn run_logged<H: Host>(
     for warning in &loaded.warnings {
         warn!(log, "configuration"; "warning" => %warning);
     }
+    web::log_left_out(log, &loaded.left_out);
 
     let manager =
         ServiceManager::of(&layers.environment).unwrap_or_else(|error| {
@@ -170,9 +172,9 @@ fn run_logged<H: Host>(
     let mut start = Start::new(log, &events);
     let wanted = config.clone();
     let made = Errand::start("directories", move |place| {
-        continuity::make_directories(&wanted, place);
+        continuity::make_directories(&wanted, place)
     });
-    start.wait_before_log(made, &log_control)?;
+    let made = start.wait_before_log(made, &log_control)?;
     // No other thread until files are restricted, as each inherits it.
     let privileges = Privileges::restrict(
         log,
@@ -209,10 +211,10 @@ fn run_logged<H: Host>(
     let server = start.wait(bound)??.log_to(log.clone()).secure(read.security);
     let (own, wanted) = (log.clone(), config.clone());
     let taken = Errand::start("state", move |place| {
-        state::take_over(&own, &wanted, place)
+        state::take_over(&own, &wanted, place, made.state)
     });
     let (store, mut left) = start.wait(taken)?;
-    let keep = continuity::keep(log, &config, store.as_ref(), &left);
+    let keep = continuity::keep(log, &config, store.as_ref(), &left, made.pins);
     // Opened while the programs are loaded: checking a large database takes as
     // long, and neither needs the other.
     let began = Instant::now();

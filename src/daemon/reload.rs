@@ -17,7 +17,7 @@ use super::database::{DatabaseFile, describe, log_opened};
 use super::errand::{Errand, PATIENCE};
 use super::follower::Resource as _;
 use super::supervisor::{Faults, Supervisor, at_zero, exported, warn_late};
-use super::web::{Web, WebConfig};
+use super::web::{Web, WebConfig, log_left_out};
 use super::{Layers, succeeded_now};
 use crate::collectors::exporter::{self, LastReload};
 use crate::config::{self, Config, Plan};
@@ -32,6 +32,7 @@ pub(super) struct Prepared {
     pub(super) plan: Plan,
     /// What is wrong with the configuration but harmless.
     pub(super) warnings: Vec<String>,
+    pub(super) left_out: Vec<(PathBuf, &'static str)>,
     pub(super) web: Web,
     /// None where there is no file and none was in use.
     pub(super) database: Option<Arc<Database>>,
@@ -110,7 +111,8 @@ fn prepare(
     let mut warnings: Vec<String> =
         loaded.warnings.iter().map(ToString::to_string).collect();
     warnings.extend(plan.warning());
-    Ok(Prepared { plan, warnings, web, database, missing })
+    let left_out = loaded.left_out;
+    Ok(Prepared { plan, warnings, left_out, web, database, missing })
 }
 
 /// Whom to tell how a reload went.
@@ -236,7 +238,9 @@ impl Supervisor {
 
     /// Puts in force what was read. Nothing of it can fail.
     fn commit(&mut self, prepared: Prepared, asked: Askers) {
-        let Prepared { plan, warnings, web, database, missing } = prepared;
+        let Prepared { plan, warnings, left_out, web, database, missing } =
+            prepared;
+        log_left_out(&self.log, &left_out);
         for warning in warnings {
             warn!(self.log, "configuration"; "warning" => warning);
         }

@@ -5,6 +5,7 @@
 //! reset and counts everything once more.
 
 use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,12 +40,14 @@ pub(super) fn take_over(
     log: &Logger,
     config: &Config,
     place: &Place,
+    made: io::Result<()>,
 ) -> (Option<Store>, State) {
     let Some(directory) = &config.state_directory else {
         return (None, State::default());
     };
     place.enter(directory);
     let found = Store::open(directory)
+        .map_err(|error| error.or_made(made))
         .and_then(|mut store| store.load().map(|found| (store, found)));
     let (store, found) = match found {
         Ok(found) => found,

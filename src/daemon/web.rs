@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 
 use crossbeam_channel::Sender;
-use slog::{Logger, warn};
+use slog::{Logger, info, warn};
 
-use super::Error;
 use super::asked::Asked;
 use super::follower::{Files, Resource};
 use super::lifecycle::Event;
-use crate::config::Loaded;
 use crate::files::Place;
 use crate::http::pages::ReloadNow;
 use crate::http::{Security, WebConfigError};
@@ -58,20 +56,12 @@ impl Resource for WebConfig {
     }
 }
 
-/// Returns what is wrong with a configuration but harmless, a line each.
-///
-/// # Errors
-/// With `everything`, what is wrong with the file of TLS and users, which else
-/// only a start reads.
-pub fn warnings(
-    loaded: &Loaded,
-    everything: bool,
-) -> Result<Vec<String>, Error> {
-    let file = loaded.config.web_config_file.as_deref();
-    let file = file.filter(|_| everything);
-    let (_, more) = Security::load(file, &Place::default())?;
-    let warnings = loaded.warnings.iter().map(ToString::to_string);
-    Ok(warnings.chain(more).collect())
+/// Logs which files of settings were left out.
+pub(super) fn log_left_out(log: &Logger, files: &[(PathBuf, &'static str)]) {
+    for (file, reason) in files {
+        info!(log, "left out a file of settings";
+            "file" => %file.display(), "reason" => reason);
+    }
 }
 
 /// Has the supervisor reload, and waits for it.

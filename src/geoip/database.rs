@@ -16,7 +16,8 @@ use thiserror::Error;
 
 use super::Country;
 use super::cache::RecordCache;
-use super::record::Record;
+use super::format;
+use super::record::{Content, Record, is_type_of_owners};
 use super::tree::{self, Layout};
 use crate::files::Identity;
 
@@ -112,6 +113,26 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A file of another format.
+    #[error("cannot use GeoIP database {path:?}: it is {what}")]
+    OtherFormat {
+        /// The file.
+        path: PathBuf,
+        /// What it is, and what to do about it.
+        what: &'static str,
+    },
+    /// A database of networks' owners, with the countries of their offices.
+    #[error(
+        "cannot use GeoIP database {path:?}: it is of type {database_type:?}, \
+         whose records say who owns a network, not where it is; take a \
+         country or city database"
+    )]
+    Owners {
+        /// The file.
+        path: PathBuf,
+        /// What the file calls itself.
+        database_type: String,
+    },
     /// A database of something else: networks, anonymous proxies, domains.
     #[error(
         "cannot use GeoIP database {path:?}: it is of type {database_type:?} \
@@ -133,6 +154,11 @@ impl Error {
             self,
             Self::Open { .. } | Self::Read { .. } | Self::Slow { .. }
         )
+    }
+
+    /// Returns whether the bytes are not those of a sound database.
+    fn is_unreadable(&self) -> bool {
+        matches!(self, Self::NotADatabase { .. } | Self::Damaged { .. })
     }
 
     /// Returns whether there is no file.
@@ -172,12 +198,14 @@ impl Database {
         if bytes.is_empty() {
             return Err(Error::Empty { path: path.into() });
         }
-        {
-            let reader = Reader::from_source(&bytes[..])
-                .map_err(|error| not_a_database(path, &error))?;
-            let records = record_addresses(path, &bytes, &reader)?;
-            check_records(path, &reader, &records, MAX_RECORDS_TIME)?;
-        }
+        check(path, &bytes).map_err(|error| {
+            match (error.is_unreadable(), format::recognise(path, &bytes)) {
+                (true, Some(what)) => {
+                    Error::OtherFormat { path: path.into(), what }
+                }
+                _ => error,
+            }
+        })?;
         let reader = Reader::from_source(bytes)
             .map_err(|error| not_a_database(path, &error))?;
         Ok(Self { path: path.into(), identity: None, reader })
@@ -288,6 +316,14 @@ fn read_bounded(file: &File, length: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Checks a database as a whole.
+fn check(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let reader = Reader::from_source(bytes)
+        .map_err(|error| not_a_database(path, &error))?;
+    let records = record_addresses(path, bytes, &reader)?;
+    check_records(path, &reader, &records, MAX_RECORDS_TIME)
+}
+
 /// Returns an address for each distinct record of a sound tree.
 fn record_addresses(
     path: &Path,
@@ -316,7 +352,7 @@ fn check_records(
     addresses: &[IpAddr],
     time: Duration,
 ) -> Result<(), Error> {
-    let mut has_country = false;
+    let mut content = Content::default();
     let began = Instant::now();
     for &address in addresses {
         // One record takes no longer than the decoder's own bounds allow.
@@ -333,15 +369,17 @@ fn check_records(
                 path: path.into(),
                 reason: error.to_string(),
             })?;
-        has_country |= record.is_some_and(|record| record.has_country);
+        content.add(record.unwrap_or_default().content);
     }
-    if has_country {
-        return Ok(());
+    let (path, database_type) =
+        (path.into(), reader.metadata().database_type.clone());
+    if !content.has_country() {
+        return Err(Error::NoCountry { path, database_type });
     }
-    Err(Error::NoCountry {
-        path: path.into(),
-        database_type: reader.metadata().database_type.clone(),
-    })
+    if content.is_of_owners() || is_type_of_owners(&database_type) {
+        return Err(Error::Owners { path, database_type });
+    }
+    Ok(())
 }
 
 fn not_a_database(path: &Path, error: &MaxMindDbError) -> Error {

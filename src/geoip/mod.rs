@@ -1,13 +1,14 @@
 //! From an address to the country it is registered in.
 //!
 //! `database` reads a file, `tree` proves that walking it ends, `record` knows
-//! the layouts, `cache` remembers answers, and `locator` puts them together
-//! for the poller.
+//! the layouts, `format` other files than databases, `cache` remembers answers,
+//! and `locator` puts them together for the poller.
 //!
 //! This file is pure: no I/O, clock, threads or logging.
 
 mod cache;
 mod database;
+mod format;
 mod locator;
 mod record;
 mod tree;

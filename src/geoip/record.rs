@@ -24,10 +24,77 @@ use super::Country;
 /// What a record says about the country.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Record {
-    /// Whether the record has a place for a country at all, filled or not.
-    pub(super) has_country: bool,
+    /// What else it speaks of.
+    pub(super) content: Content,
     /// The country, `UNKNOWN` where the place is empty.
     pub(super) country: Country,
+}
+
+/// What records speak of, by their keys.
+///
+/// Databases of networks' owners have a country too, that of an office. They
+/// are told from those of places by what stands beside it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Content(u8);
+
+impl Content {
+    /// A place for a country, filled or not.
+    const COUNTRY: u8 = 1;
+    /// Whom to ask about a network.
+    const CONTACT: u8 = 2;
+    /// The number of an autonomous system.
+    const SYSTEM: u8 = 4;
+    /// What else databases of autonomous systems have.
+    const OWNER: u8 = 8;
+    /// More about a place than a country.
+    const PLACE: u8 = 16;
+
+    /// Returns what a key of a record speaks of, beside the country itself.
+    fn of_key(key: &str) -> u8 {
+        match key {
+            "abuse" | "email" | "emails" | "phone" => Self::CONTACT,
+            "asn" | "autonomous_system_number" => Self::SYSTEM,
+            "autonomous_system_organization"
+            | "domain"
+            | "name"
+            | "route"
+            | "type" => Self::OWNER,
+            "city" | "continent" | "continent_code" | "country_name"
+            | "location" | "region" => Self::PLACE,
+            _ => 0,
+        }
+    }
+
+    /// Adds what another record speaks of.
+    pub(super) fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    /// Returns whether there is a place for a country.
+    pub(super) fn has_country(self) -> bool {
+        self.0 & Self::COUNTRY != 0
+    }
+
+    /// Returns whether the country is that of an owner, not of a place.
+    pub(super) fn is_of_owners(self) -> bool {
+        let system = Self::SYSTEM | Self::OWNER;
+        self.0 & Self::CONTACT != 0
+            || (self.0 & system == system && self.0 & Self::PLACE == 0)
+    }
+}
+
+/// Returns whether a database calls itself one of networks' owners, and not
+/// also one of places.
+pub(super) fn is_type_of_owners(database_type: &str) -> bool {
+    const OWNERS: [&str; 9] = [
+        "abuse", "asn", "carrier", "company", "domain", "domains", "isp",
+        "rwhois", "whois",
+    ];
+    const PLACES: [&str; 4] = ["country", "city", "location", "enterprise"];
+    let lower = database_type.to_ascii_lowercase();
+    let words = || lower.split(|char: char| !char.is_ascii_alphanumeric());
+    words().any(|word| OWNERS.contains(&word))
+        && !words().any(|word| PLACES.contains(&word))
 }
 
 impl<'de> Deserialize<'de> for Record {
@@ -49,20 +116,29 @@ impl<'de> Visitor<'de> for RecordVisitor {
         self,
         mut map: M,
     ) -> Result<Record, M::Error> {
-        let mut nested = None;
-        let mut code = None;
+        let mut nested: Option<Place> = None;
+        let mut code: Option<Place> = None;
+        let mut content = 0;
         while let Some(key) = map.next_key::<&str>()? {
             match key {
-                "country" => nested = Some(map.next_value::<Place>()?),
-                "country_code" => code = Some(map.next_value::<Place>()?),
-                _ => {
+                "country" => nested = Some(map.next_value()?),
+                "country_code" => code = Some(map.next_value()?),
+                key => {
+                    content |= Content::of_key(key);
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
+        if nested.is_some() || code.is_some() {
+            content |= Content::COUNTRY;
+        }
+        // A code of its own, or a map, is of a place.
+        if code.is_some() || nested.as_ref().is_some_and(|one| one.is_map) {
+            content |= Content::PLACE;
+        }
         // Where both are there, `country` may be a name such as "Germany".
         Ok(Record {
-            has_country: nested.is_some() || code.is_some(),
+            content: Content(content),
             country: code
                 .and_then(|place| place.country)
                 .or_else(|| nested.and_then(|place| place.country))
@@ -75,6 +151,7 @@ impl<'de> Visitor<'de> for RecordVisitor {
 #[derive(Default)]
 struct Place {
     country: Option<Country>,
+    is_map: bool,
 }
 
 impl<'de> Deserialize<'de> for Place {
@@ -96,7 +173,7 @@ impl<'de> Visitor<'de> for PlaceVisitor {
         // DB-IP gives the ranges that belong to no country this code.
         let country =
             Country::from_code(text).filter(|country| country.as_str() != "ZZ");
-        Ok(Place { country })
+        Ok(Place { country, is_map: false })
     }
 
     fn visit_map<M: MapAccess<'de>>(
@@ -113,7 +190,7 @@ impl<'de> Visitor<'de> for PlaceVisitor {
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        Ok(place)
+        Ok(Place { is_map: true, ..place })
     }
 
     fn visit_seq<S: SeqAccess<'de>>(
@@ -209,11 +286,9 @@ mod tests {
             r#"{"country": ["DE"]}"#,
             r#"{"country": {"iso_code": 2.5}}"#,
         ] {
-            assert_eq!(
-                record(json),
-                Record { has_country: true, country: Country::UNKNOWN },
-                "{json}"
-            );
+            let record = record(json);
+            assert!(record.content.has_country(), "{json}");
+            assert_eq!(record.country, Country::UNKNOWN, "{json}");
         }
     }
 
@@ -221,6 +296,6 @@ mod tests {
     fn a_record_of_another_kind_has_no_place_for_a_country() {
         let json = r#"{"autonomous_system_number": 64496,
                        "autonomous_system_organization": "Example"}"#;
-        assert!(!record(json).has_country);
+        assert!(!record(json).content.has_country());
     }
 }

@@ -130,6 +130,18 @@ impl Error {
         }
     }
 
+    /// Returns whether the process lacks the right.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::PermissionDenied { .. } => true,
+            Self::Socket { source, .. } => {
+                source.kind() == io::ErrorKind::PermissionDenied
+            }
+            _ => false,
+        }
+    }
+
     /// Blames one of our own addresses for being in use, where it is one.
     pub(super) fn among(self, ours: &[ListenAddress]) -> Self {
         let Self::AddressInUse { address } = self else { return self };

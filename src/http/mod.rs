@@ -26,18 +26,22 @@ mod head;
 mod limits;
 mod listener;
 mod logins;
+mod owner;
 pub mod pages;
 mod pool;
 mod reply;
 pub mod routes;
 mod security;
 mod stream;
+mod trial;
 mod web_config;
 
 pub use error::Error;
 pub use limits::Limits;
+pub use owner::Owner;
 pub use routes::Routes;
 pub use security::Security;
+pub use trial::{Trial, try_address};
 pub use web_config::{Fault, WebConfigError};
 
 use std::fs;

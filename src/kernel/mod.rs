@@ -52,6 +52,7 @@ pub use probe::{ProbeSettings, TrafficProbe};
 pub use rtnetlink::{InterfaceEvent, InterfaceMonitor, MonitorOrders};
 pub use sys::{keep_memory_small, reset_signals, trim_memory};
 pub use table::{Table, Word};
+pub use version::check as check_version;
 
 /// What the kernel side says about its flow map, since it was loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -41,6 +41,20 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Returns why the directory was not made where it is missing: its file
+    /// system may be read-only.
+    #[must_use]
+    pub fn or_made(self, made: io::Result<()>) -> Self {
+        match (self, made) {
+            (Self::Directory(path, error), Err(cause))
+                if error.kind() == ErrorKind::NotFound =>
+            {
+                Self::Directory(path, cause)
+            }
+            (fault, _) => fault,
+        }
+    }
+
     /// Returns whether the process lacks the right.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
@@ -63,10 +77,26 @@ pub struct Pins {
 
 impl Pins {
     /// Makes a directory, for nobody else, where there is none. To be called
-    /// while files may still be written anywhere; what goes wrong shows when
-    /// it is opened.
-    pub fn make(directory: &Path) {
-        let _ = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    /// while files may still be written anywhere.
+    ///
+    /// # Errors
+    /// Whatever the system says, for [`Fault::or_made`].
+    pub fn make(directory: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)
+    }
+
+    /// Looks whether a directory keeps maps, by what is `there` of it: itself or
+    /// one above it. Takes nothing.
+    ///
+    /// # Errors
+    /// Where it does not, or cannot be looked at.
+    pub fn look(directory: &Path, there: &Path) -> Result<(), Fault> {
+        let failed = |error| Fault::Directory(directory.into(), error);
+        let handle = File::open(there).map_err(failed)?;
+        match sys::file_system(handle.as_fd()).map_err(failed)? {
+            BPFFS => Ok(()),
+            _ => Err(Fault::NotBpffs(directory.into())),
+        }
     }
 
     /// Opens a directory for this process alone.

@@ -6,7 +6,10 @@ use super::error::{Error, MINIMUM_KERNEL};
 
 /// Returns an error where the kernel is too old. One whose version cannot be
 /// read is tried.
-pub(super) fn check() -> Result<(), Error> {
+///
+/// # Errors
+/// Where it is.
+pub fn check() -> Result<(), Error> {
     match fs::read_to_string("/proc/sys/kernel/osrelease") {
         Ok(release) => check_release(release.trim()),
         Err(_) => Ok(()),

@@ -97,12 +97,38 @@ pub enum Reason {
     Large,
 }
 
+impl Error {
+    /// Returns why the directory was not made where it is missing: its file
+    /// system may be read-only.
+    #[must_use]
+    pub fn or_made(self, made: io::Result<()>) -> Self {
+        match (self, made) {
+            (Self::Directory(path, error), Err(cause))
+                if error.kind() == ErrorKind::NotFound =>
+            {
+                Self::Directory(path, cause)
+            }
+            (error, _) => error,
+        }
+    }
+}
+
 impl Store {
     /// Makes a directory, for nobody else, where there is none. To be called
-    /// while files may still be written anywhere; what goes wrong shows when
-    /// it is opened.
-    pub fn make(directory: &Path) {
-        let _ = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    /// while files may still be written anywhere.
+    ///
+    /// # Errors
+    /// Whatever the system says, for [`Error::or_made`].
+    pub fn make(directory: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)
+    }
+
+    /// Looks at the state in a directory, and leaves all as it is.
+    ///
+    /// # Errors
+    /// Where a start could make nothing of it.
+    pub fn look(directory: &Path) -> Result<(), Reason> {
+        read(&directory.join(NAME)).map(|_| ())
     }
 
     /// Opens a directory for this process alone.
@@ -137,7 +163,7 @@ impl Store {
     /// # Errors
     /// Where it cannot be renamed either.
     pub fn load(&mut self) -> Result<Found, Error> {
-        let reason = match self.read() {
+        let reason = match read(&self.path()) {
             Ok(None) => return Ok(Found::Nothing),
             Ok(Some(Decoded { state, damage, unknown })) => {
                 self.unknown = unknown;
@@ -171,31 +197,6 @@ impl Store {
         let copied =
             linked.or_else(|_| fs::copy(self.path(), &path).map(|_| ()));
         copied.is_ok().then_some(path)
-    }
-
-    fn read(&self) -> Result<Option<Decoded>, Reason> {
-        let file = OpenOptions::new()
-            .read(true)
-            // Opening a pipe would wait for its other end.
-            .custom_flags(libc::O_NONBLOCK)
-            .open(self.path());
-        let file = match file {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Ok(None);
-            }
-            file => file?,
-        };
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(Reason::NoFile);
-        }
-        let largest = LARGEST as u64;
-        if metadata.len() > largest {
-            return Err(Reason::Large);
-        }
-        let mut bytes = Vec::new();
-        file.take(largest).read_to_end(&mut bytes)?;
-        Ok(Some(decode(&bytes)?))
     }
 
     /// Removes the state, as far as that is possible.
@@ -236,6 +237,32 @@ impl Store {
         fs::rename(new, self.path())?;
         self.handle.sync_all()
     }
+}
+
+/// Reads and decodes a file of state, if there is one.
+fn read(path: &Path) -> Result<Option<Decoded>, Reason> {
+    let file = OpenOptions::new()
+        .read(true)
+        // Opening a pipe would wait for its other end.
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path);
+    let file = match file {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Ok(None);
+        }
+        file => file?,
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(Reason::NoFile);
+    }
+    let largest = LARGEST as u64;
+    if metadata.len() > largest {
+        return Err(Reason::Large);
+    }
+    let mut bytes = Vec::new();
+    file.take(largest).read_to_end(&mut bytes)?;
+    Ok(Some(decode(&bytes)?))
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ impl World {
         Paths {
             file: self.path("geoip-exporter.toml"),
             directory: self.path("geoip-exporter.d"),
+            databases: vec![self.path("1.mmdb"), self.path("2.mmdb")],
             hosts: self.path("hosts"),
             services: self.path("services"),
         }

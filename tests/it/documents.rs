@@ -214,6 +214,7 @@ fn the_sample_configuration_holds_every_setting_at_its_default() {
     let nowhere = Paths {
         file: path(SAMPLE),
         directory: path("etc/no-such-directory"),
+        databases: Vec::new(),
         ..Paths::default()
     };
     let commented = config::load(&Flags::default(), &[], &nowhere).unwrap();

@@ -3,6 +3,7 @@
 //!
 //! Runs on threads that may wait for a disk.
 
+mod key;
 mod reader;
 mod schema;
 mod tls;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use super::guard::Users;
 use super::security::Security;
+use crate::config::utf8;
 use crate::files::{Identity, Place};
 use schema::Pem;
 
@@ -113,10 +115,10 @@ impl Security {
             files.borrow_mut().push((file.to_owned(), identity));
             Ok(bytes)
         };
-        let text = read(file).and_then(|bytes| {
-            String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".into())
-        });
-        let text = text.map_err(|why| fail(vec![Fault::at(0, why)]))?;
+        let text = read(file).map_err(|why| (None, why)).and_then(utf8);
+        let text = text.map_err(|(line, why)| {
+            fail(vec![Fault::at(line.unwrap_or_default(), why)])
+        })?;
         let root = yaml::parse(&text).map_err(|fault| fail(vec![fault]))?;
         let config = schema::read(&root).map_err(fail)?;
         let folder = file.parent().unwrap_or(Path::new(""));

@@ -80,14 +80,23 @@ impl Reader {
     }
 
     pub(super) fn switch(&mut self, node: &Node, key: &str) -> Option<bool> {
-        if let Value::Scalar { text, is_quoted: false } = &node.value {
-            match &*text.to_ascii_lowercase() {
-                "true" | "yes" | "on" => return Some(true),
-                "false" | "no" | "off" => return Some(false),
-                _ => {}
+        let Value::Scalar { text, is_quoted } = &node.value else {
+            self.fault(node.line, key, "is not true or false");
+            return None;
+        };
+        let meant = match &*text.to_ascii_lowercase() {
+            "true" | "yes" | "on" => Some(true),
+            "false" | "no" | "off" => Some(false),
+            _ => None,
+        };
+        let why = match meant {
+            Some(_) if !is_quoted => return meant,
+            Some(meant) => {
+                format!("{text:?} is text: write {meant}, without quotes")
             }
-        }
-        self.fault(node.line, key, "is not true or false");
+            None => format!("{text:?} is not true or false"),
+        };
+        self.fault(node.line, key, why);
         None
     }
 

@@ -10,11 +10,11 @@ use rustls::server::{
 use rustls::{
     NamedGroup, RootCertStore, ServerConfig, SupportedProtocolVersion, version,
 };
+use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::Fault;
 use super::schema::{ClientAuth, Pem, TlsSettings, Version};
+use super::{Fault, key};
 
 /// How many clients may take up a session again.
 const SESSIONS: usize = 256;
@@ -48,13 +48,12 @@ pub(super) fn build(
     let provider = Arc::new(provider(settings)?);
     let versions = versions(settings, &provider);
     let certificates = certificates_of(&settings.certificate, &read)?;
-    let key = read(&settings.key)?;
-    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| {
-        fault(
-            &settings.key,
-            "has no private key in PEM format, unencrypted".into(),
-        )
-    })?;
+    let key = key::read(&read(&settings.key)?)
+        .map_err(|text| fault(&settings.key, text))?;
+    provider
+        .key_provider
+        .load_private_key(key.clone_key())
+        .map_err(|_| fault(&settings.key, key::refusal(&key)))?;
 
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&versions)

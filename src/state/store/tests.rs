@@ -115,7 +115,7 @@ fn a_directory_that_is_missing_is_named_or_made() {
     let path = folder.path().join("a/b");
     let error = Store::open(&path).unwrap_err();
     assert!(error.to_string().contains("a/b"), "{error}");
-    Store::make(&path);
+    Store::make(&path).unwrap();
     Store::open(&path).unwrap();
     let mode = fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);

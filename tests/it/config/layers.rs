@@ -59,6 +59,7 @@ fn without_any_layer_the_defaults_hold() {
     let nowhere = Paths {
         file: world.path("none.toml"),
         directory: world.path("none.d"),
+        databases: Vec::new(),
         ..Paths::default()
     };
     let loaded = load(&Flags::default(), &[], &nowhere).unwrap();
@@ -138,7 +139,45 @@ fn only_visible_toml_files_of_the_directory_are_read() {
         .drop_in("a.toml~", "nonsense")
         .drop_in("a.toml.dpkg-old", "nonsense")
         .drop_in("README", "nonsense");
-    assert_eq!(world.good().config, Config::default());
+    let loaded = world.good();
+    assert_eq!(loaded.config, Config::default());
+    let left_out: Vec<String> = loaded
+        .left_out
+        .iter()
+        .map(|(file, why)| world.etc(format!("{}: {why}", file.display())))
+        .collect();
+    assert_eq!(
+        left_out,
+        [
+            "/etc/geoip-exporter.d/.#a.toml: its name begins with a dot",
+            "/etc/geoip-exporter.d/README: its name does not end in .toml",
+            "/etc/geoip-exporter.d/a.toml.dpkg-old: its name does not end in .toml",
+            "/etc/geoip-exporter.d/a.toml~: its name does not end in .toml",
+        ]
+    );
+}
+
+#[test]
+fn where_no_database_is_named_the_first_that_is_there_is_taken() {
+    let world = World::new().write("2.mmdb", "");
+    let second = world.path("2.mmdb");
+    let loaded = world.good();
+    assert_eq!(loaded.config.geoip_db, second);
+    assert_eq!(
+        source_of(config::find("geoip_db").unwrap(), &loaded),
+        Source::Default
+    );
+    let world = world.write("1.mmdb", "");
+    assert_eq!(world.good().config.geoip_db, world.path("1.mmdb"));
+    let world = world.flag("geoip_db", "/x.mmdb");
+    assert_eq!(world.good().config.geoip_db.to_str(), Some("/x.mmdb"));
+
+    let all = Paths::default().databases;
+    assert_eq!(all[0], Config::default().geoip_db);
+    for folder in ["/var/lib/GeoIP", "/usr/local/share/GeoIP"] {
+        let path = format!("{folder}/GeoLite2-Country.mmdb");
+        assert!(all.contains(&path.into()), "{folder}");
+    }
 }
 
 #[test]

@@ -124,6 +124,7 @@ fn spawn(
     let paths = Paths {
         file: folder.path().join("geoip-exporter.toml"),
         directory: folder.path().join("geoip-exporter.d"),
+        databases: vec![folder.path().join("found.mmdb")],
         ..Paths::default()
     };
     fs::write(&paths.file, config).unwrap();

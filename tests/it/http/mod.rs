@@ -6,6 +6,7 @@ mod bounds;
 mod certificates;
 mod client;
 mod garbage;
+mod keys;
 mod security;
 mod server;
 

@@ -324,8 +324,8 @@ fn files_that_cannot_be_used_are_named_with_line_and_key() {
         ),
         (
             TLS.replace("server.key", "server.crt"),
-            "web.yml:3: tls_server_config.key_file: has no private key in PEM \
-             format, unencrypted"
+            "web.yml:3: tls_server_config.key_file: has a certificate and no \
+             private key"
                 .into(),
         ),
         (

@@ -118,8 +118,16 @@ fn what_is_wrong_is_named_with_line_and_key() {
         ),
         (
             format!("{tls}prefer_server_cipher_suites: 'true'\n"),
-            "4: tls_server_config.prefer_server_cipher_suites: is not true \
-             or false",
+            "4: tls_server_config.prefer_server_cipher_suites: \"true\" is \
+             text: write true, without quotes",
+        ),
+        (
+            "http_server_config:\n  http2: perhaps\n".to_owned(),
+            "2: http_server_config.http2: \"perhaps\" is not true or false",
+        ),
+        (
+            "http_server_config:\n  http2: [yes]\n".to_owned(),
+            "2: http_server_config.http2: is not true or false",
         ),
         (
             "tls_server_config:\n  cert_file: c\n".to_owned(),

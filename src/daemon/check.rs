@@ -1,0 +1,241 @@
+//! Checks a configuration against the machine it is for, and changes nothing
+//! there: what a start or a reload would refuse is a fault here.
+
+mod directories;
+
+use std::path::Path;
+
+use super::Error;
+use crate::config::{Loaded, LogLevel, nearest};
+use crate::files::Place;
+use crate::geoip::Database;
+use crate::http::{self, Security, Trial};
+use crate::kernel::{
+    self, FollowInterfaces as _, InterfaceEvent, InterfaceMonitor,
+    InterfaceName,
+};
+use crate::logging::{chain, complain};
+
+/// The name of the exporter's processes.
+const OURS: &str = "geoip-exporter";
+
+/// Says what is to be known of a configuration, and with `everything` what a
+/// start or a reload would say of it on this machine.
+///
+/// # Errors
+/// All that either would refuse.
+pub fn report(loaded: &Loaded, everything: bool) -> Result<(), Error> {
+    let found = match everything {
+        true => check(loaded),
+        false => Findings::of(loaded),
+    };
+    for line in found.warnings {
+        complain(LogLevel::Warn, &format!("warning: {line}"));
+    }
+    for line in found.unchecked {
+        complain(LogLevel::Info, &format!("not checked: {line}"));
+    }
+    match found.faults.is_empty() {
+        true => Ok(()),
+        false => Err(Error::Unusable(found.faults)),
+    }
+}
+
+/// What was found, a line each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Findings {
+    /// What a start or a reload refuses, or cannot do as it was asked.
+    faults: Vec<String>,
+    /// What is harmless.
+    warnings: Vec<String>,
+    /// What could not be checked, and why.
+    unchecked: Vec<String>,
+}
+
+impl Findings {
+    /// Returns what is known without looking at the machine.
+    fn of(loaded: &Loaded) -> Self {
+        let warnings = loaded.warnings.iter().map(ToString::to_string);
+        Self { warnings: warnings.collect(), ..Self::default() }
+    }
+}
+
+/// Checks everything that can be checked without changing anything.
+fn check(loaded: &Loaded) -> Findings {
+    let mut checker = Checker { loaded, found: Findings::of(loaded) };
+    for (file, reason) in &loaded.left_out {
+        let line = format!("{}: {reason}", file.display());
+        checker.found.unchecked.push(line);
+    }
+    checker.kernel();
+    checker.interfaces();
+    checker.database();
+    checker.addresses();
+    checker.web_configuration();
+    checker.directories();
+    checker.found.unchecked.push(
+        "whether the kernel takes the eBPF programs and their maps, and what \
+         the user that runs the exporter may do: only a start tells"
+            .into(),
+    );
+    checker.found
+}
+
+struct Checker<'a> {
+    loaded: &'a Loaded,
+    found: Findings,
+}
+
+impl Checker<'_> {
+    fn fault(&mut self, key: &'static str, text: impl Into<String>) {
+        let problem = self.loaded.problem(key, text);
+        self.found.faults.push(problem.to_string());
+    }
+
+    fn warn(&mut self, key: &'static str, text: impl Into<String>) {
+        let problem = self.loaded.problem(key, text);
+        self.found.warnings.push(problem.to_string());
+    }
+
+    fn leave(&mut self, key: &'static str, text: impl Into<String>) {
+        let problem = self.loaded.problem(key, text);
+        self.found.unchecked.push(problem.to_string());
+    }
+
+    fn kernel(&mut self) {
+        if let Err(fault) = kernel::check_version() {
+            self.found.faults.push(chain(&fault));
+        }
+    }
+
+    /// A name may be that of an interface yet to come.
+    fn interfaces(&mut self) {
+        const KEY: &str = "interfaces";
+        let names = self.loaded.config.interfaces.names();
+        let names: Vec<String> =
+            names.map(|name| InterfaceName::new(&name).to_string()).collect();
+        if names.is_empty() {
+            return;
+        }
+        let present = match present_interfaces() {
+            Ok(present) => present,
+            Err(fault) => return self.leave(KEY, chain(&fault)),
+        };
+        for name in names.iter().filter(|name| !present.contains(name)) {
+            let meant = nearest(name, present.iter().map(String::as_str));
+            let meant = meant
+                .map(|near| format!(", did you mean {near}?"))
+                .unwrap_or_default();
+            self.warn(
+                KEY,
+                format!("there is no interface {name:?} yet{meant}"),
+            );
+        }
+    }
+
+    /// Without a database a start counts on, and a reload may refuse: somebody
+    /// who asks wants to know.
+    fn database(&mut self) {
+        if let Err(fault) = Database::open(&self.loaded.config.geoip_db) {
+            self.fault("geoip_db", chain(&fault));
+        }
+    }
+
+    fn addresses(&mut self) {
+        const KEY: &str = "listen_address";
+        let addresses = &self.loaded.config.listen_address;
+        for (index, address) in addresses.iter().enumerate() {
+            match http::try_address(address, &addresses[..index]) {
+                Trial::Free => {}
+                Trial::Taken(_, Some(owner)) if owner.name == OURS => {
+                    let pid = owner.pid;
+                    self.leave(
+                        KEY,
+                        format!(
+                            "whether {address} is free once the exporter that \
+                             listens there ends (process {pid})"
+                        ),
+                    );
+                }
+                Trial::Taken(fault, Some(owner)) => self.fault(
+                    KEY,
+                    format!(
+                        "{} ({}, process {})",
+                        chain(&fault),
+                        owner.name,
+                        owner.pid
+                    ),
+                ),
+                Trial::Taken(_, None) => self.leave(
+                    KEY,
+                    format!(
+                        "whether {address} is free: somebody listens there, \
+                         which root can see who it is"
+                    ),
+                ),
+                Trial::Refused(fault) if fault.is_refusal() => {
+                    self.leave(KEY, chain(&fault));
+                }
+                Trial::Refused(fault) => self.fault(KEY, chain(&fault)),
+            }
+        }
+    }
+
+    fn web_configuration(&mut self) {
+        let file = self.loaded.config.web_config_file.as_deref();
+        match Security::load(file, &Place::default()) {
+            Ok((_, warnings)) => self.found.warnings.extend(warnings),
+            Err(fault) => self.found.faults.extend(fault.lines()),
+        }
+    }
+
+    fn directories(&mut self) {
+        let config = &self.loaded.config;
+        let Some(state) = config.state_directory.as_deref() else { return };
+        if let Some(verdict) = directories::state(state) {
+            self.give("state_directory", state, verdict);
+        }
+        let Some(pins) = config.pin_directory.as_deref() else { return };
+        if let Some(verdict) = directories::pins(pins) {
+            self.give("pin_directory", pins, verdict);
+        }
+    }
+
+    /// What nobody set is no fault of the configuration.
+    fn give(
+        &mut self,
+        key: &'static str,
+        directory: &Path,
+        verdict: directories::Verdict,
+    ) {
+        let is_set = self.loaded.is_set(key);
+        match verdict {
+            directories::Verdict::Fault(text) if is_set => {
+                self.fault(key, text);
+            }
+            directories::Verdict::Fault(text)
+            | directories::Verdict::Warning(text) => self.warn(key, text),
+            directories::Verdict::Hidden(cause) => {
+                let shown = directory.display();
+                self.leave(
+                    key,
+                    format!("whether {shown} can be used: {cause}"),
+                );
+            }
+        }
+    }
+}
+
+/// Returns the names of the interfaces that there are.
+fn present_interfaces() -> Result<Vec<String>, kernel::Error> {
+    let (mut monitor, _stopper) = InterfaceMonitor::open()?;
+    let listed = monitor.next()?.unwrap_or_default();
+    let listed = listed.into_iter().flat_map(|event| match event {
+        InterfaceEvent::Listed(all) => all,
+        InterfaceEvent::Changed(one) => vec![one],
+        InterfaceEvent::Gone(_) | InterfaceEvent::DefaultRoutes(_) => {
+            Vec::new()
+        }
+    });
+    Ok(listed.map(|interface| interface.name.to_string()).collect())
+}
