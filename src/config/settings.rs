@@ -89,7 +89,11 @@ const COUNTING: &[Setting] = &[
         summary: "Database of countries",
         details: "The layouts of MaxMind, DB-IP, IPinfo and others with a \
             flat country_code are read. While there is no such file every \
-            country is UNKNOWN. A reload opens it again even if nothing \
+            country is UNKNOWN. Where it is not set and the default is not \
+            there, GeoLite2-Country.mmdb, GeoIP2-Country.mmdb, the City \
+            databases of these names and dbip-country-lite.mmdb are looked \
+            for in /usr/share/GeoIP, /var/lib/GeoIP and \
+            /usr/local/share/GeoIP, at the start and at a reload. A reload opens it again even if nothing \
             changed.",
         expected: "the path of an mmdb file",
         example: "\"/usr/share/GeoIP/GeoLite2-Country.mmdb\"",

@@ -27,6 +27,21 @@ fn a_database_that_is_there_is_not_fetched_over() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
+#[test]
+fn being_ready_is_described_by_the_same_words_everywhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let words = geoip_exporter::http::pages::READY_MEANS;
+    for (file, times) in [("docs/metrics.md", 1), ("man/geoip-exporter.8", 1)] {
+        let text = fs::read_to_string(root.join(file)).unwrap();
+        assert_eq!(text.matches(words).count(), times, "{file}");
+    }
+    for file in ["README.md", "docs/operation.md"] {
+        let text = fs::read_to_string(root.join(file)).unwrap();
+        assert!(!text.contains("/-/ready` is 200"), "{file}");
+        assert!(!text.contains("/-/ready` answers 200"), "{file}");
+    }
+}
+
 /// Cargo warns of them at every build, and one day will not build them.
 #[test]
 fn the_build_needs_no_crate_that_a_later_rust_refuses() {
