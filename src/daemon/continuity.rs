@@ -10,6 +10,7 @@ use std::path::Path;
 use slog::{Logger, info, warn};
 
 use super::Error;
+use crate::accounting::{CountingMarks, Incarnation};
 use crate::config::{Config, ListenAddress};
 use crate::files::Place;
 use crate::kernel::{Adopted, InterfaceName, Keep, Pins};
@@ -115,16 +116,25 @@ pub fn remove_pins(config: &Config) -> Result<String, Error> {
     Ok(format!("removed {count} pins from {shown}\n"))
 }
 
-/// Returns from where the poller goes on, and leaves in the state only what
-/// belongs to what was adopted.
+/// Returns the maps that are kept and the point from which the poller
+/// continues in them. The state then is as a save at this moment would need it:
+/// it has the marks of these maps, and of no others.
 pub(super) fn resume(
     log: &Logger,
     left: &mut State,
     adopted: Option<Vec<Adopted>>,
+    incarnation: Option<Incarnation>,
 ) -> Option<Resumed> {
     let Some(mut adopted) = adopted else {
         left.forget_maps();
-        return None;
+        left.earlier = left.polls;
+        let marks = CountingMarks {
+            incarnation: incarnation?,
+            ..CountingMarks::default()
+        };
+        left.counting = Some(marks.clone());
+        let (adopted, earlier) = (Vec::new(), left.earlier);
+        return Some(Resumed { adopted, marks, earlier });
     };
     let serials: BTreeMap<_, _> =
         adopted.iter().map(|one| (one.id, one.serial)).collect();
@@ -138,6 +148,6 @@ pub(super) fn resume(
     let attached = adopted.iter().filter(|one| one.is_attached).count();
     info!(log, "counting went on"; "interfaces" => attached,
         "interfaces_gone" => adopted.len() - attached);
-    let counting = left.counting.take().unwrap_or_default();
-    Some(Resumed { adopted, flows: counting.flows, earlier: left.earlier })
+    let marks = left.counting.clone().unwrap_or_default();
+    Some(Resumed { adopted, marks, earlier: left.earlier })
 }

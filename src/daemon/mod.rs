@@ -25,7 +25,7 @@ mod worker;
 
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::{Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -36,7 +36,7 @@ use crate::collectors::exporter::{
     Build, ExporterCollector, LastReload, PollStatistics,
 };
 use crate::collectors::interfaces::{self, InterfacesCollector};
-use crate::collectors::traffic::{TrafficAccount, TrafficCollector};
+use crate::collectors::traffic::{Snapshot, TrafficAccount, TrafficCollector};
 use crate::config::{self, Config, Flags, ListenAddress, Paths};
 use crate::files::Place;
 use crate::http::pages::{Healthy, Index, Metrics, Ready, Reload};
@@ -213,7 +213,7 @@ fn run_logged<H: Host>(
     let taken = Errand::start("state", move |place| {
         state::take_over(&own, &wanted, place, made.state)
     });
-    let (store, mut left) = start.wait(taken)?;
+    let (mut store, mut left) = start.wait(taken)?;
     let keep = continuity::keep(log, &config, store.as_ref(), &left, made.pins);
     // Opened while the programs are loaded: checking a large database takes as
     // long, and neither needs the other.
@@ -228,18 +228,29 @@ fn run_logged<H: Host>(
     }
     let counting = privileges.counting(&probe);
     log_loaded(log, probe.hook(), &probe.room());
-    let resumed = continuity::resume(log, &mut left, probe.adopt()?);
+    let adopted = probe.adopt()?;
+    let has_new_maps = adopted.is_none();
+    let incarnation = probe.incarnation();
+    let resumed = continuity::resume(log, &mut left, adopted, incarnation);
     let (mut devices, keep_following) = host.follow_interfaces()?;
     keep_following.want_default_routes(config.interfaces.have_uplinks());
     let first_devices = devices.next()?.unwrap_or_default();
 
-    let traffic = Arc::unwrap_or_clone(left.traffic);
+    if has_new_maps && resumed.is_some() {
+        let own = log.clone();
+        let saved = Errand::start("first-save", move |place| {
+            state::save_first(&own, store.as_ref(), &left, place);
+            (store, left)
+        });
+        (store, left) = start.wait(saved)?;
+    }
+    let traffic = Snapshot::clone(&left.traffic);
     let now = Timestamp::from(SystemTime::now());
     let traffic = Feed::new(TrafficAccount::resume(traffic).starting(now));
     let polls = PollStatistics::resume(left.polls).starting(now);
     let statistics = Publisher::new(polls);
     let (shown, keep) =
-        Shown::new(log, store, traffic.reader(), statistics.reader());
+        Shown::new(log, store, left, traffic.reader(), statistics.reader());
     let interfaces = Publisher::new(interfaces::Snapshot::new());
     let published = State::new(&config, database.as_deref());
 

@@ -7,6 +7,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{
@@ -26,10 +27,6 @@ use crate::state::{Found, SaveError, State, Store};
 
 /// What a kill can cost where nobody scrapes.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);
-
-/// The same, until it is known how far the maps were read: without that a later
-/// process cannot go on in them.
-const FIRST_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long a scrape waits for the disk before it shows what was saved last.
 const SCRAPE_PATIENCE: Duration = Duration::from_millis(500);
@@ -88,6 +85,22 @@ pub(super) fn take_over(
     (Some(store), state)
 }
 
+/// Saves which maps are counted in from now on, before anything is: a start
+/// that does not know them would begin in new ones.
+pub(super) fn save_first(
+    log: &Logger,
+    store: Option<&Store>,
+    state: &State,
+    place: &Place,
+) {
+    let Some(store) = store else { return };
+    place.enter(&store.path());
+    if let Err(error) = store.save(state) {
+        warn!(log, "cannot save the counters; trying again";
+            "file" => %store.path().display(), "error" => chain(&error));
+    }
+}
+
 /// What scrapes may see.
 pub(super) struct Shown {
     pub(super) traffic: Published<Snapshot>,
@@ -106,9 +119,10 @@ impl Shown {
     pub(super) fn new(
         log: &Logger,
         store: Option<Store>,
+        left: State,
         traffic: Published<Snapshot>,
         polls: Published<PollStatistics>,
-    ) -> (Self, Option<poller::Keep>) {
+    ) -> (Self, Option<Box<dyn poller::Keep>>) {
         let Some(store) = store else {
             let shown = Self {
                 traffic,
@@ -120,12 +134,16 @@ impl Shown {
             return (shown, None);
         };
         let (ask, asked) = unbounded();
-        let mut published = Publisher::new(Ended {
+        let (hurry, hurried) = bounded(1);
+        let newest = Arc::new(AtomicU64::new(0));
+        // Before the first poll it is the state that was read.
+        let published = Publisher::new(Ended {
             traffic: traffic.get(),
             checkpoint: Checkpoint {
                 polls: *polls.get(),
-                earlier: polls.get().counters(),
-                counting: None,
+                earlier: left.earlier,
+                counting: left.counting,
+                ..Checkpoint::default()
             },
         });
         let keeper = Keeper {
@@ -136,14 +154,13 @@ impl Shown {
             is_saved: Publisher::new(false),
             ended: published.reader(),
             asked,
+            hurried,
+            newest: Arc::clone(&newest),
             saved: None,
             left_out: 0,
             fault: None,
         };
-        // On the poller's thread: the accounts are as it left them.
-        let keep = move |checkpoint| {
-            published.publish(Ended { traffic: traffic.get(), checkpoint });
-        };
+        let keep = Hand { traffic, published, hurry, newest };
         let shown = Self {
             traffic: keeper.shown_traffic.reader(),
             polls: keeper.shown_polls.reader(),
@@ -155,20 +172,40 @@ impl Shown {
     }
 }
 
-/// What there was at the end of a poll.
+/// The accounts and the poller's knowledge at the end of a poll.
 struct Ended {
     traffic: Arc<Snapshot>,
     checkpoint: Checkpoint,
 }
 
-impl Ended {
-    /// Returns whether there was no good poll yet.
-    fn is_first(&self) -> bool {
-        self.checkpoint.polls.polls == 0
+/// The poller's end of the [`Keeper`].
+struct Hand {
+    traffic: Published<Snapshot>,
+    published: Publisher<Ended>,
+    hurry: Sender<()>,
+    newest: Arc<AtomicU64>,
+}
+
+impl poller::Keep for Hand {
+    fn keep(&mut self, checkpoint: Checkpoint) {
+        let is_urgent = checkpoint.is_urgent;
+        // On the poller's thread: the accounts are as it left them.
+        let traffic = self.traffic.get();
+        self.published.publish(Ended { traffic, checkpoint });
+        if is_urgent {
+            // A second one would say the same.
+            let _ = self.hurry.try_send(());
+        }
     }
 
+    fn newest_kept(&self) -> u64 {
+        self.newest.load(Ordering::Acquire)
+    }
+}
+
+impl Ended {
     fn state(&self) -> State {
-        let Checkpoint { polls, earlier, counting } = &self.checkpoint;
+        let Checkpoint { polls, earlier, counting, .. } = &self.checkpoint;
         State {
             polls: polls.counters(),
             earlier: *earlier,
@@ -200,6 +237,9 @@ pub(super) struct Keeper {
     shown_polls: Publisher<PollStatistics>,
     is_saved: Publisher<bool>,
     asked: Receiver<Sender<Infallible>>,
+    hurried: Receiver<()>,
+    /// The newest checkpoint that is saved, or that cannot be.
+    newest: Arc<AtomicU64>,
     saved: Option<State>,
     /// How many flows found no room in it.
     left_out: usize,
@@ -211,6 +251,7 @@ impl Keeper {
     /// Saves until the other half of `poller` is dropped, and once more.
     pub(super) fn run(mut self, poller: &Receiver<Infallible>) {
         let mut asked = self.asked.clone();
+        let mut hurried = self.hurried.clone();
         let mut due = after(Duration::ZERO);
         loop {
             select! {
@@ -223,12 +264,13 @@ impl Keeper {
                     }
                     Err(_) => asked = never(),
                 },
+                recv(hurried) -> hurry => match hurry {
+                    Ok(()) => self.show(),
+                    Err(_) => hurried = never(),
+                },
                 recv(due) -> _ => {
-                    let shown = self.show();
-                    due = after(match shown.is_first() {
-                        true => FIRST_INTERVAL,
-                        false => SAVE_INTERVAL,
-                    });
+                    self.show();
+                    due = after(SAVE_INTERVAL);
                 }
                 recv(poller) -> _ => break,
             }
@@ -238,9 +280,8 @@ impl Keeper {
 
     /// Saves what is new, and shows it. It is shown as well where it cannot be
     /// saved, counting being more important; but then what was saved before has
-    /// to go: counters may begin at zero, and never be set back. Returns what
-    /// that was.
-    fn show(&mut self) -> Arc<Ended> {
+    /// to go: counters may begin at zero, and never be set back.
+    fn show(&mut self) {
         let ended = self.ended.get();
         let state = ended.state();
         let saved = self.save(&state).or_else(|_| {
@@ -253,7 +294,7 @@ impl Keeper {
         self.is_saved.publish(self.fault.is_none());
         self.shown_traffic.publish_shared(Arc::clone(&ended.traffic));
         self.shown_polls.publish(ended.checkpoint.polls);
-        ended
+        self.newest.store(ended.checkpoint.number, Ordering::Release);
     }
 
     fn save(&mut self, state: &State) -> Result<(), SaveError> {

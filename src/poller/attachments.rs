@@ -8,13 +8,15 @@
 
 mod news;
 
+mod retiring;
+mod states;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use slog::{Logger, debug, info, trace, warn};
 
-use crate::accounting::{FlowTracker, InterfaceId};
-use crate::collectors::interfaces::{Snapshot, State, Status};
+use crate::accounting::InterfaceId;
 use crate::config::Interfaces;
 use crate::kernel::{
     Action, Adopted, Attached, Error, Interface, InterfaceEvent, InterfaceName,
@@ -23,6 +25,7 @@ use crate::kernel::{
 use crate::logging::chain;
 use crate::metrics::published::Sink;
 use news::LeftOut;
+pub(super) use retiring::Kept;
 
 /// The attachments of one probe.
 pub(super) struct Attachments {
@@ -32,6 +35,8 @@ pub(super) struct Attachments {
     attached: BTreeMap<u32, Attached>,
     /// Detached, but not yet read for the last time.
     retiring: BTreeSet<InterfaceId>,
+    /// Read for the last time, each with the checkpoint in which that is.
+    drained: BTreeMap<InterfaceId, u64>,
     /// What could not be attached and why, so that a reason is logged once;
     /// none where no number was left.
     failed: BTreeMap<u32, Option<String>>,
@@ -57,6 +62,7 @@ impl Attachments {
             table: InterfaceTable::default(),
             attached: BTreeMap::new(),
             retiring: BTreeSet::new(),
+            drained: BTreeMap::new(),
             failed: BTreeMap::new(),
             left_out: LeftOut::default(),
             has_matches_to_log: false,
@@ -189,7 +195,7 @@ impl Attachments {
     /// taken, but a poll would give some free.
     pub(super) fn waits_for_number<P: Probe>(&self, probe: &P) -> bool {
         matches!(self.queue.front(), Some(Action::Attach(_)))
-            && !self.retiring.is_empty()
+            && !(self.retiring.is_empty() && self.drained.is_empty())
             && !probe.has_number()
     }
 
@@ -324,62 +330,6 @@ impl Attachments {
                 it appears"; "interface" => %name);
         }
         self.missing = missing;
-    }
-
-    /// Returns the state of what is to be counted: of all devices, and of full
-    /// names that no device has. Another one after every `plan`, `rename` and `do_next`.
-    pub(super) fn states(&self, wanted: &Interfaces) -> Snapshot {
-        let state = |interface: &Interface| State {
-            status: match interface.is_up {
-                true => Status::Up,
-                false => Status::Down,
-            },
-            is_attached: self.attached.contains_key(&interface.ifindex),
-        };
-        let not_found = State { status: Status::NotFound, is_attached: false };
-        let named = names(wanted).map(|name| (label(name), not_found));
-        let mut states: Snapshot = named.collect();
-        let chosen = self.table.chosen(wanted);
-        states.extend(chosen.map(|it| (label(it.name), state(it))));
-        states
-    }
-
-    /// Ends what was detached before the poll that was just credited. Where
-    /// flows of it are in the table, that takes until the next poll.
-    pub(super) fn retire<N: Copy + Default, P: Probe>(
-        &mut self,
-        probe: &mut P,
-        tracker: &mut FlowTracker<N>,
-        sinks: &mut [Box<dyn Sink>],
-    ) {
-        if self.retiring.is_empty() {
-            return;
-        }
-        for flow in tracker.map_flows_of(&self.retiring) {
-            match probe.remove_flow(&flow) {
-                Ok(true) => tracker.forget(&flow, probe.table()),
-                // Evicted since the poll, as the next one will find.
-                Ok(false) => {}
-                Err(error) => {
-                    debug!(self.log, "cannot remove flows; trying again";
-                        "error" => chain(&error));
-                    return;
-                }
-            }
-        }
-        let left = probe
-            .table()
-            .map_or(0, |table| tracker.retire(table, &self.retiring));
-        if left > 0 {
-            return;
-        }
-        for &interface in &self.retiring {
-            for sink in sinks.iter_mut() {
-                sink.forget_interface(interface);
-            }
-            probe.release(interface);
-        }
-        self.retiring.clear();
     }
 }
 

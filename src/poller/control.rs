@@ -37,7 +37,7 @@ pub enum Control {
 pub struct Start {
     /// The devices.
     pub devices: Vec<InterfaceEvent>,
-    /// What an earlier poller left, where its maps are counted in on.
+    /// The maps to count in and their marks, if the maps are kept.
     pub resumed: Option<Resumed>,
 }
 
@@ -49,6 +49,6 @@ pub struct Publishers {
     pub interfaces: Publisher<interfaces::Snapshot>,
     /// Who is told that it gets on.
     pub overseer: Box<dyn Overseer>,
-    /// Who keeps what a later poller has to know, if anybody does.
-    pub keep: Option<Keep>,
+    /// Who saves what a later poller has to know, if anybody does.
+    pub keep: Option<Box<dyn Keep>>,
 }

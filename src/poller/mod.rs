@@ -42,8 +42,11 @@ pub struct Poller<P> {
     statistics: PollStatistics,
     /// What was counted before the maps were made.
     earlier: PollCounters,
-    /// How far they were read at the last good poll, where they are kept.
+    /// The marks of the last good poll, or of the process before, if the maps
+    /// are kept.
     marks: Option<CountingMarks>,
+    /// How many checkpoints were made.
+    checkpoints: u64,
     /// Whether the last poll failed, so that a lasting failure is one line in
     /// the log.
     is_failing: bool,
@@ -73,9 +76,13 @@ impl<P: Probe> Poller<P> {
         let statistics = *publishers.statistics.reader().get();
         let (tracker, earlier) = match &resumed {
             Some(resumed) => {
-                (FlowTracker::resume(&resumed.flows), resumed.earlier)
+                (FlowTracker::resume(&resumed.marks.flows), resumed.earlier)
             }
             None => (FlowTracker::default(), statistics.counters()),
+        };
+        let (adopted, marks) = match resumed {
+            Some(Resumed { adopted, marks, .. }) => (adopted, Some(marks)),
+            None => (Vec::new(), None),
         };
         let mut poller = Self {
             attachments: Attachments::new(log.clone()),
@@ -88,7 +95,8 @@ impl<P: Probe> Poller<P> {
             publishers,
             statistics,
             earlier,
-            marks: None,
+            marks,
+            checkpoints: 0,
             is_failing: false,
             sweep: Sweep::default(),
             applying: None,
@@ -97,7 +105,6 @@ impl<P: Probe> Poller<P> {
         let room = poller.probe.room();
         poller.statistics.flow_table.bytes = room.table_bytes;
         poller.statistics.flow_table.max_entries = room.table_entries;
-        let adopted = resumed.map_or_else(Vec::new, |it| it.adopted);
         poller.attachments.adopt(adopted, &mut poller.sinks);
         poller.attachments.note(devices);
         poller.attachments.log_matches();
@@ -364,10 +371,12 @@ impl<P: Probe> Poller<P> {
         for sink in &mut self.sinks {
             sink.observe_totals(&self.sweep.totals);
         }
+        let kept = self.kept();
         self.attachments.retire(
             &mut self.probe,
             &mut self.tracker,
             &mut self.sinks,
+            kept,
         );
         let end = PollEnd {
             at: SystemTime::now().into(),
@@ -382,17 +391,6 @@ impl<P: Probe> Poller<P> {
             self.marks = probe.incarnation().map(|incarnation| CountingMarks {
                 incarnation,
                 flows: tracker.marks(),
-            });
-        }
-    }
-
-    /// Tells who keeps it what a later poller has to know.
-    fn keep(&mut self) {
-        if let Some(keep) = &mut self.publishers.keep {
-            keep(Checkpoint {
-                polls: self.statistics,
-                earlier: self.earlier,
-                counting: self.marks.clone(),
             });
         }
     }

@@ -6,7 +6,10 @@ use std::time::Duration;
 use slog::{Drain, o};
 
 use super::*;
-use crate::accounting::{FlowKey, InterfaceTotal, Origin, PollEnd, Volume};
+use crate::accounting::{
+    FlowKey, FlowTracker, InterfaceTotal, Origin, PollEnd, Volume,
+};
+use crate::collectors::interfaces::{State, Status};
 use crate::kernel::{LinkLayer, Room, Sweep, Table};
 
 /// How many numbers the fake kernel side has.
@@ -171,7 +174,12 @@ impl Host {
 
     fn poll(&mut self) {
         let mut tracker = FlowTracker::<()>::default();
-        self.attachments.retire(&mut self.probe, &mut tracker, &mut self.sinks);
+        self.attachments.retire(
+            &mut self.probe,
+            &mut tracker,
+            &mut self.sinks,
+            Kept::EVERYTHING,
+        );
     }
 
     /// Returns what is counted, by the name it is counted under.

@@ -7,21 +7,21 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use geoip_exporter::accounting::{
-    Direction, FlowKey, InterfaceId, InterfaceTotal, Reading,
+    FlowKey, Incarnation, InterfaceId, InterfaceTotal, Reading,
 };
 use geoip_exporter::config::{LogFormat, LogLevel};
 use geoip_exporter::daemon::{Host, KeepFollowing};
 use geoip_exporter::kernel::{
-    Error, FollowInterfaces, Interface, InterfaceEvent, Keep, LinkLayer, Probe,
-    ProbeSettings, Room, Sweep, Table,
+    Adopted, Error, FollowInterfaces, Interface, InterfaceEvent, Keep,
+    LinkLayer, Probe, ProbeSettings, Room, Sweep,
 };
 use geoip_exporter::logging::{self, LogControl};
 use slog::Logger;
 
-use super::kernel::{Attachment, Kernel, Packet};
+use super::kernel::{Attachment, Kernel};
 use super::log::Log;
 use super::news::{Feed, News, Orders, call};
-use super::table::{Ways, Words};
+use super::table::{KeptTable, Ways};
 
 /// Longer than anything takes.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -89,28 +89,6 @@ impl FakeHost {
     pub(super) fn settle(&self) {
         let reads = self.kernel().reads;
         self.wait_until("three polls", |kernel| kernel.reads >= reads + 3);
-    }
-
-    /// Counts traffic of `bytes` bytes in one packet.
-    pub(super) fn receive(&self, ifindex: u32, remote: &str, bytes: u64) {
-        self.traffic(Direction::Received, ifindex, remote, bytes);
-    }
-
-    /// As `receive`.
-    pub(super) fn send(&self, ifindex: u32, remote: &str, bytes: u64) {
-        self.traffic(Direction::Sent, ifindex, remote, bytes);
-    }
-
-    fn traffic(
-        &self,
-        direction: Direction,
-        ifindex: u32,
-        ip: &str,
-        bytes: u64,
-    ) {
-        let remote = Some(ip.parse().unwrap());
-        let packet = Packet { ifindex, direction, remote, packets: 1, bytes };
-        self.kernel().count(&packet);
     }
 
     /// Makes a device and says so.
@@ -202,6 +180,7 @@ impl Host for FakeHost {
     ) -> Result<FakeProbe, Error> {
         let mut kernel = self.kernel();
         kernel.settings = Some(*settings);
+        kernel.load_kept();
         let table = kernel.ways.as_ref().map(Ways::table);
         Ok(FakeProbe { host: self.clone(), table })
     }
@@ -227,13 +206,17 @@ impl Host for FakeHost {
 /// The kernel side of a [`FakeHost`].
 pub(super) struct FakeProbe {
     host: FakeHost,
-    table: Option<Table<Words>>,
+    table: Option<KeptTable>,
 }
 
 impl FakeProbe {
     /// Changes the kernel side and lets those who wait look at it.
     fn change<T>(&self, change: impl FnOnce(&mut Kernel) -> T) -> T {
-        let result = change(&mut self.host.kernel());
+        let result = {
+            let mut kernel = self.host.kernel();
+            kernel.count_down();
+            change(&mut kernel)
+        };
         self.host.shared.1.notify_all();
         result
     }
@@ -243,13 +226,23 @@ impl Drop for FakeProbe {
     fn drop(&mut self) {
         self.change(|kernel| {
             kernel.is_dropped = true;
-            kernel.attachments.clear();
+            if kernel.kept.is_none() {
+                kernel.attachments.clear();
+            }
         });
     }
 }
 
 impl Probe for FakeProbe {
-    type Table = Table<Words>;
+    type Table = KeptTable;
+
+    fn adopt(&mut self) -> Result<Option<Vec<Adopted>>, Error> {
+        Ok(self.change(Kernel::adopt))
+    }
+
+    fn incarnation(&self) -> Option<Incarnation> {
+        self.host.kernel().incarnation()
+    }
 
     fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error> {
         self.host.wait_until("room for one more", |kernel| {
@@ -271,9 +264,11 @@ impl Probe for FakeProbe {
             };
             let free = |id: &InterfaceId| !kernel.attachments.contains_key(id);
             let id = (0..).map(InterfaceId).find(free).unwrap();
+            let (serial, is_detached) = (kernel.next_serial(), false);
+            let name = Some(interface.name);
             kernel.attachments.insert(
                 id,
-                Attachment { ifindex, incarnation, is_detached: false },
+                Attachment { ifindex, incarnation, is_detached, serial, name },
             );
             Ok(id)
         })

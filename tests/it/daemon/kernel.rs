@@ -8,8 +8,12 @@ use std::time::Duration;
 use geoip_exporter::accounting::{
     Direction, Family, FlowKey, InterfaceId, IpVersion, Volume,
 };
-use geoip_exporter::kernel::{Interface, ProbeSettings, Statistics};
+use geoip_exporter::kernel::{
+    Interface, InterfaceName, ProbeSettings, Statistics,
+};
 
+use super::crash::Kept;
+use super::fake::FakeHost;
 use super::table::{CPUS, Ways};
 
 /// A packet or many, before anybody counts it.
@@ -37,15 +41,18 @@ pub(super) struct Failures {
     pub(super) attach_limit: Option<usize>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Attachment {
     pub(super) ifindex: u32,
     /// Which device it was.
     pub(super) incarnation: u64,
     pub(super) is_detached: bool,
+    /// No other attachment has it.
+    pub(super) serial: u64,
+    pub(super) name: Option<InterfaceName>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Flow {
     pub(super) volume: Volume,
     /// In the last sweep that went well.
@@ -55,7 +62,7 @@ pub(super) struct Flow {
 }
 
 /// What both halves of the fake share with the test.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Kernel {
     /// Each with a number that no other device ever had.
     pub(super) devices: BTreeMap<u32, (u64, Interface)>,
@@ -87,6 +94,8 @@ pub(super) struct Kernel {
     /// All that the hooks ever saw.
     pub(super) seen: BTreeMap<(Direction, Family), Volume>,
     pub(super) is_dropped: bool,
+    /// What outlives the daemon, if anything does.
+    pub(super) kept: Option<Kept>,
     /// Where the daemon broke the rules of the probe.
     pub(super) faults: Vec<String>,
 }
@@ -220,5 +229,29 @@ impl Kernel {
 
     pub(super) fn list(&self) -> Vec<Interface> {
         self.devices.values().map(|(_, device)| device.clone()).collect()
+    }
+}
+
+impl FakeHost {
+    /// Counts traffic of `bytes` bytes in one packet.
+    pub(super) fn receive(&self, ifindex: u32, remote: &str, bytes: u64) {
+        self.traffic(Direction::Received, ifindex, remote, bytes);
+    }
+
+    /// As `receive`.
+    pub(super) fn send(&self, ifindex: u32, remote: &str, bytes: u64) {
+        self.traffic(Direction::Sent, ifindex, remote, bytes);
+    }
+
+    fn traffic(
+        &self,
+        direction: Direction,
+        ifindex: u32,
+        ip: &str,
+        bytes: u64,
+    ) {
+        let remote = Some(ip.parse().unwrap());
+        let packet = Packet { ifindex, direction, remote, packets: 1, bytes };
+        self.kernel().count(&packet);
     }
 }

@@ -1,10 +1,12 @@
 //! The whole daemon over a machine in memory: everything but the kernel is
 //! real, the configuration's files, the databases, the threads, the sockets.
 
+mod crash;
 mod database;
 mod fake;
 mod interfaces;
 mod kernel;
+mod kills;
 mod life;
 mod log;
 mod news;

@@ -1,7 +1,10 @@
 //! Whatever happens in whatever order: no byte is lost or counted twice.
 
+use std::path::Path;
+
 use geoip_exporter::accounting::Direction;
 use proptest::prelude::*;
+use tempfile::TempDir;
 
 use super::fake::FakeHost;
 use super::kernel::Packet;
@@ -33,6 +36,12 @@ enum Step {
     FailReads(bool),
     FailRemovals(bool),
     Scrape,
+    /// Stops the daemon and starts another one.
+    Stop,
+    /// Kills it after so many calls of the probe.
+    Kill(u64),
+    /// Stops it, and kills the next one after so many calls.
+    KillNext(u64),
 }
 
 fn packets() -> impl Strategy<Value = Step> {
@@ -65,14 +74,28 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn config(interfaces: usize) -> String {
+/// The steps, among them the ends of daemons.
+fn steps_and_ends() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => steps(),
+        1 => Just(Step::Stop),
+        1 => (0..30_u64).prop_map(Step::Kill),
+        // A start makes some ten calls before and in its first poll.
+        1 => (0..30_u64).prop_map(Step::KillNext),
+    ]
+}
+
+fn config(interfaces: usize, state: Option<&Path>) -> String {
     let interfaces = INTERFACES[interfaces];
     let lines = format!("map_max_entries = 4\ninterfaces = {interfaces}\n");
-    with_database(&lines)
+    let state = state.map_or_else(String::new, |directory| {
+        format!("state_directory = {directory:?}\npin_directory = \"\"\n")
+    });
+    with_database(&(lines + &state))
 }
 
 /// Does one step; what cannot be done is left out.
-fn take(step: &Step, daemon: &Running) {
+fn take(step: &Step, daemon: &Running, state: Option<&Path>) {
     let host = &daemon.host;
     let has = |ifindex| host.kernel().has(ifindex);
     match step {
@@ -96,7 +119,7 @@ fn take(step: &Step, daemon: &Running) {
         Step::Remove(_) | Step::Rename(..) => {}
         Step::List => host.list(),
         Step::Reload(interfaces) => {
-            daemon.configure(&config(*interfaces));
+            daemon.configure(&config(*interfaces, state));
             daemon.reload();
         }
         Step::BadReload => {
@@ -110,8 +133,42 @@ fn take(step: &Step, daemon: &Running) {
         Step::FailRemovals(fail) => {
             host.kernel().failures.removing_flows = *fail;
         }
-        Step::Scrape => {}
+        Step::Scrape | Step::Stop | Step::Kill(_) | Step::KillNext(_) => {}
     }
+}
+
+/// Ends a daemon as the step says, and returns the next one. Meanwhile packets
+/// pass.
+fn restart(daemon: Running, step: &Step, config: &str) -> Running {
+    let host = daemon.host.again();
+    let pass = || {
+        for (ifindex, _) in DEVICES {
+            host.receive(ifindex, REMOTES[0], 77);
+        }
+    };
+    let kill = |daemon: Running| {
+        host.await_kill();
+        daemon.stop();
+        host.forget_since_kill();
+        pass();
+    };
+    match step {
+        Step::Kill(calls) => {
+            host.kill_after(*calls);
+            kill(daemon);
+        }
+        Step::KillNext(calls) => {
+            daemon.stop();
+            pass();
+            host.kill_after(*calls);
+            kill(Running::start(host.again(), config));
+        }
+        _ => {
+            daemon.stop();
+            pass();
+        }
+    }
+    Running::start(host.again(), config)
 }
 
 /// Fails where a counter has gone back or away; a zero may go away with its
@@ -127,15 +184,28 @@ fn assert_grown(before: &Scrape, after: &Scrape) {
 }
 
 /// Takes all steps and looks for every byte.
-fn run(host: FakeHost, steps: &[Step]) -> Result<(), TestCaseError> {
-    let daemon = Running::start(host, &config(0));
+fn run(
+    host: FakeHost,
+    steps: &[Step],
+    state: Option<&Path>,
+) -> Result<(), TestCaseError> {
+    let mut daemon = Running::start(host, &config(0, state));
     let mut last = daemon.scrape();
+    let (mut interfaces, mut is_killed) = (0, false);
     for step in steps {
-        take(step, &daemon);
-        if matches!(step, Step::Scrape) {
-            let scrape = daemon.settled();
-            assert_grown(&last, &scrape);
-            last = scrape;
+        take(step, &daemon, state);
+        match (step, state) {
+            (Step::Scrape, _) => {
+                let scrape = daemon.settled();
+                assert_grown(&last, &scrape);
+                last = scrape;
+            }
+            (Step::Reload(chosen), _) => interfaces = *chosen,
+            (Step::Stop | Step::Kill(_) | Step::KillNext(_), Some(_)) => {
+                is_killed |= !matches!(step, Step::Stop);
+                daemon = restart(daemon, step, &config(interfaces, state));
+            }
+            _ => {}
         }
     }
     daemon.host.kernel().failures = Default::default();
@@ -171,10 +241,18 @@ fn run(host: FakeHost, steps: &[Step]) -> Result<(), TestCaseError> {
     }
     let unattributed = scrape.sum("geoip_unattributed_bytes_received_total")
         + scrape.sum("geoip_unattributed_bytes_sent_total");
-    prop_assert_eq!(unattributed, lost as f64);
+    if is_killed {
+        // With it what a process had credited and not saved.
+        prop_assert!(unattributed >= lost as f64);
+    } else {
+        prop_assert_eq!(unattributed, lost as f64);
+    }
     let packets: u64 = seen.values().map(|volume| volume.packets).sum();
     prop_assert_eq!(scrape.get("geoip_ebpf_packets_total"), packets as f64);
-    prop_assert_eq!(scrape.get("geoip_ebpf_evictions_total"), evictions as f64);
+    if !is_killed {
+        let counted = scrape.get("geoip_ebpf_evictions_total");
+        prop_assert_eq!(counted, evictions as f64);
+    }
     daemon.stop();
     Ok(())
 }
@@ -190,13 +268,28 @@ proptest! {
     fn every_byte_the_hooks_saw_is_somewhere(
         steps in prop::collection::vec(steps(), 1..120),
     ) {
-        run(FakeHost::new(&DEVICES), &steps)?;
+        run(FakeHost::new(&DEVICES), &steps, None)?;
     }
 
     #[test]
     fn every_byte_is_somewhere_where_there_is_a_flow_table(
         steps in prop::collection::vec(steps(), 1..120),
     ) {
-        run(FakeHost::with_table(&DEVICES), &steps)?;
+        run(FakeHost::with_table(&DEVICES), &steps, None)?;
+    }
+
+    /// However early a daemon is killed, or another one takes over.
+    #[test]
+    fn every_byte_is_somewhere_through_stops_and_kills(
+        has_table in any::<bool>(),
+        steps in prop::collection::vec(steps_and_ends(), 1..60),
+    ) {
+        let state = TempDir::new().unwrap();
+        let host = match has_table {
+            true => FakeHost::with_table(&DEVICES),
+            false => FakeHost::new(&DEVICES),
+        };
+        let host = host.keeping(state.path().join("counters.state"));
+        run(host, &steps, Some(state.path()))?;
     }
 }

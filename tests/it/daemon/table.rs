@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use geoip_exporter::accounting::{FlowKey, InterfaceId, IpVersion, Volume};
+use geoip_exporter::accounting::{
+    FlowKey, FlowTable, InterfaceId, IpVersion, Volume, Way,
+};
 use geoip_exporter::kernel::abi::{ENTRY_WORDS, SET_WORDS, Tag, WAYS};
 use geoip_exporter::kernel::{Room, Table};
 
@@ -12,19 +14,88 @@ pub(super) const CPUS: usize = 2;
 
 pub(super) type Words = Arc<[AtomicU64]>;
 
-/// One set on each CPU: few enough to be full now and then.
+/// One set on each CPU: few enough to be full now and then. Behind it are the
+/// volumes that the daemon has written down.
 #[derive(Clone, Debug)]
-pub(super) struct Ways(Words);
+pub(super) struct Ways(Words, Words);
+
+fn zeros(words: usize) -> Words {
+    (0..words).map(|_| AtomicU64::new(0)).collect()
+}
+
+fn copy(words: &Words) -> Words {
+    let copy = |word: &AtomicU64| AtomicU64::new(word.load(Ordering::SeqCst));
+    words.iter().map(copy).collect()
+}
 
 impl Default for Ways {
     fn default() -> Self {
-        Self((0..CPUS * SET_WORDS).map(|_| AtomicU64::new(0)).collect())
+        Self(zeros(CPUS * SET_WORDS), zeros(CPUS * WAYS * 2))
+    }
+}
+
+/// The table as the daemon sees it.
+pub(super) struct KeptTable {
+    table: Table<Words>,
+    remembered: Words,
+}
+
+impl FlowTable for KeptTable {
+    fn cpus(&self) -> usize {
+        FlowTable::cpus(&self.table)
+    }
+
+    fn ways(&self) -> usize {
+        FlowTable::ways(&self.table)
+    }
+
+    fn has_counted(&self, cpu: usize) -> bool {
+        FlowTable::has_counted(&self.table, cpu)
+    }
+
+    fn visit(&self, cpu: usize, visit: impl FnMut(usize, Way)) {
+        self.table.visit(cpu, visit);
+    }
+
+    fn key(&self, slot: usize) -> FlowKey {
+        self.table.key(slot)
+    }
+
+    fn volume(&self, slot: usize) -> Volume {
+        self.table.volume(slot)
+    }
+
+    fn remembered(&self, slot: usize) -> Volume {
+        let word = |at: usize| self.remembered[at].load(Ordering::SeqCst);
+        Volume { packets: word(2 * slot), bytes: word(2 * slot + 1) }
+    }
+
+    fn remember(&self, slot: usize, volume: Volume) {
+        let Volume { packets, bytes } = volume;
+        self.remembered[2 * slot].store(packets, Ordering::SeqCst);
+        self.remembered[2 * slot + 1].store(bytes, Ordering::SeqCst);
+    }
+
+    fn retire(&self, slot: usize) {
+        self.table.retire(slot);
+    }
+
+    fn free(&self, slot: usize) {
+        self.table.free(slot);
     }
 }
 
 impl Ways {
-    pub(super) fn table(&self) -> Table<Words> {
-        Table::new(Arc::clone(&self.0), None, CPUS)
+    pub(super) fn table(&self) -> KeptTable {
+        let table = Table::new(Arc::clone(&self.0), None, CPUS);
+        KeptTable { table, remembered: Arc::clone(&self.1) }
+    }
+
+    /// Returns the table as it is now. The volumes that are written down are
+    /// copied last: they are never behind the others.
+    pub(super) fn copy(&self) -> Self {
+        let words = copy(&self.0);
+        Self(words, copy(&self.1))
     }
 
     pub(super) fn room(&self) -> Room {

@@ -29,10 +29,10 @@ struct Step {
     /// until nothing of it is left.
     detached: u32,
     forgets_notes: bool,
-    restart: Restart,
+    restarts: Vec<Restart>,
 }
 
-/// What becomes of the process behind a poll.
+/// What becomes of the process behind a poll, or before its first one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Restart {
     None,
@@ -65,15 +65,16 @@ fn step() -> impl Strategy<Value = Step> {
     let detached = prop_oneof![4 => Just(INTERFACES), 1 => 0..INTERFACES];
     let flags = (prop::bool::weighted(0.7), prop::bool::weighted(0.1));
     let restart = prop_oneof![
-        6 => Just(Restart::None),
+        12 => Just(Restart::None),
         1 => Just(Restart::Save),
         1 => Just(Restart::Stop),
         1 => Just(Restart::Kill),
     ];
     let during = (events(), events(), events());
-    let rest = (idle, detached, flags, restart);
+    let restarts = prop::collection::vec(restart, 1..4);
+    let rest = (idle, detached, flags, restarts);
     (events(), during, rest).prop_map(
-        |(before, during, (idle, detached, flags, restart))| Step {
+        |(before, during, (idle, detached, flags, restarts))| Step {
             before,
             while_totals_are_read: during.0,
             while_map_is_read: during.1,
@@ -82,7 +83,7 @@ fn step() -> impl Strategy<Value = Step> {
             idle,
             detached,
             forgets_notes: flags.1,
-            restart,
+            restarts,
         },
     )
 }
@@ -337,7 +338,9 @@ proptest! {
                 run.poll([&[]; 3], step.has_grace);
                 run.retire();
             }
-            run.restart(step.restart);
+            for restart in step.restarts {
+                run.restart(restart);
+            }
             if step.detached < INTERFACES {
                 let mut state = run.model.state();
                 // Detaching waits for the programs.

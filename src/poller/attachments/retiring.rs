@@ -1,0 +1,87 @@
+//! The end of an attachment: its flows are removed, its last totals are saved,
+//! and its number is free again.
+
+use slog::debug;
+
+use super::Attachments;
+use crate::accounting::FlowTracker;
+use crate::kernel::Probe;
+use crate::logging::chain;
+use crate::metrics::published::Sink;
+
+/// The checkpoints that are saved.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::poller) struct Kept {
+    /// The newest one.
+    pub(in crate::poller) newest: u64,
+    /// The number of the one that the current poll will make.
+    pub(in crate::poller) next: u64,
+}
+
+impl Kept {
+    /// Nothing waits for a checkpoint.
+    pub(in crate::poller) const EVERYTHING: Self =
+        Self { newest: u64::MAX, next: 0 };
+}
+
+impl Attachments {
+    /// Returns whether numbers are to be given free once they are saved.
+    pub(in crate::poller) fn wait_to_be_kept(&self) -> bool {
+        !self.drained.is_empty()
+    }
+
+    /// Ends what was detached before the poll that was just credited. Where
+    /// flows of it are in the table, that takes until the next poll; and its
+    /// number is given free once its last totals are saved.
+    pub(in crate::poller) fn retire<N: Copy + Default, P: Probe>(
+        &mut self,
+        probe: &mut P,
+        tracker: &mut FlowTracker<N>,
+        sinks: &mut [Box<dyn Sink>],
+        kept: Kept,
+    ) {
+        self.drain(probe, tracker, kept);
+        self.drained.retain(|&interface, in_checkpoint| {
+            if *in_checkpoint > kept.newest {
+                return true;
+            }
+            for sink in sinks.iter_mut() {
+                sink.forget_interface(interface);
+            }
+            probe.release(interface);
+            false
+        });
+    }
+
+    /// Removes the flows of what was detached.
+    fn drain<N: Copy + Default, P: Probe>(
+        &mut self,
+        probe: &mut P,
+        tracker: &mut FlowTracker<N>,
+        kept: Kept,
+    ) {
+        if self.retiring.is_empty() {
+            return;
+        }
+        for flow in tracker.map_flows_of(&self.retiring) {
+            match probe.remove_flow(&flow) {
+                Ok(true) => tracker.forget(&flow, probe.table()),
+                // Evicted since the poll, as the next one will find.
+                Ok(false) => {}
+                Err(error) => {
+                    debug!(self.log, "cannot remove flows; trying again";
+                        "error" => chain(&error));
+                    return;
+                }
+            }
+        }
+        let left = probe
+            .table()
+            .map_or(0, |table| tracker.retire(table, &self.retiring));
+        if left > 0 {
+            return;
+        }
+        let retired = std::mem::take(&mut self.retiring);
+        self.drained.extend(retired.into_iter().map(|id| (id, kept.next)));
+    }
+}
