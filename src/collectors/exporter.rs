@@ -199,6 +199,28 @@ pub struct ExporterCollector {
 }
 
 impl Collect for ExporterCollector {
+    fn version(&self) -> u64 {
+        // All of them are named, so that none is forgotten.
+        let Self {
+            build: _,
+            settings,
+            last_reload,
+            database,
+            database_loaded,
+            is_saved,
+            polls,
+            traffic,
+        } = self;
+        let is_saved = is_saved.as_ref().map_or(0, Published::version);
+        settings.version()
+            + last_reload.version()
+            + database.version()
+            + database_loaded.version()
+            + is_saved
+            + polls.version()
+            + traffic.version()
+    }
+
     fn collect(&self, emit: Emit<'_>) {
         let mut build = BUILD_INFO.gauge();
         build.push([self.build.version, self.build.revision], 1.0);

@@ -90,6 +90,10 @@ impl InterfacesCollector {
 }
 
 impl Collect for InterfacesCollector {
+    fn version(&self) -> u64 {
+        self.snapshot.version()
+    }
+
     fn collect(&self, emit: Emit<'_>) {
         let mut status = STATUS.gauge();
         let mut attached = ATTACHED.gauge();

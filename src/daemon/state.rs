@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{
-    Receiver, Sender, after, bounded, never, select, unbounded,
+    Receiver, RecvTimeoutError, Sender, after, bounded, never, select,
+    unbounded,
 };
 use slog::{Logger, info, warn};
 
@@ -165,7 +166,11 @@ impl Shown {
             traffic: keeper.shown_traffic.reader(),
             polls: keeper.shown_polls.reader(),
             is_saved: Some(keeper.is_saved.reader()),
-            save_first: Some(SaveFirst(ask)),
+            save_first: Some(SaveFirst {
+                ask,
+                ended: keeper.ended.clone(),
+                shown: AtomicU64::new(u64::MAX),
+            }),
             keeper: Some(keeper),
         };
         (shown, Some(Box::new(keep)))
@@ -216,16 +221,34 @@ impl Ended {
 }
 
 /// Has everything saved before it is shown.
-pub(super) struct SaveFirst(Sender<Sender<Infallible>>);
+pub(super) struct SaveFirst {
+    ask: Sender<Sender<Infallible>>,
+    ended: Published<Ended>,
+    /// Which version of `ended` is shown.
+    shown: AtomicU64,
+}
 
 impl Collect for SaveFirst {
-    fn collect(&self, _: Emit<'_>) {
+    fn prepare(&self) {
+        let version = self.ended.version();
+        if self.shown.load(Ordering::Relaxed) == version {
+            return;
+        }
         let (done, saved) = bounded(0);
-        if self.0.send(done).is_ok() {
+        if self.ask.send(done).is_ok() {
             // Nothing is ever sent: its end is dropped.
-            let _ = saved.recv_timeout(SCRAPE_PATIENCE);
+            let ended = saved.recv_timeout(SCRAPE_PATIENCE);
+            if ended == Err(RecvTimeoutError::Disconnected) {
+                self.shown.store(version, Ordering::Relaxed);
+            }
         }
     }
+
+    fn version(&self) -> u64 {
+        self.ended.version()
+    }
+
+    fn collect(&self, _: Emit<'_>) {}
 }
 
 /// Saves what the poller publishes, and shows it.

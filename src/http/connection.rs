@@ -4,14 +4,18 @@
 //! A request is read only after the answer to the one before has been taken,
 //! so a client holds one answer at most.
 
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::head::{self, Head, LONGEST_HEAD, Refusal};
+use super::budget::Budget;
+use super::client::Client;
+use super::head::{self, LONGEST_HEAD, Refusal};
 use super::limits::Limits;
 use super::reply::Reply;
+use super::step::{Phase, Rank, Request, Step};
 use super::stream::Stream;
 
 /// How long and for how many bytes a client that was refused may go on
@@ -19,78 +23,33 @@ use super::stream::Stream;
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 1024 * 1024;
 
-/// Two requests with less than this between them come from a client that does
-/// not pause: others go first.
-const PAUSE: Duration = Duration::from_millis(50);
-
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-
-/// What a connection is doing.
-#[derive(Debug)]
-enum Phase {
-    /// A request is arriving; at first, TLS may be.
-    Receiving,
-    /// Kept for another request.
-    Idle,
-    /// A worker has the request, which it drops once this is dropped.
-    Answering { _alive: Arc<()> },
-    /// The reply goes out, and stands at this byte.
-    Replying { reply: Reply, at: usize, progress: Instant },
-    /// Everything is said, but not heard.
-    Lingering { bytes: usize },
-}
-
-/// In which order connections make room for new ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Rank {
-    /// Nothing is asked.
-    Waiting,
-    /// The client takes its answer.
-    Replying,
-    /// It is about to get one.
-    Answering,
-}
-
-/// A request for a worker.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) head: Head,
-    pub(super) peer: Option<SocketAddr>,
-    pub(super) is_tls: bool,
-    /// Whether its client hardly paused.
-    pub(super) is_hasty: bool,
-    /// Whether somebody still waits for the answer.
-    pub(super) alive: std::sync::Weak<()>,
-}
-
-/// What to do with a connection.
-#[derive(Debug)]
-pub(super) enum Step {
-    /// Nothing until its socket is ready.
-    Wait,
-    /// Have this answered.
-    Answer(Box<Request>),
-    /// Drop it.
-    Close,
-}
 
 /// A client's connection.
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: Stream,
     peer: Option<SocketAddr>,
+    client: Client,
     phase: Phase,
-    /// When the phase began.
+    /// When what has to end in its time began.
     since: Instant,
+    /// When the client did something last that brings it on.
+    moved: Instant,
     received: Vec<u8>,
     /// Whether `received` has a line that was not there when last parsed.
     has_news: bool,
+    /// Whether anything ever came.
+    was_heard: bool,
     was_continued: bool,
     /// Not yet, where TLS is expected.
     is_tls_certain: bool,
     /// Whether it ends with the answer under way.
     is_last: bool,
-    last_reply: Option<Instant>,
+    /// Whether the client sends nothing more.
+    has_ended: bool,
+    /// Whether it waits for a turn.
+    pub(super) is_queued: bool,
 }
 
 impl Connection {
@@ -99,17 +58,25 @@ impl Connection {
         peer: Option<SocketAddr>,
         now: Instant,
     ) -> Self {
+        let phase = match stream.is_tls() {
+            true => Phase::Shaking { is_ours: false },
+            false => Phase::Receiving,
+        };
         Self {
             is_tls_certain: !stream.is_tls(),
             stream,
             peer,
-            phase: Phase::Receiving,
+            client: Client::of(peer),
+            phase,
             since: now,
+            moved: now,
             received: Vec::new(),
             has_news: false,
+            was_heard: false,
             was_continued: false,
             is_last: false,
-            last_reply: None,
+            has_ended: false,
+            is_queued: false,
         }
     }
 
@@ -117,50 +84,55 @@ impl Connection {
         &mut self.stream
     }
 
-    pub(super) fn rank(&self) -> (Rank, Instant) {
-        match self.phase {
-            Phase::Receiving | Phase::Idle | Phase::Lingering { .. } => {
-                (Rank::Waiting, self.since)
-            }
-            Phase::Replying { .. } => (Rank::Replying, self.since),
-            Phase::Answering { .. } => (Rank::Answering, self.since),
-        }
+    pub(super) fn client(&self) -> Client {
+        self.client
+    }
+
+    pub(super) fn rank(&self, now: Instant) -> Rank {
+        let waited = now.saturating_duration_since(self.moved);
+        self.phase.rank(waited, self.was_heard, self.has_ended)
+    }
+
+    /// Returns whether something of a request is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self.phase, Phase::Answering(_) | Phase::Replying { .. })
     }
 
     /// Returns the bytes that the client has yet to take, divided among those
-    /// that share them, and the time since when it has taken none.
-    pub(super) fn unsent(&self) -> Option<(usize, Instant)> {
+    /// that share them.
+    pub(super) fn unsent(&self) -> usize {
         match &self.phase {
-            Phase::Replying { reply, progress, .. } => {
+            Phase::Replying { reply, .. } => {
                 let sharing = Arc::strong_count(&reply.body).max(1);
-                Some((reply.body.len() / sharing, *progress))
+                reply.body.len() / sharing
             }
-            _ => None,
+            _ => 0,
         }
     }
 
     /// Returns when its patience ends.
     pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
-        let patience = match self.phase {
-            Phase::Receiving => limits.request_timeout,
-            Phase::Idle => limits.idle_timeout,
-            Phase::Answering { .. } => return None,
-            Phase::Replying { .. } => limits.answer_timeout,
-            Phase::Lingering { .. } => LINGER,
-        };
-        Some(self.since + patience)
+        Some(match self.phase {
+            Phase::Shaking { .. } | Phase::Receiving => {
+                self.since + limits.request_timeout
+            }
+            Phase::Idle => self.since + limits.idle_timeout,
+            Phase::Answering(_) => return None,
+            Phase::Replying { .. } => self.moved + limits.answer_timeout,
+            Phase::Lingering { .. } => self.since + LINGER,
+        })
     }
 
     /// Deals with a deadline that has passed.
     pub(super) fn expire(&mut self, now: Instant) -> Step {
+        let is_blank = |byte: &u8| matches!(byte, b'\r' | b'\n');
         let is_request = matches!(self.phase, Phase::Receiving)
-            && !self.received.is_empty()
-            && self.stream.can_talk();
+            && !self.received.iter().all(is_blank);
         if !is_request {
             return Step::Close;
         }
         self.refuse(Refusal::TOO_SLOW, now);
-        self.drive(now, &mut [0; 512])
+        Step::Again
     }
 
     /// Sees to it that no other request is taken than one that is arriving.
@@ -170,92 +142,81 @@ impl Connection {
         matches!(self.phase, Phase::Idle)
     }
 
-    /// Sends the answer to the request that `drive` returned.
-    pub(super) fn answer(&mut self, mut reply: Reply, now: Instant) {
-        reply.keep_alive &= !self.is_last;
-        self.enter(Phase::Replying { reply, at: 0, progress: now }, now);
+    /// Notes that the client sends nothing more.
+    pub(super) fn end(&mut self) {
+        self.has_ended = true;
+        if let Phase::Answering(request) = &self.phase {
+            request.has_ended.store(true, Ordering::Relaxed);
+        }
     }
 
-    /// Goes as far as the socket goes along. `scratch` is room for what is
-    /// read, of any content.
-    pub(super) fn drive(&mut self, now: Instant, scratch: &mut [u8]) -> Step {
-        match self.try_drive(now, scratch) {
+    /// Sends the answer to the request that `turn` returned.
+    pub(super) fn answer(&mut self, mut reply: Reply, now: Instant) {
+        reply.keep_alive &= !self.is_last;
+        self.enter(Phase::Replying { reply, at: 0 }, now);
+    }
+
+    /// Goes on after a worker was at the handshake.
+    pub(super) fn shaken(&mut self, now: Instant) -> Step {
+        match self.stream.settle(&mut self.received) {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Step::Close,
+            Ok(true) => {
+                self.phase = Phase::Receiving;
+                self.moved = now;
+                self.has_news = true;
+                Step::Again
+            }
+            _ => {
+                self.phase = Phase::Shaking { is_ours: false };
+                Step::Again
+            }
+        }
+    }
+
+    /// Goes as far as the socket goes along, and a turn allows. `scratch` is
+    /// room for what is read, of any content.
+    pub(super) fn turn(&mut self, now: Instant, scratch: &mut [u8]) -> Step {
+        match self.try_turn(now, scratch) {
             Ok(step) => step,
             Err(error) if error.kind() == ErrorKind::WouldBlock => Step::Wait,
             Err(_) => Step::Close,
         }
     }
 
-    fn try_drive(
+    fn try_turn(
         &mut self,
         now: Instant,
         scratch: &mut [u8],
     ) -> io::Result<Step> {
+        let mut budget = Budget::new();
         loop {
-            match &mut self.phase {
+            let step = match &self.phase {
+                Phase::Shaking { is_ours: true } | Phase::Answering(_) => {
+                    return Ok(Step::Wait);
+                }
+                Phase::Shaking { is_ours: false } => {
+                    self.shake(now, scratch)?
+                }
                 Phase::Receiving | Phase::Idle => {
-                    if let Some(request) = self.parse(now) {
-                        return Ok(Step::Answer(Box::new(request)));
-                    }
-                    if matches!(self.phase, Phase::Replying { .. }) {
-                        continue;
-                    }
-                    if !self.receive(now, scratch)? {
-                        return Ok(Step::Close);
-                    }
+                    self.receive(now, scratch, &mut budget)?
                 }
-                Phase::Answering { .. } => return Ok(Step::Wait),
-                Phase::Replying { reply, at, progress } => {
-                    while let Some(rest) = rest(reply, *at) {
-                        match retry(|| self.stream.write(rest))? {
-                            0 => return Ok(Step::Close),
-                            sent => *at += sent,
-                        }
-                        *progress = now;
-                    }
-                    retry(|| self.stream.flush())?;
-                    let keep_alive = reply.keep_alive;
-                    self.last_reply = Some(now);
-                    if keep_alive {
-                        self.has_news = true;
-                        let next = match self.received.is_empty() {
-                            true => Phase::Idle,
-                            false => Phase::Receiving,
-                        };
-                        self.enter(next, now);
-                    } else {
-                        self.received = Vec::new();
-                        self.stream.end()?;
-                        self.enter(Phase::Lingering { bytes: 0 }, now);
-                    }
-                }
-                Phase::Lingering { bytes } => {
-                    let read = retry(|| self.stream.read(scratch))?;
-                    *bytes += read;
-                    if read == 0 || *bytes > LINGER_BYTES {
-                        return Ok(Step::Close);
-                    }
-                }
+                Phase::Replying { .. } => self.reply(now, &mut budget)?,
+                Phase::Lingering { .. } => self.linger(scratch, &mut budget)?,
+            };
+            match step {
+                Some(step) => return Ok(step),
+                None if budget.is_spent() => return Ok(Step::Again),
+                None => {}
             }
         }
     }
 
-    fn enter(&mut self, phase: Phase, now: Instant) {
-        self.phase = phase;
-        self.since = now;
-    }
-
-    fn refuse(&mut self, refusal: Refusal, now: Instant) {
-        let reply = Reply::refuse(refusal, SystemTime::now());
-        self.enter(Phase::Replying { reply, at: 0, progress: now }, now);
-    }
-
-    /// Reads what there is. Returns whether there may be more one day.
-    fn receive(
+    /// Reads a part of a handshake.
+    fn shake(
         &mut self,
         now: Instant,
         scratch: &mut [u8],
-    ) -> io::Result<bool> {
+    ) -> io::Result<Option<Step>> {
         if !self.is_tls_certain {
             let first = self.stream.peek()?;
             self.is_tls_certain = true;
@@ -263,36 +224,131 @@ impl Connection {
             if first.is_some_and(|byte| byte.is_ascii_alphabetic()) {
                 self.stream.give_up_tls();
                 self.refuse(Refusal::NOT_TLS, now);
-                return Ok(true);
+                return Ok(None);
             }
         }
-        let read = retry(|| self.stream.read(scratch))?;
-        let Some(news) = scratch.get(..read).filter(|news| !news.is_empty())
-        else {
-            return Ok(false);
-        };
-        if matches!(self.phase, Phase::Idle) {
-            self.enter(Phase::Receiving, now);
+        let read = self.stream.read(scratch, &mut self.received)?;
+        // Who has gone needs no handshake.
+        if read.is_end || self.has_ended || self.stream.is_at_end() {
+            return Ok(Some(Step::Close));
         }
-        self.received.extend_from_slice(news);
-        self.has_news |= news.contains(&b'\n')
-            || self.received.len() == news.len()
-            || self.received.len() >= LONGEST_HEAD;
-        Ok(true)
+        let Some(handshake) = self.stream.handshake() else {
+            return Ok(Some(Step::Close));
+        };
+        let step = Step::Shake(Arc::downgrade(handshake));
+        // However it trickles, it moves once at its begin, and at its end.
+        if !std::mem::replace(&mut self.was_heard, true) {
+            self.moved = now;
+        }
+        self.phase = Phase::Shaking { is_ours: true };
+        Ok(Some(step))
+    }
+
+    /// Reads a part of a request, if there is none yet.
+    fn receive(
+        &mut self,
+        now: Instant,
+        scratch: &mut [u8],
+        budget: &mut Budget,
+    ) -> io::Result<Option<Step>> {
+        if let Some(request) = self.parse(now) {
+            return Ok(Some(Step::Ask(request)));
+        }
+        if matches!(self.phase, Phase::Replying { .. }) {
+            return Ok(None);
+        }
+        let before = self.received.len();
+        let read = self.stream.read(scratch, &mut self.received)?;
+        budget.spend(read.bytes);
+        let news = self.received.get(before..).unwrap_or_default();
+        if !news.is_empty() {
+            self.has_news |= before == 0
+                || news.contains(&b'\n')
+                || self.received.len() >= LONGEST_HEAD;
+            self.was_heard = true;
+            if matches!(self.phase, Phase::Idle) {
+                self.enter(Phase::Receiving, now);
+            }
+        } else if read.is_end {
+            return Ok(Some(Step::Close));
+        }
+        // What came with the end is looked at, and then there is an end.
+        Ok(None)
+    }
+
+    /// Sends a part of a reply.
+    fn reply(
+        &mut self,
+        now: Instant,
+        budget: &mut Budget,
+    ) -> io::Result<Option<Step>> {
+        let Phase::Replying { reply, at } = &mut self.phase else {
+            return Ok(None);
+        };
+        if let Some(rest) = reply.rest(*at) {
+            let count = rest.len().min(budget.bytes());
+            let sent = self.stream.write(rest.get(..count).unwrap_or(rest))?;
+            *at += sent;
+            self.moved = now;
+            budget.spend(sent);
+            // Where the client is gone, its system says so before the next
+            // turn, to the head, and the body stays here.
+            let is_over = sent == 0;
+            return Ok(match self.has_ended {
+                _ if is_over => Some(Step::Close),
+                true => Some(Step::Again),
+                false => None,
+            });
+        }
+        self.stream.flush()?;
+        if reply.keep_alive {
+            self.has_news = true;
+            let next = match self.received.is_empty() {
+                true => Phase::Idle,
+                false => Phase::Receiving,
+            };
+            self.enter(next, now);
+        } else {
+            self.received = Vec::new();
+            self.stream.end()?;
+            self.enter(Phase::Lingering { bytes: 0 }, now);
+        }
+        Ok(None)
+    }
+
+    /// Reads what is not wanted any more.
+    fn linger(
+        &mut self,
+        scratch: &mut [u8],
+        budget: &mut Budget,
+    ) -> io::Result<Option<Step>> {
+        let read = self.stream.read(scratch, &mut self.received)?;
+        self.received.clear();
+        budget.spend(read.bytes);
+        let Phase::Lingering { bytes } = &mut self.phase else {
+            return Ok(None);
+        };
+        *bytes += read.bytes;
+        let is_over = read.is_end || *bytes > LINGER_BYTES;
+        Ok(is_over.then_some(Step::Close))
+    }
+
+    fn enter(&mut self, phase: Phase, now: Instant) {
+        self.phase = phase;
+        self.since = now;
+        self.moved = now;
+    }
+
+    fn refuse(&mut self, refusal: Refusal, now: Instant) {
+        let reply = Reply::refuse(refusal, SystemTime::now());
+        self.enter(Phase::Replying { reply, at: 0 }, now);
     }
 
     /// Returns the request that has arrived, if one has, or else refuses it,
     /// if it will never be one.
-    fn parse(&mut self, now: Instant) -> Option<Request> {
+    fn parse(&mut self, now: Instant) -> Option<Arc<Request>> {
         // However slowly a head arrives, it is looked at once a line at most.
-        if !std::mem::take(&mut self.has_news) {
-            return None;
-        }
-        // Some clients end a body with a line that does not belong to it.
-        let blank = |byte: &u8| matches!(byte, b'\r' | b'\n');
-        let blanks = self.received.iter().take_while(|b| blank(b)).count();
-        self.received.drain(..blanks);
-        if self.received.is_empty() {
+        if !std::mem::take(&mut self.has_news) || self.received.is_empty() {
             return None;
         }
         let head = match head::parse(&self.received) {
@@ -318,35 +374,17 @@ impl Connection {
         self.received.drain(..end);
         // An idle connection takes no memory for what it may send one day.
         self.received.shrink_to_fit();
-        let is_hasty =
-            self.last_reply.is_some_and(|at| self.since - at < PAUSE);
-        let alive = Arc::new(());
-        let request = Request {
+        self.has_ended |= self.stream.is_at_end();
+        let request = Arc::new(Request {
             head,
             peer: self.peer,
             is_tls: self.stream.is_tls(),
-            is_hasty,
-            alive: Arc::downgrade(&alive),
-        };
-        self.enter(Phase::Answering { _alive: alive }, now);
+            has_ended: self.has_ended.into(),
+        });
+        self.enter(Phase::Answering(Arc::clone(&request)), now);
         Some(request)
     }
 }
 
-/// Returns what is left to write from a byte on.
-fn rest(reply: &Reply, at: usize) -> Option<&[u8]> {
-    match at.checked_sub(reply.head.len()) {
-        None => reply.head.get(at..),
-        Some(at) => reply.body.get(at..).filter(|rest| !rest.is_empty()),
-    }
-}
-
-/// Does it again where a signal came in between.
-fn retry<T>(mut io: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match io() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

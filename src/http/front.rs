@@ -1,7 +1,6 @@
-//! The loop that all connections share: it accepts, waits for whoever is
+//! The loop that all connections share: it accepts, gives turns to whoever is
 //! ready, and ends what has taken too long.
 
-use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,19 +10,23 @@ use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token};
 use slog::{Logger, debug, info, warn};
 
-use super::connection::{Connection, Rank, Step};
+use super::connection::Connection;
 use super::guard::{Guard, Verdict};
 use super::limits::Limits;
 use super::listener::Listener;
+use super::places::Places;
 use super::pool::{Job, Queue};
-use super::reply::Reply;
 use super::security::Security;
+use super::step::Step;
 use super::stream::{Socket, Stream};
-use super::{Shared, WAKER};
+use super::{News, Shared, WAKER};
 
 /// How many clients are accepted before those that are there get their turn:
 /// so many that no flood of them fills the kernel's queue.
 const ACCEPTED_AT_ONCE: usize = 256;
+
+/// How long turns are given before it is looked who else is ready.
+const TURNS_TIME: Duration = Duration::from_millis(5);
 
 /// How many sockets are reported ready at once.
 const EVENTS_AT_ONCE: usize = 256;
@@ -46,14 +49,14 @@ struct Door {
 pub(super) struct Front {
     poll: Poll,
     doors: Vec<Door>,
-    connections: HashMap<usize, Connection>,
+    places: Places,
     next_id: usize,
     pub(super) shared: Arc<Shared>,
     /// The rules that open connections were looked at under.
     security: Arc<Security>,
     queue: Arc<Queue>,
     guard: Guard,
-    replies: Receiver<(usize, Reply)>,
+    news: Receiver<(usize, News)>,
     limits: Limits,
     log: Logger,
     /// When somebody's patience ends, at the earliest.
@@ -72,7 +75,7 @@ pub(super) struct Parts {
     pub(super) shared: Arc<Shared>,
     pub(super) queue: Arc<Queue>,
     pub(super) guard: Guard,
-    pub(super) replies: Receiver<(usize, Reply)>,
+    pub(super) news: Receiver<(usize, News)>,
     pub(super) limits: Limits,
     pub(super) log: Logger,
 }
@@ -87,12 +90,12 @@ impl Front {
             // The numbers below are those of the listeners.
             next_id: doors.len(),
             doors,
-            connections: HashMap::new(),
+            places: Places::default(),
             security: parts.shared.security(),
             shared: parts.shared,
             queue: parts.queue,
             guard: parts.guard,
-            replies: parts.replies,
+            news: parts.news,
             limits: parts.limits,
             log: parts.log,
             next_deadline: None,
@@ -123,20 +126,25 @@ impl Front {
                 if let Some(door) = self.doors.get_mut(id) {
                     door.is_ready = true;
                 } else if event.is_error() {
-                    self.connections.remove(&id);
+                    self.places.remove(id);
                 } else if event.token() != WAKER {
-                    self.drive(id, now);
+                    if event.is_read_closed()
+                        && let Some(connection) = self.places.get_mut(id)
+                    {
+                        connection.end();
+                    }
+                    self.places.wake(id);
                 }
             }
-            self.take_replies(now);
+            self.take_news(now);
             self.obey(now);
             self.end_overdue(now);
             self.accept(now);
-            if let Some(at) = self.stop_at {
-                let is_busy = |c: &Connection| c.rank().0 > Rank::Waiting;
-                if now >= at || !self.connections.values().any(is_busy) {
-                    return Ok(());
-                }
+            self.give_turns();
+            if let Some(at) = self.stop_at
+                && (now >= at || !self.places.values().any(Connection::is_busy))
+            {
+                return Ok(());
             }
         }
     }
@@ -145,48 +153,69 @@ impl Front {
         let accepts = self.doors.iter().any(|door| door.is_ready)
             && (self.has_room() || self.paused_until.is_some());
         let accept_at = accepts.then(|| self.paused_until.unwrap_or(now));
-        [self.next_deadline, accept_at, self.stop_at]
+        let turn_at = self.places.has_ready().then_some(now);
+        [self.next_deadline, accept_at, turn_at, self.stop_at]
             .into_iter()
             .flatten()
             .min()
             .map(|at| at.saturating_duration_since(now))
     }
 
-    fn drive(&mut self, id: usize, now: Instant) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            let step = connection.drive(now, &mut self.scratch);
+    /// Gives turns to those that want one, for a while.
+    fn give_turns(&mut self) {
+        let began = Instant::now();
+        let mut now = began;
+        while now - began < TURNS_TIME
+            && let Some(id) = self.places.next_ready()
+        {
+            self.give_turn(id, now);
+            now = Instant::now();
+        }
+        self.places.bound_unsent(self.limits.unsent_bytes);
+    }
+
+    fn give_turn(&mut self, id: usize, now: Instant) {
+        if let Some(connection) = self.places.get_mut(id) {
+            let step = connection.turn(now, &mut self.scratch);
             self.follow(id, step, now);
         }
     }
 
     /// Does what a connection wants done.
     fn follow(&mut self, id: usize, step: Step, now: Instant) {
+        let Some(connection) = self.places.get_mut(id) else { return };
+        let client = connection.client();
         match step {
             Step::Close => {
-                self.connections.remove(&id);
+                self.places.remove(id);
                 return;
             }
             Step::Wait => {}
-            Step::Answer(request) => {
+            Step::Again => self.places.wake(id),
+            Step::Shake(handshake) => self.queue.shake(client, id, handshake),
+            Step::Ask(request) => {
                 // Those of this moment: whoever changed the rules may ask
                 // before the loop has come to see to it.
                 let security = self.shared.security();
                 let job = Job {
                     connection: id,
-                    request: *request,
+                    request: Arc::downgrade(&request),
                     headers: Arc::clone(&security.headers),
                 };
-                match self.guard.look_at(job, &security) {
-                    Verdict::Pass(job) => self.queue.push(*job),
+                match self.guard.look_at(client, &request, job, &security) {
+                    Verdict::Pass(job) => self.queue.answer(client, job),
                     Verdict::Later => {}
                     // Not now: it is others' turn.
-                    Verdict::Refuse(reply) => self.shared.deliver(id, reply),
+                    Verdict::Refuse(reply) => {
+                        connection.answer(reply, now);
+                        self.places.wake(id);
+                    }
                 }
             }
         }
         let deadline = self
-            .connections
-            .get(&id)
+            .places
+            .get_mut(id)
             .and_then(|connection| connection.deadline(&self.limits));
         if let Some(deadline) = deadline {
             let next = self.next_deadline.map_or(deadline, |n| n.min(deadline));
@@ -194,34 +223,19 @@ impl Front {
         }
     }
 
-    fn take_replies(&mut self, now: Instant) {
-        for _ in 0..self.replies.len() {
-            let Ok((id, reply)) = self.replies.try_recv() else { break };
-            if let Some(connection) = self.connections.get_mut(&id) {
-                connection.answer(reply, now);
-                self.drive(id, now);
-                self.bound_unsent();
-            }
-        }
-    }
-
-    /// Cuts off clients that take nothing while too much waits for them.
-    fn bound_unsent(&mut self) {
-        loop {
-            let unsent = self.connections.iter().filter_map(|(&id, one)| {
-                one.unsent().map(|(bytes, since)| (bytes, since, id))
-            });
-            let (mut sum, mut slowest) = (0_usize, None);
-            for (bytes, since, id) in unsent {
-                sum = sum.saturating_add(bytes);
-                slowest = slowest.max(Some((std::cmp::Reverse(since), id)));
-            }
-            match slowest {
-                Some((_, id)) if sum > self.limits.unsent_bytes => {
-                    self.connections.remove(&id);
+    /// Takes what workers have done.
+    fn take_news(&mut self, now: Instant) {
+        for _ in 0..self.news.len() {
+            let Ok((id, news)) = self.news.try_recv() else { break };
+            let Some(connection) = self.places.get_mut(id) else { continue };
+            let step = match news {
+                News::Shaken => connection.shaken(now),
+                News::Reply(reply) => {
+                    connection.answer(reply, now);
+                    Step::Again
                 }
-                _ => return,
-            }
+            };
+            self.follow(id, step, now);
         }
     }
 
@@ -233,16 +247,25 @@ impl Front {
             // Users are looked up for every request, but TLS is begun once.
             // What was begun before ends as it began.
             if old.tls.is_some() || self.security.tls.is_some() {
-                self.connections.retain(|_, connection| !connection.finish());
+                self.finish(|connection| !connection.finish());
             }
         }
         if self.stop_at.is_none() && self.shared.is_stopping() {
             self.stop_at = Some(now + STOP_PATIENCE);
             self.doors.clear();
-            self.connections.retain(|_, connection| {
+            self.finish(|connection| {
                 connection.finish();
-                connection.rank().0 > Rank::Waiting
+                connection.is_busy()
             });
+        }
+    }
+
+    /// Closes the connections that `is_kept` does not want to keep.
+    fn finish(&mut self, is_kept: impl Fn(&mut Connection) -> bool) {
+        for id in self.places.ids() {
+            if !self.places.get_mut(id).is_some_and(&is_kept) {
+                self.places.remove(id);
+            }
         }
     }
 
@@ -251,16 +274,15 @@ impl Front {
             return;
         }
         self.next_deadline = None;
-        let deadlines: Vec<_> = self
-            .connections
-            .iter()
-            .filter_map(|(&id, one)| Some((id, one.deadline(&self.limits)?)))
-            .collect();
-        for (id, deadline) in deadlines {
+        for id in self.places.ids() {
+            let Some(connection) = self.places.get_mut(id) else { continue };
+            let Some(deadline) = connection.deadline(&self.limits) else {
+                continue;
+            };
             if deadline > now {
                 let next = self.next_deadline.unwrap_or(deadline);
                 self.next_deadline = Some(next.min(deadline));
-            } else if let Some(connection) = self.connections.get_mut(&id) {
+            } else {
                 let step = connection.expire(now);
                 self.follow(id, step, now);
             }
@@ -286,7 +308,7 @@ impl Front {
                 match door.listener.accept() {
                     Ok((socket, peer)) => {
                         has_made_room = false;
-                        if let Err(error) = self.admit(socket, peer, now) {
+                        if let Err(error) = self.admit(socket, peer) {
                             debug!(self.log, "a client was not taken";
                                 "error" => %error);
                         }
@@ -299,7 +321,7 @@ impl Front {
                         // Out of descriptors or memory. A client of ours
                         // gives back what it has; if that does not help, it
                         // is not for them to help.
-                        _ if !has_made_room && self.make_room(usize::MAX) => {
+                        _ if !has_made_room && self.places.make_room(None) => {
                             has_made_room = true;
                         }
                         _ => {
@@ -323,19 +345,20 @@ impl Front {
         &mut self,
         socket: Socket,
         peer: Option<SocketAddr>,
-        now: Instant,
     ) -> io::Result<()> {
+        // Of those that are accepted together, the first one is the oldest.
+        let now = Instant::now();
         let id = self.next_id;
         self.next_id += 1;
         let security = self.shared.security();
         let stream = Stream::new(socket, security.tls.as_ref())?;
         let mut connection = Connection::new(stream, peer, now);
         connection.stream().register(self.poll.registry(), Token(id))?;
-        self.connections.insert(id, connection);
+        self.places.insert(id, connection);
         // It has mostly sent its request by now, and who asks can stay.
-        self.drive(id, now);
-        if self.connections.len() > self.limits.connections {
-            self.make_room(id);
+        self.give_turn(id, now);
+        if self.places.len() > self.limits.connections {
+            self.places.make_room(Some(id));
             let is_quiet =
                 self.complained.is_none_or(|at| now - at > COMPLAINT_INTERVAL);
             if is_quiet {
@@ -350,28 +373,6 @@ impl Front {
 
     /// Whether a new client can have a place, if need be another's.
     fn has_room(&self) -> bool {
-        self.connections.len() < self.limits.connections
-            || self.connections.values().any(|one| {
-                // A page is about to be sent: the others can wait for that.
-                one.rank().0 < Rank::Answering
-            })
-    }
-
-    /// Closes the connection that has been idle for longest, or else the one
-    /// that has been taking its answer for longest. Returns whether there was
-    /// one.
-    fn make_room(&mut self, newest: usize) -> bool {
-        let oldest = self
-            .connections
-            .iter()
-            .filter(|&(&id, _)| id != newest)
-            .map(|(&id, connection)| (connection.rank(), id))
-            .min();
-        match oldest {
-            Some(((rank, _), id)) if rank < Rank::Answering => {
-                self.connections.remove(&id).is_some()
-            }
-            _ => false,
-        }
+        self.places.len() < self.limits.connections || self.places.has_spare()
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! A check takes bcrypt some 50 ms, by design. So it is made on a thread of
 //! its own, one at a time, and its outcome is remembered: who is known is
-//! answered at once, also while somebody tries passwords.
+//! answered at once, also while somebody tries passwords. Who is not yet waits
+//! for one check of every other client, however many those have asked for.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -15,19 +17,21 @@ use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use crossbeam_channel::{Receiver, Sender, bounded};
 use lru::LruCache;
 use ring::hmac;
 use rouille::Response;
 
-use super::Shared;
+use super::client::Client;
+use super::line::{Line, Work};
 use super::logins::FailedLogins;
 use super::pool::{Job, Queue};
 use super::reply::{Answer, Reply};
 use super::security::Security;
+use super::step::Request;
+use super::{News, Shared};
 
-/// How many requests wait for their check. More are turned away: it would be
-/// seconds before their turn.
+/// How many requests wait for their check. With more, the newest of the client
+/// that has most of them is turned away: it would be seconds before its turn.
 const MOST_CHECKS: usize = 64;
 
 /// How many outcomes are remembered, of each kind, so that whoever tries
@@ -159,16 +163,28 @@ impl Memory {
 
 /// A request whose sender is to be checked.
 struct Check {
+    client: Client,
+    peer: Option<SocketAddr>,
     job: Job,
     users: Arc<Users>,
     credentials: Credentials,
     tag: Tag,
 }
 
+impl Work for Check {
+    fn is_wanted(&self) -> bool {
+        self.job.is_wanted()
+    }
+
+    fn is_doubtful(&self) -> bool {
+        self.job.is_doubtful()
+    }
+}
+
 /// What becomes of a request.
 pub(super) enum Verdict {
     /// It is to be answered.
-    Pass(Box<Job>),
+    Pass(Job),
     /// That is being found out.
     Later,
     /// This is the answer.
@@ -178,8 +194,15 @@ pub(super) enum Verdict {
 /// Looks at who asks.
 pub(super) struct Guard {
     memory: Arc<Mutex<Memory>>,
-    checks: Sender<Check>,
+    checks: Arc<Line<Client, Check>>,
+    shared: Arc<Shared>,
     failed: Arc<FailedLogins>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.checks.end();
+    }
 }
 
 impl Guard {
@@ -193,28 +216,34 @@ impl Guard {
         failed: Arc<FailedLogins>,
     ) -> io::Result<Self> {
         let memory = Arc::new(Mutex::new(Memory::new()?));
-        let (checks, wanted) = bounded(MOST_CHECKS);
+        let checks = Arc::new(Line::new(MOST_CHECKS));
         let guard = Self {
             memory: Arc::clone(&memory),
-            checks,
+            checks: Arc::clone(&checks),
+            shared: Arc::clone(&shared),
             failed: Arc::clone(&failed),
         };
         thread::Builder::new().name("http-auth".into()).spawn(move || {
-            check_all(&wanted, &memory, &queue, &shared, &failed);
+            check_all(&checks, &memory, &queue, &shared, &failed);
         })?;
         Ok(guard)
     }
 
     /// Says what becomes of a request.
-    pub(super) fn look_at(&self, job: Job, security: &Security) -> Verdict {
-        let Some(users) = &security.users else {
-            return Verdict::Pass(Box::new(job));
-        };
-        if is_public(&job.request.head.target) {
-            return Verdict::Pass(Box::new(job));
+    pub(super) fn look_at(
+        &self,
+        client: Client,
+        request: &Request,
+        job: Job,
+        security: &Security,
+    ) -> Verdict {
+        let Some(users) = &security.users else { return Verdict::Pass(job) };
+        if is_public(&request.head.target) {
+            return Verdict::Pass(job);
         }
-        let mut given = job
-            .request
+        let refuse =
+            |job: &Job| Verdict::Refuse(unauthorized(request, &job.headers));
+        let mut given = request
             .head
             .headers
             .iter()
@@ -224,80 +253,85 @@ impl Guard {
             _ => None,
         };
         let Some(credentials) = credentials else {
-            return Verdict::Refuse(unauthorized(&job));
+            return refuse(&job);
         };
         let Some((hash, known)) = users.hash_of(&credentials.name) else {
-            return Verdict::Refuse(unauthorized(&job));
+            return refuse(&job);
         };
         let mut memory =
             self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let tag = memory.tag(&credentials, hash, known);
         match memory.outcome(&tag) {
-            Some(true) => return Verdict::Pass(Box::new(job)),
+            Some(true) => return Verdict::Pass(job),
             Some(false) => {
-                self.failed.log(job.request.peer, &credentials.name);
-                return Verdict::Refuse(unauthorized(&job));
+                self.failed.log(request.peer, &credentials.name);
+                return refuse(&job);
             }
             None => {}
         }
         drop(memory);
-        let check = Check { job, users: Arc::clone(users), credentials, tag };
-        match self.checks.try_send(check) {
-            Ok(()) => Verdict::Later,
-            Err(failed) => Verdict::Refuse(busy(&failed.into_inner().job)),
+        let users = Arc::clone(users);
+        let peer = request.peer;
+        let check = Check { client, peer, job, users, credentials, tag };
+        if let Some(Check { job, .. }) = self.checks.push(client, check)
+            && let Some(request) = job.request.upgrade()
+        {
+            let reply = busy(&request, &job.headers);
+            self.shared.deliver(job.connection, News::Reply(reply));
         }
+        Verdict::Later
     }
 }
 
 fn check_all(
-    wanted: &Receiver<Check>,
+    checks: &Line<Client, Check>,
     memory: &Mutex<Memory>,
     queue: &Queue,
     shared: &Shared,
     failed: &FailedLogins,
 ) {
     let remembered = || memory.lock().unwrap_or_else(PoisonError::into_inner);
-    for Check { job, users, credentials, tag } in wanted {
-        if !job.is_wanted() {
-            continue;
-        }
+    while let Some(check) = checks.take() {
+        let Check { client, peer, job, users, credentials, tag } = check;
         // The same may have been checked while this waited.
         let known = remembered().outcome(&tag);
         let is_right = known.unwrap_or_else(|| users.check(&credentials));
-        match is_right {
-            true => {
-                remembered().right.put(tag, ());
-                queue.push(job);
-            }
-            false => {
-                remembered().wrong.put(tag, ());
-                failed.log(job.request.peer, &credentials.name);
-                shared.deliver(job.connection, unauthorized(&job));
-            }
+        if is_right {
+            remembered().right.put(tag, ());
+            queue.answer(client, job);
+            continue;
+        }
+        remembered().wrong.put(tag, ());
+        failed.log(peer, &credentials.name);
+        if let Some(request) = job.request.upgrade() {
+            let reply = unauthorized(&request, &job.headers);
+            shared.deliver(job.connection, News::Reply(reply));
         }
     }
 }
 
-fn unauthorized(job: &Job) -> Reply {
+type Headers = [(String, String)];
+
+fn unauthorized(request: &Request, headers: &Headers) -> Reply {
     let response = Response::text("401: name and password, please\n")
         .with_status_code(401)
         .with_unique_header(
             "WWW-Authenticate",
             "Basic realm=\"geoip-exporter\", charset=\"UTF-8\"",
         );
-    reply(job, response)
+    reply(request, headers, response)
 }
 
-fn busy(job: &Job) -> Reply {
+fn busy(request: &Request, headers: &Headers) -> Reply {
     let text = "503: too many passwords to check; try again\n";
-    reply(job, Response::text(text).with_status_code(503))
+    reply(request, headers, Response::text(text).with_status_code(503))
 }
 
-fn reply(job: &Job, response: Response) -> Reply {
-    let is_head = job.request.head.method == "HEAD";
-    let keep_alive = job.request.head.keep_alive;
+fn reply(request: &Request, headers: &Headers, response: Response) -> Reply {
+    let is_head = request.head.method == "HEAD";
+    let keep_alive = request.head.keep_alive;
     let now = SystemTime::now();
-    match Answer::new(response, &job.headers) {
+    match Answer::new(response, headers) {
         Ok(answer) => answer.reply(is_head, keep_alive, now),
         Err(_) => Reply::refuse(super::head::Refusal::UNREADABLE, now),
     }

@@ -12,7 +12,7 @@ use httparse::{EMPTY_HEADER, Error, Header, Status};
 /// The longest head.
 pub(super) const LONGEST_HEAD: usize = 16 * 1024;
 
-/// The most header lines.
+/// The most header lines, with blank ones before the request.
 const MOST_HEADERS: usize = 100;
 
 /// The longest body. No page reads one; what a client sends along all the
@@ -54,6 +54,11 @@ impl Refusal {
         Self { status: 500, reason: "the page cannot be read" };
     const MALFORMED: Self =
         Self { status: 400, reason: "this is not an HTTP request" };
+    const LINE_FEED: Self = Self {
+        status: 400,
+        reason: "a line of the head ends with a line feed alone; HTTP demands \
+                 a carriage return before it",
+    };
     const TLS: Self = Self {
         status: 400,
         reason: "this port does not speak TLS: ask with http instead of https",
@@ -85,15 +90,26 @@ impl Refusal {
 pub(super) fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
     let mut headers = [EMPTY_HEADER; MOST_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
-    let length = match request.parse(bytes) {
-        Ok(Status::Complete(length)) if length <= LONGEST_HEAD => length,
-        Ok(Status::Partial) if bytes.len() < LONGEST_HEAD => return Ok(None),
+    let parsed = request.parse(bytes);
+    let (length, lines) = match parsed {
+        Ok(Status::Complete(length)) => (length, request.headers.len()),
+        _ => (bytes.len(), 0),
+    };
+    match parsed {
+        Ok(_) if has_bare_line_feed(bytes.get(..length).unwrap_or(bytes)) => {
+            return Err(Refusal::LINE_FEED);
+        }
+        Ok(_) if lines + blank_lines(bytes) > MOST_HEADERS => {
+            return Err(Refusal::HEAD);
+        }
+        Ok(Status::Complete(length)) if length <= LONGEST_HEAD => {}
+        Ok(Status::Partial) if length < LONGEST_HEAD => return Ok(None),
         Ok(_) | Err(Error::TooManyHeaders) => return Err(Refusal::HEAD),
         Err(Error::Version) => return Err(Refusal::VERSION),
         // A handshake of TLS begins with the type of the record.
         Err(_) if bytes.first() == Some(&0x16) => return Err(Refusal::TLS),
         Err(_) => return Err(Refusal::MALFORMED),
-    };
+    }
     let (Some(method), Some(target), Some(minor_version)) =
         (request.method, request.path, request.version)
     else {
@@ -139,6 +155,21 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
             })
             .collect(),
     }))
+}
+
+/// Returns how many blank lines there are before the request. Some clients
+/// end a body with one that does not belong to it.
+fn blank_lines(bytes: &[u8]) -> usize {
+    bytes.chunks_exact(2).take_while(|&two| two == b"\r\n").count()
+}
+
+/// Whether a line ends with a line feed alone, which proxies read in two ways.
+fn has_bare_line_feed(bytes: &[u8]) -> bool {
+    let mut before = None;
+    bytes.iter().any(|&byte| {
+        let before = before.replace(byte);
+        byte == b'\n' && before != Some(b'\r')
+    })
 }
 
 fn values<'a>(
@@ -271,6 +302,33 @@ mod tests {
     }
 
     #[test]
+    fn a_line_feed_alone_is_refused_wherever_it_stands() {
+        for request in [
+            "\n",
+            "\r\n\n",
+            "GET / HTTP/1.0\n",
+            "GET / HTTP/1.1\r\nHost: x\n",
+            "GET / HTTP/1.1\r\nHost: x\r\n\n",
+        ] {
+            let refusal = parse(request.as_bytes()).unwrap_err();
+            assert_eq!(refusal, Refusal::LINE_FEED, "{request:?}");
+        }
+        assert_eq!(status("\r"), 100);
+        // What is behind the head is not of its lines.
+        assert_eq!(status("GET / HTTP/1.0\r\n\r\n\n"), 200);
+    }
+
+    #[test]
+    fn blank_lines_before_a_request_count_as_its_head() {
+        let request = with("A: b\r\n");
+        assert_eq!(status(&format!("\r\n{request}")), 200);
+        assert_eq!(status(&format!("{}{request}", "\r\n".repeat(98))), 200);
+        assert_eq!(status(&format!("{}{request}", "\r\n".repeat(99))), 431);
+        assert_eq!(status(&"\r\n".repeat(100)), 100);
+        assert_eq!(status(&"\r\n".repeat(101)), 431);
+    }
+
+    #[test]
     fn a_head_is_bounded_in_bytes_and_lines() {
         assert_eq!(status(&with(&"A: b\r\n".repeat(99))), 200);
         assert_eq!(status(&with(&"A: b\r\n".repeat(100))), 431);
@@ -284,7 +342,7 @@ mod tests {
         fn any_bytes_are_a_head_or_none(
             bytes in prop_oneof![
                 proptest::collection::vec(any::<u8>(), 0..200),
-                "(GET|POST|X) [/*a-z:?]{0,9} HTTP/1.[01]\r?\n([A-Za-z-]{1,4}: ?[ -~]{0,9}\r?\n){0,5}\r?\n?"
+                "(\r?\n){0,2}(GET|POST|X) [/*a-z:?]{0,9} HTTP/1.[01]\r?\n([A-Za-z-]{1,4}: ?[ -~]{0,9}\r?\n){0,5}\r?\n?"
                     .prop_map(String::into_bytes),
             ]
         ) {

@@ -10,9 +10,9 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections at the same time. Each takes a file descriptor and some
-    /// memory; with one more, the longest idle is closed.
+    /// memory; with one more, the client that has most loses one.
     pub connections: usize,
-    /// Threads that answer.
+    /// Threads that answer and make TLS handshakes.
     pub workers: usize,
     /// The time from the first moment of a connection, or the first byte of
     /// another request on it, to the end of that request; a TLS handshake is
@@ -21,7 +21,7 @@ pub struct Limits {
     /// The time a connection is kept between two requests: longer than the
     /// usual time between two scrapes.
     pub idle_timeout: Duration,
-    /// The time to take an answer.
+    /// The time in which a client that takes nothing of its answer is cut off.
     pub answer_timeout: Duration,
     /// Bytes of answers that clients have yet to take. With more, the client
     /// that has stood still for longest is cut off.

@@ -5,33 +5,46 @@
 //!
 //! One thread (`front`) waits for every socket at once, with epoll by way of
 //! mio: so a client that is idle, slow or gone takes a file descriptor and a
-//! few hundred bytes, and never a thread. It reads requests (`connection`,
+//! few hundred bytes, and never a thread. It gives each connection that is
+//! ready a turn, which ends with its `budget`. It reads requests (`connection`,
 //! `head`) and writes replies (`reply`). A fixed number of workers (`pool`)
-//! makes the pages, one for all who ask for the same at the same time, and one
-//! thread more compares passwords (`guard`), which is slow by design. There is
-//! no asynchronous runtime: all that waits is this loop, and it is short.
+//! makes pages, each once for all who ask for the same (`editions`), and goes
+//! on with TLS handshakes (`handshake`). One thread more compares passwords
+//! (`guard`), which is slow by design. There is no asynchronous runtime: all
+//! that waits is this loop, and it is short.
+//!
+//! Turns, pages, handshakes and passwords have a queue each, that goes round
+//! by `client` (`fair`, `line`): one that wants much waits for itself.
 //!
 //! [`Limits`] bounds everything that clients can take: connections, where the
-//! longest idle makes room for a new one, so that another scrape always gets
-//! through; the time for a request, a pause and an answer; the bytes of
-//! answers nobody takes; the size of a request.
+//! client that has most of them loses one to a newcomer (`places`), so that
+//! another scrape always gets through; the time for a request, a pause and an
+//! answer; the bytes of answers nobody takes; the size of a request.
 //!
 //! [`Server::run`] occupies the thread that calls it.
 
+mod budget;
+mod client;
 mod connection;
+mod editions;
 pub mod error;
+mod fair;
 mod front;
 mod guard;
+mod handshake;
 mod head;
 mod limits;
+mod line;
 mod listener;
 mod logins;
 mod owner;
 pub mod pages;
+mod places;
 mod pool;
 mod reply;
 pub mod routes;
 mod security;
+mod step;
 mod stream;
 mod trial;
 mod web_config;
@@ -72,7 +85,7 @@ pub struct Server {
     listeners: Vec<Listener>,
     addresses: Vec<ListenAddress>,
     shared: Arc<Shared>,
-    replies: Receiver<(usize, Reply)>,
+    news: Receiver<(usize, News)>,
     limits: Limits,
     log: Logger,
 }
@@ -121,13 +134,22 @@ fn remove_files(shared: &Arc<Shared>) {
     }
 }
 
+/// What others tell the loop of a connection.
+#[derive(Debug)]
+enum News {
+    /// The answer to its request.
+    Reply(Reply),
+    /// Its handshake went on.
+    Shaken,
+}
+
 /// What the loop and everybody else share.
 #[derive(Debug)]
 struct Shared {
     waker: Waker,
     is_stopping: AtomicBool,
     security: RwLock<Arc<Security>>,
-    replies: Sender<(usize, Reply)>,
+    news: Sender<(usize, News)>,
     /// Those of Unix sockets, to be removed at the end.
     files: Vec<Arc<SocketFile>>,
 }
@@ -138,9 +160,9 @@ impl Shared {
         let _ = self.waker.wake();
     }
 
-    /// Gives the loop the reply for a connection.
-    fn deliver(&self, connection: usize, reply: Reply) {
-        if self.replies.send((connection, reply)).is_ok() {
+    /// Gives the loop news of a connection.
+    fn deliver(&self, connection: usize, news: News) {
+        if self.news.send((connection, news)).is_ok() {
             self.wake();
         }
     }
@@ -181,12 +203,12 @@ impl Server {
             bound.push(listener.address().map_err(Error::Start)?);
             listeners.push(listener);
         }
-        let (sender, replies) = unbounded();
+        let (sender, news) = unbounded();
         let shared = Arc::new(Shared {
             waker: Waker::new(poll.registry(), WAKER).map_err(Error::Start)?,
             is_stopping: AtomicBool::new(false),
             security: RwLock::default(),
-            replies: sender,
+            news: sender,
             files: listeners.iter().filter_map(Listener::file).collect(),
         });
         Ok(Self {
@@ -194,7 +216,7 @@ impl Server {
             listeners,
             addresses: bound,
             shared,
-            replies,
+            news,
             limits: Limits::default(),
             log: Logger::root(Discard, o!()),
         })
@@ -243,16 +265,16 @@ impl Server {
         let mut limits = self.limits;
         limits.connections = limits.connections.min(open_files() / 4).max(1);
         let queue = Arc::new(Queue::default());
-        let deliver: Arc<dyn Fn(usize, Reply) + Send + Sync> = {
-            let shared = Arc::clone(&self.shared);
-            Arc::new(move |connection, reply| shared.deliver(connection, reply))
-        };
         let (queued, shared) = (Arc::clone(&queue), Arc::clone(&self.shared));
         let failed = Arc::new(FailedLogins::new(self.log.clone()));
         let guard =
             Guard::start(queued, shared, failed).map_err(Error::Thread)?;
-        let started =
-            pool::start(limits.workers, &queue, &Arc::new(routes), &deliver);
+        let started = pool::start(
+            limits.workers,
+            &queue,
+            &Arc::new(routes),
+            &self.shared,
+        );
         let result = started.map_err(Error::Thread).and_then(|()| {
             let front = Front::new(Parts {
                 poll: self.poll,
@@ -260,7 +282,7 @@ impl Server {
                 shared: self.shared,
                 queue: Arc::clone(&queue),
                 guard,
-                replies: self.replies,
+                news: self.news,
                 limits,
                 log: self.log,
             });

@@ -1,137 +1,113 @@
-//! The threads that answer: a fixed number, whatever is asked.
+//! The threads that do what takes longer than the loop may: pages and TLS
+//! handshakes. A fixed number, whatever is asked.
 
-use std::collections::VecDeque;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::SystemTime;
 
-use rouille::Response;
-
-use super::connection::Request;
+use super::client::Client;
+use super::editions::Editions;
+use super::handshake::Handshake;
 use super::head::Refusal;
-use super::reply::{Answer, Reply};
+use super::line::{Line, Work};
+use super::reply::Reply;
 use super::routes::Routes;
-
-/// The headers that an answer may depend on. Requests with the same ones get
-/// the same answer.
-const RELEVANT: [&str; 4] = ["Accept", "Accept-Encoding", "Host", "Origin"];
+use super::step::Request;
+use super::{News, Shared};
 
 /// Where an answer without a client's address is said to go: to a socket in
 /// the file system.
 const NO_PEER: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 
 /// A request, whose answer it is, and what else is said with it.
+#[derive(Debug)]
 pub(super) struct Job {
     pub(super) connection: usize,
-    pub(super) request: Request,
+    /// The connection has it, for as long as it waits.
+    pub(super) request: Weak<Request>,
     /// Headers for this answer, from `web.config.file`.
     pub(super) headers: Arc<[(String, String)]>,
 }
 
-impl Job {
-    pub(super) fn is_wanted(&self) -> bool {
-        self.request.alive.strong_count() > 0
+impl Work for Job {
+    fn is_wanted(&self) -> bool {
+        self.request.strong_count() > 0
     }
 
-    /// Whether one answer does for both.
-    fn is_like(&self, other: &Self) -> bool {
-        let (a, b) = (&self.request, &other.request);
-        let safe = matches!(&*a.head.method, "GET" | "HEAD");
-        safe && a.head.method == b.head.method
-            && a.head.target == b.head.target
-            && a.is_tls == b.is_tls
-            && relevant(a).eq(relevant(b))
-            && self.headers == other.headers
+    fn is_doubtful(&self) -> bool {
+        let has_ended = |it: Arc<Request>| it.has_ended.load(Ordering::Relaxed);
+        self.request.upgrade().is_some_and(has_ended)
     }
 }
 
-fn relevant(request: &Request) -> impl Iterator<Item = &(String, String)> {
-    request.head.headers.iter().filter(|(name, _)| {
-        RELEVANT.iter().any(|relevant| relevant.eq_ignore_ascii_case(name))
-    })
+/// What a worker can do.
+#[derive(Debug)]
+pub(super) enum Task {
+    Answer(Job),
+    Shake { connection: usize, handshake: Weak<Handshake> },
 }
 
-/// Requests that wait for a worker.
-#[derive(Default)]
-struct Waiting {
-    /// From clients that paused since their last answer, who go first.
-    patient: VecDeque<Job>,
-    /// From the others.
-    hasty: VecDeque<Job>,
-    has_ended: bool,
+impl Work for Task {
+    fn is_wanted(&self) -> bool {
+        match self {
+            Self::Answer(job) => job.is_wanted(),
+            Self::Shake { handshake, .. } => handshake.strong_count() > 0,
+        }
+    }
+
+    fn is_doubtful(&self) -> bool {
+        match self {
+            Self::Answer(job) => job.is_doubtful(),
+            Self::Shake { .. } => false,
+        }
+    }
 }
 
-/// Where requests wait.
-#[derive(Default)]
-pub(super) struct Queue {
-    waiting: Mutex<Waiting>,
-    changed: Condvar,
+/// Whose turn it is, and for what: pages do not wait for the handshakes of the
+/// same client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Turn {
+    Answers(Client),
+    Handshakes(Client),
+}
+
+/// Where work waits for the workers.
+#[derive(Debug)]
+pub(super) struct Queue(Line<Turn, Task>);
+
+impl Default for Queue {
+    fn default() -> Self {
+        // There is one task a connection at most.
+        Self(Line::new(usize::MAX))
+    }
 }
 
 impl Queue {
     /// Has a request answered.
-    pub(super) fn push(&self, job: Job) {
-        let mut waiting = self.lock();
-        match job.request.is_hasty {
-            true => waiting.hasty.push_back(job),
-            false => waiting.patient.push_back(job),
-        }
-        drop(waiting);
-        self.changed.notify_one();
+    pub(super) fn answer(&self, client: Client, job: Job) {
+        self.0.push(Turn::Answers(client), Task::Answer(job));
     }
 
-    /// Ends the workers, each after its answer.
+    /// Has a handshake go on.
+    pub(super) fn shake(
+        &self,
+        client: Client,
+        connection: usize,
+        handshake: Weak<Handshake>,
+    ) {
+        let task = Task::Shake { connection, handshake };
+        self.0.push(Turn::Handshakes(client), task);
+    }
+
+    /// Ends the workers, each after its task.
     pub(super) fn end(&self) {
-        let mut waiting = self.lock();
-        waiting.has_ended = true;
-        waiting.patient.clear();
-        waiting.hasty.clear();
-        drop(waiting);
-        self.changed.notify_all();
-    }
-
-    /// Waits for a request, and returns it with all that get the same answer,
-    /// having been asked before it is made. None at the end.
-    fn take(&self) -> Option<Vec<Job>> {
-        let mut waiting = self.lock();
-        loop {
-            if waiting.has_ended {
-                return None;
-            }
-            let Waiting { patient, hasty, .. } = &mut *waiting;
-            let next = patient.pop_front().or_else(|| hasty.pop_front());
-            let Some(first) = next else {
-                waiting = self
-                    .changed
-                    .wait(waiting)
-                    .unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            if !first.is_wanted() {
-                continue;
-            }
-            let mut jobs = vec![first];
-            for lane in [patient, hasty] {
-                for job in std::mem::take(lane) {
-                    match jobs[0].is_like(&job) {
-                        true => jobs.push(job),
-                        false => lane.push_back(job),
-                    }
-                }
-            }
-            return Some(jobs);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // Nothing in this file panics with the lock held.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.end();
     }
 }
 
-/// Starts the workers; `deliver` gets what they have for each connection.
+/// Starts the workers; `shared` gets what they have for each connection.
 ///
 /// # Errors
 /// Where the system has no thread left.
@@ -139,16 +115,18 @@ pub(super) fn start(
     workers: usize,
     queue: &Arc<Queue>,
     routes: &Arc<Routes>,
-    deliver: &Arc<dyn Fn(usize, Reply) + Send + Sync>,
+    shared: &Arc<Shared>,
 ) -> io::Result<()> {
+    let editions = Arc::new(Editions::default());
     for number in 0..workers.max(1) {
         let queue = Arc::clone(queue);
         let routes = Arc::clone(routes);
-        let deliver = Arc::clone(deliver);
+        let shared = Arc::clone(shared);
+        let editions = Arc::clone(&editions);
         thread::Builder::new().name(format!("http-{number}")).spawn(
             move || {
-                while let Some(jobs) = queue.take() {
-                    work(&routes, jobs, &*deliver);
+                while let Some(task) = queue.0.take() {
+                    work(&routes, &editions, task, &shared);
                 }
             },
         )?;
@@ -156,28 +134,38 @@ pub(super) fn start(
     Ok(())
 }
 
-fn work(routes: &Routes, jobs: Vec<Job>, deliver: &dyn Fn(usize, Reply)) {
-    let Some(first) = jobs.first() else { return };
-    let is_head = first.request.head.method == "HEAD";
-    let headers = Arc::clone(&first.headers);
-    let request = rouille_request(&first.request);
-    // A page that panics, which the log has by now, is no reason to end.
-    let response = catch_unwind(AssertUnwindSafe(|| routes.answer(&request)))
-        .unwrap_or_else(|_| failed("a fault of the exporter"));
-    let answer = Answer::new(response, &headers);
-    let now = SystemTime::now();
-    for job in jobs.iter().filter(|job| job.is_wanted()) {
-        let keep_alive = job.request.head.keep_alive;
-        let reply = match &answer {
-            Ok(answer) => answer.reply(is_head, keep_alive, now),
-            Err(_) => Reply::refuse(Refusal::UNREADABLE, now),
-        };
-        deliver(job.connection, reply);
+fn work(routes: &Routes, editions: &Editions, task: Task, shared: &Shared) {
+    match task {
+        Task::Shake { connection, handshake } => {
+            if let Some(handshake) = handshake.upgrade() {
+                handshake.advance();
+                shared.deliver(connection, News::Shaken);
+            }
+        }
+        Task::Answer(job) => {
+            if let Some(request) = job.request.upgrade() {
+                let reply = answer(routes, editions, &request, &job);
+                shared.deliver(job.connection, News::Reply(reply));
+            }
+        }
     }
 }
 
-fn failed(why: &str) -> Response {
-    Response::text(format!("500: {why}\n")).with_status_code(500)
+fn answer(
+    routes: &Routes,
+    editions: &Editions,
+    request: &Request,
+    job: &Job,
+) -> Reply {
+    let is_head = request.head.method == "HEAD";
+    let keep_alive = request.head.keep_alive;
+    let answer =
+        editions.answer(routes, &rouille_request(request), &job.headers);
+    let now = SystemTime::now();
+    match answer {
+        Ok(answer) => answer.reply(is_head, keep_alive, now),
+        Err(_) => Reply::refuse(Refusal::UNREADABLE, now),
+    }
 }
 
 /// Makes of a request what the pages take. Its body was let fall: none of

@@ -68,6 +68,11 @@ impl Answer {
         })
     }
 
+    /// Returns whether it is what was asked for.
+    pub(super) fn is_good(&self) -> bool {
+        self.status == 200
+    }
+
     /// Returns the answer to a client: to HEAD without its body.
     pub(super) fn reply(
         &self,
@@ -89,6 +94,15 @@ impl Answer {
 }
 
 impl Reply {
+    /// Returns what is left to write from a byte on, of the head or else of
+    /// the body.
+    pub(super) fn rest(&self, at: usize) -> Option<&[u8]> {
+        match at.checked_sub(self.head.len()) {
+            None => self.head.get(at..),
+            Some(at) => self.body.get(at..).filter(|rest| !rest.is_empty()),
+        }
+    }
+
     /// Returns the answer to what is no request; the connection ends with it.
     pub(super) fn refuse(refusal: Refusal, now: SystemTime) -> Self {
         let Refusal { status, reason } = refusal;

@@ -8,6 +8,16 @@ use rouille::{Request, Response};
 
 use crate::metrics::published::Published;
 
+/// Names an answer that all may share who ask for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edition {
+    /// Which of the few forms of the page it has.
+    pub form: u8,
+    /// What it shows: the number grows whenever there is something else to
+    /// show.
+    pub version: u64,
+}
+
 /// What is served under one path.
 pub trait Page: Send + Sync {
     /// Whether the page is served under this path, which is decoded and
@@ -18,6 +28,18 @@ pub trait Page: Send + Sync {
     fn methods(&self) -> &'static [&'static str] {
         &["GET", "HEAD"]
     }
+
+    /// Returns which answer the request gets, where it is not for this client
+    /// alone: requests for the same edition get the same answer, which is made
+    /// once.
+    fn edition(&self, request: &Request) -> Option<Edition> {
+        let _ = request;
+        None
+    }
+
+    /// Makes what the page shows as new as it can be, before an edition is
+    /// made. May take a while.
+    fn prepare(&self) {}
 
     /// Answers a request for the page. The answer to HEAD is that to GET:
     /// whoever writes it leaves the body out.
@@ -47,17 +69,39 @@ impl Routes {
     /// Answers any request.
     #[must_use]
     pub fn answer(&self, request: &Request) -> Response {
-        let path = request.url();
-        let page = self.pages.iter().find(|page| page.serves(&path));
-        let response = match page {
-            Some(page) if page.methods().contains(&request.method()) => {
+        let response = match self.find(request) {
+            Some((_, page)) if page.methods().contains(&request.method()) => {
                 page.answer(request)
             }
-            Some(page) => method_not_allowed(page.methods()),
+            Some((_, page)) => method_not_allowed(page.methods()),
             None => self.not_found(),
         };
         // No page is what its first bytes look like.
         response.with_unique_header("X-Content-Type-Options", "nosniff")
+    }
+
+    /// Returns which edition of which page answers a request, if any does.
+    pub(super) fn edition(
+        &self,
+        request: &Request,
+    ) -> Option<(usize, Edition)> {
+        let (number, page) = self.find(request)?;
+        let is_taken = page.methods().contains(&request.method());
+        let edition = is_taken.then(|| page.edition(request)).flatten()?;
+        Some((number, edition))
+    }
+
+    /// Makes what a page shows as new as it can be.
+    pub(super) fn prepare(&self, page: usize) {
+        if let Some(page) = self.pages.get(page) {
+            page.prepare();
+        }
+    }
+
+    fn find(&self, request: &Request) -> Option<(usize, &dyn Page)> {
+        let path = request.url();
+        let mut pages = self.pages.iter().map(|page| &**page).enumerate();
+        pages.find(|(_, page)| page.serves(&path))
     }
 
     fn not_found(&self) -> Response {

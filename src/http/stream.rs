@@ -1,7 +1,8 @@
 //! The sockets of clients, of either kind, plain or in TLS. None of them ever
 //! waits: what cannot be done at once is `WouldBlock`.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write as _};
+use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::sync::Arc;
 
@@ -9,9 +10,9 @@ use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 use rustls::{ServerConfig, ServerConnection};
+use socket2::SockRef;
 
-/// Bytes that TLS keeps of an answer the socket does not take yet.
-const TLS_BUFFER: usize = 64 * 1024;
+use super::handshake::{Handshake, feed, flush};
 
 /// A connected socket.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub(super) enum Socket {
     Unix(UnixStream),
 }
 
-impl Read for Socket {
+impl io::Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(socket) => socket.read(buffer),
@@ -29,7 +30,7 @@ impl Read for Socket {
     }
 }
 
-impl Write for Socket {
+impl io::Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(socket) => socket.write(bytes),
@@ -42,11 +43,27 @@ impl Write for Socket {
     }
 }
 
+/// What is spoken with a client.
+#[derive(Debug)]
+enum Tls {
+    Off,
+    Beginning(Arc<Handshake>),
+    On(Box<ServerConnection>),
+}
+
 /// A client's bytes, in the clear.
 #[derive(Debug)]
 pub(super) struct Stream {
     socket: Socket,
-    tls: Option<Box<ServerConnection>>,
+    tls: Tls,
+}
+
+/// What was read at once.
+pub(super) struct Read {
+    /// Bytes that came over the socket.
+    pub(super) bytes: usize,
+    /// Whether no more will come.
+    pub(super) is_end: bool,
 }
 
 impl Stream {
@@ -58,21 +75,23 @@ impl Stream {
         socket: Socket,
         tls: Option<&Arc<ServerConfig>>,
     ) -> io::Result<Self> {
-        let Some(config) = tls else { return Ok(Self { socket, tls: None }) };
-        let mut session = ServerConnection::new(Arc::clone(config))
-            .map_err(io::Error::other)?;
-        session.set_buffer_limit(Some(TLS_BUFFER));
-        Ok(Self { socket, tls: Some(Box::new(session)) })
+        let tls = match tls {
+            None => Tls::Off,
+            Some(config) => Tls::Beginning(Arc::new(Handshake::new(config)?)),
+        };
+        Ok(Self { socket, tls })
     }
 
     pub(super) fn is_tls(&self) -> bool {
-        self.tls.is_some()
+        !matches!(self.tls, Tls::Off)
     }
 
-    /// Whether what is written now could be read by the client: not before
-    /// the end of the handshake.
-    pub(super) fn can_talk(&self) -> bool {
-        self.tls.as_ref().is_none_or(|session| !session.is_handshaking())
+    /// Returns the handshake, until it is done.
+    pub(super) fn handshake(&self) -> Option<&Arc<Handshake>> {
+        match &self.tls {
+            Tls::Beginning(handshake) => Some(handshake),
+            _ => None,
+        }
     }
 
     /// Returns the first byte that waits in the socket, and leaves it there.
@@ -82,17 +101,94 @@ impl Stream {
         Ok((socket.peek(&mut byte)? > 0).then_some(byte[0]))
     }
 
+    /// Returns whether the client has said all it will, and all was read.
+    pub(super) fn is_at_end(&self) -> bool {
+        let socket = match &self.socket {
+            Socket::Tcp(socket) => SockRef::from(socket),
+            Socket::Unix(socket) => SockRef::from(socket),
+        };
+        matches!(socket.peek(&mut [MaybeUninit::uninit()]), Ok(0))
+    }
+
     /// Goes on without TLS, with a client that never began it.
     pub(super) fn give_up_tls(&mut self) {
-        self.tls = None;
+        self.tls = Tls::Off;
+    }
+
+    /// Reads once, as much as `scratch` holds, and appends what it says to
+    /// `to`: nothing where it belongs to a handshake.
+    pub(super) fn read(
+        &mut self,
+        scratch: &mut [u8],
+        to: &mut Vec<u8>,
+    ) -> io::Result<Read> {
+        let bytes = retry(|| io::Read::read(&mut self.socket, scratch))?;
+        let news = scratch.get(..bytes).unwrap_or_default();
+        let has_ended = match &mut self.tls {
+            Tls::Off => {
+                to.extend_from_slice(news);
+                false
+            }
+            Tls::Beginning(handshake) => {
+                handshake.put(news);
+                false
+            }
+            Tls::On(session) => {
+                let fed = feed(session, news, to);
+                // An alert that says why, or an answer to a change of keys.
+                would_block_is_fine(flush(session, &mut self.socket))?;
+                fed?
+            }
+        };
+        Ok(Read { bytes, is_end: bytes == 0 || has_ended })
+    }
+
+    /// Sends what the handshake has to say, and ends it where it is done:
+    /// then `to` gets what followed it. Returns whether it is.
+    ///
+    /// # Errors
+    /// When it failed.
+    pub(super) fn settle(&mut self, to: &mut Vec<u8>) -> io::Result<bool> {
+        let Tls::Beginning(handshake) = &self.tls else { return Ok(true) };
+        let Some((session, plain)) = handshake.settle(&mut self.socket)? else {
+            return Ok(false);
+        };
+        to.extend_from_slice(&plain);
+        self.tls = Tls::On(session);
+        Ok(true)
+    }
+
+    /// Writes once, as much as the socket or TLS takes.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            Tls::Off | Tls::Beginning(_) => retry(|| self.socket.write(bytes)),
+            Tls::On(session) => {
+                // What it has not sent yet comes first, and is bounded.
+                flush(session, &mut self.socket)?;
+                let count = session.writer().write(bytes)?;
+                would_block_is_fine(flush(session, &mut self.socket))?;
+                Ok(count)
+            }
+        }
+    }
+
+    /// Sends what TLS keeps.
+    ///
+    /// # Errors
+    /// `WouldBlock` where the socket does not take it all.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        match &mut self.tls {
+            Tls::Off | Tls::Beginning(_) => Ok(()),
+            Tls::On(session) => flush(session, &mut self.socket),
+        }
     }
 
     /// Says that nothing more is written.
     pub(super) fn end(&mut self) -> io::Result<()> {
-        if let Some(session) = &mut self.tls {
+        if let Tls::On(session) = &mut self.tls {
             session.send_close_notify();
             // A client that takes nothing does not get this either.
-            would_block_is_fine(self.flush())?;
+            would_block_is_fine(flush(session, &mut self.socket))?;
         }
         match &self.socket {
             Socket::Tcp(socket) => socket.shutdown(Shutdown::Write),
@@ -115,42 +211,19 @@ impl Stream {
     }
 }
 
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match &mut self.tls {
-            None => self.socket.read(buffer),
-            Some(session) => {
-                rustls::Stream::new(&mut **session, &mut self.socket)
-                    .read(buffer)
-            }
-        }
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.tls {
-            None => self.socket.write(bytes),
-            Some(session) => {
-                rustls::Stream::new(&mut **session, &mut self.socket)
-                    .write(bytes)
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match &mut self.tls {
-            None => self.socket.flush(),
-            Some(session) => {
-                rustls::Stream::new(&mut **session, &mut self.socket).flush()
-            }
-        }
-    }
-}
-
 fn would_block_is_fine(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
         other => other,
+    }
+}
+
+/// Does it again where a signal came in between.
+fn retry<T>(mut io: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match io() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
 }

@@ -25,6 +25,13 @@ pub type Emit<'a> = &'a mut dyn FnMut(&Family);
 
 /// A subject that is exported.
 pub trait Collect: Send + Sync {
+    /// Makes what is collected as new as it can be, which may take a while.
+    fn prepare(&self) {}
+
+    /// Returns a number that grows whenever there is something else to
+    /// collect, so that what was collected before can be used until then.
+    fn version(&self) -> u64;
+
     /// Emits the families of this subject as they are now, in the same order
     /// every time.
     fn collect(&self, emit: Emit<'_>);
@@ -46,6 +53,18 @@ impl Registry {
     /// Adds a collector, whose families no other may have.
     pub fn register(&mut self, collector: impl Collect + 'static) {
         self.collectors.push(Box::new(collector));
+    }
+
+    /// Makes everything as new as it can be, which may take a while.
+    pub fn prepare(&self) {
+        self.collectors.iter().for_each(|collector| collector.prepare());
+    }
+
+    /// Returns a number that grows whenever there is something else to write.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        let versions = self.collectors.iter().map(|c| c.version());
+        versions.fold(0, u64::wrapping_add)
     }
 
     /// Writes one scrape.
@@ -90,6 +109,11 @@ impl Default for Process {
 }
 
 impl Collect for Process {
+    /// These families are as they were when something else was new last.
+    fn version(&self) -> u64 {
+        0
+    }
+
     fn collect(&self, emit: Emit<'_>) {
         // One at a time: the collector adds what the CPU time grew by since it
         // looked last, and two at once would add it twice.

@@ -12,7 +12,14 @@ pub struct Publisher<T>(Published<T>);
 
 /// The reading half: cheap to clone, never waits for a snapshot being made.
 #[derive(Debug)]
-pub struct Published<T>(Arc<RwLock<Arc<T>>>);
+pub struct Published<T>(Arc<RwLock<Numbered<T>>>);
+
+/// A snapshot, and how many there were before it.
+#[derive(Debug)]
+struct Numbered<T> {
+    version: u64,
+    snapshot: Arc<T>,
+}
 
 impl<T> Clone for Published<T> {
     fn clone(&self) -> Self {
@@ -25,7 +32,8 @@ impl<T> Publisher<T> {
     /// snapshot.
     #[must_use]
     pub fn new(first: T) -> Self {
-        Self(Published(Arc::new(RwLock::new(Arc::new(first)))))
+        let first = Numbered { version: 0, snapshot: Arc::new(first) };
+        Self(Published(Arc::new(RwLock::new(first))))
     }
 
     /// Replaces what readers see.
@@ -39,7 +47,8 @@ impl<T> Publisher<T> {
         // `Arc`. So a poisoned lock still guards a whole snapshot.
         let mut current =
             self.0.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *current = snapshot;
+        current.version += 1;
+        current.snapshot = snapshot;
     }
 
     /// Returns a reading half.
@@ -53,9 +62,17 @@ impl<T> Published<T> {
     /// Returns the newest snapshot.
     #[must_use]
     pub fn get(&self) -> Arc<T> {
-        Arc::clone(
-            &self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner),
-        )
+        let current =
+            self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(&current.snapshot)
+    }
+
+    /// Returns a number that grows with every snapshot.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        let current =
+            self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        current.version
     }
 }
 

@@ -104,6 +104,10 @@ struct Aspect {
 }
 
 impl Collect for TrafficCollector {
+    fn version(&self) -> u64 {
+        self.snapshot.version()
+    }
+
     fn collect(&self, emit: Emit<'_>) {
         use Direction::{Received, Sent};
 

@@ -11,7 +11,7 @@ use rouille::{Request, Response};
 use super::health::{HEALTHY_MEANS, READY_MEANS};
 use crate::collectors::exporter::Build;
 use crate::collectors::interfaces;
-use crate::http::routes::Page;
+use crate::http::routes::{Edition, Page};
 use crate::metrics::published::Published;
 
 const TEMPLATE: &str = include_str!("index.html");
@@ -45,6 +45,11 @@ pub struct Index {
 impl Page for Index {
     fn serves(&self, path: &str) -> bool {
         path == "/"
+    }
+
+    fn edition(&self, _: &Request) -> Option<Edition> {
+        let version = self.metrics_path.version() + self.interfaces.version();
+        Some(Edition { form: 0, version })
     }
 
     fn answer(&self, _: &Request) -> Response {

@@ -10,7 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use rouille::{Request, Response};
 
-use crate::http::routes::Page;
+use crate::http::routes::{Edition, Page};
 use crate::metrics::encode::Format;
 use crate::metrics::published::Published;
 use crate::metrics::{Registry, negotiate};
@@ -31,9 +31,19 @@ impl Page for Metrics {
         *self.path.get() == path
     }
 
+    fn edition(&self, request: &Request) -> Option<Edition> {
+        let (format, gzip) = negotiate(request);
+        let is_open = format == Format::OpenMetrics;
+        let form = u8::from(is_open) * 2 + u8::from(gzip);
+        Some(Edition { form, version: self.registry.version() })
+    }
+
+    fn prepare(&self) {
+        self.registry.prepare();
+    }
+
     fn answer(&self, request: &Request) -> Response {
-        let format = negotiate::format(request.header("Accept"));
-        let gzip = negotiate::accepts_gzip(request.header("Accept-Encoding"));
+        let (format, gzip) = negotiate(request);
         match self.page(format, gzip) {
             Ok(page) => {
                 let response = Response::from_data(format.content_type(), page)
@@ -51,6 +61,13 @@ impl Page for Metrics {
             }
         }
     }
+}
+
+/// Returns the format that the scraper gets, and whether it is compressed.
+fn negotiate(request: &Request) -> (Format, bool) {
+    let format = negotiate::format(request.header("Accept"));
+    let gzip = negotiate::accepts_gzip(request.header("Accept-Encoding"));
+    (format, gzip)
 }
 
 impl Metrics {

@@ -226,3 +226,39 @@ fn the_landing_page_links_to_everything_and_trusts_nothing() {
     site.interfaces.publish(BTreeMap::new());
     assert!(site.get("/").text().contains("None yet."));
 }
+
+#[test]
+fn a_page_has_few_editions_however_it_is_asked_for() {
+    let mut site = site();
+    let edition = |site: &Site, target: &str, accept: &str, coding: &str| {
+        let headers = vec![
+            ("Accept".to_owned(), accept.to_owned()),
+            ("Accept-Encoding".to_owned(), coding.to_owned()),
+        ];
+        let request = Request::fake_http("GET", target, headers, vec![]);
+        site.routes.edition(&request)
+    };
+    let text = edition(&site, "/metrics", "text/plain", "identity").unwrap();
+    for (target, accept, coding) in
+        [("/metrics?1", "a/b", "br"), ("/metrics?2", "*/*;q=0.1", "x, y")]
+    {
+        assert_eq!(edition(&site, target, accept, coding), Some(text));
+    }
+    let open = "application/openmetrics-text";
+    let compressed = edition(&site, "/metrics", "", "gzip").unwrap();
+    let open = edition(&site, "/metrics", open, "").unwrap();
+    assert_ne!(text, compressed);
+    assert_ne!(text, open);
+    assert_ne!(compressed, open);
+    // What is made on request is not shared, nor what is refused.
+    assert_eq!(edition(&site, "/-/healthy", "", ""), None);
+    assert_eq!(edition(&site, "/nothing", "", ""), None);
+    let post = Request::fake_http("POST", "/metrics", vec![], vec![]);
+    assert_eq!(site.routes.edition(&post), None);
+
+    site.interfaces.publish(interfaces::Snapshot::new());
+    let newer = edition(&site, "/metrics", "text/plain", "identity").unwrap();
+    assert_eq!(newer.0, text.0);
+    assert_eq!(newer.1.form, text.1.form);
+    assert!(newer.1.version > text.1.version);
+}

@@ -1,7 +1,8 @@
 //! Clients that take more than their share, and a scrape beside them.
 
 use std::fs;
-use std::net::TcpStream;
+use std::io::Read as _;
+use std::net::{Shutdown, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use geoip_exporter::http::Limits;
+use socket2::SockRef;
 
 use super::client::{Client, status};
 use super::server::{LARGE, Running};
@@ -135,10 +137,9 @@ fn an_answer_that_nobody_takes_is_let_fall() {
 fn answers_nobody_takes_are_bounded_and_a_scrape_gets_through() {
     let server = Running::with(short(|l| l.unsent_bytes = 3 * LARGE));
     let mut clients = Vec::new();
-    for number in 0..20 {
+    for _ in 0..20 {
         let mut client = connect(&server);
-        // Each with a header of its own, so that none shares a body.
-        client.send(&format!("GET /large HTTP/1.1\r\nHost: {number}\r\n\r\n"));
+        client.send("GET /large?own HTTP/1.1\r\nHost: x\r\n\r\n");
         clients.push(client);
     }
     scrape_in_time(&server);
@@ -154,7 +155,7 @@ fn answers_nobody_takes_are_bounded_and_a_scrape_gets_through() {
 #[test]
 fn a_client_that_pipelines_without_reading_holds_nobody() {
     let server = Running::start();
-    let request = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000);
+    let request = b"GET /large?own HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000);
     let mut clients = Vec::new();
     for _ in 0..8 {
         let mut client = connect(&server);
@@ -173,25 +174,130 @@ fn a_client_that_pipelines_without_reading_holds_nobody() {
 #[test]
 fn those_who_wait_for_the_same_page_share_one() {
     let server = Running::with(short(|limits| limits.workers = 1));
-    let ask = |path: &str| {
-        let mut client = connect(&server);
-        client.send(&format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"));
-        client
-    };
-    let mut gate = ask("/gate");
+    let mut gate = ask(&server, "/gate");
     server.entered.recv().unwrap();
     // While the worker is busy, these wait.
-    let mut waiting: Vec<_> = (0..50).map(|_| ask("/large")).collect();
-    // They have arrived once this one has, which another thread refuses.
-    let mut last = connect(&server);
-    last.send("no request\r\n");
-    assert_eq!(status(&last.answer().unwrap().0), 400);
+    let mut waiting: Vec<_> = (0..50).map(|_| ask(&server, "/large")).collect();
+    settle(&server);
     server.open.send(()).unwrap();
     gate.answer().unwrap();
     for client in &mut waiting {
         assert_eq!(client.answer().unwrap().1.len(), LARGE);
     }
     assert_eq!(server.made.load(Ordering::Relaxed), 2);
+}
+
+/// Asks for a page without waiting for it.
+fn ask(server: &Running, target: &str) -> Client<TcpStream> {
+    let mut client = connect(server);
+    client.send(&format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n"));
+    client
+}
+
+/// Returns once the server has seen what clients did until now.
+fn settle(server: &Running) {
+    // No worker is needed for this.
+    let mut last = connect(server);
+    last.send("no request\r\n");
+    assert_eq!(status(&last.answer().unwrap().0), 400);
+}
+
+#[test]
+fn a_page_is_made_once_for_all_however_they_ask_for_it() {
+    let server = Running::start();
+    let clients: Vec<_> = (0..20)
+        .map(|number| {
+            let mut client = connect(&server);
+            client.send(&format!(
+                "GET /large?{number} HTTP/1.1\r\nHost: {number}\r\n\
+                 Accept: a/{number}\r\nConnection: close\r\n\r\n"
+            ));
+            client
+        })
+        .collect();
+    for mut client in clients {
+        assert_eq!(client.answer().unwrap().1.len(), LARGE);
+    }
+    let mut client = connect(&server);
+    client.send("HEAD /large?x HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!(status(&client.answer_to_head().unwrap()), 200);
+    assert_eq!(server.made.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn nothing_is_made_for_clients_that_left_before_those_that_stayed() {
+    let server = Running::with(short(|limits| limits.workers = 1));
+    let mut gate = ask(&server, "/gate");
+    server.entered.recv().unwrap();
+    for number in 0..50 {
+        let client = ask(&server, "/large?own");
+        if number % 2 == 0 {
+            // It does not only send nothing more, but breaks off.
+            let socket = SockRef::from(&client.stream);
+            socket.set_linger(Some(Duration::ZERO)).unwrap();
+        }
+    }
+    let mut stays = ask(&server, "/large?own");
+    settle(&server);
+    server.open.send(()).unwrap();
+    gate.answer().unwrap();
+    // The first byte: what is made while the rest is read is another thing.
+    stays.stream.read_exact(&mut [0]).unwrap();
+    // Those that may wait for an answer all the same get one, but later.
+    let made = server.made.load(Ordering::Relaxed);
+    assert!(made <= 4, "{made} pages were made");
+    drop(stays);
+    while server.ask("GET /-/healthy HTTP/1.1").1.is_empty() {}
+    let made = server.made.load(Ordering::Relaxed);
+    assert!(made <= 27, "{made} pages were made");
+}
+
+#[test]
+fn who_reads_its_answer_stays_and_who_does_not_makes_room() {
+    let server = Running::with(short(|limits| limits.connections = 4));
+    let mut silent: Vec<_> =
+        (0..3).map(|_| ask(&server, "/large?own")).collect();
+    let first = |client: &mut Client<TcpStream>| {
+        client.stream.read_exact(&mut [0; 100]).unwrap();
+    };
+    silent.iter_mut().for_each(first);
+    let mut reader = ask(&server, "/large?own");
+    let mut taken = vec![0; LARGE / 2];
+    reader.stream.read_exact(&mut taken).unwrap();
+    for _ in 0..3 {
+        scrape_in_time(&server);
+    }
+    let mut newer: Vec<_> =
+        (0..3).map(|_| ask(&server, "/large?own")).collect();
+    newer.iter_mut().for_each(first);
+    let mut rest = Vec::new();
+    reader.stream.shutdown(Shutdown::Write).unwrap();
+    while rest.len() < LARGE / 2 {
+        let mut some = [0; 65536];
+        match reader.stream.read(&mut some).unwrap() {
+            0 => panic!("{} of {LARGE} bytes", LARGE / 2 + rest.len()),
+            count => rest.extend_from_slice(&some[..count]),
+        }
+    }
+    for mut client in silent {
+        let mut rest = Vec::new();
+        let _ = client.stream.read_to_end(&mut rest);
+        assert!(rest.len() < LARGE);
+    }
+}
+
+#[test]
+fn who_has_most_connections_makes_room_first() {
+    let server = Running::with(short(|limits| limits.connections = 4));
+    // The oldest of all, and the only one of its address.
+    let mut alone = Client::connect_from([127, 0, 0, 2], server.address);
+    alone.get("/-/healthy").unwrap();
+    let mut many: Vec<_> = (0..6).map(|_| connect(&server)).collect();
+    for client in &mut many[3..] {
+        client.get("/-/healthy").unwrap();
+    }
+    assert!(many[..3].iter_mut().all(Client::is_closed));
+    assert!(alone.get("/-/healthy").is_some());
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
+
 /// Longer than anything takes.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -15,7 +17,18 @@ pub(crate) struct Client<S> {
 
 impl Client<TcpStream> {
     pub(super) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::connect_from([127, 0, 0, 1], address)
+    }
+
+    /// Connects from another address of this machine.
+    pub(super) fn connect_from(from: [u8; 4], address: SocketAddr) -> Self {
+        let domain = Domain::for_address(address);
+        let socket = Socket::new(domain, Type::STREAM, None).unwrap();
+        if address.is_ipv4() {
+            socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
+        }
+        socket.connect(&address.into()).unwrap();
+        let stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         Self::over(stream)

@@ -16,6 +16,9 @@ fn what_is_no_request_is_refused_at_once_and_says_why() {
     for (request, expected) in [
         ("\x16\x03\x01\x02\x00\x01\x00\x01\x00\x03\x03", 400),
         ("hello\r\n", 400),
+        ("\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\n\n", 400),
+        (&"\r\n".repeat(101), 431),
         ("GET / HTTP/1.1\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),

@@ -216,6 +216,32 @@ fn a_password_that_was_checked_costs_nothing_more() {
 }
 
 #[test]
+fn a_right_password_does_not_wait_for_the_wrong_ones_of_another_address() {
+    let folder = Folder::new();
+    let hash = bcrypt::hash("secret", 6).unwrap();
+    let text = format!("basic_auth_users:\n  alice: {hash}\n");
+    let server = serve(load(&folder, &text));
+    let mut tries: Vec<_> = (0..200)
+        .map(|number| {
+            let from = [127, 0, 0, 2];
+            let mut client = Client::connect_from(from, server.address);
+            let code = BASE64_STANDARD.encode(format!("alice:{number}"));
+            client.send(&format!(
+                "GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {code}\
+                 \r\n\r\n"
+            ));
+            client
+        })
+        .collect();
+    // It was never checked before, and more wait than there is room for.
+    assert_eq!(ask_as(&mut server.client(), "alice:secret").0, 200);
+    for client in &mut tries {
+        let (head, _) = client.answer().unwrap();
+        assert!([401, 503].contains(&status(&head)), "{head}");
+    }
+}
+
+#[test]
 fn whoever_tries_passwords_does_not_hold_those_who_know_theirs() {
     let folder = Folder::new();
     let hash = bcrypt::hash("secret", 6).unwrap();

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use geoip_exporter::collectors::exporter::{Build, PollStatistics};
 use geoip_exporter::config::ListenAddress;
 use geoip_exporter::http::pages::{Healthy, Index, Metrics, Ready};
-use geoip_exporter::http::routes::Page;
+use geoip_exporter::http::routes::{Edition, Page};
 use geoip_exporter::http::{self, Handle, Limits, Routes, Security, Server};
 use geoip_exporter::metrics::published::Publisher;
 use rouille::{Request, Response};
@@ -35,6 +35,13 @@ struct Bad {
 impl Page for Bad {
     fn serves(&self, path: &str) -> bool {
         ["/gate", "/large", "/panic"].contains(&path)
+    }
+
+    /// There is one `/large` for all, and `/large?own` for each.
+    fn edition(&self, request: &Request) -> Option<Edition> {
+        let is_shared =
+            request.url() == "/large" && request.raw_query_string() != "own";
+        is_shared.then_some(Edition { form: 0, version: 0 })
     }
 
     fn answer(&self, request: &Request) -> Response {

@@ -1,12 +1,16 @@
 //! Clients that take all they can get from the exporter as it was built, with
 //! a page as large as that of a busy machine, and a scrape beside them.
 //!
-//! For as long as `CLIENTS_SECONDS` says.
+//! For as long as `CLIENTS_SECONDS` says. Each attack prints a line of the table
+//! in docs/performance.md.
+
+mod kinds;
+mod service;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,6 +28,8 @@ use crate::harness::lab::{Lab, WAN};
 use crate::harness::link::connect;
 use crate::harness::process::threads_of;
 use crate::harness::sys;
+use kinds::{Kind, REQUEST};
+use service::{Clients, Service};
 
 /// What a scrape may take beside any clients; more in a build that is not
 /// optimised, and shares the machine with other tests.
@@ -34,13 +40,7 @@ const IN_TIME: Duration =
 /// and what the allocator keeps of them.
 const MEMORY: u64 = 128 << 20;
 
-const IDLE: usize = 2_000;
-const SCRAPERS: usize = 50;
-const SLOW: usize = 100;
-const GREEDY: usize = 100;
 const HALF_OPEN: usize = 200;
-
-const REQUEST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /// Enough for 16,000 series of bytes; a build that is not optimised takes ten
 /// times as long for each.
@@ -84,105 +84,6 @@ fn write_state(directory: &TempDir) {
     fs::write(path, encode(&state)).unwrap();
 }
 
-/// What a client does until it is over.
-type Kind = fn(&Clients);
-
-/// What all clients know.
-struct Clients {
-    server: SocketAddr,
-    is_over: AtomicBool,
-    /// How often each kind did what it does.
-    connections: AtomicU64,
-    scrapes: AtomicU64,
-    slowest: AtomicU64,
-}
-
-impl Clients {
-    fn go_on(&self) -> bool {
-        !self.is_over.load(Ordering::Relaxed)
-    }
-
-    fn connect(&self) -> TcpStream {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        TcpStream::connect(self.server).expect("the port is open")
-    }
-
-    /// Opens so many, each as `begin` leaves it, and keeps what the exporter
-    /// does not close.
-    fn hold(&self, count: usize, begin: impl Fn(&mut TcpStream)) {
-        let mut held = Vec::new();
-        while held.len() < count && self.go_on() {
-            let mut client = self.connect();
-            begin(&mut client);
-            held.push(client);
-        }
-        while self.go_on() {
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// Sends so many requests a byte at a time.
-    fn trickle(&self, count: usize) {
-        let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nA: ";
-        let mut slow: Vec<(TcpStream, usize)> = Vec::new();
-        while self.go_on() {
-            while slow.len() < count {
-                slow.push((self.connect(), 0));
-            }
-            slow.retain_mut(|(client, at)| {
-                let byte = request.get(*at).copied().unwrap_or(b'a');
-                *at += 1;
-                client.write_all(&[byte]).is_ok()
-            });
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// Sends what is no request, or too large.
-    fn babble(&self) {
-        let long = "x".repeat(20_000);
-        let wrong = [
-            "hello\r\n\r\n".to_owned(),
-            format!("GET /{long} HTTP/1.1\r\n\r\n"),
-            format!("GET / HTTP/1.1\r\nA: {long}\r\n\r\n"),
-            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n"
-                .into(),
-            "\x16\x03\x01\x02\0\x01\0\x01\x00\x03\x03".into(),
-            "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n".into(),
-        ];
-        for request in wrong.iter().cycle() {
-            if !self.go_on() {
-                return;
-            }
-            let mut client = self.connect();
-            // It may be told before it has sent everything.
-            let _ = client.write_all(request.as_bytes());
-            let _ = client.read(&mut [0; 100]);
-        }
-    }
-
-    /// Asks and returns the time and the bytes that it took.
-    fn scrape(&self) -> (Duration, usize) {
-        let asked = Instant::now();
-        let mut client = TcpStream::connect(self.server).unwrap();
-        client.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
-        let mut answer = Vec::new();
-        client.read_to_end(&mut answer).unwrap();
-        assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
-        (asked.elapsed(), answer.len())
-    }
-
-    /// Scrapes all the time.
-    fn scrape_on(&self) {
-        while self.go_on() {
-            let (took, _) = self.scrape();
-            self.scrapes.fetch_add(1, Ordering::Relaxed);
-            let took = took.as_millis().try_into().unwrap();
-            self.slowest.fetch_max(took, Ordering::Relaxed);
-        }
-    }
-}
-
 /// Connects from a machine that then vanishes without a word, half of them with
 /// a page on its way, and returns what keeps the sockets.
 fn vanish(lab: &Lab, port: u16) -> Vec<TcpStream> {
@@ -204,13 +105,18 @@ fn vanish(lab: &Lab, port: u16) -> Vec<TcpStream> {
 }
 
 /// Does all of `kinds` at once while a scrape every now and then is answered
-/// in time, and returns what happened.
-fn attack(kinds: &[Kind]) {
-    attack_behind(|_, _| (), kinds);
+/// in time, and says what happened.
+fn attack(name: &str, service: Service, kinds: &[Kind]) {
+    attack_behind(name, service, |_, _| (), kinds);
 }
 
 /// The same, while what `prepare` returns is there.
-fn attack_behind<T>(prepare: impl FnOnce(&Lab, u16) -> T, kinds: &[Kind]) {
+fn attack_behind<T>(
+    name: &str,
+    service: Service,
+    prepare: impl FnOnce(&Lab, u16) -> T,
+    kinds: &[Kind],
+) {
     sys::raise_open_files();
     let (lab, state) = (Lab::new(), TempDir::new().unwrap());
     write_state(&state);
@@ -218,22 +124,20 @@ fn attack_behind<T>(prepare: impl FnOnce(&Lab, u16) -> T, kinds: &[Kind]) {
         .set("interfaces", WAN)
         .set("listen_address", "0.0.0.0:0")
         .set("log_level", "info")
+        .set("poll_interval", "2s")
         .set("state_directory", state.path().to_str().unwrap())
-        .set("pin_directory", "")
-        .start();
-    let clients = Clients {
-        server: ([127, 0, 0, 1], daemon.address().port()).into(),
-        is_over: AtomicBool::new(false),
-        connections: AtomicU64::new(0),
-        scrapes: AtomicU64::new(0),
-        slowest: AtomicU64::new(0),
-    };
-    let (mut most, mut slowest) = (0, Duration::ZERO);
-    let scrape = || lab.machine.run(|| clients.scrape());
-    let (_, usual) = scrape();
+        .set("pin_directory", "");
+    if let Some(file) = &service.write(state.path()) {
+        daemon = daemon.set("web_config_file", file.to_str().unwrap());
+    }
+    let mut daemon = daemon.start();
+    let address = ([127, 0, 0, 1], daemon.address().port()).into();
+    let clients = Clients::new(address, service, state.path());
+    let (mut most, mut times) = (0, Vec::new());
+    let scrape = |number| lab.machine.run(|| clients.scrape(number));
+    let (_, usual) = scrape(0);
     let _prepared = prepare(&lab, daemon.address().port());
     let (workers, memory) = (threads_of(daemon.pid()), daemon.resident_bytes());
-    let mut count = 0;
     thread::scope(|scope| {
         let _over = Over(&clients.is_over);
         for &kind in kinds {
@@ -242,25 +146,28 @@ fn attack_behind<T>(prepare: impl FnOnce(&Lab, u16) -> T, kinds: &[Kind]) {
         }
         let until = Instant::now() + duration();
         while Instant::now() < until {
-            let (took, bytes) = scrape();
+            let (took, bytes) = scrape(times.len() + 1);
             // Numbers of the exporter itself change their length.
             assert!(bytes.abs_diff(usual) < 2_000, "{bytes} of {usual}");
-            slowest = slowest.max(took);
-            count += 1;
+            times.push(took);
             most = most.max(daemon.resident_bytes().saturating_sub(memory));
             assert_eq!(threads_of(daemon.pid()), workers);
-            thread::sleep(Duration::from_millis(100));
+            thread::sleep(Duration::from_millis(20));
         }
     });
+    times.sort();
+    let at = |part: usize| times[(times.len() - 1) * part / 100];
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
     eprintln!(
-        "{count} scrapes of {usual} bytes, the longest {slowest:?}; {most} \
-         bytes of memory more at most; {} connections; {} scrapes beside, \
-         the longest {} ms",
-        clients.connections.load(Ordering::Relaxed),
-        clients.scrapes.load(Ordering::Relaxed),
-        clients.slowest.load(Ordering::Relaxed),
+        "| {name} | {service:?} | {} | {:.1} | {:.1} | {:.1} | {} | {:.1} |",
+        times.len(),
+        ms(at(50)),
+        ms(at(99)),
+        ms(at(100)),
+        clients.done.load(Ordering::Relaxed),
+        most as f64 / f64::from(1 << 20),
     );
-    assert!(slowest < IN_TIME, "{slowest:?}");
+    assert!(at(99) < IN_TIME, "{:?}", at(99));
     assert!(most < MEMORY, "{most} bytes of memory");
     assert!(daemon.is_running());
     let log = daemon.log();
@@ -275,45 +182,93 @@ impl Drop for Over<'_> {
     }
 }
 
-fn idle(clients: &Clients) {
-    clients.hold(IDLE, |_| {});
-}
-
-fn slow(clients: &Clients) {
-    clients.trickle(SLOW);
-}
-
-/// Asks for the page and never reads it.
-fn greedy(clients: &Clients) {
-    clients.hold(GREEDY, |client| {
-        let _ = client.write_all(&REQUEST.repeat(10));
-    });
-}
-
-fn babbling(clients: &Clients) {
-    clients.babble();
-}
-
-fn scraping(clients: &Clients) {
-    clients.scrape_on();
+#[test]
+fn a_quiet_server_is_the_measure() {
+    for service in [Service::Plain, Service::Secured] {
+        attack("none", service, &[]);
+    }
 }
 
 #[test]
-fn two_thousand_idle_connections_are_no_burden() {
-    attack(&[idle]);
+fn idle_connections_are_no_burden() {
+    for service in [Service::Plain, Service::Secured] {
+        attack("2,000 connections that say nothing", service, &[kinds::idle]);
+    }
 }
 
 #[test]
 fn clients_that_vanished_without_a_word_hold_nobody() {
-    attack_behind(vanish, &[]);
+    attack_behind("200 that vanished", Service::Plain, vanish, &[]);
 }
 
 #[test]
 fn fifty_scrapers_of_a_large_page_are_all_answered() {
-    attack(&[scraping as Kind; SCRAPERS]);
+    attack("50 scrapers", Service::Plain, &[kinds::scraping as Kind; 50]);
+}
+
+#[test]
+fn line_feeds_without_end_hold_nobody() {
+    let feeding: [Kind; 16] = [kinds::feeding; 16];
+    attack("16 that send line feeds", Service::Plain, &feeding);
+    let blank: [Kind; 16] = [kinds::sending_blank_lines; 16];
+    attack("16 that send blank lines", Service::Plain, &blank);
+    attack("16 that send line feeds", Service::Secured, &feeding);
+}
+
+#[test]
+fn clients_that_ask_and_leave_hold_nobody() {
+    let leaving: [Kind; 4] = [kinds::leaving; 4];
+    for service in [Service::Plain, Service::Secured] {
+        attack("4 that ask and leave", service, &leaving);
+    }
+}
+
+#[test]
+fn clients_that_ask_and_do_not_read_hold_nobody() {
+    for service in [Service::Plain, Service::Secured] {
+        attack("600 that ask and read nothing", service, &[kinds::greedy]);
+        attack("600 that read slowly", service, &[kinds::dawdling]);
+    }
+}
+
+#[test]
+fn requests_of_many_forms_hold_nobody() {
+    attack(
+        "8 with other headers",
+        Service::Plain,
+        &[kinds::varying as Kind; 8],
+    );
+    attack("8 with 100 headers", Service::Plain, &[kinds::heading as Kind; 8]);
+}
+
+#[test]
+fn clients_that_guess_passwords_hold_nobody() {
+    attack("100 that guess", Service::Users, &[kinds::guessing as Kind; 100]);
+}
+
+#[test]
+fn handshakes_hold_nobody() {
+    let service = Service::Secured;
+    attack("16 that shake hands", service, &[kinds::shaking as Kind; 16]);
+    attack("600 half handshakes", service, &[kinds::half_shaking]);
+    attack("600 that trickle handshakes", service, &[kinds::trickling_hello]);
+    attack("2 that greet and leave", service, &[kinds::greeting as Kind; 2]);
+    attack(
+        "4 that greet and stay",
+        service,
+        &[kinds::greeting_and_staying as Kind; 4],
+    );
 }
 
 #[test]
 fn whatever_clients_do_at_once_a_scrape_is_answered_in_time() {
-    attack(&[idle, slow, greedy, babbling, scraping, scraping]);
+    let all: [Kind; 6] = [
+        kinds::idle,
+        kinds::trickling,
+        kinds::greedy,
+        kinds::babbling,
+        kinds::scraping,
+        kinds::scraping,
+    ];
+    attack("all sorts at once", Service::Plain, &all);
 }
