@@ -5,11 +5,12 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 
 use aya::Ebpf;
-use aya::maps::{Map, MapData};
+use aya::maps::Map;
 
 use super::abi::names;
-use super::error::{Error, io_error};
+use super::error::Error;
 use super::links::Hook;
+use super::map_shape::MapShape;
 use super::mapping::MappedWords;
 use super::marks::{Marks, Shape};
 use super::object;
@@ -80,7 +81,7 @@ fn look(
     pins: &Pins,
     epoch: Option<u64>,
     shape: Shape,
-    sizes: &[(&str, u32)],
+    maps: &[(&str, MapShape)],
 ) -> Result<Found, String> {
     let unreadable = |error: io::Error| format!("it cannot be read: {error}");
     let Some(map) = pins.map(names::MARKS).map_err(unreadable)? else {
@@ -96,20 +97,19 @@ fn look(
     if epoch != Some(marks.epoch()) {
         return Err("the saved counters do not belong to it".into());
     }
-    for (name, max_entries) in sizes {
-        let map = pins.map(name).map_err(unreadable)?;
-        let found = map.as_ref().map(entries_of).transpose();
-        if found.map_err(unreadable)? != Some(*max_entries) {
-            return Err(format!(
-                "its map {name} is missing or of another size"
-            ));
+    for (name, needed) in maps {
+        let unreadable = |error: io::Error| {
+            format!("its map {name} cannot be read: {error}")
+        };
+        let Some(map) = pins.map(name).map_err(unreadable)? else {
+            return Err(format!("its map {name} is missing"));
+        };
+        let found = MapShape::of(&map).map_err(unreadable)?;
+        if let Some(difference) = found.difference(needed) {
+            return Err(format!("its map {name} has {difference}"));
         }
     }
     Ok(Found::Maps { seeds: marks.seeds() })
-}
-
-fn entries_of(map: &MapData) -> io::Result<u32> {
-    map.info().map(|info| info.max_entries()).map_err(io_error)
 }
 
 /// What was loaded.
@@ -181,7 +181,8 @@ impl Loader<'_> {
     ) -> Result<(Ebpf, (Kept, Marks<MappedWords>)), Error> {
         let map_sizes = object::map_sizes(self.sizes, self.cpus);
         let shape = Shape::of(self.settings, self.sizes, self.cpus);
-        let found = look(&pins, epoch, shape, &map_sizes)
+        let maps = object::map_shapes(&map_sizes)?;
+        let found = look(&pins, epoch, shape, &maps)
             .unwrap_or_else(|reason| Found::Nothing(Some(reason)));
         let (seeds, is_adopted) = match found {
             Found::Maps { seeds } => (seeds, true),

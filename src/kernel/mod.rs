@@ -16,6 +16,7 @@ mod grace;
 mod interfaces;
 mod kept;
 mod links;
+mod map_shape;
 mod mapping;
 mod marks;
 mod name;

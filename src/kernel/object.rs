@@ -13,6 +13,7 @@ use super::counters::TOTALS_PER_CPU;
 use super::error::{Error, io_error, load_error};
 use super::kept::unique;
 use super::links::{Pair, Programs};
+use super::map_shape::{self, MapShape};
 use super::mapping::MappedWords;
 use super::marks::Marks;
 use super::pins::Pins;
@@ -69,6 +70,16 @@ pub(super) fn map_sizes(sizes: Sizes, cpus: usize) -> [(&'static str, u32); 7] {
         (names::STATISTICS, ids),
         (names::MARKS, u32::try_from(words).unwrap_or(u32::MAX)),
     ]
+}
+
+/// Returns what each map that is pinned has to be, with these sizes.
+///
+/// # Errors
+/// Where the object is not the one that belongs to this program.
+pub(super) fn map_shapes(
+    map_sizes: &[(&'static str, u32)],
+) -> Result<Vec<(&'static str, MapShape)>, Error> {
+    map_shape::of_object(OBJECT, &names::MAPS, map_sizes)
 }
 
 /// Loads the object with all programs, with maps of these sizes: those that are

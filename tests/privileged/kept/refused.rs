@@ -3,6 +3,8 @@
 use std::fs;
 
 use aya::maps::{Array, Map, MapData};
+use aya_obj::generated::bpf_map_type::BPF_MAP_TYPE_ARRAY;
+use geoip_exporter::kernel::abi::names;
 use libc::{EIO, ENOSPC, EPERM};
 
 use super::{Kept, end, said};
@@ -101,6 +103,42 @@ fn a_map_that_is_missing_is_named() {
         |kept: &Kept| fs::remove_file(kept.pins().join("flows")).unwrap();
     let said = starts_clean(change, |setup| setup);
     assert!(said.contains("its map flows is missing"), "{said}");
+}
+
+/// Pins an array in the place of a map.
+fn put(kept: &Kept, name: &str, value_size: u32, entries: u32, flags: u32) {
+    let path = kept.pins().join(name);
+    fs::remove_file(&path).unwrap();
+    let array = BPF_MAP_TYPE_ARRAY as u32;
+    let map =
+        aya_obj::Map::new_from_params(array, 4, value_size, entries, flags);
+    MapData::create(map, "other", None).unwrap().pin(&path).unwrap();
+}
+
+#[test]
+fn every_map_of_another_shape_is_replaced_and_named() {
+    for name in names::MAPS {
+        let said = starts_clean(|kept| put(kept, name, 12, 3, 0), |it| it);
+        let named = format!("its map {name} has ");
+        // That one is mapped before it is looked at.
+        let is_marks = name == names::MARKS && said.contains("cannot be read");
+        assert!(said.contains(&named) || is_marks, "{name}: {said}");
+    }
+}
+
+/// Each of what makes a map another one, by itself.
+#[test]
+fn a_map_of_other_sizes_or_flags_is_replaced_and_named() {
+    for (value_size, entries, flags, expected) in [
+        (16, 1, 1_024, "admission has value size 16, and 8 is needed"),
+        (8, 2, 1_024, "admission has number of entries 2, and 1 is needed"),
+        (8, 1, 0, "admission has flags 0, and 1024 is needed"),
+    ] {
+        let change =
+            |kept: &Kept| put(kept, "admission", value_size, entries, flags);
+        let said = starts_clean(change, |setup| setup);
+        assert!(said.contains(expected), "{said}");
+    }
 }
 
 #[test]
