@@ -61,8 +61,19 @@ struct transport_header {
 /* What the packets of a super-frame share. */
 struct merged_headers {
 	__u32 length; /* in the super-frame, before the merged payload */
-	__u32 unsent; /* of these, what no packet had or will have */
+	__u8 unsent; /* of these, what no packet had or will have */
+	__u8 least; /* payload of a packet, of which there is no less */
+	__u8 most; /* packets of a super-frame; zero where that is not known */
 };
+
+/*
+ * What Linux makes at least of a segment of TCP: 48 bytes of options and
+ * payload, and 8 of payload (TCP_MIN_SND_MSS, TCP_MIN_GSO_SIZE). And at most
+ * of a super-frame of UDP (UDP_MAX_SEGMENTS; 64 before Linux 6.9).
+ */
+#define LEAST_SEGMENT 48
+#define LEAST_PAYLOAD 8
+#define MOST_DATAGRAMS 128
 
 /*
  * Copies a header, wherever in the skb it is; false where the packet ends
@@ -260,6 +271,8 @@ __noinline __u64 find_merged_headers(struct __sk_buff *skb, __u32 offset,
 					  .protocol = network_protocol };
 	struct transport_header transport = parse_network(skb, network);
 	__u64 unsent = transport.unsent;
+	__u64 least = LEAST_PAYLOAD;
+	__u64 most = 0;
 	struct network_header inner;
 	struct tcphdr tcp;
 
@@ -267,12 +280,20 @@ __noinline __u64 find_merged_headers(struct __sk_buff *skb, __u32 offset,
 		transport = parse_network(skb, inner);
 		unsent += transport.unsent;
 	}
-	if (transport.protocol == IPPROTO_UDP)
+	if (transport.protocol == IPPROTO_UDP) {
 		transport.offset += sizeof(struct udphdr);
-	else if (transport.protocol == IPPROTO_TCP &&
-		 copy_header(skb, transport.offset, &tcp, sizeof(tcp)))
-		transport.offset += tcp.doff * 4;
-	return unsent << 32 | transport.offset;
+		least = 1;
+		most = MOST_DATAGRAMS;
+	} else if (transport.protocol == IPPROTO_TCP &&
+		   copy_header(skb, transport.offset, &tcp, sizeof(tcp))) {
+		__u32 length = tcp.doff * 4;
+
+		transport.offset += length;
+		least = LEAST_SEGMENT + sizeof(tcp) - length;
+		if (least > LEAST_SEGMENT || least < LEAST_PAYLOAD)
+			least = LEAST_PAYLOAD;
+	}
+	return most << 48 | least << 40 | unsent << 32 | transport.offset;
 }
 
 static __always_inline struct merged_headers
@@ -282,7 +303,9 @@ merged_headers_of(struct __sk_buff *skb, struct network_header network)
 		find_merged_headers(skb, network.offset, network.protocol);
 
 	return (struct merged_headers){ .length = packed,
-					.unsent = packed >> 32 };
+					.unsent = packed >> 32,
+					.least = packed >> 40,
+					.most = packed >> 48 };
 }
 
 #endif /* MERGED_BPF_H */

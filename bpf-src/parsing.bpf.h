@@ -20,13 +20,26 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "traffic_abi.h"
+
 /* Tags that are looked behind: two are QinQ, more are seen in the wild. */
 #define MAX_VLAN_TAGS 4
 
-/* Whether the device's packets begin with an Ethernet header. */
+/* What a packet begins with, by the type of its device. */
 enum link_layer {
-	LINK_ETHERNET, /* ARPHRD_ETHER, ARPHRD_LOOPBACK */
-	LINK_NONE, /* tun, WireGuard, GRE, ipip, sit: the IP header is first */
+	LINK_ETHERNET, /* ARPHRD_ETHER, ARPHRD_LOOPBACK: an Ethernet header */
+	/* All others. Of tun, WireGuard and most tunnels the IP header is
+	 * first; xfrm, vti, GRE without a remote and IPoIB have bytes before
+	 * it.
+	 */
+	LINK_NONE,
+};
+
+/* What is compared to find a header: an IPv4 header without options. */
+struct header_start {
+	__u64 first[2];
+	__u32 last;
+	__u32 zero;
 };
 
 struct vlan_header {
@@ -37,6 +50,7 @@ struct vlan_header {
 /* Where the network header is, and of which protocol. */
 struct network_header {
 	__u32 offset;
+	__u32 uncounted; /* bytes before it that are no part of a frame */
 	__be16 protocol; /* ETH_P_IP, ETH_P_IPV6, or anything else */
 };
 
@@ -111,19 +125,127 @@ parse_ethernet(struct __sk_buff *skb)
 	return network;
 }
 
-/*
- * A device without a link layer says what it carries in `protocol`, which the
- * kernel took from the IP version (tun_get_user(), ipip_rcv(), wg_packet_…).
- * A packet socket may have sent anything: the version nibble is checked later
- * as for Ethernet.
- */
-static __always_inline struct network_header parse_link(struct __sk_buff *skb,
-							enum link_layer link)
+#define HEADER_START 20
+
+/* Returns whether the network header is at `offset`, given what it is. */
+static __always_inline bool is_network_at(struct __sk_buff *skb, __u32 offset,
+					  const struct header_start *network)
 {
-	if (link == LINK_ETHERNET)
-		return parse_ethernet(skb);
-	return (struct network_header){ .offset = 0,
-					.protocol = skb->protocol };
+	struct header_start here = {};
+
+	return bpf_skb_load_bytes(skb, offset, &here, HEADER_START) == 0 &&
+	       here.first[0] == network->first[0] &&
+	       here.first[1] == network->first[1] && here.last == network->last;
+}
+
+/* Returns the length that an IP header tells, with itself; 0 for no IP. */
+static __always_inline __u32 told_length(const struct header_start *network)
+{
+	const __u8 *bytes = (const __u8 *)network;
+
+	switch (bytes[0] >> 4) {
+	case 4:
+		return bytes[2] << 8 | bytes[3];
+	case 6:
+		return sizeof(struct ipv6hdr) + (bytes[4] << 8 | bytes[5]);
+	default:
+		return 0;
+	}
+}
+
+/* There is no network header in the first bytes. */
+#define NOT_FOUND 256
+
+/*
+ * Returns how many bytes a packet has before its network header. The kernel
+ * lets a program read from there, but does not say where it is: what is there
+ * is looked for where it can be. Not inlined: few packets need it.
+ *
+ * On ingress, wire_len is the length without the link header, until segments
+ * are counted in (qdisc_pkt_len_segs_init() of later kernels). Else the length
+ * in the IP header tells.
+ */
+__noinline __u32 bytes_before_network(struct __sk_buff *skb)
+{
+	struct header_start network = {};
+	__u32 length = skb->len;
+	__u32 wire_length = skb->wire_len;
+	__u32 before;
+
+	if (bpf_skb_load_bytes_relative(skb, 0, &network, HEADER_START,
+					BPF_HDR_START_NET))
+		return NOT_FOUND;
+	if (is_network_at(skb, 0, &network))
+		return 0;
+	before = length - wire_length;
+	if (before < NOT_FOUND && is_network_at(skb, before, &network))
+		return before;
+	before = length - told_length(&network);
+	if (before < NOT_FOUND && is_network_at(skb, before, &network))
+		return before;
+	return NOT_FOUND;
+}
+
+/*
+ * A device that is not Ethernet says what it carries in `protocol`, which the
+ * kernel took from the IP version (tun_get_user(), ipip_rcv(), wg_packet_…) or
+ * from the link header (ipoib). A packet socket may have sent anything: the
+ * version nibble is checked later as for Ethernet.
+ *
+ * A frame without a link layer begins with its network header. What is before
+ * that is left from a device below (xfrm, vti: the Ethernet header of the
+ * encrypted packet), or another header that belongs to no frame (GRE without
+ * a remote: the outer header; IPoIB: an address of 20 bytes and 4 bytes).
+ */
+static __always_inline struct network_header
+parse_without_ethernet(struct __sk_buff *skb, enum traffic_direction direction)
+{
+	struct network_header network = { .protocol = skb->protocol };
+	__u32 length = skb->len;
+	__u32 wire_length = skb->wire_len;
+	__u32 before;
+
+	if (direction == TRAFFIC_RECEIVED && length == wire_length)
+		return network;
+	if (direction == TRAFFIC_SENT) {
+		struct header_start scratch;
+		const struct header_start *start;
+
+		/* As packets of the stack do. What else begins so does not. */
+		start = header_at(skb, 0, &scratch, HEADER_START);
+		if (start && told_length(start) == length)
+			return network;
+	}
+	before = bytes_before_network(skb);
+	if (before < NOT_FOUND) {
+		network.offset = before;
+		network.uncounted = before;
+		return network;
+	}
+	/* Not IP, or cut off. */
+	network.protocol = 0;
+	if (direction == TRAFFIC_RECEIVED && length - wire_length < NOT_FOUND)
+		network.uncounted = length - wire_length;
+	return network;
+}
+
+/*
+ * Finds the network header of any packet. One that was received by an Ethernet
+ * device and has no link header was redirected there from another.
+ */
+static __always_inline struct network_header
+parse_link(struct __sk_buff *skb, enum traffic_direction direction,
+	   enum link_layer link)
+{
+	__u32 length = skb->len;
+	__u32 wire_length = skb->wire_len;
+
+	if (link == LINK_NONE)
+		return parse_without_ethernet(skb, direction);
+	if (direction == TRAFFIC_RECEIVED && length == wire_length &&
+	    bytes_before_network(skb) == 0)
+		return (struct network_header){ .protocol = skb->protocol };
+	return parse_ethernet(skb);
 }
 
 #endif /* PARSING_BPF_H */

@@ -13,6 +13,8 @@
  */
 #include "flow_map.bpf.h"
 #include "flow_table.bpf.h"
+#include "interfaces.bpf.h"
+#include "ipsec.bpf.h"
 #include "parsing.bpf.h"
 #include "prefix.bpf.h"
 #include "statistics.bpf.h"
@@ -21,6 +23,9 @@
 
 /* From linux/bpf.h since 6.6, which the installed headers may be older than. */
 #define TCX_NEXT (-1)
+
+/* From linux/if_packet.h, which is about packet sockets otherwise. */
+#define PACKET_LOOPBACK 5
 
 /*
  * Never read: clang describes in the BTF only the types that something global
@@ -47,25 +52,6 @@ struct {
 } totals SEC(".maps");
 
 /*
- * ifindex to interface number + 1; 0 is a device that is not counted. Written
- * by user space after attaching and after detaching, read for every packet.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, TRAFFIC_DIRECT_IFINDEXES);
-	__type(key, __u32);
-	__type(value, __u32);
-} interfaces SEC(".maps");
-
-/* The same for the ifindexes that the array does not reach. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, TRAFFIC_INTERFACES);
-	__type(key, __u32);
-	__type(value, __u32);
-} far_interfaces SEC(".maps");
-
-/*
  * What user space has to know of the other maps where they outlive it, and
  * writes while it runs: src/kernel/marks.rs says which word is what. No program
  * looks at it. Of one element where the maps do not outlive user space.
@@ -77,25 +63,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } marks SEC(".maps");
-
-/*
- * Returns the interface's number + 1, or 0 where it is not being counted.
- *
- * The barrier keeps clang from making one call of two: the verifier replaces a
- * look-up in an array by instructions only where it knows which map it is.
- */
-static __always_inline __u32 interface_number(__u32 ifindex)
-{
-	__u32 *number;
-
-	if (ifindex < TRAFFIC_DIRECT_IFINDEXES) {
-		number = bpf_map_lookup_elem(&interfaces, &ifindex);
-		barrier();
-	} else {
-		number = bpf_map_lookup_elem(&far_interfaces, &ifindex);
-	}
-	return number ? *number : 0;
-}
 
 /*
  * Reads the remote side. Of the family TRAFFIC_NON_IP where the protocol is
@@ -152,12 +119,14 @@ struct packet {
 	struct wire_size size;
 	__u32 ifindex;
 	__u32 direction; /* enum traffic_direction */
+	__u32 interface; /* its number + 1; 0 as long as that is not known */
+	__u32 zero;
 };
 
 /*
- * Counts a packet that has been read. Not static, like the next one, so that
- * the verifier checks it once by itself instead of again for every way that
- * leads there; such a function returns a number.
+ * Counts a packet that has been read and whose interface is known. Not static,
+ * like the next ones, so that the verifier checks it once by itself instead of
+ * again for every way that leads there; such a function returns a number.
  *
  * The flow is counted before the total, and user space reads totals before
  * flows: so every packet in a total that was read is in the flows read after
@@ -174,7 +143,7 @@ __noinline int count_packet(const struct packet *packet)
 		return 0;
 	direction = packet->direction == TRAFFIC_SENT ? TRAFFIC_SENT :
 							TRAFFIC_RECEIVED;
-	number = interface_number(packet->ifindex);
+	number = packet->interface;
 	if (!number) {
 		own->unknown_interfaces++;
 		return 0;
@@ -194,21 +163,63 @@ __noinline int count_packet(const struct packet *packet)
 	return 0;
 }
 
-/* Counts any packet. */
+/* Counts a packet that has been read, unless it was before it was decrypted. */
+__noinline int count_read(struct __sk_buff *skb, struct packet *packet)
+{
+	__u32 number;
+
+	if (!packet)
+		return 0;
+	number = interface_number(packet->ifindex);
+	if (has_ipsec && number & TRAFFIC_HAS_IPSEC &&
+	    packet->direction == TRAFFIC_RECEIVED && was_counted_encrypted(skb))
+		return 0;
+	packet->interface = number & ~TRAFFIC_HAS_IPSEC;
+	return count_packet(packet);
+}
+
+/*
+ * Returns whether it is a copy that the stack gives itself of what it sends to
+ * everybody or to a group that it belongs to (dev_loopback_xmit()): that was on
+ * no wire. On egress such a copy goes out by another device, as a router of
+ * multicast sends it (ip_mr_input()).
+ */
+static __always_inline bool is_own_copy(struct __sk_buff *skb,
+					enum traffic_direction direction)
+{
+	return direction == TRAFFIC_RECEIVED &&
+	       skb->pkt_type == PACKET_LOOPBACK;
+}
+
+/* Counts any packet that was or will be on the wire. */
 __noinline int count_any(struct __sk_buff *skb, __u32 is_sent, __u32 has_link)
 {
 	enum traffic_direction direction = is_sent ? TRAFFIC_SENT :
 						     TRAFFIC_RECEIVED;
-	struct network_header network =
-		parse_link(skb, has_link ? LINK_ETHERNET : LINK_NONE);
-	struct packet packet = {
-		.size = wire_size_of(skb, direction, network),
-		.remote = find_remote(skb, network, direction),
-		.ifindex = skb->ifindex,
-		.direction = direction,
-	};
+	struct network_header network = {};
+	struct packet packet = {};
 
-	return count_packet(&packet);
+	if (is_own_copy(skb, direction))
+		return 0;
+	network = parse_link(skb, direction,
+			     has_link ? LINK_ETHERNET : LINK_NONE);
+	packet.size = wire_size_of(skb, direction, network);
+	packet.remote = find_remote(skb, network, direction);
+	packet.ifindex = skb->ifindex;
+	packet.direction = direction;
+	return count_read(skb, &packet);
+}
+
+/*
+ * Returns whether the packet of a device without an Ethernet header begins with
+ * its network header. What the stack sends is as long as it says; what was
+ * received has nothing in front of what the network layer will see.
+ */
+static __always_inline bool
+is_bare(struct __sk_buff *skb, enum traffic_direction direction, __u32 told)
+{
+	return direction == TRAFFIC_SENT ? told == skb->len :
+					   skb->wire_len == skb->len;
 }
 
 /*
@@ -225,6 +236,7 @@ static __always_inline bool read_ordinary(struct __sk_buff *skb,
 	void *data_end = READ_CONTEXT(skb, data_end);
 	void *header = data + offset;
 	__be16 protocol;
+	__u32 told;
 
 	if (header + sizeof(struct iphdr) > data_end)
 		return false;
@@ -233,19 +245,25 @@ static __always_inline bool read_ordinary(struct __sk_buff *skb,
 	if (protocol == bpf_htons(ETH_P_IP)) {
 		if (!is_ipv4(header))
 			return false;
+		told = bpf_ntohs(((struct iphdr *)header)->tot_len);
 		*key = table_key_of(direction,
 				    remote_of_ipv4(header, direction), is_long);
 	} else if (protocol == bpf_htons(ETH_P_IPV6)) {
 		if (header + sizeof(struct ipv6hdr) > data_end ||
 		    !is_version_6(header))
 			return false;
+		told = bpf_ntohs(((struct ipv6hdr *)header)->payload_len) +
+		       sizeof(struct ipv6hdr);
 		*key = table_key_of(direction,
 				    remote_of_ipv6(header, direction, is_long),
 				    is_long);
 	} else {
 		return false;
 	}
-	return !skb->gso_size && !skb->vlan_present;
+	if (link == LINK_NONE && !is_bare(skb, direction, told))
+		return false;
+	return !skb->gso_size && !skb->vlan_present &&
+	       !is_own_copy(skb, direction);
 }
 
 /* Returns the size of a packet that is one frame. */
@@ -304,7 +322,7 @@ static __always_inline int count_for(struct __sk_buff *skb,
 			.direction = direction,
 		};
 
-		count_packet(&packet);
+		count_read(skb, &packet);
 	}
 	return TCX_NEXT;
 }

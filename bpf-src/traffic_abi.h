@@ -48,6 +48,17 @@ enum traffic_abi {
  */
 #define TRAFFIC_DIRECT_IFINDEXES 65536
 
+/*
+ * In an element of `interfaces`, beside the number: look for packets that IPsec
+ * decrypted. It comes to be the highest bit of a tag, which no way has, so that
+ * no packet is found at once. Element 0 belongs to no device: it has the bit
+ * for those that are not in the array.
+ */
+#define TRAFFIC_HAS_IPSEC (1U << 27)
+
+/* Places for what was received of states of IPsec. */
+#define TRAFFIC_IPSEC_STATES 8192
+
 /* Whom a packet is counted for. */
 struct traffic_key {
 	/*
@@ -149,6 +160,12 @@ struct traffic_admission {
 	__u64 admitted; /* since user space last set it back */
 };
 
+/* What a device received lately of a state of IPsec. */
+struct traffic_ipsec_state {
+	__u32 seen_at; /* a whole packet; zero for never */
+	__s32 fragments; /* packets in fragments that are not decrypted yet */
+};
+
 #define TRAFFIC_AT(type, field, offset)                 \
 	_Static_assert(offsetof(type, field) == offset, \
 		       #type "." #field " has moved")
@@ -171,6 +188,8 @@ _Static_assert(sizeof(struct traffic_rests) == 64, "the rests have a hole");
 _Static_assert(1ULL << (TRAFFIC_TAG_LOCAL_RANGE - TRAFFIC_TAG_INTERFACE) ==
 		       TRAFFIC_INTERFACES,
 	       "the tag has no room for the interface");
+_Static_assert((__u64)TRAFFIC_HAS_IPSEC << TRAFFIC_TAG_INTERFACE == 1ULL << 63,
+	       "the bit is another one in the tag");
 _Static_assert(sizeof(struct traffic_statistics) == 64,
 	       "the statistics have a hole");
 

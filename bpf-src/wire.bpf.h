@@ -21,6 +21,9 @@
  *          (skb_vlan_tag_present) is on the wire, once a frame.
  * frames   gso_segs; a source outside the kernel (a guest, a tun user) leaves
  *          it zero and gives gso_size alone, as qdisc_pkt_len_init() knows.
+ *          Received, there are no more of them than Linux would have made: such
+ *          a source may claim that each is of one byte. Sent, the kernel cuts
+ *          as it was told, so that all of them are on the wire.
  */
 #ifndef WIRE_BPF_H
 #define WIRE_BPF_H
@@ -38,6 +41,24 @@ struct wire_size {
 	__u32 packets;
 	__u32 bytes;
 };
+
+/* Returns how many packets a super-frame holds that says only how large each
+ * is.
+ */
+static __always_inline __u32 packets_of(__u32 payload, __u32 size,
+					enum traffic_direction direction,
+					struct merged_headers headers)
+{
+	__u32 packets;
+
+	if (direction == TRAFFIC_RECEIVED && size < headers.least)
+		size = headers.least;
+	packets = (payload + size - 1) / size;
+	if (direction == TRAFFIC_RECEIVED && headers.most &&
+	    packets > headers.most)
+		packets = headers.most;
+	return packets;
+}
 
 static __always_inline struct wire_size
 wire_size_of(struct __sk_buff *skb, enum traffic_direction direction,
@@ -60,8 +81,8 @@ wire_size_of(struct __sk_buff *skb, enum traffic_direction direction,
 		packets = skb->gso_segs;
 		if (!packets && gso_size != GSO_BY_FRAGS &&
 		    length > headers.length)
-			packets = (length - headers.length + gso_size - 1) /
-				  gso_size;
+			packets = packets_of(length - headers.length, gso_size,
+					     direction, headers);
 		if (!packets)
 			packets = 1;
 		if (direction == TRAFFIC_RECEIVED)
@@ -73,6 +94,11 @@ wire_size_of(struct __sk_buff *skb, enum traffic_direction direction,
 	}
 	if (skb->vlan_present)
 		bytes += packets * VLAN_TAG_LENGTH;
+	if (network.uncounted) {
+		__u32 uncounted = packets * network.uncounted;
+
+		bytes -= uncounted < bytes ? uncounted : bytes;
+	}
 	return (struct wire_size){ packets, bytes };
 }
 

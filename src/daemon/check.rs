@@ -228,7 +228,7 @@ impl Checker<'_> {
 
 /// Returns the names of the interfaces that there are.
 fn present_interfaces() -> Result<Vec<String>, kernel::Error> {
-    let (mut monitor, _stopper) = InterfaceMonitor::open()?;
+    let (mut monitor, _stopper) = InterfaceMonitor::open(None)?;
     let listed = monitor.next()?.unwrap_or_default();
     let listed = listed.into_iter().flat_map(|event| match event {
         InterfaceEvent::Listed(all) => all,

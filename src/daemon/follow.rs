@@ -17,6 +17,9 @@ pub(super) fn follow(
 ) {
     let mut is_failing = false;
     loop {
+        if devices.found_ipsec() {
+            info!(log, "found IPsec: looking for decrypted packets");
+        }
         match devices.next() {
             Ok(Some(happened)) => {
                 if std::mem::take(&mut is_failing) {

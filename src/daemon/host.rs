@@ -36,12 +36,13 @@ pub trait Host {
     ) -> Result<Self::Probe, kernel::Error>;
 
     /// Returns a source of news of network devices, which ends once the second
-    /// half is dropped.
+    /// half is dropped. It also tells the kernel side what that has to know.
     ///
     /// # Errors
     /// See [`InterfaceMonitor::open`].
     fn follow_interfaces(
         &self,
+        probe: &mut Self::Probe,
     ) -> Result<(Box<dyn FollowInterfaces>, KeepFollowing), kernel::Error>;
 
     /// Turns signals into events from now on, by a thread that does `prepare`
@@ -104,8 +105,10 @@ impl Host for ThisHost {
 
     fn follow_interfaces(
         &self,
+        probe: &mut TrafficProbe,
     ) -> Result<(Box<dyn FollowInterfaces>, KeepFollowing), kernel::Error> {
-        let (monitor, orders) = InterfaceMonitor::open()?;
+        let (monitor, orders) =
+            InterfaceMonitor::open(probe.take_ipsec_watch())?;
         Ok((Box::new(monitor), Box::new(orders)))
     }
 

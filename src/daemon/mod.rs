@@ -232,7 +232,7 @@ fn run_logged<H: Host>(
     let has_new_maps = adopted.is_none();
     let incarnation = probe.incarnation();
     let resumed = continuity::resume(log, &mut left, adopted, incarnation);
-    let (mut devices, keep_following) = host.follow_interfaces()?;
+    let (mut devices, keep_following) = host.follow_interfaces(&mut probe)?;
     keep_following.want_default_routes(config.interfaces.have_uplinks());
     let first_devices = devices.next()?.unwrap_or_default();
 

@@ -21,6 +21,13 @@ pub const INTERFACES: u32 = 4096;
 /// Ifindexes below this are looked up in an array, others in a hash map.
 pub const DIRECT_IFINDEXES: u32 = 65_536;
 
+/// In an element of the map of interfaces, beside the number: the programs look
+/// for packets that IPsec decrypted.
+pub const HAS_IPSEC: u32 = 1 << 27;
+
+/// Places for what was received of states of IPsec.
+pub const IPSEC_STATES: u32 = 8192;
+
 /// What the totals tell apart: IPv4, IPv6 and everything else.
 pub const FAMILIES: usize = 3;
 
@@ -67,10 +74,12 @@ pub mod names {
     pub const FAR_INTERFACES: &str = "far_interfaces";
     /// Which keys the map of flows has.
     pub const FLOW_FILTER: &str = "flow_filter";
+    /// Which states of IPsec were seen on the wire.
+    pub const IPSEC_STATES: &str = "ipsec_states";
     /// What user space keeps for itself beside the other maps.
     pub const MARKS: &str = "marks";
     /// All maps that packets are counted in, and that one.
-    pub const MAPS: [&str; 10] = [
+    pub const MAPS: [&str; 11] = [
         FLOWS,
         FLOW_FILTER,
         FLOW_TABLE,
@@ -80,6 +89,7 @@ pub mod names {
         STATISTICS,
         INTERFACES,
         FAR_INTERFACES,
+        IPSEC_STATES,
         MARKS,
     ];
     /// The bits of an IPv4 address that are kept.
@@ -97,6 +107,8 @@ pub mod names {
     pub const FILTER_SEED: &str = "filter_seed";
     /// How many keys the map of flows takes in between two polls.
     pub const ADMISSION_LIMIT: &str = "admission_limit";
+    /// Whether the kernel tells decrypted packets.
+    pub const HAS_IPSEC: &str = "has_ipsec";
     /// Counts what arrives with an Ethernet header.
     pub const INGRESS: &str = "traffic_ingress";
     /// Counts what leaves with an Ethernet header.
@@ -214,6 +226,16 @@ pub struct TrafficRests {
 pub struct TrafficAdmission {
     /// Keys taken in since it was set back.
     pub admitted: u64,
+}
+
+/// `struct traffic_ipsec_state`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TrafficIpsecState {
+    /// When a whole packet was received; zero for never.
+    pub seen_at: u32,
+    /// Packets in fragments that are not decrypted yet.
+    pub fragments: i32,
 }
 
 /// Returns the bits of an IPv4 address that a prefix of this length keeps, as

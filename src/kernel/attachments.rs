@@ -2,11 +2,13 @@
 //! it for the next process.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aya::maps::{Array, HashMap, MapData, MapError};
 
-use super::abi::{DIRECT_IFINDEXES, INTERFACES, TrafficTotal};
+use super::abi::{DIRECT_IFINDEXES, HAS_IPSEC, INTERFACES, TrafficTotal};
 use super::error::{Error, io_error};
+use super::ipsec::IpsecSwitch;
 use super::kept::{Kept, unique};
 use super::links::{Attacher, Links, Programs};
 use super::marks::Record;
@@ -32,6 +34,7 @@ pub(super) struct Attachments {
     pub(super) kept: Option<Kept>,
     interfaces: Array<MapData, u32>,
     far_interfaces: HashMap<MapData, u32, u32>,
+    ipsec: Arc<IpsecSwitch>,
     slots: Slots,
     by_number: BTreeMap<InterfaceId, Attachment>,
     /// Whether it was said that a link is not kept.
@@ -45,12 +48,14 @@ impl Attachments {
         kept: Option<Kept>,
         interfaces: Array<MapData, u32>,
         far_interfaces: HashMap<MapData, u32, u32>,
+        ipsec: Arc<IpsecSwitch>,
     ) -> Self {
         Self {
             attacher,
             kept,
             interfaces,
             far_interfaces,
+            ipsec,
             slots: Slots::new(INTERFACES),
             by_number: BTreeMap::new(),
             is_loss_told: false,
@@ -242,14 +247,14 @@ impl Attachments {
         } else {
             self.far_interfaces.get(&ifindex, 0)
         };
-        number.unwrap_or(0)
+        number.unwrap_or(0) & !HAS_IPSEC
     }
 
     /// Writes which number a device's packets are counted under: none where
     /// `number` is zero.
     fn set_number(&mut self, ifindex: u32, number: u32) -> Result<(), Error> {
         let result = if ifindex < DIRECT_IFINDEXES {
-            self.interfaces.set(ifindex, number, 0)
+            self.set_direct(ifindex, number)
         } else if number == 0 {
             match self.far_interfaces.remove(&ifindex) {
                 Err(MapError::KeyNotFound) => Ok(()),
@@ -261,5 +266,28 @@ impl Attachments {
         result.map_err(|error| {
             Error::call("write the map of interfaces", io_error(error))
         })
+    }
+
+    /// IPsec may come while the number is written.
+    fn set_direct(
+        &mut self,
+        ifindex: u32,
+        number: u32,
+    ) -> Result<(), MapError> {
+        let bit = self.ipsec.bit();
+        self.interfaces.set(ifindex, number | bit, 0)?;
+        match self.ipsec.bit() {
+            now if now == bit => Ok(()),
+            now => self.interfaces.set(ifindex, number | now, 0),
+        }
+    }
+}
+
+impl Drop for Attachments {
+    fn drop(&mut self) {
+        // Nobody will see IPsec come while the programs go on counting.
+        if self.kept.as_ref().is_some_and(Kept::stays) {
+            self.ipsec.turn_on();
+        }
     }
 }

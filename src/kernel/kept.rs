@@ -59,6 +59,11 @@ impl Kept {
         &self.held.pins
     }
 
+    /// Returns whether it stays when this goes.
+    pub(super) fn stays(&self) -> bool {
+        self.held.stays
+    }
+
     /// Lets it stay when this goes, from now on.
     pub(super) fn let_stay(&mut self) {
         self.held.stays = true;
@@ -128,6 +133,8 @@ pub(super) struct Loader<'a> {
     /// Possible CPUs.
     pub(super) cpus: usize,
     pub(super) hook: Hook,
+    /// Whether the kernel tells programs what IPsec decrypted.
+    pub(super) is_ipsec_told: bool,
 }
 
 impl Loader<'_> {
@@ -170,7 +177,14 @@ impl Loader<'_> {
         seeds: [u64; 3],
         pins: Option<&Pins>,
     ) -> Result<Ebpf, Error> {
-        object::load(self.settings, self.sizes, map_sizes, seeds, pins)
+        object::load(
+            self.settings,
+            self.sizes,
+            map_sizes,
+            seeds,
+            self.is_ipsec_told,
+            pins,
+        )
     }
 
     /// Loads it with maps that are pinned already, or from now on.

@@ -21,6 +21,9 @@ pub struct MappedWords {
 // through atomic words only.
 unsafe impl Send for MappedWords {}
 
+// SAFETY: as above; what several threads do to an atomic word is defined.
+unsafe impl Sync for MappedWords {}
+
 impl MappedWords {
     /// Maps the first `length` words of an array that was created with
     /// BPF_F_MMAPABLE.

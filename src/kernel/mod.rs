@@ -14,6 +14,7 @@ mod error;
 mod flows;
 mod grace;
 mod interfaces;
+mod ipsec;
 mod kept;
 mod links;
 mod map_shape;
@@ -44,6 +45,7 @@ pub use error::Error;
 pub use interfaces::{
     Action, Attached, Interface, InterfaceTable, LinkLayer, UplinkBy, reconcile,
 };
+pub use ipsec::IpsecWatch;
 pub use kept::Keep;
 pub use links::Hook;
 pub use mapping::MappedWords;
@@ -235,4 +237,10 @@ pub trait FollowInterfaces: Send {
     /// Where it could not be found out what happened. The next call tries
     /// again, after a while.
     fn next(&mut self) -> Result<Option<Vec<InterfaceEvent>>, Error>;
+
+    /// Returns true once, when IPsec was found on this host: from then on
+    /// packets cost more, because the programs look for decrypted ones.
+    fn found_ipsec(&mut self) -> bool {
+        false
+    }
 }

@@ -90,11 +90,13 @@ pub(super) fn load(
     sizes: Sizes,
     map_sizes: &[(&'static str, u32)],
     seeds: [u64; 3],
+    is_ipsec_told: bool,
     pins: Option<&Pins>,
 ) -> Result<Ebpf, Error> {
     let ipv4_mask = ipv4_prefix_mask(settings.ipv4_prefix_length);
     let ipv6_masks = ipv6_prefix_masks(settings.ipv6_prefix_length);
     let filter_mask = sizes.filter_words() - 1;
+    let has_ipsec = u32::from(is_ipsec_told);
     let mut loader = EbpfLoader::new();
     for (name, max_entries) in map_sizes {
         loader.map_max_entries(name, *max_entries);
@@ -111,6 +113,7 @@ pub(super) fn load(
     loader
         .override_global(names::TABLE_SETS, &sizes.table_sets, true)
         .override_global(names::FILTER_MASK, &filter_mask, true)
+        .override_global(names::HAS_IPSEC, &has_ipsec, true)
         .override_global(names::FILTER_SEED, &seeds[0], true)
         .override_global(names::ADMISSION_LIMIT, &sizes.admission_limit, true)
         .override_global(names::IPV4_PREFIX_MASK, &ipv4_mask, true)

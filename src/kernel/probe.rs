@@ -3,6 +3,7 @@
 use std::io;
 use std::num::NonZeroU32;
 use std::os::fd::AsFd as _;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::counters::{self, Totals};
 use super::cpus::Cpus;
 use super::error::{Error, load_error};
 use super::flows::FlowReader;
+use super::ipsec::{self, IpsecSwitch, IpsecWatch};
 use super::kept::{Keep, Loaded, Loader};
 use super::links::{Attacher, Hook};
 use super::mapping::MappedWords;
@@ -57,6 +59,8 @@ pub struct TrafficProbe {
     map_packets: Option<u64>,
     map_entries: NonZeroU32,
     attachments: Attachments,
+    /// None where the kernel does not tell what IPsec decrypted.
+    ipsec: Option<IpsecWatch>,
     /// Why nothing, or nothing of before, is kept.
     notices: Vec<String>,
     tick: Duration,
@@ -81,7 +85,9 @@ impl TrafficProbe {
         let sizes = Sizes::of(settings, cpus.ids, obstacle.is_none());
         let attacher = Attacher::find()?;
         let hook = attacher.hook();
-        let loader = Loader { settings, sizes, cpus: cpus.ids, hook };
+        let is_ipsec_told = ipsec::is_told();
+        let loader =
+            Loader { settings, sizes, cpus: cpus.ids, hook, is_ipsec_told };
         let Loaded { mut ebpf, kept, notices } = loader.load(keep)?;
         let tick = sys::jiffy().map_err(|source| {
             Error::call("read the resolution of the coarse clock", source)
@@ -104,7 +110,16 @@ impl TrafficProbe {
             }
             kept
         });
+        let interfaces = object::take(&mut ebpf, names::INTERFACES)?;
+        let switch = match &interfaces {
+            Map::Array(map) => object::map_words(map)
+                .map_err(|source| Error::call("map interfaces", source))?,
+            _ => return Err(object::missing_part(names::INTERFACES)),
+        };
+        let switch = Arc::new(IpsecSwitch::new(switch));
         Ok(Self {
+            ipsec: is_ipsec_told
+                .then(|| IpsecWatch::start(Arc::clone(&switch))),
             totals: Totals(object::take_mapped(&mut ebpf, names::TOTALS)?),
             statistics: object::take_mapped(&mut ebpf, names::STATISTICS)?,
             admission: object::take_mapped(&mut ebpf, names::ADMISSION)?,
@@ -118,12 +133,11 @@ impl TrafficProbe {
             attachments: Attachments::new(
                 attacher,
                 kept,
-                object::take(&mut ebpf, names::INTERFACES)?
-                    .try_into()
-                    .map_err(map_error)?,
+                interfaces.try_into().map_err(map_error)?,
                 object::take(&mut ebpf, names::FAR_INTERFACES)?
                     .try_into()
                     .map_err(map_error)?,
+                switch,
             ),
             flows: match object::take(&mut ebpf, names::FLOWS)? {
                 Map::PerCpuLruHashMap(map) => map,
@@ -137,6 +151,11 @@ impl TrafficProbe {
             tick,
             ebpf,
         })
+    }
+
+    /// Returns what watches for IPsec, for a thread that does.
+    pub fn take_ipsec_watch(&mut self) -> Option<IpsecWatch> {
+        self.ipsec.take()
     }
 
     /// Reads the totals, and finds on which CPUs anything was counted since

@@ -20,6 +20,7 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
 
 use super::error::Error;
+use super::ipsec::IpsecWatch;
 use super::{
     FollowInterfaces, Interface, InterfaceName, LinkLayer, SteerNews, sys,
 };
@@ -64,6 +65,7 @@ pub enum InterfaceEvent {
 #[derive(Debug)]
 pub struct InterfaceMonitor {
     events: Socket,
+    ipsec: Option<IpsecWatch>,
     /// Each byte says whether default routes are wanted, and the end that
     /// nothing is wanted any more.
     orders: UnixStream,
@@ -89,11 +91,14 @@ impl SteerNews for MonitorOrders {
 }
 
 impl InterfaceMonitor {
-    /// Subscribes to the events of this thread's network namespace.
+    /// Subscribes to the events of this thread's network namespace, and
+    /// watches for IPsec meanwhile.
     ///
     /// # Errors
     /// Where the kernel refuses the socket.
-    pub fn open() -> Result<(Self, MonitorOrders), Error> {
+    pub fn open(
+        ipsec: Option<IpsecWatch>,
+    ) -> Result<(Self, MonitorOrders), Error> {
         let opened = (|| {
             let mut events = Socket::new(NETLINK_ROUTE)?;
             events.bind_auto()?;
@@ -104,6 +109,7 @@ impl InterfaceMonitor {
             orders.set_nonblocking(true)?;
             let monitor = Self {
                 events,
+                ipsec,
                 orders,
                 buffer: Vec::with_capacity(DATAGRAM),
                 list_now: true,
@@ -173,9 +179,18 @@ impl InterfaceMonitor {
         } else if !self.list_now {
             let events = self.events.as_raw_fd();
             let routes = self.routes.as_ref().map_or(-1, |it| it.as_raw_fd());
-            let waited =
-                sys::wait_readable([events, orders, routes], RELIST_INTERVAL)?;
-            self.list_now = waited == [false; 3];
+            let ipsec = self.ipsec.as_ref().map_or(-1, IpsecWatch::descriptor);
+            let waited = sys::wait_readable(
+                [events, orders, routes, ipsec],
+                RELIST_INTERVAL,
+            )?;
+            self.list_now = waited == [false; 4];
+            if let Some(ipsec) = &mut self.ipsec {
+                match self.list_now {
+                    true => ipsec.look_for_others(),
+                    false => ipsec.look(),
+                }
+            }
             if waited[2]
                 && let Some(routes) = &mut self.routes
             {
@@ -270,6 +285,10 @@ impl FollowInterfaces for InterfaceMonitor {
             self.has_failed = true;
             Error::call("read network interfaces over netlink", source)
         })
+    }
+
+    fn found_ipsec(&mut self) -> bool {
+        self.ipsec.take_if(|ipsec| ipsec.is_over()).is_some()
     }
 }
 
@@ -423,7 +442,7 @@ mod tests {
 
     #[test]
     fn the_devices_of_this_machine_are_listed() {
-        let (mut monitor, stopper) = InterfaceMonitor::open().unwrap();
+        let (mut monitor, stopper) = InterfaceMonitor::open(None).unwrap();
         let events = monitor.next().unwrap().unwrap();
         let [InterfaceEvent::Listed(list)] = events.as_slice() else {
             panic!("the first event is no list: {events:?}");

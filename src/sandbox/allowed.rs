@@ -301,7 +301,7 @@ pub(super) const TABLE: &[Row] = table! {
     SYS_newfstatat      | MAIN READERS POLLER STATE HTTP | ANY        | "what a file is";
     SYS_statx           | MAIN READERS POLLER STATE HTTP | ANY        | "what a file is";
     SYS_fstat           | MAIN READERS POLLER STATE HTTP | ANY        | "what a file is";
-    SYS_lseek           | MAIN READERS POLLER HTTP | ANY              | "reading files";
+    SYS_lseek           | MAIN READERS POLLER HTTP INTERFACES | ANY   | "reading files";
     SYS_pread64         | MAIN READERS            | ANY               | "reading files";
     SYS_getdents64      | MAIN READERS POLLER HTTP | ANY              | "files of settings; /proc; pins";
     SYS_readlinkat      | MAIN READERS            | ANY               | "files of settings";

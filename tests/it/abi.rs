@@ -13,8 +13,9 @@ use aya_obj::{Object, ProgramSection};
 use geoip_exporter::accounting::{Direction, Family, IpVersion};
 use geoip_exporter::kernel::abi::{
     ABI_VERSION, DIRECT_IFINDEXES, DIRECTION_ORDER, FAMILIES, FAMILY_ORDER,
-    INTERFACES, Tag, TrafficAdmission, TrafficEntry, TrafficKey, TrafficRests,
-    TrafficSet, TrafficStatistics, TrafficTotal, TrafficValue, names,
+    INTERFACES, IPSEC_STATES, Tag, TrafficAdmission, TrafficEntry,
+    TrafficIpsecState, TrafficKey, TrafficRests, TrafficSet, TrafficStatistics,
+    TrafficTotal, TrafficValue, names,
 };
 
 use crate::btf::{Btf, Field};
@@ -87,6 +88,10 @@ fn every_shared_struct_has_the_same_layout_on_both_sides() {
         (
             "traffic_admission".to_owned(),
             layout!(TrafficAdmission { admitted }),
+        ),
+        (
+            "traffic_ipsec_state".to_owned(),
+            layout!(TrafficIpsecState { seen_at, fragments }),
         ),
     ]);
     assert_eq!(btf().structs("traffic_"), rust);
@@ -194,6 +199,13 @@ fn every_map_has_the_name_kind_and_sizes_that_user_space_expects() {
             DIRECT_IFINDEXES,
         ),
         (names::FAR_INTERFACES, BPF_MAP_TYPE_HASH, NUMBER, NUMBER, INTERFACES),
+        (
+            names::IPSEC_STATES,
+            BPF_MAP_TYPE_ARRAY,
+            NUMBER,
+            size_of::<TrafficIpsecState>(),
+            IPSEC_STATES,
+        ),
         (names::MARKS, BPF_MAP_TYPE_ARRAY, NUMBER, size_of::<u64>(), 1),
         (names::FLOW_FILTER, BPF_MAP_TYPE_ARRAY, NUMBER, size_of::<u64>(), 1),
     ];
@@ -254,6 +266,7 @@ fn what_user_space_reads_without_a_system_call_can_be_mapped() {
         names::STATISTICS,
         names::FLOW_TABLE,
         names::ADMISSION,
+        names::INTERFACES,
         names::MARKS,
     ] {
         let flags = object.maps[name].map_flags();
@@ -274,6 +287,7 @@ fn what_is_set_before_loading_is_read_only_and_of_the_size_that_is_set() {
         (names::TABLE_SETS, half),
         (names::ADMISSION_LIMIT, whole),
         (names::FILTER_MASK, half),
+        (names::HAS_IPSEC, half),
         (names::FILTER_SEED, whole),
     ];
     let seeds = names::TABLE_SEEDS.map(|name| (name, whole));

@@ -23,9 +23,9 @@ const CONVERSATION: usize = 300_000;
 const AHEAD: u32 = 100_000;
 
 /// Addresses inside a tunnel: shared address space, and in no country.
-const INSIDE4: [Ipv4Addr; 2] =
+pub(crate) const INSIDE4: [Ipv4Addr; 2] =
     [Ipv4Addr::new(100, 64, 1, 1), Ipv4Addr::new(100, 64, 2, 1)];
-const INSIDE6: [Ipv6Addr; 2] = [
+pub(crate) const INSIDE6: [Ipv6Addr; 2] = [
     Ipv6Addr::new(0x2001, 0xdb8, 0xaa, 0, 0, 0, 0, 1),
     Ipv6Addr::new(0x2001, 0xdb8, 0xbb, 0, 0, 0, 0, 1),
 ];
@@ -35,7 +35,7 @@ const NAMES: [&str; 2] = ["inner0", "inner1"];
 
 /// Two namespaces with a link between them that has addresses, and exporters
 /// that count the link.
-fn underlay(lab: &Lab) -> [Host<'_>; 2] {
+pub(crate) fn underlay(lab: &Lab) -> [Host<'_>; 2] {
     let ends = [Host::machine(lab), Host::world(lab)];
     for end in &ends {
         bound_tcp(end.namespace, AHEAD);
@@ -46,7 +46,7 @@ fn underlay(lab: &Lab) -> [Host<'_>; 2] {
 
 /// Makes a device at each end, with the `ip` arguments that `kind` returns for
 /// this end's number, and returns the hosts inside.
-fn build<'a>(
+pub(crate) fn build<'a>(
     ends: &[Host<'a>; 2],
     kind: impl Fn(usize) -> String,
 ) -> [Host<'a>; 2] {
@@ -124,7 +124,7 @@ fn set_segmenting(hosts: &[Host<'_>; 2], in_device: bool) {
 
 /// Who finds the other end of a device, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Link {
+pub(crate) enum Link {
     Ethernet,
     Ip,
 }
@@ -133,7 +133,7 @@ enum Link {
 /// ends. Without super-frames each end is compared with its device too, which
 /// leaves so many bytes out of each packet it receives and sends; `None` where
 /// it counts something else.
-fn assert_exact(
+pub(crate) fn assert_exact(
     what: &str,
     hosts: &[Host<'_>; 2],
     versions: &[u8],

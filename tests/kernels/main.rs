@@ -14,6 +14,8 @@
 )]
 #[path = "../privileged/harness/mod.rs"]
 mod harness;
+mod ipsec;
 mod kinds;
+mod links;
 mod start;
 mod uplinks;

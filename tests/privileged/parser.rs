@@ -268,3 +268,38 @@ fn a_jumbo_header_never_takes_away_more_than_there_is() {
     let bytes = frame.bytes.len() as u64;
     assert_eq!(count.volume, Volume { packets: 1_000, bytes });
 }
+
+/// A guest or a tun user gives the size of the segments alone, and may claim
+/// that each is of one byte. Linux makes none so small.
+#[test]
+fn a_claim_of_tiny_segments_inflates_nothing() {
+    let classifier = Classifier::load();
+    let counted = |frame: &Part, gso_size| {
+        let offload = Offload { gso_size, gso_segs: 0, wire_len: 0 };
+        let count = classifier.run(Hook::Ingress, &frame.bytes, offload);
+        assert!(count.volume.packets > 0, "{}", frame.name);
+        count.volume
+    };
+    let expected = |frame: &Part, packets: usize| Volume {
+        packets: packets as u64,
+        bytes: (frame.bytes.len() + (packets - 1) * frame.headers) as u64,
+    };
+    // 48 bytes of options and payload, of them 8 of payload.
+    for (words, least) in [(5, 48), (8, 36), (14, 12), (15, 8)] {
+        let frame = ethernet(&[], IPV4, &ipv4(TCP, 0, &tcp(words)));
+        for gso_size in 1..100 {
+            let size = usize::try_from(gso_size).unwrap().max(least);
+            let packets = PAYLOAD.div_ceil(size);
+            assert_eq!(counted(&frame, gso_size), expected(&frame, packets));
+        }
+    }
+    let payload = Part { name: String::new(), bytes: vec![0; 400], headers: 0 };
+    let frame = ethernet(&[], IPV6, &ipv6(UDP, &[], &udp(&payload)));
+    for (gso_size, packets) in [(1, 128), (3, 128), (4, 100), (100, 4)] {
+        assert_eq!(counted(&frame, gso_size), expected(&frame, packets));
+    }
+    // What the stack says of its own super-frames is true.
+    let offload = Offload { gso_size: 1, gso_segs: 400, wire_len: 0 };
+    let count = classifier.run(Hook::Ingress, &frame.bytes, offload);
+    assert_eq!(count.volume, expected(&frame, 400));
+}

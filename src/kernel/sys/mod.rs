@@ -81,8 +81,9 @@ pub(super) fn jiffy() -> io::Result<Duration> {
     Ok(Duration::from_nanos(nanoseconds))
 }
 
-/// Waits until one of two descriptors can be read or is at its end, and tells
-/// which; neither after `timeout` or where a signal came.
+/// Waits until one of some descriptors can be read or is at its end, and tells
+/// which; none after `timeout` or where a signal came. A number below zero is no
+/// descriptor.
 ///
 /// # Errors
 /// Whatever poll(2) says.

@@ -187,6 +187,7 @@ impl Host for FakeHost {
 
     fn follow_interfaces(
         &self,
+        _probe: &mut FakeProbe,
     ) -> Result<(Box<dyn FollowInterfaces>, KeepFollowing), Error> {
         let (keep, stop) = bounded(0);
         let feed = Feed { host: self.clone(), has_listed: false, stop };

@@ -136,6 +136,7 @@ pub(crate) fn set<'a, 'b>(
         .map_max_entries(names::FLOW_TABLE, (table_sets * cpus).max(1))
         .map_max_entries(names::TABLE_RESTS, (table_sets * cpus).max(1))
         .override_global(names::TABLE_SETS, table_sets, true)
+        .override_global(names::HAS_IPSEC, &1_u32, true)
         .override_global(
             names::IPV4_PREFIX_MASK,
             &globals.ipv4_prefix_mask,

@@ -25,6 +25,22 @@ impl Sender {
         Self { socket: open(namespace, interface, false) }
     }
 
+    /// Opens an interface for sending around queues and hooks.
+    pub(crate) fn open_around_the_stack(
+        namespace: &Netns,
+        interface: &str,
+    ) -> Self {
+        let sender = Self::open(namespace, interface);
+        sys::set_socket_option(
+            &sender.socket,
+            libc::SOL_PACKET,
+            libc::PACKET_QDISC_BYPASS,
+            1,
+        )
+        .expect("packet sockets know it");
+        sender
+    }
+
     /// Sends frames and returns what they amount to.
     pub(crate) fn send<F: AsRef<[u8]>>(
         &self,

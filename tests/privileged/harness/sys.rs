@@ -340,6 +340,14 @@ pub(crate) fn name_tun(
     .map(drop)
 }
 
+/// Gives the device behind `file`, which is down, a type.
+pub(crate) fn set_tun_link_type(file: &File, kind: u16) -> io::Result<()> {
+    let kind = libc::c_ulong::from(kind);
+    // SAFETY: TUNSETLINK takes a number.
+    check(unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETLINK, kind) })
+        .map(drop)
+}
+
 /// Tells the device behind `file` which offloads, in `TUN_F_` flags, the
 /// program that reads it can do.
 pub(crate) fn set_tun_offloads(

@@ -74,6 +74,20 @@ impl Tun {
         Self { file }
     }
 
+    /// Makes a tap device that says it is of another type, an `ARPHRD_` number.
+    pub(crate) fn create_of_type(
+        namespace: &Netns,
+        name: &str,
+        kind: u16,
+    ) -> Self {
+        let tap = Self::create(namespace, name, Layer::Ethernet);
+        namespace.ip(&format!("link set {name} down"));
+        sys::set_tun_link_type(&tap.file, kind)
+            .unwrap_or_else(|e| panic!("cannot give {name} a type: {e}"));
+        namespace.ip(&format!("link set {name} up"));
+        tap
+    }
+
     /// Lets the machine receive packets from the device.
     pub(crate) fn inject(&mut self, packets: &[Vec<u8>]) {
         for packet in packets {

@@ -243,7 +243,7 @@ fn links_that_cannot_be_pinned_count_as_long_as_the_exporter_runs() {
     let kept = Kept::new();
     let mut traffic = Traffic::new(&kept.lab);
     let fault = Fault::of(OBJ_PIN);
-    fault.fail_behind(10, ENOSPC);
+    fault.fail_behind(names::MAPS.len() as u64, ENOSPC);
     let mut daemon = kept.setup().with_fault(&fault).start();
     traffic.exchange();
     traffic.await_booked(&daemon);

@@ -1,0 +1,271 @@
+//! Whether this host has IPsec: where it has, the programs look for packets
+//! that were decrypted, and each packet costs more.
+//!
+//! The kernel tells of each state and policy as it is made, by NETLINK_XFRM. A
+//! state works some instants before that is read, so what prepares states is
+//! looked for too: policies, and the sockets of key daemons. Once on, it stays
+//! on until the next start.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
+use std::os::fd::{AsRawFd as _, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aya::programs::ProgramType;
+use aya::sys::{BpfHelper, is_helper_supported};
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_XFRM};
+
+use super::abi::HAS_IPSEC;
+use super::mapping::MappedWords;
+use super::rtnetlink::message::{
+    DATAGRAM, NLMSG_DONE, NLMSG_ERROR, for_each_message,
+};
+use super::sys;
+
+/// Numbers of linux/xfrm.h: groups, and requests for all states and policies.
+const XFRMNLGRP_ACQUIRE: u32 = 1;
+const XFRMNLGRP_SA: u32 = 3;
+const XFRMNLGRP_POLICY: u32 = 4;
+const XFRM_MSG_GETSA: u16 = 0x12;
+const XFRM_MSG_GETPOLICY: u16 = 0x15;
+
+/// The groups as /proc/net/netlink shows them.
+const OWN_GROUPS: u32 = 1 << (XFRMNLGRP_ACQUIRE - 1)
+    | 1 << (XFRMNLGRP_SA - 1)
+    | 1 << (XFRMNLGRP_POLICY - 1);
+
+/// Of /proc/net/netlink, in bytes: some 10,000 sockets.
+const MOST: u64 = 1 << 20;
+
+/// Returns whether the kernel tells programs which packets were decrypted: not
+/// where it was built without IPsec.
+pub(super) fn is_told() -> bool {
+    let helper = BpfHelper::BPF_FUNC_skb_get_xfrm_state;
+    let asked = sys::without_signals(|| {
+        is_helper_supported(ProgramType::SchedClassifier, helper)
+    });
+    asked.unwrap_or(false)
+}
+
+/// Tells the programs, in the map of interfaces. Any thread may.
+#[derive(Debug)]
+pub(super) struct IpsecSwitch {
+    /// Two elements of the map a word.
+    interfaces: MappedWords,
+    is_on: AtomicBool,
+}
+
+/// The bit, in both elements of a word.
+const BOTH: u64 = (HAS_IPSEC as u64) << 32 | HAS_IPSEC as u64;
+
+impl IpsecSwitch {
+    /// Turns it off in what an earlier process left.
+    pub(super) fn new(interfaces: MappedWords) -> Self {
+        let was_on =
+            interfaces.first().is_some_and(|it| it.load(ORDER) & BOTH != 0);
+        if was_on {
+            for word in &*interfaces {
+                word.fetch_and(!BOTH, ORDER);
+            }
+        }
+        Self { interfaces, is_on: AtomicBool::new(false) }
+    }
+
+    /// Turns it on, for all devices that are counted and will be.
+    pub(super) fn turn_on(&self) {
+        self.is_on.store(true, ORDER);
+        for (at, word) in self.interfaces.iter().enumerate() {
+            let now = word.load(ORDER);
+            let mut bits = 0;
+            for half in [u64::from(u32::MAX), u64::from(u32::MAX) << 32] {
+                // The first is for devices that the array does not reach.
+                if at == 0 || now & half != 0 {
+                    bits |= BOTH & half;
+                }
+            }
+            if bits != 0 {
+                word.fetch_or(bits, ORDER);
+            }
+        }
+    }
+
+    /// Returns the bit to write beside a number. To be asked again once it is
+    /// written.
+    pub(super) fn bit(&self) -> u32 {
+        if self.is_on.load(ORDER) { HAS_IPSEC } else { 0 }
+    }
+}
+
+/// A number is written and then the switch looked at, by one thread; the switch
+/// turned and then the numbers looked at, by another.
+const ORDER: Ordering = Ordering::SeqCst;
+
+/// Waits for the first sign of IPsec.
+#[derive(Debug)]
+pub struct IpsecWatch {
+    /// None once there was one.
+    events: Option<Socket>,
+    /// Opened before the thread that reads it may open nothing any more.
+    sockets: Option<File>,
+    switch: Arc<IpsecSwitch>,
+    buffer: Vec<u8>,
+}
+
+impl IpsecWatch {
+    /// Begins to watch this thread's network namespace, and looks what there
+    /// is. Where that cannot be found out, it is taken to have IPsec.
+    pub(super) fn start(switch: Arc<IpsecSwitch>) -> Self {
+        let mut watch = Self {
+            events: subscribe().ok(),
+            sockets: File::open("/proc/net/netlink").ok(),
+            switch,
+            buffer: Vec::with_capacity(DATAGRAM),
+        };
+        let requests = [XFRM_MSG_GETSA, XFRM_MSG_GETPOLICY];
+        let has_any = watch.events.is_none()
+            || requests.iter().any(|&request| {
+                has_any(request, &mut watch.buffer).unwrap_or(true)
+            });
+        if has_any {
+            watch.turn_on();
+        }
+        watch.look_for_others();
+        watch
+    }
+
+    /// Returns what can be read when there is news; a number that is none where
+    /// there will be no more.
+    pub(super) fn descriptor(&self) -> RawFd {
+        self.events.as_ref().map_or(-1, Socket::as_raw_fd)
+    }
+
+    /// Returns whether there was a sign of IPsec.
+    pub(super) fn is_over(&self) -> bool {
+        self.events.is_none()
+    }
+
+    /// Reads the news.
+    pub(super) fn look(&mut self) {
+        let Some(events) = &self.events else { return };
+        self.buffer.clear();
+        let quiet = [io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted];
+        match events.recv(&mut self.buffer, 0) {
+            Err(error) if quiet.contains(&error.kind()) => {}
+            // Something happened, or that may be among what was lost.
+            _ => self.turn_on(),
+        }
+    }
+
+    /// Looks for key daemons, which have such sockets too.
+    pub(super) fn look_for_others(&mut self) {
+        if self.events.is_none() {
+            return;
+        }
+        let Some(mut sockets) = self.sockets.as_ref() else { return };
+        self.buffer.clear();
+        let was_read = sockets
+            .rewind()
+            .and_then(|()| sockets.take(MOST).read_to_end(&mut self.buffer));
+        let text = String::from_utf8_lossy(&self.buffer);
+        if was_read.is_ok() && has_others(&text) {
+            self.turn_on();
+        }
+    }
+
+    fn turn_on(&mut self) {
+        self.switch.turn_on();
+        self.events = None;
+    }
+}
+
+fn subscribe() -> io::Result<Socket> {
+    let mut events = Socket::new(NETLINK_XFRM)?;
+    events.bind_auto()?;
+    for group in [XFRMNLGRP_ACQUIRE, XFRMNLGRP_SA, XFRMNLGRP_POLICY] {
+        events.add_membership(group)?;
+    }
+    events.set_non_blocking(true)?;
+    Ok(events)
+}
+
+/// Returns whether there is any of what is asked for.
+fn has_any(request: u16, buffer: &mut Vec<u8>) -> io::Result<bool> {
+    let mut socket = Socket::new(NETLINK_XFRM)?;
+    socket.bind_auto()?;
+    socket.connect(&SocketAddr::new(0, 0))?;
+    socket.send(&dump_of(request), 0)?;
+    buffer.clear();
+    socket.recv(buffer, 0)?;
+    // The first message tells enough.
+    let mut has_any = None;
+    for_each_message(buffer, |kind, _| {
+        has_any.get_or_insert(kind != NLMSG_DONE);
+        match kind {
+            NLMSG_ERROR => Err(io::Error::other("refused")),
+            _ => Ok(()),
+        }
+    })?;
+    Ok(has_any.unwrap_or(true))
+}
+
+/// A header, `struct nlmsghdr`, and nothing behind it.
+fn dump_of(request: u16) -> Vec<u8> {
+    const LENGTH: u32 = 16;
+    let mut message = LENGTH.to_ne_bytes().to_vec();
+    message.extend(request.to_ne_bytes());
+    message.extend((NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
+    message.resize(LENGTH as usize, 0);
+    message
+}
+
+/// Returns whether /proc/net/netlink shows a socket of NETLINK_XFRM that is
+/// neither the kernel's nor an exporter's: in a line are an address, the
+/// protocol, the port and the groups.
+fn has_others(sockets: &str) -> bool {
+    sockets.lines().skip(1).any(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let mut number = |radix| {
+            words.next().and_then(|it| u32::from_str_radix(it, radix).ok())
+        };
+        let protocol = number(10).and_then(|it| isize::try_from(it).ok());
+        let (port, groups) = (number(10), number(16));
+        protocol == Some(NETLINK_XFRM)
+            && port != Some(0)
+            && groups != Some(OWN_GROUPS)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "sk               Eth Pid        Groups   Rmem     Wmem";
+
+    #[test]
+    fn a_key_daemon_is_told_by_its_socket() {
+        for (line, is_other) in [
+            ("0000000000000000 6   0          00000000 0        0", false),
+            ("0000000000000000 0   812        00000000 0        0", false),
+            ("0000000000000000 6   812        0000000d 0        0", false),
+            ("0000000000000000 6   812        00000000 0        0", true),
+            ("0000000000000000 6   4294963191 00000123 0        0", true),
+            ("", false),
+        ] {
+            assert_eq!(has_others(&format!("{HEAD}\n{line}\n")), is_other);
+        }
+    }
+
+    #[test]
+    fn a_request_for_all_is_a_header_alone() {
+        let message = dump_of(XFRM_MSG_GETSA);
+        let mut seen = Vec::new();
+        for_each_message(&message, |kind, payload| {
+            seen.push((kind, payload.len()));
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(seen, [(XFRM_MSG_GETSA, 0)]);
+    }
+}
