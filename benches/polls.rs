@@ -46,6 +46,7 @@ impl Overseer for Nobody {
     }
     fn gets_on(&mut self) {}
     fn is_ready(&mut self, _: usize) {}
+    fn detaches(&mut self, _: usize) {}
 }
 
 /// What happens between the polls, and what they took.

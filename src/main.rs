@@ -33,7 +33,7 @@ fn run(Cli { action, flags }: Cli) -> Result<String, Error> {
     let environment = std::env::vars_os().collect();
     let layers = Layers { flags, environment, ..Layers::default() };
     if action == Action::Run {
-        let host = ThisHost::new().map_err(Error::Signals)?;
+        let host = ThisHost::new(&layers.environment)?;
         return daemon::run(layers, &host, unbounded()).map(|()| String::new());
     }
     let loaded = layers.load().map_err(Error::Config)?;

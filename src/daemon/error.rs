@@ -28,6 +28,9 @@ pub enum Error {
     /// Signals cannot be caught.
     #[error("cannot catch signals")]
     Signals(#[source] io::Error),
+    /// Sockets are not there that were said to be.
+    #[error("cannot take over the sockets of the service manager")]
+    Sockets(#[source] io::Error),
     /// There is no thread.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
@@ -40,7 +43,7 @@ pub enum Error {
         reason: String,
     },
     /// A worker did not end when it should.
-    #[error("a thread did not end within {0} seconds")]
+    #[error("stopping got no further for {0} seconds")]
     Stuck(u64),
 }
 
@@ -56,6 +59,7 @@ impl Error {
                 | Self::Pins(_)
                 | Self::Unusable(_)
                 | Self::Signals(_)
+                | Self::Sockets(_)
                 | Self::Thread(_)
         )
     }
@@ -71,9 +75,10 @@ impl Error {
                 sysexits::NOPERM
             }
             Self::Pins(fault) if fault.is_refusal() => sysexits::NOPERM,
-            Self::Http(_) | Self::Kernel(_) | Self::Pins(_) => {
-                sysexits::UNAVAILABLE
-            }
+            Self::Http(_)
+            | Self::Kernel(_)
+            | Self::Pins(_)
+            | Self::Sockets(_) => sysexits::UNAVAILABLE,
             Self::Signals(_)
             | Self::Thread(_)
             | Self::Worker { .. }

@@ -1,6 +1,7 @@
 //! The machine that is counted on, as far as the daemon needs to know it.
 
 use std::cell::Cell;
+use std::ffi::OsString;
 use std::io;
 
 use crossbeam_channel::Sender;
@@ -8,7 +9,9 @@ use slog::Logger;
 
 use super::lifecycle::Event;
 use super::signals::Caught;
+use super::{Error, sockets};
 use crate::config::{Config, LogFormat, LogLevel};
+use crate::http::GivenSocket;
 use crate::kernel::{
     self, FollowInterfaces, InterfaceMonitor, Keep, Probe, ProbeSettings,
     SteerNews, TrafficProbe,
@@ -45,6 +48,12 @@ pub trait Host {
         probe: &mut Self::Probe,
     ) -> Result<(Box<dyn FollowInterfaces>, KeepFollowing), kernel::Error>;
 
+    /// Returns the sockets that the service manager opened for the exporter,
+    /// once.
+    fn take_sockets(&self) -> Vec<GivenSocket> {
+        Vec::new()
+    }
+
     /// Turns signals into events from now on, by a thread that does `prepare`
     /// first.
     ///
@@ -80,15 +89,24 @@ pub trait Host {
 pub struct ThisHost {
     /// Until they are forwarded.
     signals: Cell<Option<Caught>>,
+    /// Until they are taken.
+    sockets: Cell<Vec<GivenSocket>>,
 }
 
 impl ThisHost {
-    /// Catches signals from now on.
+    /// Catches signals from now on. To be called before the process opens
+    /// anything, as sockets may have been opened for it.
     ///
     /// # Errors
-    /// Where the system refuses.
-    pub fn new() -> io::Result<Self> {
-        Ok(Self { signals: Cell::new(Some(Caught::new()?)) })
+    /// Where the system refuses, or sockets are not there that this
+    /// environment tells of.
+    pub fn new(environment: &[(OsString, OsString)]) -> Result<Self, Error> {
+        let sockets = sockets::take(environment).map_err(Error::Sockets)?;
+        let signals = Caught::new().map_err(Error::Signals)?;
+        Ok(Self {
+            signals: Cell::new(Some(signals)),
+            sockets: Cell::new(sockets),
+        })
     }
 }
 
@@ -110,6 +128,10 @@ impl Host for ThisHost {
         let (monitor, orders) =
             InterfaceMonitor::open(probe.take_ipsec_watch())?;
         Ok((Box::new(monitor), Box::new(orders)))
+    }
+
+    fn take_sockets(&self) -> Vec<GivenSocket> {
+        self.sockets.take()
     }
 
     fn forward_signals(

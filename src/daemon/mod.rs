@@ -14,9 +14,11 @@ mod follower;
 mod host;
 pub mod lifecycle;
 mod notify;
+mod patience;
 mod privileges;
 mod reload;
 mod signals;
+mod sockets;
 mod start;
 mod state;
 mod supervisor;
@@ -32,6 +34,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use slog::{Logger, crit, info, warn};
 
 use crate::accounting::Timestamp;
+use crate::collectors::certificate::CertificateCollector;
 use crate::collectors::exporter::{
     Build, ExporterCollector, LastReload, PollStatistics,
 };
@@ -57,6 +60,7 @@ pub use host::{Host, KeepFollowing, ThisHost};
 pub use kernel::reset_signals;
 use lifecycle::{Event, Lifecycle};
 use notify::ServiceManager;
+use patience::Progress;
 use privileges::{Privileges, binding};
 use reload::Reloads;
 use start::{Ended, Start};
@@ -169,6 +173,8 @@ fn run_logged<H: Host>(
         });
     manager.status("starting");
 
+    let given = host.take_sockets();
+    let listen_address = web::own_addresses(log, &config, &given);
     let mut start = Start::new(log, &events);
     let wanted = config.clone();
     let made = Errand::start("directories", move |place| {
@@ -180,7 +186,7 @@ fn run_logged<H: Host>(
         log,
         host.sandbox(&config),
         &layers.environment,
-        &config.listen_address,
+        &listen_address,
         &continuity::directories(&config),
     );
     privileges
@@ -200,13 +206,16 @@ fn run_logged<H: Host>(
     let read = start.wait(read)??;
     read.log_warnings(log);
     followers.web.follow(web, WebConfig::files_of(&read), true);
-    let addresses = config.listen_address.clone();
+    let addresses = listen_address.clone();
     let own = privileges.clone();
     let bound = Errand::start("listen", move |place| {
         own.take_up(binding(&addresses));
         let sockets = addresses.iter().filter_map(ListenAddress::path);
         sockets.for_each(|path| place.enter(path));
-        http::Server::bind(&addresses)
+        match given.is_empty() {
+            true => http::Server::bind(&addresses),
+            false => http::Server::take(given),
+        }
     });
     let server = start.wait(bound)??.log_to(log.clone()).secure(read.security);
     let (own, wanted) = (log.clone(), config.clone());
@@ -273,6 +282,8 @@ fn run_logged<H: Host>(
         polls: shown.polls,
         traffic: shown.traffic,
     });
+    let expiry = server.certificate_expiry();
+    registry.register(CertificateCollector { expiry });
     registry.register(Process::default());
     let metrics_path = published.metrics_path.reader();
     let routes = Routes::new(metrics_path.clone())
@@ -291,17 +302,16 @@ fn run_logged<H: Host>(
         });
 
     let (settling, settled) = bounded::<Infallible>(0);
-    let overseer = manager.overseer({
+    let progress = Progress::default();
+    let overseer = manager.overseer(progress.clone(), {
         let (log, privileges) = (log.clone(), privileges.clone());
         let fixed = privileges::fixed_interfaces(&config, probe.hook());
-        // On the poller's thread.
         move |count| {
             info!(log, "ready"; "interfaces" => count);
             if fixed == Some(count) {
                 privileges.give_up_the_rest();
             }
-            // Nothing is ever sent: the main thread drops its end once it has
-            // given up what it does not need, the last one to do so.
+            // Until the main thread, the last one, has given up its own.
             let _ = settled.recv();
             privileges.report();
         }
@@ -346,6 +356,7 @@ fn run_logged<H: Host>(
         layers,
         config,
         published,
+        progress,
         controls: Some(controls),
         followers,
         faults: Faults { database: database_fault, ..Faults::default() },

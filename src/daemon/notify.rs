@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 
 use rustix::time::ClockId;
 
+use super::patience::Progress;
 use crate::poller::Overseer;
 
-/// How much longer a start may take each time it got on by one step.
-const START_EXTENSION: Duration = Duration::from_secs(60);
+/// How much longer a start or a stop may take each time it got on by one step.
+const EXTENSION: Duration = Duration::from_secs(60);
 
 /// How often an extension is asked for.
-const START_PACE: Duration = Duration::from_secs(5);
+const PACE: Duration = Duration::from_secs(5);
 
 /// The service manager, if there is one that wants to know.
 #[derive(Clone, Debug, Default)]
@@ -81,19 +82,29 @@ impl ServiceManager {
         self.tell(&format!("READY=1\nSTATUS={status}"));
     }
 
+    /// Asks for more time, as something takes long and gets on.
+    fn ask_for_time(&self) {
+        let more = EXTENSION.as_micros();
+        self.tell(&format!("EXTEND_TIMEOUT_USEC={more}"));
+    }
+
     /// Says that the daemon ends.
     pub(super) fn stopping(&self) {
         self.tell("STOPPING=1\nSTATUS=stopping");
     }
 
-    /// Returns what the poller is to tell, for it.
+    /// Returns what the poller is to tell, for it, and for who looks at its
+    /// progress.
     pub(super) fn overseer(
         &self,
+        progress: Progress,
         on_ready: impl FnOnce(usize) + Send + 'static,
     ) -> Box<dyn Overseer> {
         Box::new(PollerReports {
             manager: self.clone(),
+            progress,
             last: None,
+            is_stopping: false,
             on_ready: Some(Box::new(on_ready)),
         })
     }
@@ -110,8 +121,11 @@ fn address_of(text: &OsStr) -> io::Result<SocketAddr> {
 /// What the poller tells.
 struct PollerReports {
     manager: ServiceManager,
+    progress: Progress,
     /// When it last told that it gets on.
     last: Option<Instant>,
+    /// Whether it told that it detaches.
+    is_stopping: bool,
     /// Until it is ready.
     on_ready: Option<Box<dyn FnOnce(usize) + Send>>,
 }
@@ -124,8 +138,9 @@ impl Overseer for PollerReports {
     }
 
     fn gets_on(&mut self) {
+        self.progress.note();
         let pace = match (&self.on_ready, self.manager.watchdog) {
-            (Some(_), _) => START_PACE,
+            (Some(_), _) => PACE,
             (None, Some(watchdog)) => watchdog / 4,
             (None, None) => return,
         };
@@ -134,8 +149,7 @@ impl Overseer for PollerReports {
         }
         self.last = Some(Instant::now());
         if self.on_ready.is_some() {
-            let more = START_EXTENSION.as_micros();
-            self.manager.tell(&format!("EXTEND_TIMEOUT_USEC={more}"));
+            self.manager.ask_for_time();
         }
         if self.manager.watchdog.is_some() {
             self.manager.tell("WATCHDOG=1");
@@ -146,6 +160,22 @@ impl Overseer for PollerReports {
         if let Some(on_ready) = self.on_ready.take() {
             on_ready(interfaces);
             self.manager.ready(&format!("counting on {interfaces} interfaces"));
+        }
+    }
+
+    fn detaches(&mut self, left: usize) {
+        self.progress.note();
+        // At once the first time: what was told before was of another kind.
+        let is_first = !std::mem::replace(&mut self.is_stopping, true);
+        let is_soon = self.last.is_some_and(|last| last.elapsed() < PACE);
+        if left == 0 || (is_soon && !is_first) {
+            return;
+        }
+        self.last = Some(Instant::now());
+        self.manager.ask_for_time();
+        self.manager.status(&format!("detaching {left} more interfaces"));
+        if self.manager.watchdog.is_some() {
+            self.manager.tell("WATCHDOG=1");
         }
     }
 }

@@ -14,6 +14,7 @@ use super::errand::{LATE, PATIENCE};
 use super::follower::{Follower, News, Resource};
 use super::lifecycle::{Action, Event, Lifecycle};
 use super::notify::ServiceManager;
+use super::patience::{Patience, Progress, STOP_PATIENCE};
 use super::privileges::Privileges;
 use super::reload::Reloads;
 use super::web::WebConfig;
@@ -29,10 +30,6 @@ use crate::sandbox::Duty;
 
 /// How often the supervisor looks whether something takes too long.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-
-/// How long the workers have to end: a poll of a large map, an answer to a
-/// slow client, and detaching, which takes the kernel some 25 ms an interface.
-const STOP_PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the supervisor publishes for scrapes.
 pub(super) struct State {
@@ -130,6 +127,8 @@ pub(super) struct Supervisor {
     /// What is in force.
     pub(super) config: Config,
     pub(super) published: State,
+    /// What the poller does.
+    pub(super) progress: Progress,
     /// None once the workers were told to end.
     pub(super) controls: Option<Controls>,
     pub(super) followers: Followers,
@@ -156,7 +155,7 @@ impl Supervisor {
         events: &Receiver<Event>,
     ) -> Result<(), Error> {
         let looks = tick(LOOK_INTERVAL);
-        let mut deadline = None;
+        let mut patience: Option<Patience> = None;
         loop {
             let event = select! {
                 recv(events) -> event => match event {
@@ -182,7 +181,7 @@ impl Supervisor {
                     continue;
                 }
                 recv(looks) -> _ => {
-                    if deadline.is_some_and(|at| Instant::now() > at) {
+                    if patience.as_mut().is_some_and(|it| it.has_ended(Instant::now())) {
                         return Err(Error::Stuck(STOP_PATIENCE.as_secs()));
                     }
                     self.look();
@@ -198,7 +197,8 @@ impl Supervisor {
                     self.controls = None;
                     // Those who asked are told that it stops.
                     self.reloads = Reloads::default();
-                    deadline = Some(Instant::now() + STOP_PATIENCE);
+                    let progress = self.progress.clone();
+                    patience = Some(Patience::new(progress, Instant::now()));
                 }
                 Some(Action::Exit) => {
                     info!(self.log, "stopped");

@@ -8,9 +8,10 @@ use slog::{Logger, info, warn};
 use super::asked::Asked;
 use super::follower::{Files, Resource};
 use super::lifecycle::Event;
+use crate::config::{Config, ListenAddress};
 use crate::files::Place;
 use crate::http::pages::ReloadNow;
-use crate::http::{Security, WebConfigError};
+use crate::http::{GivenSocket, Security, WebConfigError};
 
 /// The file with TLS and users, if there is one, with the certificates and
 /// keys that it names.
@@ -62,6 +63,22 @@ pub(super) fn log_left_out(log: &Logger, files: &[(PathBuf, &'static str)]) {
         info!(log, "left out a file of settings";
             "file" => %file.display(), "reason" => reason);
     }
+}
+
+/// Returns the addresses that the exporter has to listen on itself: none
+/// where the service manager does.
+pub(super) fn own_addresses(
+    log: &Logger,
+    config: &Config,
+    given: &[GivenSocket],
+) -> Vec<ListenAddress> {
+    if given.is_empty() {
+        return config.listen_address.clone();
+    }
+    let names: Vec<_> = given.iter().map(|one| one.name.as_str()).collect();
+    info!(log, "the service manager listens; listen_address is not used";
+        "sockets" => names.join(", "));
+    Vec::new()
 }
 
 /// Has the supervisor reload, and waits for it.

@@ -104,6 +104,17 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The service manager passed something else.
+    #[error(
+        "cannot use the socket {name} of the service manager (LISTEN_FDS): \
+         {why}; a .socket unit needs ListenStream= and Accept=no"
+    )]
+    Given {
+        /// Its name there.
+        name: String,
+        /// What it is.
+        why: String,
+    },
     /// The system cannot wait for several sockets at once.
     #[error("cannot start the HTTP server")]
     Start(#[source] io::Error),

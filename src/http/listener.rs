@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{
     FileTypeExt as _, MetadataExt as _, PermissionsExt as _,
 };
@@ -34,7 +35,25 @@ const MODE: u32 = 0o660;
 #[derive(Debug)]
 pub(super) enum Listener {
     Tcp(TcpListener),
-    Unix(UnixListener, Arc<SocketFile>),
+    Unix(UnixListener, UnixName),
+}
+
+/// The name of a Unix socket.
+#[derive(Debug)]
+pub(super) enum UnixName {
+    /// Made here, and removed at the end.
+    Own(Arc<SocketFile>),
+    /// Somebody else's. An abstract one begins with an `@`.
+    Given(PathBuf),
+}
+
+/// A socket that somebody else opened: the service manager.
+#[derive(Debug)]
+pub struct GivenSocket {
+    /// What it is called there.
+    pub name: String,
+    /// The socket.
+    pub socket: OwnedFd,
 }
 
 impl Listener {
@@ -54,19 +73,34 @@ impl Listener {
         }
     }
 
+    /// Listens on a socket that somebody else opened.
+    ///
+    /// # Errors
+    /// When it is no stream socket that listens.
+    pub(super) fn take(given: GivenSocket) -> Result<Self, Error> {
+        let GivenSocket { name, socket } = given;
+        let socket = socket2::Socket::from(socket);
+        take(socket).map_err(|why| Error::Given { name, why })
+    }
+
     /// Returns where it listens, with the real port.
     pub(super) fn address(&self) -> io::Result<ListenAddress> {
         Ok(match self {
             Self::Tcp(socket) => ListenAddress::Tcp(socket.local_addr()?),
-            Self::Unix(_, file) => ListenAddress::Unix(file.path.clone()),
+            Self::Unix(_, UnixName::Own(file)) => {
+                ListenAddress::Unix(file.path.clone())
+            }
+            Self::Unix(_, UnixName::Given(path)) => {
+                ListenAddress::Unix(path.clone())
+            }
         })
     }
 
     /// Returns the socket's file, if it has one.
     pub(super) fn file(&self) -> Option<Arc<SocketFile>> {
         match self {
-            Self::Tcp(_) => None,
-            Self::Unix(_, file) => Some(Arc::clone(file)),
+            Self::Unix(_, UnixName::Own(file)) => Some(Arc::clone(file)),
+            Self::Tcp(_) | Self::Unix(_, UnixName::Given(_)) => None,
         }
     }
 
@@ -111,8 +145,7 @@ fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
     if domain == Domain::IPV6 {
         socket.set_only_v6(false)?;
     }
-    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-    socket.set_send_buffer_size(SEND_BUFFER)?;
+    bound_buffers(&socket)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -152,7 +185,52 @@ fn bind_unix(path: &Path) -> Result<Listener, Error> {
     fs::set_permissions(path, Permissions::from_mode(MODE)).map_err(failed)?;
     socket.listen(BACKLOG).map_err(failed)?;
     let listener = UnixListener::from_std(socket.into());
-    Ok(Listener::Unix(listener, file))
+    Ok(Listener::Unix(listener, UnixName::Own(file)))
+}
+
+/// Takes a socket over, or says what is wrong with it.
+fn take(socket: socket2::Socket) -> Result<Listener, String> {
+    let cannot = |error: io::Error| format!("it cannot be used: {error}");
+    let kind = socket.r#type().map_err(|error| match error.raw_os_error() {
+        Some(libc::ENOTSOCK) => "it is no socket".to_owned(),
+        _ => cannot(error),
+    })?;
+    if kind != Type::STREAM {
+        return Err("it is no stream socket".into());
+    }
+    if !socket.is_listener().map_err(cannot)? {
+        return Err("it does not listen".into());
+    }
+    socket.set_nonblocking(true).map_err(cannot)?;
+    match socket.domain().map_err(cannot)? {
+        Domain::UNIX => {
+            let address = socket.local_addr().map_err(cannot)?;
+            let name = unix_name(&address);
+            let listener = UnixListener::from_std(socket.into());
+            Ok(Listener::Unix(listener, UnixName::Given(name)))
+        }
+        Domain::IPV4 | Domain::IPV6 => {
+            bound_buffers(&socket).map_err(cannot)?;
+            Ok(Listener::Tcp(TcpListener::from_std(socket.into())))
+        }
+        _ => Err("it is neither of IPv4 or IPv6 nor a Unix socket".into()),
+    }
+}
+
+fn unix_name(address: &SockAddr) -> PathBuf {
+    match (address.as_pathname(), address.as_abstract_namespace()) {
+        (Some(path), _) => path.to_owned(),
+        (None, Some(name)) => {
+            format!("@{}", String::from_utf8_lossy(name)).into()
+        }
+        (None, None) => "@".into(),
+    }
+}
+
+/// What clients are accepted with.
+fn bound_buffers(socket: &socket2::Socket) -> io::Result<()> {
+    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+    socket.set_send_buffer_size(SEND_BUFFER)
 }
 
 /// Removes what a process left behind that could not clean up any more.

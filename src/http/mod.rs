@@ -51,6 +51,7 @@ mod web_config;
 
 pub use error::Error;
 pub use limits::Limits;
+pub use listener::GivenSocket;
 pub use owner::Owner;
 pub use routes::Routes;
 pub use security::Security;
@@ -191,17 +192,35 @@ impl Server {
     ///
     /// When one of them is in use, not ours or not allowed.
     pub fn bind(addresses: &[ListenAddress]) -> Result<Self, Error> {
-        let poll = Poll::new().map_err(Error::Start)?;
         let mut listeners: Vec<Listener> = Vec::new();
         let mut bound: Vec<ListenAddress> = Vec::new();
         for address in addresses {
-            let mut listener =
+            let listener =
                 Listener::bind(address).map_err(|error| error.among(&bound))?;
-            listener
-                .register(poll.registry(), Token(listeners.len()))
-                .map_err(Error::Start)?;
             bound.push(listener.address().map_err(Error::Start)?);
             listeners.push(listener);
+        }
+        Self::over(listeners)
+    }
+
+    /// Listens on sockets that somebody else opened.
+    ///
+    /// # Errors
+    ///
+    /// When one of them is no stream socket that listens.
+    pub fn take(sockets: Vec<GivenSocket>) -> Result<Self, Error> {
+        let listeners = sockets.into_iter().map(Listener::take);
+        Self::over(listeners.collect::<Result<_, _>>()?)
+    }
+
+    fn over(mut listeners: Vec<Listener>) -> Result<Self, Error> {
+        let poll = Poll::new().map_err(Error::Start)?;
+        let mut bound: Vec<ListenAddress> = Vec::new();
+        for (index, listener) in listeners.iter_mut().enumerate() {
+            listener
+                .register(poll.registry(), Token(index))
+                .map_err(Error::Start)?;
+            bound.push(listener.address().map_err(Error::Start)?);
         }
         let (sender, news) = unbounded();
         let shared = Arc::new(Shared {
@@ -247,6 +266,15 @@ impl Server {
     #[must_use]
     pub fn addresses(&self) -> &[ListenAddress] {
         &self.addresses
+    }
+
+    /// Returns what tells when the certificate that is served expires, in
+    /// seconds since 1970, if there is one.
+    pub fn certificate_expiry(
+        &self,
+    ) -> impl Fn() -> Option<i64> + Send + Sync + use<> {
+        let shared = Arc::clone(&self.shared);
+        move || shared.security().certificate_expiry
     }
 
     /// Returns what stops it. There is one: the server ends with the first

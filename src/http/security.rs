@@ -20,6 +20,8 @@ pub struct Security {
     pub(super) headers: Arc<[(String, String)]>,
     /// The files it was read from, in the state they were in.
     pub(super) files: Vec<(PathBuf, Identity)>,
+    /// When the certificate expires, in seconds since 1970.
+    pub(super) certificate_expiry: Option<i64>,
 }
 
 impl Security {

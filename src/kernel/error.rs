@@ -112,6 +112,23 @@ impl Error {
         }
     }
 
+    /// Returns what the process has too little of, if that is why: the next
+    /// interface will fail for the same reason.
+    #[must_use]
+    pub fn shortage(&self) -> Option<String> {
+        match self {
+            Self::TooManyInterfaces { limit } => {
+                Some(format!("at most {limit} are counted at the same time"))
+            }
+            Self::TooManyFiles { .. } => Some(
+                "too many open files, of which an interface needs two; raise \
+                 the limit: LimitNOFILE= of the unit, or ulimit -Hn"
+                    .into(),
+            ),
+            _ => None,
+        }
+    }
+
     /// Returns whether there is no device any more with the ifindex and the
     /// name that were asked for.
     #[must_use]
@@ -238,6 +255,9 @@ mod tests {
         let text = Error::call("attach to interface eth0", source).to_string();
         assert!(text.starts_with("cannot attach to interface eth0: too many"));
         assert!(text.contains("LimitNOFILE="), "{text}");
+        let source = io::Error::from_raw_os_error(libc::EMFILE);
+        let shortage = Error::call("attach to eth0", source).shortage();
+        assert!(text.ends_with(&shortage.unwrap()), "{text}");
     }
 
     #[test]

@@ -53,7 +53,9 @@ pub use name::InterfaceName;
 pub use pins::{Fault as PinsFault, Pins};
 pub use probe::{ProbeSettings, TrafficProbe};
 pub use rtnetlink::{InterfaceEvent, InterfaceMonitor, MonitorOrders};
-pub use sys::{keep_memory_small, reset_signals, trim_memory};
+pub use sys::{
+    keep_memory_small, reset_signals, take_descriptors, trim_memory,
+};
 pub use table::{Table, Word};
 pub use version::check as check_version;
 

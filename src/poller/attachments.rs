@@ -6,6 +6,7 @@
 //! counted until then; its flows are removed from the kernel's map; only then
 //! is its number free for the next interface.
 
+mod end;
 mod news;
 
 mod retiring;
@@ -24,7 +25,7 @@ use crate::kernel::{
 };
 use crate::logging::chain;
 use crate::metrics::published::Sink;
-use news::LeftOut;
+use news::{Failure, LeftOut};
 pub(super) use retiring::Kept;
 
 /// The attachments of one probe.
@@ -37,9 +38,8 @@ pub(super) struct Attachments {
     retiring: BTreeSet<InterfaceId>,
     /// Read for the last time, each with the checkpoint in which that is.
     drained: BTreeMap<InterfaceId, u64>,
-    /// What could not be attached and why, so that a reason is logged once;
-    /// none where no number was left.
-    failed: BTreeMap<u32, Option<String>>,
+    /// What could not be attached and why, so that a reason is logged once.
+    failed: BTreeMap<u32, Failure>,
     left_out: LeftOut,
     /// Whether it is to be logged what the rules match.
     has_matches_to_log: bool,
@@ -108,13 +108,23 @@ impl Attachments {
             match event {
                 InterfaceEvent::Listed(interfaces) => {
                     for interface in &interfaces {
-                        self.log_link(interface);
+                        news::log_link(
+                            &self.log,
+                            &self.attached,
+                            &self.table,
+                            interface,
+                        );
                     }
                     self.table.replace(interfaces);
                     self.doubtful.extend(self.attached.keys());
                 }
                 InterfaceEvent::Changed(interface) => {
-                    self.log_link(&interface);
+                    news::log_link(
+                        &self.log,
+                        &self.attached,
+                        &self.table,
+                        &interface,
+                    );
                     self.table.insert(interface);
                 }
                 InterfaceEvent::DefaultRoutes(devices) => {
@@ -127,16 +137,6 @@ impl Attachments {
                     }
                 }
             }
-        }
-    }
-
-    /// Logs what became of the link. To be called before the table has it.
-    fn log_link(&self, now: &Interface) {
-        let before = self.table.get(now.ifindex);
-        if let (Some(before), Some(attached)) =
-            (before, self.attached.get(&now.ifindex))
-        {
-            news::log_link(&self.log, attached.name, before, now);
         }
     }
 
@@ -226,9 +226,8 @@ impl Attachments {
     /// Says how many interfaces find no number, once that is known.
     fn log_left_out(&mut self) {
         if !self.has_work() {
-            let left_out = self.failed.values().filter(|f| f.is_none());
             let counted = self.attached.len();
-            self.left_out.log(&self.log, left_out.count(), counted);
+            self.left_out.log(&self.log, self.failed.values(), counted);
         }
     }
 
@@ -293,15 +292,14 @@ impl Attachments {
                     "interface" => %name);
                 return Ok(());
             }
-            // There may be thousands of them: `log_left_out` says how many.
-            Err(error @ Error::TooManyInterfaces { .. }) => {
-                self.failed.insert(ifindex, None);
-                return Err(error);
-            }
             Err(error) => {
-                let reason = Some(chain(&error));
-                let known = self.failed.insert(ifindex, reason.clone());
-                if known.as_ref() != Some(&reason) {
+                let failure = Failure::of(&error);
+                let known = self.failed.insert(ifindex, failure.clone());
+                // Of a shortage `log_left_out` tells: thousands may lack the
+                // same.
+                if let Failure::Own(reason) = &failure
+                    && known.as_ref() != Some(&failure)
+                {
                     warn!(self.log, "interface is not counted";
                         "interface" => %name, "error" => reason);
                 }

@@ -7,6 +7,7 @@
 mod attachments;
 mod checkpoint;
 mod control;
+mod end;
 mod overseer;
 mod settings;
 
@@ -185,13 +186,7 @@ impl<P: Probe> Poller<P> {
                 }
             }
         }
-        self.poll();
-        let count = self.attachments.len();
-        match self.probe.incarnation() {
-            Some(_) => info!(self.log, "counting goes on without the exporter";
-                "interfaces" => count),
-            None => info!(self.log, "detaching"; "interfaces" => count),
-        }
+        self.end();
     }
 
     /// Says so once all that was there at the start is counted.

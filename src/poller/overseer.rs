@@ -18,4 +18,8 @@ pub trait Overseer: Send {
     /// Hears, once, that all interfaces that were there at the start have
     /// been attached, as far as they can be, and polled.
     fn is_ready(&mut self, interfaces: usize);
+
+    /// Hears, at the end, how many interfaces are still to be detached, each
+    /// time one was.
+    fn detaches(&mut self, left: usize);
 }

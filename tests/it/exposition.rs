@@ -9,6 +9,7 @@ use geoip_exporter::accounting::{
     Direction, Family, FlowKey, InterfaceId, InterfaceTotal, IpVersion, Origin,
     PollEnd, Timestamp, Volume,
 };
+use geoip_exporter::collectors::certificate::CertificateCollector;
 use geoip_exporter::collectors::exporter::{
     Build, Database, ExporterCollector, FlowTable, LastReload, PollStatistics,
     Settings,
@@ -148,6 +149,8 @@ pub(crate) fn registry() -> Registry {
     registry.register(collector(&feed, &[]));
     registry.register(InterfacesCollector::new(interfaces.reader()));
     registry.register(exporter(&feed));
+    let expiry = || Some(1_800_000_000);
+    registry.register(CertificateCollector { expiry });
     registry
 }
 

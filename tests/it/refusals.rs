@@ -120,6 +120,7 @@ fn every_error_has_a_text_and_a_status() {
         Error::Pins(PinsFault::NotBpffs("/x".into())),
         Error::Unusable(vec!["/etc/x.toml:1: x".into()]),
         Error::Signals(io()),
+        Error::Sockets(io()),
         Error::Thread(io()),
         Error::Worker { name: "poller", reason: "x".into() },
         Error::Stuck(1),
@@ -134,6 +135,7 @@ fn every_error_has_a_text_and_a_status() {
             | Error::Pins(_)
             | Error::Unusable(_)
             | Error::Signals(_)
+            | Error::Sockets(_)
             | Error::Thread(_)
             | Error::Worker { .. }
             | Error::Stuck(_) => {}

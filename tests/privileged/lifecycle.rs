@@ -1,6 +1,8 @@
 //! Starting, being refused, and ending.
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 
 use aya::programs::TcAttachType;
 
@@ -10,7 +12,7 @@ use crate::harness::netns::Netns;
 use crate::harness::sys::Signal;
 use crate::harness::tcx::attached;
 use crate::harness::traffic::Traffic;
-use crate::harness::wait::{PATIENCE, await_equal};
+use crate::harness::wait::{PATIENCE, await_equal, await_until};
 
 const HOOKS: [TcAttachType; 2] = [TcAttachType::Ingress, TcAttachType::Egress];
 
@@ -132,4 +134,42 @@ fn a_limit_of_file_sizes_is_a_write_that_fails() {
     traffic.await_booked(&daemon);
     daemon.signal(Signal::Terminate);
     assert_eq!(daemon.wait(PATIENCE).code(), Some(0));
+}
+
+/// As systemd does it for a .socket unit.
+#[test]
+fn the_sockets_of_a_service_manager_are_used() {
+    let lab = Lab::new();
+    let setup = Setup::new(&lab.machine).set("interfaces", WAN);
+    let path = setup.path("metrics.sock");
+    let listen = format!("--listen={}", path.display());
+    let mut daemon = setup
+        .inside(&[
+            "systemd-socket-activate",
+            "--listen=127.0.0.1:9109",
+            &listen,
+            "--fdname=web.socket:unix.socket",
+        ])
+        .spawn();
+    // It starts the exporter for the first client, who waits.
+    let mut client = await_until(PATIENCE, "somebody listens", || {
+        lab.machine.run(|| {
+            TcpStream::connect("127.0.0.1:9109").map_err(|e| e.to_string())
+        })
+    });
+    client.write_all(b"GET /-/healthy HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let mut client = UnixStream::connect(&path).unwrap();
+    client.write_all(b"GET /-/healthy HTTP/1.0\r\n\r\n").unwrap();
+    client.read_to_string(&mut String::new()).unwrap();
+    let line = daemon.await_log("whose sockets", 0, |line| {
+        line.message().starts_with("the service manager listens")
+    });
+    let names = line.get("sockets").unwrap();
+    assert_eq!(names, "web.socket, unix.socket");
+    daemon.signal(Signal::Terminate);
+    assert_eq!(daemon.wait(PATIENCE).code(), Some(0));
+    assert!(path.exists());
 }

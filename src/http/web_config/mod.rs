@@ -7,6 +7,7 @@ mod key;
 mod reader;
 mod schema;
 mod tls;
+mod validity;
 mod yaml;
 
 use std::cell::RefCell;
@@ -16,6 +17,8 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use time::OffsetDateTime;
 
 use super::guard::Users;
 use super::security::Security;
@@ -133,6 +136,7 @@ impl Security {
                 text: format!("{} {why}", path.display()),
             })
         };
+        let certificate = config.tls.as_ref().map(|tls| tls.certificate.line);
         let tls = config
             .tls
             .map(|settings| tls::build(&settings, read_pem))
@@ -140,16 +144,31 @@ impl Security {
             .map_err(|fault| fail(vec![fault]))?;
         let users = config.users;
         let users = (!users.is_empty()).then(|| Arc::new(Users::new(users)));
+        let validity = tls.as_ref().and_then(|tls| tls.validity);
         let warnings = config.warnings.iter().map(|one| line(file, one));
-        let warnings = warnings.collect();
+        let mut warnings: Vec<String> = warnings.collect();
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        if let Some(text) = validity.and_then(|it| it.fault_at(now)) {
+            let key = "tls_server_config.cert_file".into();
+            let at = certificate.unwrap_or_default();
+            warnings.push(line(file, &Fault { line: at, key, text }));
+        }
+        let certificate_expiry = validity.map(|it| it.not_after);
         let (headers, files) = (config.headers.into(), files.into_inner());
-        Ok((Self { tls, users, headers, files }, warnings))
+        let tls = tls.map(|tls| tls.config);
+        Ok((Self { tls, users, headers, files, certificate_expiry }, warnings))
     }
 }
 
 /// Reads a file, and which it was, or says why not.
 fn read(file: &Path) -> Result<(Vec<u8>, Identity), String> {
-    let cannot = |error: io::Error| format!("cannot be read: {error}");
+    let cannot = |error: io::Error| match error.kind() {
+        io::ErrorKind::PermissionDenied => format!(
+            "cannot be read: {error}; a file that only root may read reaches \
+             the unit of systemd by LoadCredential="
+        ),
+        _ => format!("cannot be read: {error}"),
+    };
     // Opening a FIFO would otherwise wait for somebody to write to it.
     let open = OpenOptions::new()
         .read(true)

@@ -14,6 +14,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
 use super::schema::{ClientAuth, Pem, TlsSettings, Version};
+use super::validity::Validity;
 use super::{Fault, key};
 
 /// How many clients may take up a session again.
@@ -26,6 +27,13 @@ const CURVES: [(&str, NamedGroup); 3] = [
     ("CurveP384", NamedGroup::secp384r1),
 ];
 
+/// What the TLS library takes, and what it does not tell.
+pub(super) struct Tls {
+    pub(super) config: Arc<ServerConfig>,
+    /// Of the certificate that is served, unless it has none that can be read.
+    pub(super) validity: Option<Validity>,
+}
+
 /// Builds the configuration; `read` returns the text of a PEM file.
 ///
 /// # Errors
@@ -33,7 +41,7 @@ const CURVES: [(&str, NamedGroup); 3] = [
 pub(super) fn build(
     settings: &TlsSettings,
     read: impl Fn(&Pem) -> Result<Vec<u8>, Fault>,
-) -> Result<Arc<ServerConfig>, Fault> {
+) -> Result<Tls, Fault> {
     let fault = |pem: &Pem, text: String| Fault {
         line: pem.line,
         key: format!("tls_server_config.{}", pem.key),
@@ -48,6 +56,7 @@ pub(super) fn build(
     let provider = Arc::new(provider(settings)?);
     let versions = versions(settings, &provider);
     let certificates = certificates_of(&settings.certificate, &read)?;
+    let validity = certificates.first().and_then(|one| Validity::of(one));
     let key = key::read(&read(&settings.key)?)
         .map_err(|text| fault(&settings.key, text))?;
     provider
@@ -91,7 +100,7 @@ pub(super) fn build(
         ClientAuth::None => ServerSessionMemoryCache::new(SESSIONS),
         _ => Arc::new(NoServerSessionStorage {}),
     };
-    Ok(Arc::new(config))
+    Ok(Tls { config: Arc::new(config), validity })
 }
 
 fn certificates_of(

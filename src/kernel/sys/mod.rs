@@ -7,7 +7,9 @@ mod bpf;
 
 use std::io;
 use std::mem;
-use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::unix::net::UnixDatagram;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::InterfaceName;
@@ -18,13 +20,25 @@ pub(super) use bpf::*;
 /// # Errors
 /// Whatever the system says: ENXIO where there is no such device.
 pub(super) fn interface_name(ifindex: u32) -> io::Result<InterfaceName> {
-    let mut name = [0_u8; libc::IF_NAMESIZE];
-    // SAFETY: the call writes at most IF_NAMESIZE bytes.
-    let written =
-        unsafe { libc::if_indextoname(ifindex, name.as_mut_ptr().cast()) };
-    if written.is_null() {
-        return Err(io::Error::last_os_error());
+    // Not by if_indextoname(3): where no file can be opened, that fails with
+    // ENOENT (glibc 2.41), which says nothing.
+    let socket = UnixDatagram::unbound()?;
+    // SAFETY: the struct is of integers and bytes, for which zero is a value.
+    let mut request: libc::ifreq = unsafe { mem::zeroed() };
+    request.ifr_ifru.ifru_ifindex =
+        libc::c_int::try_from(ifindex).map_err(io::Error::other)?;
+    // SAFETY: the call reads and writes one ifreq.
+    let result = unsafe {
+        libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFNAME, &raw mut request)
+    };
+    if result != 0 {
+        let error = io::Error::last_os_error();
+        return Err(match error.raw_os_error() {
+            Some(libc::ENODEV) => io::Error::from_raw_os_error(libc::ENXIO),
+            _ => error,
+        });
     }
+    let name = request.ifr_name.map(libc::c_char::cast_unsigned);
     Ok(InterfaceName::new(&name))
 }
 
@@ -175,6 +189,40 @@ pub fn reset_signals() -> io::Result<()> {
         libc::SIG_ERR => Err(io::Error::last_os_error()),
         _ => Ok(()),
     }
+}
+
+/// Takes over descriptors that the process which started this one left open
+/// for it, and keeps them from programs that this one may start.
+///
+/// # Errors
+/// Where one is not open, or they were taken already.
+pub fn take_descriptors(
+    first: RawFd,
+    count: usize,
+) -> io::Result<Vec<OwnedFd>> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Err(io::Error::other("they were taken before"));
+    }
+    let take = |number: RawFd| {
+        // SAFETY: the call takes no addresses. It fails where the descriptor
+        // is not open.
+        let flags =
+            unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+        match flags {
+            0 => Ok(number),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    let numbers: Vec<RawFd> =
+        (first..).take(count).map(take).collect::<io::Result<_>>()?;
+    // SAFETY: they are open, and nobody in this process owns them: it got them
+    // at its start, and they are taken once.
+    let own = |number| unsafe { OwnedFd::from_raw_fd(number) };
+    Ok(numbers.into_iter().map(own).collect())
 }
 
 /// Returns what kind of file system a file is in, as a number of

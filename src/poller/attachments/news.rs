@@ -1,20 +1,32 @@
 //! What the log says of interfaces, where a line for each would be too many.
 
+use std::collections::BTreeMap;
+
 use slog::{Logger, info, warn};
 
 use crate::config::{Interfaces, Rule};
-use crate::kernel::{Interface, InterfaceName, InterfaceTable};
+use crate::kernel::{
+    Attached, Error, Interface, InterfaceName, InterfaceTable,
+};
+use crate::logging::chain;
 
-/// Logs where the link of an interface came up or went down.
+/// Logs where the link of an interface that is counted came up or went down.
+/// To be called before the table has the news.
 pub(super) fn log_link(
     log: &Logger,
-    name: InterfaceName,
-    before: &Interface,
+    attached: &BTreeMap<u32, Attached>,
+    table: &InterfaceTable,
     now: &Interface,
 ) {
-    match (before.is_running, now.is_running) {
-        (false, true) => info!(log, "link up"; "interface" => %name),
-        (true, false) => info!(log, "link down"; "interface" => %name),
+    let Some(attached) = attached.get(&now.ifindex) else { return };
+    let before = table.get(now.ifindex).map(|before| before.is_running);
+    match (before, now.is_running) {
+        (Some(false), true) => {
+            info!(log, "link up"; "interface" => %attached.name);
+        }
+        (Some(true), false) => {
+            info!(log, "link down"; "interface" => %attached.name);
+        }
         _ => {}
     }
 }
@@ -64,7 +76,25 @@ fn list(names: &[InterfaceName]) -> String {
     }
 }
 
-/// Interfaces beyond the number that can be counted: there may be thousands.
+/// Why an interface could not be attached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// For a reason of its own.
+    Own(String),
+    /// The process has too little of something, as for all others.
+    Shortage(String),
+}
+
+impl Failure {
+    pub(super) fn of(error: &Error) -> Self {
+        match error.shortage() {
+            Some(shortage) => Self::Shortage(shortage),
+            None => Self::Own(chain(error)),
+        }
+    }
+}
+
+/// Interfaces that are left out for a shortage: there may be thousands.
 #[derive(Default)]
 pub(super) struct LeftOut {
     /// How many that were when it was said last.
@@ -74,21 +104,29 @@ pub(super) struct LeftOut {
 impl LeftOut {
     /// Logs one line where there are some for the first time, and another one
     /// where they became twice as many, or none.
-    pub(super) fn log(
+    pub(super) fn log<'a>(
         &mut self,
         log: &Logger,
-        left_out: usize,
+        failures: impl Iterator<Item = &'a Failure>,
         counted: usize,
     ) {
-        if left_out == 0 {
+        let mut shortages = failures.filter_map(|failure| match failure {
+            Failure::Shortage(shortage) => Some(shortage),
+            Failure::Own(_) => None,
+        });
+        let Some(reason) = shortages.next() else {
             if std::mem::take(&mut self.said) > 0 {
                 info!(log, "every interface is counted again";
                     "counted" => counted);
             }
-        } else if left_out >= 2 * self.said {
+            return;
+        };
+        let left_out = 1 + shortages.count();
+        if left_out >= 2 * self.said {
             self.said = left_out;
             warn!(log, "there are more interfaces than can be counted";
-                "left_out" => left_out, "counted" => counted);
+                "left_out" => left_out, "counted" => counted,
+                "error" => reason);
         }
     }
 }

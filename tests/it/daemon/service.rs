@@ -92,6 +92,21 @@ fn a_long_start_asks_for_more_time() {
     daemon.stop();
 }
 
+/// Detaching thousands takes minutes, and the manager kills who takes long.
+#[test]
+fn a_stop_that_detaches_many_asks_for_more_time() {
+    let devices = [(2, "eth0"), (3, "eth1"), (4, "eth2")];
+    let manager = Manager::new();
+    let daemon =
+        manager.start("0", FakeHost::new(&devices), &with_database(""));
+    manager.wait_for("READY=1", "STOPPING");
+    daemon.terminate();
+    manager.wait_for("STOPPING=1", "EXTEND");
+    manager.wait_for("EXTEND_TIMEOUT_USEC=60000000", "READY");
+    manager.wait_for("STATUS=detaching 2 more interfaces", "READY");
+    daemon.end().unwrap();
+}
+
 #[test]
 fn a_reload_and_the_end_are_told() {
     let manager = Manager::new();

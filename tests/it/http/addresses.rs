@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
 use geoip_exporter::config::ListenAddress;
-use geoip_exporter::http::{Error, Limits, Server};
+use geoip_exporter::http::{Error, GivenSocket, Limits, Server};
 
 use super::client::{Client, status};
 use super::server::{Running, loopback};
@@ -173,4 +173,50 @@ fn an_address_of_ipv6_is_named_where_the_kernel_has_none() {
     let message = without_ipv6(move || bind(&[one])).to_string();
     let start = "cannot listen on [::1]:0: this kernel has no IPv6";
     assert!(message.starts_with(start), "{message}");
+}
+
+fn given(socket: impl Into<std::os::fd::OwnedFd>) -> Vec<GivenSocket> {
+    vec![GivenSocket { name: "web.socket".into(), socket: socket.into() }]
+}
+
+#[test]
+fn sockets_of_the_service_manager_are_served_and_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.sock");
+    let unix = UnixListener::bind(&path).unwrap();
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = tcp.local_addr().unwrap();
+    let mut sockets = given(tcp);
+    sockets.extend(given(unix.try_clone().unwrap()));
+    let server = Server::take(sockets).unwrap();
+    let expected =
+        [ListenAddress::Tcp(address), ListenAddress::Unix(path.clone())];
+    assert_eq!(server.addresses(), expected);
+    let mut server = Running::over(server, Limits::default());
+    let mut client = Client::connect(address);
+    assert_eq!(status(&client.get("/metrics").unwrap().0), 200);
+    let mut client = Client::over(UnixStream::connect(&path).unwrap());
+    assert_eq!(status(&client.get("/metrics").unwrap().0), 200);
+    server.stop().unwrap();
+    // They are its own: the next exporter gets them again.
+    assert!(path.exists());
+    UnixStream::connect(&path).unwrap();
+}
+
+#[test]
+fn a_given_socket_that_does_not_listen_is_named() {
+    use std::net::UdpSocket;
+    use std::os::unix::net::UnixDatagram;
+    let (one, _other) = UnixStream::pair().unwrap();
+    for (sockets, why) in [
+        (given(UdpSocket::bind("127.0.0.1:0").unwrap()), "no stream socket"),
+        (given(UnixDatagram::unbound().unwrap()), "no stream socket"),
+        (given(one), "does not listen"),
+        (given(tempfile::tempfile().unwrap()), "is no socket"),
+    ] {
+        let message = Server::take(sockets).unwrap_err().to_string();
+        assert!(message.contains("web.socket of the service"), "{message}");
+        assert!(message.contains(why), "{message}");
+        assert!(message.contains("Accept=no"), "{message}");
+    }
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls_pki_types::pem::PemObject as _;
@@ -60,6 +62,23 @@ impl Folder {
         let output = openssl.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}");
+    }
+
+    /// Has `NAME.crt` expire at a date, `YYMMDDHHMMSSZ`. Its signature is wrong
+    /// then, which is for its clients to check.
+    pub(crate) fn expire(&self, name: &str, date: &[u8; 13]) {
+        let path = self.path(&format!("{name}.crt"));
+        let mut der = certificate(&path).to_vec();
+        let is_time = |two: &[u8]| two == [0x17, 13];
+        let start = der.windows(2).position(is_time).unwrap();
+        let not_after = start + 15;
+        assert!(is_time(&der[not_after..][..2]));
+        der[not_after + 2..][..13].copy_from_slice(date);
+        let code = BASE64_STANDARD.encode(der);
+        let pem = format!(
+            "-----BEGIN CERTIFICATE-----\n{code}\n-----END CERTIFICATE-----\n"
+        );
+        fs::write(path, pem).unwrap();
     }
 
     /// Connects over TLS, trusting `NAME.crt`, and with the certificate of

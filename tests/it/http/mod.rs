@@ -5,6 +5,7 @@ mod answers;
 mod bounds;
 mod certificates;
 mod client;
+mod expired;
 mod garbage;
 mod keys;
 mod security;

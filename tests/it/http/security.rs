@@ -13,7 +13,7 @@ use super::certificates::Folder;
 use super::client::{Client, header, status};
 use super::server::{LARGE, Running, loopback};
 
-const TLS: &str =
+pub(super) const TLS: &str =
     "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n";
 
 fn load(folder: &Folder, text: &str) -> Security {

@@ -89,6 +89,10 @@ impl Running {
         limits: Limits,
         security: Security,
     ) -> Self {
+        Self::over(Server::bind(addresses).unwrap().secure(security), limits)
+    }
+
+    pub(super) fn over(server: Server, limits: Limits) -> Self {
         let path = Publisher::new("/metrics".to_owned()).reader();
         let interfaces = Publisher::new(BTreeMap::new()).reader();
         let polls = Publisher::new(PollStatistics::default()).reader();
@@ -107,8 +111,7 @@ impl Running {
                 interfaces,
                 links: vec![],
             });
-        let server = Server::bind(addresses).unwrap();
-        let server = server.limits(limits).secure(security);
+        let server = server.limits(limits);
         let addresses = server.addresses().to_vec();
         let tcp = addresses.iter().find_map(|address| match address {
             ListenAddress::Tcp(address) => Some(*address),

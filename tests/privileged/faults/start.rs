@@ -1,6 +1,7 @@
 //! System calls that fail while the exporter starts.
 
 use super::*;
+use crate::harness::log_line::LogLine;
 
 #[test]
 fn where_membarrier_is_refused_it_counts_without_the_table() {
@@ -71,4 +72,32 @@ fn a_limit_of_open_files_that_cannot_be_raised_is_lived_with() {
     traffic.exchange();
     traffic.await_booked(&daemon);
     assert!(fault.failures() > 0);
+}
+
+/// The next interface lacks the same: a line for each would be thousands.
+#[test]
+fn a_limit_of_open_files_that_is_reached_is_one_line_and_names_it() {
+    let lab = Lab::new();
+    for number in 0..30 {
+        connect(
+            &lab.machine,
+            &format!("v{number}"),
+            &lab.world,
+            &format!("w{number}"),
+        );
+    }
+    let setup = Setup::new(&lab.machine).set("interfaces", "any");
+    let mut daemon = setup.inside(&["prlimit", "--nofile=64:64"]).start();
+    let line = daemon.await_log("who is left out", 0, |line| {
+        line.message() == "there are more interfaces than can be counted"
+    });
+    let error = line.get("error").unwrap();
+    assert!(error.contains("too many open files"), "{error}");
+    assert!(error.contains("LimitNOFILE="), "{error}");
+    let number = |key: &str| line.get(key).unwrap().parse::<u32>().unwrap();
+    assert!(number("left_out") >= 1 && number("counted") >= 1, "{line:?}");
+    let log = daemon.log();
+    let is_single =
+        |line: &LogLine| line.message() == "interface is not counted";
+    assert_eq!(log.iter().filter(|line| is_single(line)).count(), 0);
 }

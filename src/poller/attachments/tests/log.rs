@@ -10,7 +10,8 @@ fn interfaces_without_a_number_are_one_line() {
     host.note(vec![]);
     host.work();
     let log = host.log();
-    let said = "more interfaces than can be counted, counted: 4, left_out: 2";
+    let said = "more interfaces than can be counted, error: at most 4 are \
+        counted at the same time, counted: 4, left_out: 2";
     assert_eq!(log.matches(said).count(), 1, "{log}");
     assert!(!log.contains("is not counted"), "{log}");
     // One leaves; its number is free once it was polled.

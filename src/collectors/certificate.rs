@@ -1,0 +1,39 @@
+//! The TLS certificate of the web server.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use crate::metrics::family::Description;
+use crate::metrics::{Collect, Emit};
+
+/// Shows when the certificate expires.
+pub struct CertificateCollector<F> {
+    /// Returns when, in seconds since 1970, if one is served.
+    pub expiry: F,
+}
+
+impl<F> Collect for CertificateCollector<F>
+where
+    F: Fn() -> Option<i64> + Send + Sync,
+{
+    fn version(&self) -> u64 {
+        // Another certificate expires at another time, mostly a later one.
+        (self.expiry)().unwrap_or_default().unsigned_abs()
+    }
+
+    fn collect(&self, emit: Emit<'_>) {
+        let mut family = EXPIRY.gauge();
+        if let Some(seconds) = (self.expiry)() {
+            #[allow(clippy::cast_precision_loss, reason = "exact until 2^53")]
+            family.push([], seconds as f64);
+        }
+        emit(&family.build());
+    }
+}
+
+const EXPIRY: Description = Description {
+    name: "geoip_tls_certificate_expiry_timestamp_seconds",
+    help: "Unix time at which the served TLS certificate expires.",
+    labels: [],
+};

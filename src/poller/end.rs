@@ -1,0 +1,24 @@
+//! The end of a poller.
+
+use slog::info;
+
+use super::Poller;
+use crate::kernel::Probe;
+
+impl<P: Probe> Poller<P> {
+    /// Polls a last time and detaches, unless counting goes on.
+    pub(super) fn end(mut self) {
+        self.poll();
+        let count = self.attachments.len();
+        match self.probe.incarnation() {
+            Some(_) => info!(self.log, "counting goes on without the exporter";
+                "interfaces" => count),
+            None => {
+                info!(self.log, "detaching"; "interfaces" => count);
+                let overseer = &mut self.publishers.overseer;
+                let tell = |left| overseer.detaches(left);
+                self.attachments.detach_all(&mut self.probe, tell);
+            }
+        }
+    }
+}
