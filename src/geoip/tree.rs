@@ -48,26 +48,26 @@ struct Visit {
     tallest: u8,
 }
 
-/// Walks the whole tree and returns one address for each of the first
-/// `limit` distinct records, in the order of the addresses.
+/// Walks the whole tree and calls `visit` with one address for each distinct
+/// record, in the order of the addresses.
 ///
 /// Takes time and memory proportional to the size of `file`, whatever is in
-/// it.
+/// it, beside the time of `visit`.
 ///
 /// # Errors
 ///
-/// Returns what is wrong with a tree in which some walk does not end.
-pub(super) fn record_addresses(
+/// Returns what is wrong with a tree in which some walk does not end, and the
+/// first error of `visit`.
+pub(super) fn visit_records<E: From<Damage>>(
     file: &[u8],
     layout: Layout,
-    limit: usize,
-) -> Result<Vec<IpAddr>, Damage> {
+    mut visit_record: impl FnMut(IpAddr) -> Result<(), E>,
+) -> Result<(), E> {
     // The root decides on the first bit even of an empty tree.
     let mut stack = vec![Visit { node: 0, address: 0, next: 0, tallest: 0 }];
     // Zero: not visited. A finished node needs at least one bit.
     let mut heights = vec![0_u8; nodes_in(file, layout)?];
     let mut seen = Seen::new(file.len());
-    let mut addresses = Vec::new();
 
     while let Some(visit) = stack.last_mut() {
         if visit.next == 2 {
@@ -91,25 +91,24 @@ pub(super) fn record_addresses(
 
         if let Some(data) = child.checked_sub(layout.node_count) {
             // The value right after the last node means "no record".
-            if data > 0 && seen.insert(index(data))? && addresses.len() < limit
-            {
-                addresses.push(to_ip_address(address, layout.address_bits));
+            if data > 0 && seen.insert(index(data))? {
+                visit_record(to_ip_address(address, layout.address_bits))?;
             }
             continue;
         }
         let height = heights[index(child)];
         if height == 0 {
             if depth == layout.address_bits {
-                return Err(Damage::TooDeep);
+                return Err(Damage::TooDeep.into());
             }
             stack.push(Visit { node: child, address, next: 0, tallest: 0 });
         } else if height > layout.address_bits - depth {
-            return Err(Damage::TooDeep);
+            return Err(Damage::TooDeep.into());
         } else if let Some(parent) = stack.last_mut() {
             parent.tallest = parent.tallest.max(height);
         }
     }
-    Ok(addresses)
+    Ok(())
 }
 
 /// Returns the number of nodes, once they are known to fit into the file.
@@ -183,6 +182,18 @@ mod tests {
 
     const NODES: u32 = 3;
 
+    fn record_addresses(
+        file: &[u8],
+        layout: Layout,
+    ) -> Result<Vec<IpAddr>, Damage> {
+        let mut addresses = Vec::new();
+        visit_records::<Damage>(file, layout, |address| {
+            addresses.push(address);
+            Ok(())
+        })?;
+        Ok(addresses)
+    }
+
     /// Makes a file of three 32-bit nodes and room for records.
     fn tree(nodes: [[u32; 2]; NODES as usize]) -> (Vec<u8>, Layout) {
         let mut file: Vec<u8> =
@@ -198,16 +209,21 @@ mod tests {
         let (a, b) = (NODES + 16, NODES + 20);
         let (file, layout) = tree([[1, 2], [a, NODES], [b, a]]);
         assert_eq!(
-            record_addresses(&file, layout, 10).unwrap(),
+            record_addresses(&file, layout).unwrap(),
             [IpAddr::from([0, 0, 0, 0]), IpAddr::from([128, 0, 0, 0])]
         );
     }
 
     #[test]
-    fn no_more_addresses_than_asked_for_are_returned() {
+    fn the_first_error_of_a_visit_ends_the_walk() {
         let (a, b) = (NODES + 16, NODES + 20);
         let (file, layout) = tree([[1, 2], [a, NODES], [b, a]]);
-        assert_eq!(record_addresses(&file, layout, 1).unwrap().len(), 1);
+        let mut visits = 0;
+        let result = visit_records(&file, layout, |_| {
+            visits += 1;
+            Err(Damage::TooLong)
+        });
+        assert_eq!((result, visits), (Err(Damage::TooLong), 1));
     }
 
     #[test]
@@ -215,7 +231,7 @@ mod tests {
         for back in 0..NODES {
             let (file, layout) = tree([[1, NODES], [NODES, 2], [NODES, back]]);
             assert_eq!(
-                record_addresses(&file, layout, 10),
+                record_addresses(&file, layout),
                 Err(Damage::TooDeep),
                 "back to node {back}"
             );
@@ -233,13 +249,10 @@ mod tests {
         }
         let layout =
             Layout { node_count: count, record_bits: 32, address_bits: 128 };
-        assert_eq!(record_addresses(&file, layout, 10), Ok(Vec::new()));
+        assert_eq!(record_addresses(&file, layout), Ok(Vec::new()));
 
         let too_short = Layout { address_bits: 32, ..layout };
-        assert_eq!(
-            record_addresses(&file, too_short, 10),
-            Err(Damage::TooDeep)
-        );
+        assert_eq!(record_addresses(&file, too_short), Err(Damage::TooDeep));
     }
 
     /// The second way to a subtree that was found sound may be too long.
@@ -257,26 +270,23 @@ mod tests {
             nodes.iter().flatten().flat_map(|r| r.to_be_bytes()).collect();
         let layout =
             Layout { node_count: end, record_bits: 32, address_bits: 32 };
-        assert_eq!(record_addresses(&file, layout, 9), Err(Damage::TooDeep));
+        assert_eq!(record_addresses(&file, layout), Err(Damage::TooDeep));
 
         let wider = Layout { address_bits: 128, ..layout };
-        assert_eq!(record_addresses(&file, wider, 9), Ok(Vec::new()));
+        assert_eq!(record_addresses(&file, wider), Ok(Vec::new()));
     }
 
     #[test]
     fn a_record_outside_the_file_is_found() {
         let (file, layout) = tree([[1, 2], [NODES, NODES], [u32::MAX, 0]]);
-        assert_eq!(
-            record_addresses(&file, layout, 10),
-            Err(Damage::RecordOutside)
-        );
+        assert_eq!(record_addresses(&file, layout), Err(Damage::RecordOutside));
     }
 
     #[test]
     fn a_tree_longer_than_the_file_is_found() {
         let (file, layout) = tree([[1, 2], [NODES, NODES], [NODES, NODES]]);
         let layout = Layout { node_count: u32::MAX, ..layout };
-        assert_eq!(record_addresses(&file, layout, 9), Err(Damage::TooLong));
+        assert_eq!(record_addresses(&file, layout), Err(Damage::TooLong));
     }
 
     #[test]

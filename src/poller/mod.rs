@@ -318,7 +318,8 @@ impl<P: Probe> Poller<P> {
 
     /// Credits what the sweep shows.
     fn account(&mut self, has_grace_passed: bool) {
-        let Self { probe, sweep, tracker, locator, sinks, .. } = self;
+        let Self { probe, sweep, tracker, locator, sinks, publishers, .. } =
+            self;
         let counts = Counts {
             new_keys: sweep.statistics.new_keys,
             map_packets: sweep.statistics.map_packets,
@@ -332,6 +333,8 @@ impl<P: Probe> Poller<P> {
             has_grace_passed,
             |delta, note| {
                 let origin = *note.get_or_insert_with(|| {
+                    // Many new flows and a large database take seconds.
+                    publishers.overseer.gets_on();
                     let address = delta.key.remote_address();
                     Origin { country: locator.country_of(address) }
                 });

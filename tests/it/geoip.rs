@@ -317,3 +317,13 @@ proptest! {
         }
     }
 }
+
+/// A check of the first records alone would pass it, and sixty thousand new
+/// flows would then take minutes.
+#[test]
+fn records_that_take_long_are_found_behind_any_number_of_light_ones() {
+    let bytes = crate::mmdb::slow_behind(20_000);
+    let error = Database::from_bytes(Path::new("/x.mmdb"), bytes).err();
+    let error = error.expect("it takes long").to_string();
+    assert!(error.ends_with("its records take too long to read"), "{error}");
+}

@@ -164,7 +164,17 @@ impl Writer {
 /// Returns a small database that takes long to check: twenty thousand records
 /// lead to one with as many values as the reader allows.
 pub(crate) fn slow() -> Vec<u8> {
+    slow_behind(0)
+}
+
+/// The same behind so many records that are read at once.
+pub(crate) fn slow_behind(light: u16) -> Vec<u8> {
     let mut writer = Writer::new(4, 32);
+    for number in 0..light {
+        let [high, low] = number.to_be_bytes();
+        let record = [b"\xe1\x47country\x42D".to_vec(), vec![b'A' + low % 26]];
+        writer.insert_raw(&format!("9.{high}.{low}.0/24"), &record.concat());
+    }
     // {"country": "DE", "x": [so many empty texts]}
     let mut record = b"\xe2\x47country\x42DE\x41x".to_vec();
     let [high, low] = (65_000_u16 - 285).to_be_bytes();
