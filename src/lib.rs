@@ -34,7 +34,7 @@
 //! geoip      → files
 //! cli        → config, release
 //! logging    → config::LogFormat, config::LogLevel
-//! config     → sysexits
+//! config     → files, sysexits
 //! ```
 //!
 //! A file whose head says "Pure" takes all it needs as arguments: the same

@@ -17,6 +17,7 @@ use super::names::{self, Register};
 use super::resolve::{Loaded, resolve};
 use super::settings;
 use super::text::utf8;
+use crate::files::Place;
 
 /// The variable that names the configuration file, as `--config` does.
 pub const CONFIG_VARIABLE: &str = "GEOIP_EXPORTER_CONFIG";
@@ -103,6 +104,20 @@ pub fn load(
     environment: &[(OsString, OsString)],
     paths: &Paths,
 ) -> Result<Loaded, Error> {
+    load_at(flags, environment, paths, &Place::default())
+}
+
+/// The same, and `place` shows at which file it is.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn load_at(
+    flags: &Flags,
+    environment: &[(OsString, OsString)],
+    paths: &Paths,
+    place: &Place,
+) -> Result<Loaded, Error> {
     let settings: Vec<_> = settings::all().collect();
     let mut problems = Vec::new();
     let mut layers = Vec::new();
@@ -115,7 +130,7 @@ pub fn load(
             let fault = file.to_str().and_then(remains).unwrap_or_default();
             problems.push(Problem::new(by, fault));
         }
-        Some((file, by)) => match read(&file) {
+        Some((file, by)) => match read_at(&file, place) {
             Ok(text) => push(&mut layers, &mut problems, &file, &text),
             Err(fault) => {
                 let mut problem = fault.of(&file);
@@ -123,14 +138,18 @@ pub fn load(
                 problems.push(problem);
             }
         },
-        None => read_optional(&paths.file, &mut layers, &mut problems),
+        None => {
+            place.enter(&paths.file);
+            read_optional(&paths.file, &mut layers, &mut problems);
+        }
     }
+    place.enter(&paths.directory);
     let mut left_out = Vec::new();
     match drop_ins(&paths.directory) {
         Ok(found) => {
             left_out = found.left_out;
             for file in found.files {
-                match read(&file) {
+                match read_at(&file, place) {
                     Ok(text) => push(&mut layers, &mut problems, &file, &text),
                     Err(fault) => problems.push(fault.of(&file)),
                 }
@@ -194,6 +213,11 @@ fn named_file(
         .iter()
         .find(|(name, file)| name == CONFIG_VARIABLE && !file.is_empty())?;
     Some((file.into(), Source::Variable(CONFIG_VARIABLE.into())))
+}
+
+fn read_at(file: &Path, place: &Place) -> Result<String, Unreadable> {
+    place.enter(file);
+    read(file)
 }
 
 fn read_optional(

@@ -32,7 +32,7 @@ pub use error::{Error, Problem, Source};
 pub use interfaces::{Candidate, Interfaces, Rule};
 pub use layer::Flags;
 pub use listen::ListenAddress;
-pub use load::{CONFIG_VARIABLE, Paths, load};
+pub use load::{CONFIG_VARIABLE, Paths, load, load_at};
 pub use plan::{Plan, plan};
 pub use print::print_config;
 pub use resolve::Loaded;

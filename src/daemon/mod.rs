@@ -99,9 +99,7 @@ impl Layers {
     /// # Errors
     /// As [`Layers::load`].
     fn load_at(&self, place: &Place) -> Result<config::Loaded, config::Error> {
-        let named = self.flags.config_file.as_ref();
-        place.enter(named.unwrap_or(&self.paths.file));
-        self.load()
+        config::load_at(&self.flags, &self.environment, &self.paths, place)
     }
 }
 
@@ -121,7 +119,7 @@ pub fn run<H: Host>(
     host: &H,
     events: EventChannel,
 ) -> Result<(), Error> {
-    let loaded = layers.load().map_err(Error::Config)?;
+    let loaded = start::load(&layers, host)?;
     let config = &loaded.config;
     let (log, log_control) = host.open_log(config.log_level, config.log_format);
     let result = match run_logged(

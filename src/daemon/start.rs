@@ -4,7 +4,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{select, tick};
+use crossbeam_channel::{Select, select, tick};
 use slog::{Logger, info};
 
 use super::database::DatabaseFile;
@@ -12,7 +12,8 @@ use super::errand::{Errand, LATE};
 use super::follower::{Follower, Resource};
 use super::lifecycle::Event;
 use super::supervisor::warn_late;
-use super::{Error, EventChannel};
+use super::{Error, EventChannel, Host, Layers};
+use crate::config::{self, Config};
 use crate::logging::LogControl;
 
 /// How often the start looks whether something takes too long.
@@ -30,6 +31,33 @@ impl<E: Into<Error>> From<E> for Ended {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }
+}
+
+/// Reads the configuration. Signals end the process meanwhile.
+///
+/// # Errors
+/// All that is wrong with it.
+pub(super) fn load<H: Host>(
+    layers: &Layers,
+    host: &H,
+) -> Result<config::Loaded, Error> {
+    let own = layers.clone();
+    let errand = Errand::start("config", move |place| own.load_at(place))
+        .map_err(Error::Thread)?;
+    let mut select = Select::new();
+    select.recv(errand.result());
+    if select.ready_timeout(LATE).is_err() {
+        let default = Config::default();
+        let (log, control) =
+            host.open_log(default.log_level, default.log_format);
+        if let Some(file) = errand.file() {
+            warn_late(&log, &file);
+        }
+        control.write_waiting();
+    }
+    let reason = "it panicked".into();
+    let panicked = |_| Error::Worker { name: "config", reason };
+    errand.result().recv().map_err(panicked)?.map_err(Error::Config)
 }
 
 /// Waits at the start.

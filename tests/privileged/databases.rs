@@ -6,8 +6,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use crate::harness::daemon::{Setup, write_whole};
-use crate::harness::fixtures::data;
+use crate::harness::daemon::Setup;
+use crate::harness::fixtures::{data, write_whole};
 use crate::harness::lab::{Lab, WAN};
 use crate::harness::process::threads_of;
 use crate::harness::traffic::Traffic;

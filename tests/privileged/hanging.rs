@@ -150,6 +150,22 @@ fn is_refusal(line: &LogLine) -> bool {
     line.message() == "not reloaded; everything stays as it was"
 }
 
+/// There is no log yet, and its settings are not known.
+#[test]
+fn a_configuration_that_does_not_answer_is_named_and_waited_for() {
+    let lab = Lab::new();
+    let fault = Fault::of(OPEN);
+    let setup = setup(&lab, &fault);
+    let file = setup.path("geoip-exporter.toml");
+    let fault = fault.on_path(1, &file);
+    fault.hang();
+    let mut daemon = setup.with_fault(&fault).spawn();
+    daemon.await_text("does not answer; waiting for it");
+    fault.mend();
+    daemon.await_log("its start", 0, |line| line.message() == "ready");
+    stop(&mut daemon);
+}
+
 /// The thread that takes signals.
 #[test]
 fn the_main_thread_touches_no_file_once_it_runs() {

@@ -4,7 +4,8 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::harness::daemon::{Daemon, Setup, write_whole};
+use crate::harness::daemon::{Daemon, Setup};
+use crate::harness::fixtures::write_whole;
 use crate::harness::fixtures::{JAPAN, NOWHERE, data};
 use crate::harness::lab::{Lab, WAN};
 use crate::harness::link::connect;

@@ -6,9 +6,10 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::harness::daemon::{Daemon, Setup, write_whole};
+use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::exposition::Scrape;
 use crate::harness::fixtures::data;
+use crate::harness::fixtures::write_whole;
 use crate::harness::flood::{HALF, frames_from, frames_to};
 use crate::harness::http;
 use crate::harness::lab::{Lab, WAN};

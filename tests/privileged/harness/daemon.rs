@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::exposition::Scrape;
 use super::faults::{self, Fault};
-use super::fixtures::data;
+use super::fixtures::{data, write_whole};
 use super::http::{self, Response};
 use super::log_line::LogLine;
 use super::netns::Netns;
@@ -175,14 +175,6 @@ impl Setup {
         let text = toml::to_string(&self.settings).expect("settings are TOML");
         write_whole(&self.file(), text.as_bytes());
     }
-}
-
-/// Replaces a file in one step, as an operator's tool would.
-pub(crate) fn write_whole(path: &Path, content: &[u8]) {
-    let next = path.with_extension("next");
-    fs::write(&next, content)
-        .and_then(|()| fs::rename(&next, path))
-        .unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
 }
 
 /// A running exporter. Dropping it kills it; a panicking test shows its log.
@@ -366,6 +358,12 @@ impl Daemon {
         self.process.await_line(what, from, PATIENCE, |line| {
             LogLine::parse(line).filter(|line| wanted(line))
         })
+    }
+
+    /// Waits for a line with this text, whatever its form.
+    pub(crate) fn await_text(&mut self, text: &str) {
+        let has_it = |line: &str| line.contains(text).then_some(());
+        self.process.await_line(text, 0, PATIENCE, has_it);
     }
 
     /// Returns the lines it has logged so far.

@@ -1,7 +1,8 @@
 //! Addresses whose country the fixture databases know.
 
+use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One remote end with an address of either family in one country.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,4 +55,12 @@ pub(crate) const LOCAL6: Ipv6Addr =
 /// Returns the path of a file in `tests/data`.
 pub(crate) fn data(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+}
+
+/// Replaces a file in one step, as an operator's tool would.
+pub(crate) fn write_whole(path: &Path, content: &[u8]) {
+    let next = path.with_extension("next");
+    fs::write(&next, content)
+        .and_then(|()| fs::rename(&next, path))
+        .unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
 }
