@@ -23,7 +23,6 @@ use crate::kernel::{
     Action, Adopted, Attached, Error, Interface, InterfaceEvent, InterfaceName,
     InterfaceTable, Probe, reconcile,
 };
-use crate::logging::chain;
 use crate::metrics::published::Sink;
 use news::{Failure, LeftOut};
 pub(super) use retiring::Kept;

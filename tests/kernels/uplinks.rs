@@ -26,17 +26,23 @@ fn card() -> String {
     let mut command = Command::new("modprobe");
     output_of(command.args(["-a", "virtio_pci", "virtio_net"]));
     await_until(PATIENCE, "a card", || {
-        let devices = fs::read_dir("/sys/class/net").unwrap();
-        let mut devices = devices.map(|device| device.unwrap().path());
+        let devices = fs::read_dir("/sys/class/net").expect("no sysfs");
+        let mut devices =
+            devices.map(|device| device.expect("no device").path());
         let card = devices.find(|path| path.join("device").exists());
         let card = card.ok_or("there is none")?;
-        Ok(card.file_name().unwrap().to_str().unwrap().to_owned())
+        Ok(card
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("a name")
+            .to_owned())
     })
 }
 
 /// Returns whether the kernel tells of buses over netlink: from 5.14 on.
 fn tells_of_buses() -> bool {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let release =
+        fs::read_to_string("/proc/sys/kernel/osrelease").expect("no release");
     let mut numbers = release.split('.').map(|part| part.parse().unwrap_or(0));
     let version = [numbers.next(), numbers.next()].map(Option::unwrap);
     version >= [5, 14]

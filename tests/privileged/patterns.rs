@@ -136,7 +136,7 @@ fn names_of_every_kind_are_counted_apart_and_can_be_listed() {
     // And in the environment.
     drop(daemon);
     let daemon = Setup::new(&lab.machine)
-        .variable("GEOIP_EXPORTER_INTERFACES", &list.join(","))
+        .variable("GEOIP_EXPORTER_INTERFACES", list.join(","))
         .start();
     await_attached(&daemon, &shown);
 }
