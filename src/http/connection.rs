@@ -15,7 +15,7 @@ use super::client::Client;
 use super::head::{self, LONGEST_HEAD, Refusal};
 use super::limits::Limits;
 use super::reply::Reply;
-use super::step::{Phase, Rank, Request, Step};
+use super::step::{Phase, Request, Step};
 use super::stream::Stream;
 
 /// How long and for how many bytes a client that was refused may go on
@@ -39,8 +39,12 @@ pub(super) struct Connection {
     received: Vec<u8>,
     /// Whether `received` has a line that was not there when last parsed.
     has_news: bool,
-    /// Whether anything ever came.
+    /// Whether ever a request came, or what begins a handshake.
     was_heard: bool,
+    /// Whether what begins it came in pieces.
+    trickles: bool,
+    /// Whether a part of a handshake came.
+    was_read: bool,
     was_continued: bool,
     /// Not yet, where TLS is expected.
     is_tls_certain: bool,
@@ -73,6 +77,8 @@ impl Connection {
             received: Vec::new(),
             has_news: false,
             was_heard: false,
+            trickles: false,
+            was_read: false,
             was_continued: false,
             is_last: false,
             has_ended: false,
@@ -86,16 +92,6 @@ impl Connection {
 
     pub(super) fn client(&self) -> Client {
         self.client
-    }
-
-    pub(super) fn rank(&self, now: Instant) -> Rank {
-        let waited = now.saturating_duration_since(self.moved);
-        self.phase.rank(waited, self.was_heard, self.has_ended)
-    }
-
-    /// Returns whether something of a request is under way.
-    pub(super) fn is_busy(&self) -> bool {
-        matches!(self.phase, Phase::Answering(_) | Phase::Replying { .. })
     }
 
     /// Returns the bytes that the client has yet to take, divided among those
@@ -162,12 +158,17 @@ impl Connection {
             Err(error) if error.kind() != ErrorKind::WouldBlock => Step::Close,
             Ok(true) => {
                 self.phase = Phase::Receiving;
-                self.moved = now;
+                (self.was_heard, self.moved) = (true, now);
                 self.has_news = true;
                 Step::Again
             }
             _ => {
                 self.phase = Phase::Shaking { is_ours: false };
+                // However it trickles, it goes on when there is an answer.
+                let handshake = self.stream.handshake();
+                if !self.was_heard && handshake.is_some_and(|h| h.is_known()) {
+                    (self.was_heard, self.moved) = (true, now);
+                }
                 Step::Again
             }
         }
@@ -228,6 +229,8 @@ impl Connection {
             }
         }
         let read = self.stream.read(scratch, &mut self.received)?;
+        self.trickles = self.was_read;
+        self.was_read = true;
         // Who has gone needs no handshake.
         if read.is_end || self.has_ended || self.stream.is_at_end() {
             return Ok(Some(Step::Close));
@@ -236,10 +239,6 @@ impl Connection {
             return Ok(Some(Step::Close));
         };
         let step = Step::Shake(Arc::downgrade(handshake));
-        // However it trickles, it moves once at its begin, and at its end.
-        if !std::mem::replace(&mut self.was_heard, true) {
-            self.moved = now;
-        }
         self.phase = Phase::Shaking { is_ours: true };
         Ok(Some(step))
     }
@@ -262,10 +261,10 @@ impl Connection {
         budget.spend(read.bytes);
         let news = self.received.get(before..).unwrap_or_default();
         if !news.is_empty() {
+            self.trickles |= before > 0;
             self.has_news |= before == 0
                 || news.contains(&b'\n')
                 || self.received.len() >= LONGEST_HEAD;
-            self.was_heard = true;
             if matches!(self.phase, Phase::Idle) {
                 self.enter(Phase::Receiving, now);
             }
@@ -370,7 +369,7 @@ impl Connection {
             }
             return None;
         }
-        self.was_continued = false;
+        (self.was_continued, self.was_heard) = (false, true);
         self.received.drain(..end);
         // An idle connection takes no memory for what it may send one day.
         self.received.shrink_to_fit();
@@ -386,5 +385,6 @@ impl Connection {
     }
 }
 
+mod spare;
 #[cfg(test)]
 mod tests;

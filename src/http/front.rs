@@ -139,8 +139,9 @@ impl Front {
             self.take_news(now);
             self.obey(now);
             self.end_overdue(now);
-            self.accept(now);
             self.give_turns();
+            // After the turns: who has had one can make room.
+            self.accept(Instant::now());
             if let Some(at) = self.stop_at
                 && (now >= at || !self.places.values().any(Connection::is_busy))
             {
@@ -358,7 +359,9 @@ impl Front {
         // It has mostly sent its request by now, and who asks can stay.
         self.give_turn(id, now);
         if self.places.len() > self.limits.connections {
-            self.places.make_room(Some(id));
+            while self.places.len() > self.limits.connections
+                && self.places.make_room(Some(id))
+            {}
             let is_quiet =
                 self.complained.is_none_or(|at| now - at > COMPLAINT_INTERVAL);
             if is_quiet {

@@ -19,6 +19,8 @@ struct State {
     received: Vec<u8>,
     /// What the client said behind the handshake.
     plain: Vec<u8>,
+    /// Whether there was anything to answer.
+    is_known: bool,
     fault: Option<io::Error>,
 }
 
@@ -41,6 +43,7 @@ impl Handshake {
             session: Some(Box::new(session)),
             received: Vec::new(),
             plain: Vec::new(),
+            is_known: false,
             fault: None,
         })))
     }
@@ -58,7 +61,13 @@ impl Handshake {
         let mut plain = std::mem::take(&mut state.plain);
         let result = feed(&mut session, &received, &mut plain);
         (state.plain, state.fault) = (plain, result.err());
+        state.is_known |= session.wants_write();
         state.session = Some(session);
+    }
+
+    /// Returns whether the client has sent enough to be answered.
+    pub(super) fn is_known(&self) -> bool {
+        self.lock().is_known
     }
 
     /// Sends what there is to send, and returns the session once it can be

@@ -88,6 +88,23 @@ impl Places {
     /// the one that is first in rank. Returns whether there was one.
     pub(super) fn make_room(&mut self, newest: Option<usize>) -> bool {
         let now = Instant::now();
+        while let Some(id) = self.first_to_go(newest, now) {
+            if self.get_mut(id).is_some_and(|one| one.has_unseen_input()) {
+                // It is its turn, and then it is asked again.
+                self.wake(id);
+                continue;
+            }
+            self.remove(id);
+            return true;
+        }
+        false
+    }
+
+    fn first_to_go(
+        &self,
+        newest: Option<usize>,
+        now: Instant,
+    ) -> Option<usize> {
         let spare = self.connections.iter().filter(|&(&id, connection)| {
             Some(id) != newest && connection.rank(now) != Rank::Ours
         });
@@ -95,9 +112,7 @@ impl Places {
             let held = self.held.get(&connection.client()).copied();
             (Reverse(held), connection.rank(now), id)
         });
-        let Some((&id, _)) = first else { return false };
-        self.remove(id);
-        true
+        first.map(|(&id, _)| id)
     }
 
     /// Closes connections whose clients have not gone on for longest, until no

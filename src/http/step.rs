@@ -11,8 +11,8 @@ use super::handshake::Handshake;
 use super::head::Head;
 use super::reply::Reply;
 
-/// How many times as long a client seems to have waited that never said
-/// anything, or may be gone.
+/// How many times as long a client seems to have waited that never sent a
+/// whole request or greeting, or may be gone.
 const USELESS: u32 = 10;
 
 /// What a connection is doing.
@@ -34,19 +34,20 @@ pub(super) enum Phase {
 
 impl Phase {
     /// Returns how far a connection can be spared on which the client has not
-    /// gone on for so long; and whether it ever said anything, and has ended.
+    /// gone on for so long; and whether it ever asked. A poor one trickles
+    /// or may be gone.
     pub(super) fn rank(
         &self,
         waited: Duration,
         was_heard: bool,
-        has_ended: bool,
+        is_poor: bool,
     ) -> Rank {
         let weight = match self {
-            Self::Shaking { is_ours: true } => return Rank::Handshake(waited),
-            Self::Answering(_) if !has_ended => return Rank::Ours,
-            Self::Answering(_) => USELESS,
             // It has got all it asked for.
             Self::Lingering { .. } => u32::MAX,
+            _ if is_poor => USELESS,
+            Self::Shaking { is_ours: true } => return Rank::Handshake(waited),
+            Self::Answering(_) => return Rank::Ours,
             _ if !was_heard => USELESS,
             _ => 1,
         };

@@ -103,11 +103,21 @@ impl Stream {
 
     /// Returns whether the client has said all it will, and all was read.
     pub(super) fn is_at_end(&self) -> bool {
+        matches!(self.waiting(), Ok(0))
+    }
+
+    /// Returns whether something waits to be read.
+    pub(super) fn has_input(&self) -> bool {
+        matches!(self.waiting(), Ok(1..))
+    }
+
+    /// Returns how many bytes wait to be read, one at most.
+    fn waiting(&self) -> io::Result<usize> {
         let socket = match &self.socket {
             Socket::Tcp(socket) => SockRef::from(socket),
             Socket::Unix(socket) => SockRef::from(socket),
         };
-        matches!(socket.peek(&mut [MaybeUninit::uninit()]), Ok(0))
+        socket.peek(&mut [MaybeUninit::uninit()])
     }
 
     /// Goes on without TLS, with a client that never began it.
