@@ -17,6 +17,7 @@ mod notify;
 mod patience;
 mod privileges;
 mod reload;
+mod save_first;
 mod signals;
 mod sockets;
 mod start;
@@ -42,7 +43,7 @@ use crate::collectors::interfaces::{self, InterfacesCollector};
 use crate::collectors::traffic::{Snapshot, TrafficAccount, TrafficCollector};
 use crate::config::{self, Config, Flags, ListenAddress, Paths};
 use crate::files::Place;
-use crate::http::pages::{Healthy, Index, Metrics, Ready, Reload};
+use crate::http::pages::{Fresh, Healthy, Index, Metrics, Ready, Reload};
 use crate::http::{self, Routes};
 use crate::kernel::{self, Hook, Probe, ProbeSettings, Room};
 use crate::logging::{self, LogControl};
@@ -262,9 +263,6 @@ fn run_logged<H: Host>(
     let published = State::new(&config, database.as_deref());
 
     let mut registry = Registry::new();
-    if let Some(save_first) = shown.save_first {
-        registry.register(save_first);
-    }
     registry.register(TrafficCollector::new(
         shown.traffic.clone(),
         published.at_zero.reader(),
@@ -285,7 +283,10 @@ fn run_logged<H: Host>(
     registry.register(Process::default());
     let metrics_path = published.metrics_path.reader();
     let routes = Routes::new(metrics_path.clone())
-        .with(Metrics { path: metrics_path.clone(), registry })
+        .with(Fresh {
+            page: Metrics { path: metrics_path.clone(), registry },
+            refresh: shown.save_first,
+        })
         .with(Healthy)
         .with(Ready { polls: statistics.reader() })
         .with(Reload {

@@ -8,29 +8,26 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{
-    Receiver, RecvTimeoutError, Sender, after, bounded, never, select,
-    unbounded,
+    Receiver, Sender, after, bounded, never, select, unbounded,
 };
 use slog::{Logger, info, warn};
 
+use super::save_first::{SaveFirst, Saving};
 use crate::collectors::exporter::PollStatistics;
 use crate::collectors::traffic::Snapshot;
 use crate::config::Config;
 use crate::files::Place;
+use crate::http::pages::Refresh;
 use crate::logging::chain;
 use crate::metrics::published::{Published, Publisher};
-use crate::metrics::{Collect, Emit};
 use crate::poller::{self, Checkpoint};
 use crate::state::{Found, SaveError, State, Store};
 
 /// What a kill can cost where nobody scrapes.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);
-
-/// How long a scrape waits for the disk before it shows what was saved last.
-const SCRAPE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Opens the state directory, if there is to be one, and takes over what the
 /// last process left. What goes wrong is logged: it is no reason not to count.
@@ -109,7 +106,7 @@ pub(super) struct Shown {
     /// Whether they were saved, if they are to be.
     pub(super) is_saved: Option<Published<bool>>,
     /// To be collected before both.
-    pub(super) save_first: Option<SaveFirst>,
+    pub(super) save_first: Option<Box<dyn Refresh>>,
     /// What saves it, for a thread.
     pub(super) keeper: Option<Keeper>,
 }
@@ -157,20 +154,25 @@ impl Shown {
             asked,
             hurried,
             newest: Arc::clone(&newest),
+            saving: Saving::default(),
             saved: None,
             left_out: 0,
             fault: None,
+        };
+        let save_first = SaveFirst {
+            log: log.clone(),
+            file: keeper.store.path(),
+            ask,
+            ended: keeper.ended.clone(),
+            shown: AtomicU64::new(u64::MAX),
+            saving: keeper.saving.clone(),
         };
         let keep = Hand { traffic, published, hurry, newest };
         let shown = Self {
             traffic: keeper.shown_traffic.reader(),
             polls: keeper.shown_polls.reader(),
             is_saved: Some(keeper.is_saved.reader()),
-            save_first: Some(SaveFirst {
-                ask,
-                ended: keeper.ended.clone(),
-                shown: AtomicU64::new(u64::MAX),
-            }),
+            save_first: Some(Box::new(save_first)),
             keeper: Some(keeper),
         };
         (shown, Some(Box::new(keep)))
@@ -178,7 +180,7 @@ impl Shown {
 }
 
 /// The accounts and the poller's knowledge at the end of a poll.
-struct Ended {
+pub(super) struct Ended {
     traffic: Arc<Snapshot>,
     checkpoint: Checkpoint,
 }
@@ -220,37 +222,6 @@ impl Ended {
     }
 }
 
-/// Has everything saved before it is shown.
-pub(super) struct SaveFirst {
-    ask: Sender<Sender<Infallible>>,
-    ended: Published<Ended>,
-    /// Which version of `ended` is shown.
-    shown: AtomicU64,
-}
-
-impl Collect for SaveFirst {
-    fn prepare(&self) {
-        let version = self.ended.version();
-        if self.shown.load(Ordering::Relaxed) == version {
-            return;
-        }
-        let (done, saved) = bounded(0);
-        if self.ask.send(done).is_ok() {
-            // Nothing is ever sent: its end is dropped.
-            let ended = saved.recv_timeout(SCRAPE_PATIENCE);
-            if ended == Err(RecvTimeoutError::Disconnected) {
-                self.shown.store(version, Ordering::Relaxed);
-            }
-        }
-    }
-
-    fn version(&self) -> u64 {
-        self.ended.version()
-    }
-
-    fn collect(&self, _: Emit<'_>) {}
-}
-
 /// Saves what the poller publishes, and shows it.
 pub(super) struct Keeper {
     log: Logger,
@@ -263,6 +234,7 @@ pub(super) struct Keeper {
     hurried: Receiver<()>,
     /// The newest checkpoint that is saved, or that cannot be.
     newest: Arc<AtomicU64>,
+    saving: Saving,
     saved: Option<State>,
     /// How many flows found no room in it.
     left_out: usize,
@@ -307,12 +279,18 @@ impl Keeper {
     fn show(&mut self) {
         let ended = self.ended.get();
         let state = ended.state();
+        self.saving.set(Some(Instant::now()));
         let saved = self.save(&state).or_else(|_| {
             // This may be what it takes to have room for it.
             self.saved = None;
             self.store.discard();
             self.save(&state)
         });
+        self.saving.set(None);
+        if self.saving.is_told.swap(false, Ordering::SeqCst) {
+            info!(self.log, "the disk answers again";
+                "file" => %self.store.path().display());
+        }
         self.tell(saved.err());
         self.is_saved.publish(self.fault.is_none());
         self.shown_traffic.publish_shared(Arc::clone(&ended.traffic));

@@ -1,6 +1,7 @@
 //! Counting that goes on while no exporter runs, and the next one that goes on
 //! from there.
 
+mod frozen;
 mod kills;
 mod refused;
 
