@@ -150,6 +150,29 @@ fn is_refusal(line: &LogLine) -> bool {
     line.message() == "not reloaded; everything stays as it was"
 }
 
+/// The counters of the last poll are lost then, and it says so by its status.
+#[test]
+fn a_state_that_does_not_answer_lets_the_first_signal_end_it() {
+    let lab = Lab::new();
+    let folder = tempfile::tempdir().unwrap();
+    let new = folder.path().join("counters.state.new");
+    let fault = Fault::of(Call::any(libc::SYS_rename)).on_path(0, &new);
+    let setup = setup(&lab, &fault);
+    let mut daemon =
+        setup.set("state_directory", folder.path().to_str().unwrap()).start();
+    fault.hang();
+    let mut traffic = Traffic::new(&lab);
+    traffic.exchange();
+    daemon.signal(Signal::Terminate);
+    fault.await_failures(1);
+    let status = daemon.wait(LONGEST_STOP);
+    assert_eq!(status.code(), Some(70));
+    let said = daemon.log().iter().any(|line| {
+        line.get("error").is_some_and(|e| e.contains("got no further"))
+    });
+    assert!(said);
+}
+
 /// There is no log yet, and its settings are not known.
 #[test]
 fn a_configuration_that_does_not_answer_is_named_and_waited_for() {
