@@ -4,7 +4,7 @@
 
 use crate::harness::account::{Counted, count, settle};
 use crate::harness::conversation::Host;
-use crate::harness::lab::Lab;
+use crate::harness::lab::{Lab, PEER, WAN};
 use crate::harness::link::set_offloads;
 use crate::harness::process::output_of;
 use crate::kinds::{Link, assert_exact, build, underlay};
@@ -52,12 +52,12 @@ fn encrypting_device(
     [device, state, policy]: [&str; 3],
 ) {
     let lab = Lab::new();
-    let ends = underlay(&lab);
-    for end in &ends {
-        let all = ["tso", "gso", "gro"];
-        set_offloads(end.namespace, end.interface, &all, false);
+    for (namespace, name) in [(&lab.machine, WAN), (&lab.world, PEER)] {
+        set_offloads(namespace, name, &["tso", "gso", "gro"], false);
     }
-    let below = [count(&ends[0]), count(&ends[1])];
+    // Before the link has addresses, with which its first packets come.
+    let below = [count(&Host::machine(&lab)), count(&Host::world(&lab))];
+    let ends = underlay(&lab);
     let hosts = build(&ends, |own| {
         let [local, remote] =
             [own, 1 - own].map(|end| ends[end].address(outer));

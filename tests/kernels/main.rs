@@ -17,5 +17,6 @@ mod harness;
 mod ipsec;
 mod kinds;
 mod links;
+mod protected;
 mod start;
 mod uplinks;
