@@ -170,7 +170,7 @@ pub fn command() -> Command {
             Arg::new("remove-pins")
                 .long("remove-pins")
                 .action(ArgAction::SetTrue)
-                .help("End the counting that goes on without an exporter and exit"),
+                .help("Remove the pinned programs and maps and exit"),
         )
         .arg(
             Arg::new("help")

@@ -1,7 +1,7 @@
 //! Every setting: the one definition behind flags, environment variables,
-//! TOML keys, `--help`, the sample file, the man pages and the README. Here are
-//! those of counting; `series` has those of what is shown, `serving` those of the web server, `running` those of
-//! the process.
+//! TOML keys, `--help`, the sample file, the man pages and docs/settings.md. Here
+//! are those of counting; `series` has those of the page, `serving` those of the
+//! web server, `running` those of the process.
 //!
 //! A feature with a table of its own keeps its settings in its own file, with
 //! keys such as `connections.interval`, and adds one line to [`TABLES`].
@@ -59,15 +59,15 @@ const COUNTING: &[Setting] = &[
         summary: "Interfaces to count",
         details: "\"any\" means every interface but loopback, up or down, \
             also those that appear later. \"uplinks\" means the interfaces \
-            with hardware or a virtual bus behind them; where there are \
-            none, as in a container, and before Linux 5.14, those with a \
-            default route in the main routing table. In a name, * stands \
-            for any bytes and ? for one. ! before a name, a pattern or a \
-            word excludes: \"any,!veth*,!docker*\". An interface is counted \
-            if one entry includes it and none excludes it, whatever their \
-            order; a list that only excludes begins with \"any\". Only its \
-            full name includes loopback. A full name that does not exist is \
-            waited for; it is not looked for among alternative names. A list \
+            with hardware or a virtual bus behind them. If there are none, \
+            as in a container, and before Linux 5.14, it means those with a \
+            default route in the main routing table. In a name, * stands for \
+            any bytes and ? for one. ! before a name, a pattern or a word \
+            excludes: \"any,!veth*,!docker*\". An interface is counted if \
+            one entry includes it and none excludes it; the order does not \
+            matter. A list that only excludes begins with \"any\". Only its \
+            full name includes loopback. The exporter waits for an interface \
+            that does not exist. Alternative names are not searched. A list \
             is written with commas or, in a TOML file, as an array. A \
             backslash makes a sign stand for itself, and \\x with two digits \
             writes a byte: 'a\\,b' and 'a\\xffb' are names. Empty: \"any\".",
@@ -88,13 +88,13 @@ const COUNTING: &[Setting] = &[
         value_name: "FILE",
         summary: "Database of countries",
         details: "The layouts of MaxMind, DB-IP, IPinfo and others with a \
-            flat country_code are read. While there is no such file every \
-            country is UNKNOWN. Where it is not set and the default is not \
-            there, GeoLite2-Country.mmdb, GeoIP2-Country.mmdb, the City \
-            databases of these names and dbip-country-lite.mmdb are looked \
-            for in /usr/share/GeoIP, /var/lib/GeoIP and \
-            /usr/local/share/GeoIP, at the start and at a reload. A reload opens it again even if nothing \
-            changed.",
+            flat country_code are read. While there is no such file, every \
+            country is UNKNOWN. If this is not set and the default file does \
+            not exist, the exporter looks for GeoLite2-Country.mmdb, \
+            GeoIP2-Country.mmdb, the City databases of these names and \
+            dbip-country-lite.mmdb in /usr/share/GeoIP, /var/lib/GeoIP and \
+            /usr/local/share/GeoIP, at the start and at a reload. A reload \
+            opens the database again even if nothing changed.",
         expected: "the path of an mmdb file",
         example: "\"/usr/share/GeoIP/GeoLite2-Country.mmdb\"",
         effect: Effect::Live,
@@ -149,10 +149,10 @@ const COUNTING: &[Setting] = &[
         value_name: "FLOWS",
         summary: "Flows the kernel keeps between two polls",
         details: "A flow is an interface, a direction and a remote prefix. \
-            When more of them are active within one poll_interval than fit, \
-            the kernel drops the least recently used; their bytes since the \
-            last poll are counted in geoip_unattributed_bytes_*_total, \
-            without a country. Every entry takes memory for every CPU.",
+            If more flows are active within one poll_interval than fit, the \
+            kernel drops the least recently used. Their bytes since the last \
+            poll are counted in geoip_unattributed_bytes_*_total, without a \
+            country. Every entry takes memory for every CPU.",
         expected: "a whole number from 1 to 16777216",
         example: "100000",
         effect: Effect::Restart,
@@ -169,11 +169,10 @@ const COUNTING: &[Setting] = &[
         value_name: "DURATION",
         summary: "Time between two polls of the kernel's counts",
         details: "A number with a unit: us, ms, s, m or min, h, and their \
-            sequences such as 1m30s. Under 10ms polls take a large part of \
-            a CPU. Over an hour the totals stand \
-            still for too long to compute rates from, and short flows are \
-            pushed out before they are read. Keep it below the scrape \
-            interval.",
+            sequences such as 1m30s. Under 10ms polls take a large part of a \
+            CPU. Over an hour the totals stand still for too long to compute \
+            rates from them, and short flows are dropped before they are \
+            read. Keep it below the scrape interval.",
         expected: "a duration from 500us to 24h",
         example: "\"2s\"",
         effect: Effect::Live,

@@ -13,14 +13,14 @@ pub(super) const RUNNING: &[Setting] = &[
         key: "state_directory",
         kind: Kind::Text,
         value_name: "DIRECTORY",
-        summary: "Where counters are kept for the next start",
-        details: "They go on there after a restart, and so does counting \
-            meanwhile: see pin_directory. They are saved every 30 \
-            seconds, at the end, and before a scrape shows them, so that no \
-            restart sets them back behind a scrape. The directory is \
-            made if it is missing, and belongs to one exporter. Empty: \
-            counters begin at zero, and nothing is written. The unit for \
-            systemd sets it.",
+        summary: "Directory that keeps the counters for the next start",
+        details: "The counters continue after a restart, and counting \
+            continues in the meantime: see pin_directory. The exporter saves \
+            the counters every 30 seconds, at the end, and before a scrape \
+            shows them, so that no restart sets them back below a scrape. It \
+            makes the directory if it is missing. Only one exporter can use \
+            it. Empty: counters begin at zero, and nothing is written. The \
+            unit for systemd sets it.",
         expected: "the path of a directory, or empty",
         example: "\"/var/lib/geoip-exporter\"",
         effect: Effect::Restart,
@@ -40,13 +40,15 @@ pub(super) const RUNNING: &[Setting] = &[
         key: "pin_directory",
         kind: Kind::Text,
         value_name: "DIRECTORY",
-        summary: "Where counting goes on while no exporter runs",
-        details: "Only with state_directory, and from Linux 6.6 on. The maps \
-            and links are pinned in this directory, which is one of bpffs, \
-            made if it is missing, and belongs to one exporter. They go on \
-            counting when the exporter ends, however it ends, and the next \
-            start goes on from there. --remove-pins ends that. Empty: \
-            what passes while no exporter runs is not counted.",
+        summary: "Directory of the maps and links that count while no \
+            exporter runs",
+        details: "It is used only with state_directory, from Linux 6.6 on. \
+            The exporter pins its maps and links in this directory of bpffs, \
+            and makes the directory if it is missing. Only one exporter can \
+            use it. The programs continue to count when the exporter ends, \
+            also after SIGKILL, and the next start continues from there. \
+            --remove-pins removes the pinned programs and maps. Empty: \
+            traffic that passes while no exporter runs is not counted.",
         expected: "the path of a directory in bpffs, or empty",
         example: "\"/sys/fs/bpf/geoip-exporter\"",
         effect: Effect::Restart,
@@ -66,7 +68,7 @@ pub(super) const RUNNING: &[Setting] = &[
         key: "log_level",
         kind: Kind::Text,
         value_name: "LEVEL",
-        summary: "How much is logged",
+        summary: "Level of detail of the log",
         details: "Each level includes the ones before it. debug adds every \
             poll, trace every interface event. Empty: the default.",
         expected: "one of error, warn, info, debug and trace",
@@ -83,8 +85,8 @@ pub(super) const RUNNING: &[Setting] = &[
         key: "log_format",
         kind: Kind::Text,
         value_name: "FORMAT",
-        summary: "How log lines are written",
-        details: "text is for people, json writes one object a line.",
+        summary: "Format of log lines",
+        details: "text is for people. json writes one object on each line.",
         expected: "one of text and json",
         example: "\"text\"",
         effect: Effect::Live,
@@ -100,11 +102,13 @@ pub(super) const RUNNING: &[Setting] = &[
         kind: Kind::Switch,
         value_name: "BOOL",
         summary: "Give up privileges that are not needed any more",
-        details: "Once the programs are loaded, the exporter keeps \
+        details: "After its programs are loaded, the exporter keeps \
             CAP_NET_ADMIN on the thread that attaches to interfaces, as long \
-            as some may appear, and no other capability; system calls that \
-            it does not make fail, and it can write no file. false is for \
-            finding out whether that is in the way of something.",
+            as new ones can appear. Each thread can make only the system \
+            calls of its duty, and files can be written only in the \
+            directories of the state, the pins and the sockets, and in those \
+            that systemd names. Set it to false to find out whether a \
+            restriction causes a fault.",
         expected: "true or false",
         example: "true",
         effect: Effect::Restart,

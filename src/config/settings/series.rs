@@ -23,12 +23,12 @@ pub(super) const SERIES: &[Setting] = &[
         kind: Kind::Text,
         value_name: "CODES",
         summary: "Countries that have series before their first packet",
-        details: "Prometheus computes an increase from the second sample of a \
-            series on. A series that begins with its first packet loses \
-            that packet there. These countries are shown at 0 for every \
-            attached interface, from the start. \"all\" makes 2,008 series \
+        details: "Prometheus computes an increase from the second sample of \
+            a series on. If a series begins with its first packets, the \
+            increase misses them. These countries are shown at 0 for every \
+            attached interface from the start. \"all\" makes 2,008 series \
             for each interface. A list is written with commas or, in a TOML \
-            file, as an array. UNKNOWN may be in it.",
+            file, as an array. It can contain UNKNOWN.",
         expected: "\"none\", \"all\" or a comma list of ISO 3166-1 codes (in \
             TOML also an array)",
         example: "\"DE,US\"",
@@ -50,13 +50,14 @@ pub(super) const SERIES: &[Setting] = &[
         key: "absent_interface_retention",
         kind: Kind::Text,
         value_name: "DURATION",
-        summary: "Time for which interfaces that are gone keep their series",
-        details: "After that the page does not show them. Their counters are \
-            remembered, and go on if the interface returns: those of the \
-            1,000 interfaces with the most traffic. At most 4,096 interfaces \
-            that are gone have series; those that went first lose them \
-            first. It should be several scrape intervals. \"0\" means until \
-            a restart.",
+        summary: "Time that the series of an absent interface stay on the \
+            page",
+        details: "After this time the page does not show them. The exporter \
+            remembers the counters of the 1,000 such interfaces with the \
+            most traffic, and continues them if the interface returns. At \
+            most 4,096 absent interfaces have series; those that went first \
+            lose their series first. Choose several scrape intervals. \"0\" \
+            keeps the series until a restart.",
         expected: "a duration from 1s to 8760h, or \"0\"",
         example: "\"1h\"",
         effect: Effect::Live,

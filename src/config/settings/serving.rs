@@ -13,16 +13,18 @@ pub(super) const SERVING: &[Setting] = &[
         key: "listen_address",
         kind: Kind::Text,
         value_name: "ADDRESSES",
-        summary: "Where the metrics are served",
+        summary: "Addresses and sockets that serve the metrics",
         details: "IPv6 addresses are written in brackets: [::1]:9100. An \
             empty address, as in :9100, means every address of the machine, \
-            IPv6 and IPv4. localhost and other names in /etc/hosts stand for \
-            their first IPv4 address, or else their first IPv6 one, and the \
-            names in /etc/services for ports: they are read at the start and \
-            at a reload, and no name is looked up over the network. Port 0 lets the kernel choose a free port, which \
-            the log names. A path such as unix:/run/geoip-exporter/metrics.sock \
-            is a socket that its owner and group may connect to (mode 0660); \
-            one that a dead process left there is replaced.",
+            IPv6 and IPv4. Names of hosts are looked up in /etc/hosts, names \
+            of ports in /etc/services, at the start and at a reload, and \
+            never over the network. A host stands for its first IPv4 \
+            address, or for its first IPv6 address if it has no other. Port \
+            0 lets the kernel choose a free port, which the log names. A \
+            path such as unix:/run/geoip-exporter/metrics.sock is a socket \
+            to which its owner and group can connect (mode 0660). If a dead \
+            process left a socket there, it is replaced. Sockets that the \
+            service manager opened (LISTEN_FDS) replace this setting.",
         expected: "an address and port, the path of a socket behind unix:, \
             or a comma list of them (in TOML also an array)",
         example: "\"127.0.0.1:9100\"",
@@ -40,14 +42,14 @@ pub(super) const SERVING: &[Setting] = &[
         key: "web_config_file",
         kind: Kind::Text,
         value_name: "FILE",
-        summary: "File with TLS and users",
+        summary: "File with TLS certificates and users",
         details: "The file is YAML, in the format that the exporters of \
             Prometheus share: tls_server_config, http_server_config and \
-            basic_auth_users. A path in it begins at its directory. It is \
-            read again at a reload, and with it the certificate and the key. \
-            The name that other exporters give the flag, web.config.file, \
-            is understood too. Empty: everybody who reaches the port is \
-            answered, in the clear.",
+            basic_auth_users. A relative path in it begins at its directory. \
+            The exporter reads it again at a reload, and when the file, a \
+            certificate or a key changes on disk. The flag that other \
+            exporters call web.config.file is accepted too. Empty: everybody \
+            who reaches the port gets an answer, without encryption.",
         expected: "the path of a YAML file, or empty",
         example: "\"/etc/geoip-exporter-web.yml\"",
         effect: Effect::Live,
@@ -68,9 +70,9 @@ pub(super) const SERVING: &[Setting] = &[
         kind: Kind::Switch,
         value_name: "BOOL",
         summary: "Let POST /-/reload read everything again",
-        details: "It does what SIGHUP does, and answers 200 once that is in \
-            force, or 500 with what is wrong. Whoever may scrape may then \
-            reload.",
+        details: "It does the same as SIGHUP. It answers 200 once the new \
+            configuration is in force, or 500 with the fault. Every client \
+            that can scrape can then reload.",
         expected: "true or false",
         example: "true",
         effect: Effect::Live,
@@ -86,7 +88,7 @@ pub(super) const SERVING: &[Setting] = &[
         kind: Kind::Text,
         value_name: "PATH",
         summary: "Path of the metrics page",
-        details: "The pages under /-/ are taken. With / the metrics stand in \
+        details: "The pages under /-/ are reserved. With / the metrics take \
             the place of the landing page.",
         expected: "a path that begins with a slash",
         example: "\"/metrics\"",
