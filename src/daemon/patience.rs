@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// second, and an answer to a slow client half of one. Detaching takes some
 /// 35 ms an interface, and each is a step. The supervisor looks once a second,
 /// so that the first SIGTERM ends the daemon within ten seconds.
-pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(8);
+pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(7);
 
 /// What the poller did, by number. Clones are the same.
 #[derive(Clone, Debug, Default)]

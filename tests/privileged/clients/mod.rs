@@ -48,7 +48,7 @@ const INTERFACES: u32 = if cfg!(debug_assertions) { 2 } else { 16 };
 
 fn duration() -> Duration {
     let seconds = std::env::var("CLIENTS_SECONDS").ok();
-    let seconds = seconds.map_or(10, |text| {
+    let seconds = seconds.map_or(5, |text| {
         text.parse().expect("CLIENTS_SECONDS is a whole number of seconds")
     });
     Duration::from_secs(seconds)
