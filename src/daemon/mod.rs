@@ -232,7 +232,7 @@ fn run_logged<H: Host>(
     let (database, database_fault) = database::first(log, &config, opened);
     kernel::trim_memory();
     for notice in probe.take_notices() {
-        warn!(log, "the eBPF programs count with a limit"; "notice" => notice);
+        warn!(log, "notice about the eBPF programs"; "notice" => notice);
     }
     let counting = privileges.counting(&probe);
     log_loaded(log, probe.hook(), &probe.room());
@@ -245,9 +245,8 @@ fn run_logged<H: Host>(
     let first_devices = devices.next()?.unwrap_or_default();
 
     if has_new_maps && resumed.is_some() {
-        let own = log.clone();
         let saved = Errand::start("first-save", move |place| {
-            state::save_first(&own, store.as_ref(), &left, place);
+            state::save_first(store.as_ref(), &left, place);
             (store, left)
         });
         (store, left) = start.wait(saved)?;

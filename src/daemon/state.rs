@@ -85,18 +85,11 @@ pub(super) fn take_over(
 
 /// Saves which maps are counted in from now on, before anything is: a start
 /// that does not know them would begin in new ones.
-pub(super) fn save_first(
-    log: &Logger,
-    store: Option<&Store>,
-    state: &State,
-    place: &Place,
-) {
+pub(super) fn save_first(store: Option<&Store>, state: &State, place: &Place) {
     let Some(store) = store else { return };
     place.enter(&store.path());
-    if let Err(error) = store.save(state) {
-        warn!(log, "cannot save the counters; trying again";
-            "file" => %store.path().display(), "error" => chain(&error));
-    }
+    // The thread that saves tries again at once, and warns.
+    let _ = store.save(state);
 }
 
 /// What scrapes may see.

@@ -138,6 +138,9 @@ impl Store {
     pub fn open(directory: &Path) -> Result<Self, Error> {
         let failed = |error| Error::Directory(directory.into(), error);
         let handle = File::open(directory).map_err(failed)?;
+        if !handle.metadata().map_err(failed)?.is_dir() {
+            return Err(failed(ErrorKind::NotADirectory.into()));
+        }
         match handle.try_lock() {
             Ok(()) => Ok(Self {
                 directory: directory.into(),

@@ -166,7 +166,7 @@ fn loopback_is_counted_both_ways_when_it_is_named() {
         ipv4: remote.ipv4,
         ipv6: remote.ipv6,
     };
-    for address in ["192.0.2.7/32", "2001:db8:1::7/128"] {
+    for address in ["192.0.2.7/32", "2001:db8:1::7/128 nodad"] {
         namespace.ip(&format!("addr add {address} dev lo"));
     }
     for ip_version in [4, 6] {

@@ -152,3 +152,12 @@ fn a_damaged_file_is_read_as_far_as_it_can_be_and_copied() {
     assert_eq!(fs::read(copy).unwrap(), bytes);
     assert!(fs::read(store.path()).unwrap().windows(4).any(|at| at == b"kept"));
 }
+
+#[test]
+fn what_is_no_directory_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x");
+    fs::write(&file, "").unwrap();
+    let error = Store::open(&file).expect_err("it is a file");
+    assert_eq!(error.to_string(), format!("cannot use {}", file.display()));
+}
