@@ -132,7 +132,7 @@ struct Counting<A, M> {
 /// Returns the bytes of a state.
 ///
 /// # Panics
-/// If it is larger than [`LARGEST`] without its flows.
+/// If it is larger than 512 MiB without its flows.
 #[must_use]
 pub fn encode(state: &State) -> Vec<u8> {
     let encoded = encode_with(state, &[], LARGEST);
