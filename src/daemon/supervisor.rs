@@ -283,11 +283,12 @@ impl Supervisor {
             None => {}
             Some(Ok(web)) => {
                 self.faults.web = None;
-                info!(self.log, "read the web configuration again");
                 web.log_warnings(&self.log);
                 if let Some(controls) = &self.controls {
                     controls.server.secure(web.security);
                 }
+                // Behind it: the line says that new connections have it.
+                info!(self.log, "read the web configuration again");
             }
             Some(Err(faults)) => {
                 let said = Some(faults.to_string());
