@@ -164,7 +164,8 @@ __noinline int count_packet(const struct packet *packet)
 }
 
 /* Counts a packet that has been read, unless it was before it was decrypted. */
-__noinline int count_read(struct __sk_buff *skb, struct packet *packet)
+static __always_inline int count_read(struct __sk_buff *skb,
+				      struct packet *packet)
 {
 	__u32 number;
 
