@@ -222,14 +222,15 @@ impl Supervisor {
 
     /// Says that everything stays as it was.
     fn fail_reload(&mut self, failure: &ReloadError, asked: Askers) {
-        failure.log(&self.log);
-        error!(self.log, "not reloaded; everything stays as it was");
+        // Before the log: after the line, a scrape shows the failure.
         if let ReloadError::Database(_) = failure {
             self.published.database_loaded.publish(false);
         }
         let last = *self.published.last_reload.reader().get();
         let failed = LastReload { successful: false, ..last };
         self.published.last_reload.publish(failed);
+        failure.log(&self.log);
+        error!(self.log, "not reloaded; everything stays as it was");
         self.manager.ready("the last reload failed: see the log");
         for asked in asked {
             asked.tell(Err(chain(failure)));
