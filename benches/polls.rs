@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded, never};
-use geoip_exporter::accounting::{Direction, FlowKey, InterfaceId};
-use geoip_exporter::collectors::exporter::PollStatistics;
+use geoip_exporter::accounting::{
+    Direction, FlowKey, InterfaceId, PollStatistics,
+};
 use geoip_exporter::collectors::traffic::TrafficAccount;
 use geoip_exporter::config::Interfaces;
 use geoip_exporter::geoip::Database;

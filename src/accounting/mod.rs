@@ -9,6 +9,7 @@ mod flow_table;
 mod kernel_model;
 mod marks;
 mod packed;
+mod polls;
 mod table;
 mod timestamp;
 mod tracker;
@@ -24,6 +25,7 @@ pub use delta::{DeltaTracker, Observation};
 pub use flow_table::{FlowTable, Way};
 pub use marks::{CountingMarks, FlowMarks, Incarnation, MapMarks};
 use packed::PackedReading;
+pub use polls::{PollCounters, PollStatistics, TableStatistics};
 pub use timestamp::{PollEnd, Timestamp};
 pub use tracker::{Counts, FlowStatistics, FlowTracker, MapSweep};
 

@@ -34,11 +34,9 @@ use std::time::{Instant, SystemTime};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use slog::{Logger, crit, info, warn};
 
-use crate::accounting::Timestamp;
+use crate::accounting::{PollStatistics, Timestamp};
 use crate::collectors::certificate::CertificateCollector;
-use crate::collectors::exporter::{
-    Build, ExporterCollector, LastReload, PollStatistics,
-};
+use crate::collectors::exporter::{ExporterCollector, LastReload};
 use crate::collectors::interfaces::{self, InterfacesCollector};
 use crate::collectors::traffic::{Snapshot, TrafficAccount, TrafficCollector};
 use crate::config::{self, Config, Flags, ListenAddress, Paths};
@@ -50,7 +48,7 @@ use crate::logging::{self, LogControl};
 use crate::metrics::published::{Feed, Publisher, Sink};
 use crate::metrics::{Process, Registry};
 use crate::poller::{self, Poller};
-use crate::release;
+use crate::release::Build;
 use crate::sandbox::Duty;
 pub use check::report;
 pub use continuity::remove_pins;
@@ -71,8 +69,7 @@ use web::WebConfig;
 use worker::{HTTP, INTERFACES, POLLER, STATE, Spawner, start_workers};
 
 /// What the exporter says it is.
-const BUILD: Build =
-    Build { version: release::VERSION, revision: release::REVISION };
+const BUILD: Build = Build::THIS;
 
 /// Where the layers of the configuration come from, at the start and at every
 /// reload.

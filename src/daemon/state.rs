@@ -16,7 +16,7 @@ use crossbeam_channel::{
 use slog::{Logger, info, warn};
 
 use super::save_first::{SaveFirst, Saving};
-use crate::collectors::exporter::PollStatistics;
+use crate::accounting::PollStatistics;
 use crate::collectors::traffic::Snapshot;
 use crate::config::Config;
 use crate::files::Place;

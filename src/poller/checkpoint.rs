@@ -2,8 +2,7 @@
 
 use super::Poller;
 use super::attachments::Kept;
-use crate::accounting::CountingMarks;
-use crate::collectors::exporter::{PollCounters, PollStatistics};
+use crate::accounting::{CountingMarks, PollCounters, PollStatistics};
 use crate::kernel::{Adopted, Probe};
 
 /// The poller's knowledge at the end of a poll, when the accounts were

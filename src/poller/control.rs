@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 
 use super::{Keep, Overseer, Resumed, Settings};
-use crate::collectors::exporter::PollStatistics;
+use crate::accounting::PollStatistics;
 use crate::collectors::interfaces;
 use crate::geoip::Database;
 use crate::kernel::InterfaceEvent;

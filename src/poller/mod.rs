@@ -18,9 +18,9 @@ use crossbeam_channel::{Receiver, Sender, never, select, tick};
 use slog::{Logger, debug, info, warn};
 
 use crate::accounting::{
-    CountingMarks, Counts, FlowTracker, MapSweep, Origin, PollEnd,
+    CountingMarks, Counts, FlowTracker, MapSweep, Origin, PollCounters,
+    PollEnd, PollStatistics,
 };
-use crate::collectors::exporter::{PollCounters, PollStatistics};
 use crate::geoip::{Database, LocateCountry as _, Locator};
 use crate::kernel::{self, InterfaceEvent, Probe, Sweep};
 use crate::metrics::published::Sink;

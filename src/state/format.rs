@@ -24,8 +24,9 @@ use serde::{Deserialize, Serialize};
 
 use super::sections::{self, HEADER_LENGTH, Name, Section};
 use super::{State, second};
-use crate::accounting::{CountingMarks, FlowMarks, LARGEST_COUNTER, MapMarks};
-use crate::collectors::exporter::PollCounters;
+use crate::accounting::{
+    CountingMarks, FlowMarks, LARGEST_COUNTER, MapMarks, PollCounters,
+};
 use crate::collectors::traffic::{AttachmentMarks, InterfaceTraffic, Snapshot};
 
 /// The first bytes of every version.

@@ -12,8 +12,7 @@ mod store;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::accounting::{CountingMarks, InterfaceId};
-use crate::collectors::exporter::PollCounters;
+use crate::accounting::{CountingMarks, InterfaceId, PollCounters};
 use crate::collectors::traffic::{AttachmentMarks, Snapshot};
 pub use format::{Damage, Decoded, Fault, decode, encode};
 pub use store::{Error, Found, Reason, SaveError, Saved, Store};

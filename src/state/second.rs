@@ -14,9 +14,8 @@ use super::State;
 use super::format::Fault;
 use crate::accounting::{
     CountingMarks, Direction, FlowKey, FlowMarks, Incarnation, InterfaceId,
-    IpVersion, LARGEST_COUNTER, MapMarks, Reading, Volume,
+    IpVersion, LARGEST_COUNTER, MapMarks, PollCounters, Reading, Volume,
 };
-use crate::collectors::exporter::PollCounters;
 use crate::collectors::traffic::{
     AttachmentMarks, Breakdown, CountryTraffic, InterfaceTraffic, Snapshot,
 };

@@ -7,12 +7,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use geoip_exporter::accounting::{
     Direction, Family, FlowKey, InterfaceId, InterfaceTotal, IpVersion, Origin,
-    PollEnd, Timestamp, Volume,
+    PollEnd, PollStatistics, TableStatistics, Timestamp, Volume,
 };
 use geoip_exporter::collectors::certificate::CertificateCollector;
 use geoip_exporter::collectors::exporter::{
-    Build, Database, ExporterCollector, FlowTable, LastReload, PollStatistics,
-    Settings,
+    Database, ExporterCollector, LastReload, Settings,
 };
 use geoip_exporter::collectors::interfaces::{
     InterfacesCollector, State, Status,
@@ -22,6 +21,7 @@ use geoip_exporter::geoip::Country;
 use geoip_exporter::metrics::encode::Format;
 use geoip_exporter::metrics::published::{Feed, Publisher, Sink};
 use geoip_exporter::metrics::{Process, Registry};
+use geoip_exporter::release::Build;
 
 const BUILD: Build = Build { version: "1.2.3", revision: "0123abc" };
 
@@ -107,7 +107,7 @@ fn exporter(feed: &Feed<TrafficAccount>) -> ExporterCollector {
             new_keys: 7,
             evictions: 2,
             map_entries: 5,
-            flow_table: FlowTable {
+            flow_table: TableStatistics {
                 bytes: 8_000_000,
                 max_entries: 200_000,
                 entries: 6,

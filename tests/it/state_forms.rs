@@ -10,9 +10,8 @@ use std::sync::Arc;
 
 use geoip_exporter::accounting::{
     CountingMarks, Direction, FlowKey, FlowMarks, Incarnation, InterfaceId,
-    IpVersion, MapMarks, Reading, Timestamp, Volume,
+    IpVersion, MapMarks, PollCounters, Reading, Timestamp, Volume,
 };
-use geoip_exporter::collectors::exporter::PollCounters;
 use geoip_exporter::collectors::traffic::{
     AttachmentMarks, Breakdown, CountryTraffic, Created, InterfaceTraffic,
     Snapshot,

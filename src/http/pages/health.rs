@@ -6,7 +6,7 @@
 
 use rouille::{Request, Response};
 
-use crate::collectors::exporter::PollStatistics;
+use crate::accounting::PollStatistics;
 use crate::http::routes::Page;
 use crate::metrics::published::Published;
 

@@ -9,10 +9,10 @@
 use rouille::{Request, Response};
 
 use super::health::{HEALTHY_MEANS, READY_MEANS};
-use crate::collectors::exporter::Build;
 use crate::collectors::interfaces;
 use crate::http::routes::{Edition, Page};
 use crate::metrics::published::Published;
+use crate::release::Build;
 
 const TEMPLATE: &str = include_str!("index.html");
 

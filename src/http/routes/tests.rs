@@ -5,11 +5,12 @@ use std::sync::Arc;
 use flate2::read::GzDecoder;
 
 use super::*;
-use crate::collectors::exporter::{Build, PollStatistics};
+use crate::accounting::PollStatistics;
 use crate::collectors::interfaces::{self, InterfacesCollector, State, Status};
 use crate::http::pages::{Healthy, Index, Link, Metrics, Ready};
 use crate::metrics::Registry;
 use crate::metrics::published::Publisher;
+use crate::release::Build;
 
 /// A site, and what changes it.
 struct Site {

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use geoip_exporter::collectors::exporter::{Build, PollStatistics};
+use geoip_exporter::accounting::PollStatistics;
 use geoip_exporter::config::ListenAddress;
 use geoip_exporter::http::pages::{Healthy, Index, Metrics, Ready};
 use geoip_exporter::http::routes::{Edition, Page};
 use geoip_exporter::http::{self, Handle, Limits, Routes, Security, Server};
 use geoip_exporter::metrics::published::Publisher;
+use geoip_exporter::release::Build;
 use rouille::{Request, Response};
 
 use super::client::{Client, PATIENCE};

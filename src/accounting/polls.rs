@@ -1,0 +1,132 @@
+//! The poller's statistics, and the counters among them.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+
+/// What the poller did and the kernel side said; published with every poll,
+/// also a failed one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PollStatistics {
+    /// Polls that ended well.
+    pub polls: u64,
+    /// The time at which the counters were zero, if known.
+    pub created: Option<Timestamp>,
+    /// Whether all interfaces that were there at the start were attached, as
+    /// far as they can be, and polled.
+    pub is_ready: bool,
+    /// Polls that failed, whose traffic the next one finds.
+    pub poll_failures: u64,
+    /// Packets whose flow was neither found nor created.
+    pub lookup_failures: u64,
+    /// Packets whose flow could not be put into the map.
+    pub update_failures: u64,
+    /// Packets counted in the map of flows, for want of room in the table.
+    pub map_packets: u64,
+    /// Flows that began.
+    pub new_keys: u64,
+    /// Flows the map dropped to make room.
+    pub evictions: u64,
+    /// Flows there were at the newest poll.
+    pub map_entries: u64,
+    /// The table in front of the map.
+    pub flow_table: TableStatistics,
+    /// The shortest time a dropped flow had been idle, over all evictions.
+    pub minimum_eviction_age: Option<Duration>,
+    /// How long reading the map took in the newest poll.
+    pub map_read_duration: Duration,
+    /// How long the newest poll took as a whole.
+    pub poll_duration: Duration,
+}
+
+/// The counters among them, which go on after a restart where the state is
+/// kept.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize,
+)]
+#[serde(default)]
+pub struct PollCounters {
+    /// See [`PollStatistics::created`].
+    pub created: Option<Timestamp>,
+    /// See [`PollStatistics::poll_failures`].
+    pub poll_failures: u64,
+    /// See [`PollStatistics::lookup_failures`].
+    pub lookup_failures: u64,
+    /// See [`PollStatistics::update_failures`].
+    pub update_failures: u64,
+    /// See [`PollStatistics::map_packets`].
+    pub map_packets: u64,
+    /// See [`PollStatistics::new_keys`].
+    pub new_keys: u64,
+    /// See [`PollStatistics::evictions`].
+    pub evictions: u64,
+    /// See [`TableStatistics::reclaims`].
+    pub table_reclaims: u64,
+}
+
+impl PollStatistics {
+    /// Returns the statistics before the first poll of a process that goes on
+    /// from these counters.
+    #[must_use]
+    pub fn resume(from: PollCounters) -> Self {
+        Self {
+            created: from.created,
+            poll_failures: from.poll_failures,
+            lookup_failures: from.lookup_failures,
+            update_failures: from.update_failures,
+            map_packets: from.map_packets,
+            new_keys: from.new_keys,
+            evictions: from.evictions,
+            flow_table: TableStatistics {
+                reclaims: from.table_reclaims,
+                ..TableStatistics::default()
+            },
+            ..Self::default()
+        }
+    }
+
+    /// Tells the statistics the time of the start, at which counters that are
+    /// zero were zero.
+    #[must_use]
+    pub fn starting(mut self, at: Timestamp) -> Self {
+        if self.counters() == PollCounters::default() {
+            self.created = Some(at);
+        }
+        self
+    }
+
+    /// Returns what counts up.
+    #[must_use]
+    pub fn counters(&self) -> PollCounters {
+        PollCounters {
+            created: self.created,
+            poll_failures: self.poll_failures,
+            lookup_failures: self.lookup_failures,
+            update_failures: self.update_failures,
+            map_packets: self.map_packets,
+            new_keys: self.new_keys,
+            evictions: self.evictions,
+            table_reclaims: self.flow_table.reclaims,
+        }
+    }
+}
+
+/// The flow table, with an entry for each flow and CPU; of no size where there
+/// is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableStatistics {
+    /// Its memory.
+    pub bytes: u64,
+    /// Entries it has room for, on all CPUs.
+    pub max_entries: u64,
+    /// Entries in use at the newest poll.
+    pub entries: u64,
+    /// Entries that were idle and were freed.
+    pub reclaims: u64,
+}
