@@ -7,7 +7,6 @@
 //!
 //! Pure: no I/O, clock, threads or logging.
 
-pub mod certificate;
 pub mod exporter;
 pub mod interfaces;
 pub mod traffic;

@@ -35,8 +35,9 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use slog::{Logger, crit, info, warn};
 
 use crate::accounting::{PollStatistics, Timestamp};
-use crate::collectors::certificate::CertificateCollector;
-use crate::collectors::exporter::{ExporterCollector, LastReload};
+use crate::collectors::exporter::{
+    CertificateCollector, ExporterCollector, LastReload, Process,
+};
 use crate::collectors::interfaces::{self, InterfacesCollector};
 use crate::collectors::traffic::{Snapshot, TrafficAccount, TrafficCollector};
 use crate::config::{self, Config, Flags, ListenAddress, Paths};
@@ -45,8 +46,8 @@ use crate::http::pages::{Fresh, Healthy, Index, Metrics, Ready, Reload};
 use crate::http::{self, Routes};
 use crate::kernel::{self, Hook, Probe, ProbeSettings, Room};
 use crate::logging::{self, LogControl};
+use crate::metrics::Registry;
 use crate::metrics::published::{Feed, Publisher, Sink};
-use crate::metrics::{Process, Registry};
 use crate::poller::{self, Poller};
 use crate::release::Build;
 use crate::sandbox::Duty;

@@ -9,18 +9,18 @@ use geoip_exporter::accounting::{
     Direction, Family, FlowKey, InterfaceId, InterfaceTotal, IpVersion, Origin,
     PollEnd, PollStatistics, TableStatistics, Timestamp, Volume,
 };
-use geoip_exporter::collectors::certificate::CertificateCollector;
 use geoip_exporter::collectors::exporter::{
-    Database, ExporterCollector, LastReload, Settings,
+    CertificateCollector, Database, ExporterCollector, LastReload, Process,
+    Settings,
 };
 use geoip_exporter::collectors::interfaces::{
     InterfacesCollector, State, Status,
 };
 use geoip_exporter::collectors::traffic::{TrafficAccount, TrafficCollector};
 use geoip_exporter::geoip::Country;
+use geoip_exporter::metrics::Registry;
 use geoip_exporter::metrics::encode::Format;
 use geoip_exporter::metrics::published::{Feed, Publisher, Sink};
-use geoip_exporter::metrics::{Process, Registry};
 use geoip_exporter::release::Build;
 
 const BUILD: Build = Build { version: "1.2.3", revision: "0123abc" };

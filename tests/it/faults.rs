@@ -100,7 +100,7 @@ fn the_time_of_day_decides_nothing() {
     // which counters were zero. Log lines get theirs from the library.
     let shown = [
         "src/daemon/mod.rs",
-        "src/collectors/exporter.rs",
+        "src/collectors/exporter/mod.rs",
         "src/http/connection.rs",
         // Whether a certificate has expired.
         "src/http/web_config/mod.rs",
@@ -109,7 +109,7 @@ fn the_time_of_day_decides_nothing() {
         "src/http/reply.rs",
         "src/accounting/timestamp.rs",
         "src/collectors/traffic/account/tests/created.rs",
-        "src/metrics/mod.rs",
+        "src/collectors/exporter/process.rs",
         "src/poller/mod.rs",
         // The name that a damaged file gets.
         "src/state/store.rs",

@@ -4,7 +4,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::metrics::family::Description;
+use super::families;
 use crate::metrics::{Collect, Emit};
 
 /// Shows when the certificate expires.
@@ -23,7 +23,7 @@ where
     }
 
     fn collect(&self, emit: Emit<'_>) {
-        let mut family = EXPIRY.gauge();
+        let mut family = families::CERTIFICATE_EXPIRY.gauge();
         if let Some(seconds) = (self.expiry)() {
             #[allow(clippy::cast_precision_loss, reason = "exact until 2^53")]
             family.push([], seconds as f64);
@@ -31,9 +31,3 @@ where
         emit(&family.build());
     }
 }
-
-const EXPIRY: Description = Description {
-    name: "geoip_tls_certificate_expiry_timestamp_seconds",
-    help: "Unix time at which the served TLS certificate expires.",
-    labels: [],
-};

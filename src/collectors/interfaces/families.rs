@@ -1,0 +1,54 @@
+//! The metric families of the interfaces: all names and help texts of this
+//! slice.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use super::Snapshot;
+use crate::metrics::family::Description;
+use crate::metrics::published::Published;
+use crate::metrics::{Collect, Emit};
+
+const STATUS: Description<1> = Description {
+    name: "geoip_interface_status",
+    help: "State of the interface: 0 up, 1 down, 2 not found.",
+    labels: ["interface"],
+};
+
+const ATTACHED: Description<1> = Description {
+    name: "geoip_interface_attached",
+    help: "Whether packets of the interface are being counted: 1 yes, 0 no.",
+    labels: ["interface"],
+};
+
+/// Exports the newest states.
+#[derive(Debug)]
+pub struct InterfacesCollector {
+    snapshot: Published<Snapshot>,
+}
+
+impl InterfacesCollector {
+    /// Returns a collector of what is published here.
+    #[must_use]
+    pub fn new(snapshot: Published<Snapshot>) -> Self {
+        Self { snapshot }
+    }
+}
+
+impl Collect for InterfacesCollector {
+    fn version(&self) -> u64 {
+        self.snapshot.version()
+    }
+
+    fn collect(&self, emit: Emit<'_>) {
+        let mut status = STATUS.gauge();
+        let mut attached = ATTACHED.gauge();
+        for (name, state) in &*self.snapshot.get() {
+            status.push([name], state.status.value().into());
+            attached.push([name], u8::from(state.is_attached).into());
+        }
+        emit(&status.build());
+        emit(&attached.build());
+    }
+}
