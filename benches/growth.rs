@@ -3,7 +3,9 @@
 use std::num::NonZeroU32;
 use std::thread;
 
-use geoip_exporter::kernel::{Interface, LinkLayer, Probe as _, Sweep};
+use geoip_exporter::kernel::{
+    Interface, LinkLayer, Probe as _, Relations, Sweep,
+};
 
 use crate::Effort;
 use crate::harness::driver::{Driver, Workload};
@@ -100,6 +102,7 @@ fn by_interfaces(effort: Effort) -> Vec<(String, f64)> {
                         is_running: true,
                         is_loopback: false,
                         is_on_bus: false,
+                        relations: Relations::default(),
                     };
                     probe.attach(&interface).expect("cannot attach");
                 }

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use aya::programs::ProgramFd;
 use geoip_exporter::accounting::Direction;
 use geoip_exporter::kernel::{
-    Interface, LinkLayer, Probe as _, ProbeSettings, TrafficProbe,
+    Interface, LinkLayer, Probe as _, ProbeSettings, Relations, TrafficProbe,
 };
 
 use crate::harness::driver::attached_program;
@@ -32,6 +32,7 @@ pub(crate) fn loopback() -> Interface {
         is_running: true,
         is_loopback: true,
         is_on_bus: false,
+        relations: Relations::default(),
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::Error;
 use super::owner::{Name, Owner};
-use super::tc::{self, Filter, Hook, Place, Requests};
+use super::tc::{self, Filter, Hook, Place, Tc};
 use super::{Interface, grace};
 use crate::accounting::Direction;
 
@@ -34,7 +34,7 @@ pub(super) struct Clsact {
 
 #[derive(Debug)]
 struct State {
-    requests: Requests,
+    requests: Tc,
     notices: Vec<String>,
 }
 
@@ -60,7 +60,7 @@ impl Clsact {
     /// # Errors
     /// Where the kernel refuses the sockets, or to list and remove filters.
     pub(super) fn open() -> Result<Arc<Self>, Error> {
-        let opened = || io::Result::Ok((Owner::new()?, Requests::open()?));
+        let opened = || io::Result::Ok((Owner::new()?, Tc::open()?));
         let (owner, mut requests) = opened()
             .map_err(|source| Error::call("attach over netlink", source))?;
         let mut notices = Vec::new();
@@ -85,7 +85,7 @@ impl Clsact {
     ) -> Result<Filters, Error> {
         let mut state = self.state();
         let State { requests, notices } = &mut *state;
-        let failed = |source: io::Error, requests: &Requests| {
+        let failed = |source: io::Error, requests: &Tc| {
             let name = &interface.name;
             let action = format!("attach to interface {name}");
             match source.raw_os_error() {
@@ -167,7 +167,7 @@ impl Filters {
     /// qdisc was made a moment ago.
     fn remove(
         &mut self,
-        requests: &mut Requests,
+        requests: &mut Tc,
         just_made: Option<u32>,
         notices: &mut Vec<String>,
     ) {
@@ -219,11 +219,7 @@ impl Drop for Filters {
 }
 
 impl Attached {
-    fn is_there(
-        &self,
-        name: Name,
-        requests: &mut Requests,
-    ) -> io::Result<bool> {
+    fn is_there(&self, name: Name, requests: &mut Tc) -> io::Result<bool> {
         let found = requests.filter(self.place)?;
         Ok(found.is_some_and(|filter| {
             ours(&filter) == Some(name) && filter.program == Some(self.program)
@@ -233,10 +229,7 @@ impl Attached {
 
 /// Makes a clsact qdisc where there is none, and returns whether it did; or
 /// `None` where an ingress qdisc is in its place.
-fn provide_qdisc(
-    requests: &mut Requests,
-    ifindex: u32,
-) -> io::Result<Option<bool>> {
+fn provide_qdisc(requests: &mut Tc, ifindex: u32) -> io::Result<Option<bool>> {
     for _ in 0..ATTEMPTS {
         if requests.create_clsact(ifindex)? {
             return Ok(Some(true));
@@ -253,7 +246,7 @@ fn provide_qdisc(
 
 /// Puts a program on a hook, at a handle that is not taken.
 fn add(
-    requests: &mut Requests,
+    requests: &mut Tc,
     hook: Hook,
     order: order::Order,
     program: BorrowedFd<'_>,
@@ -274,10 +267,7 @@ fn add(
 
 /// Removes a clsact qdisc that has no filters. The kernel cannot do both in
 /// one step: what somebody adds between the two is lost with it.
-fn remove_unused_qdisc(
-    requests: &mut Requests,
-    ifindex: u32,
-) -> io::Result<()> {
+fn remove_unused_qdisc(requests: &mut Tc, ifindex: u32) -> io::Result<()> {
     for direction in DIRECTIONS {
         if !requests.filters(Hook { ifindex, direction })?.is_empty() {
             return Ok(());
@@ -288,7 +278,7 @@ fn remove_unused_qdisc(
 
 /// Removes the filters of exporters that run no more, from all devices.
 fn remove_leftovers(
-    requests: &mut Requests,
+    requests: &mut Tc,
     notices: &mut Vec<String>,
 ) -> io::Result<()> {
     let mut removed = 0_usize;
@@ -335,7 +325,7 @@ fn ours(filter: &Filter) -> Option<Name> {
 }
 
 /// Adds what the kernel said in words.
-fn explained(action: &str, requests: &Requests) -> String {
+fn explained(action: &str, requests: &Tc) -> String {
     match requests.reason() {
         Some(reason) => format!("{action} ({reason})"),
         None => action.to_owned(),

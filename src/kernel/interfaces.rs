@@ -38,6 +38,26 @@ pub struct Interface {
     pub is_loopback: bool,
     /// Whether it is on a bus, of hardware or of a virtual machine.
     pub is_on_bus: bool,
+    /// Its connections with other devices, over which the same packet passes
+    /// several devices.
+    pub relations: Relations,
+}
+
+/// The connections of a device with other devices of this network namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Relations {
+    /// The ifindex of the bridge, bond, team or VRF that it is a port of
+    /// (IFLA_MASTER). Packets of the port pass the master too.
+    pub master: Option<u32>,
+    /// The ifindex of the device that carries its packets: of a VLAN, macvlan
+    /// or ipvlan the device it was made on, of a tunnel or vxlan the device it
+    /// is bound to, if any, of a veth the other end (IFLA_LINK). None also if
+    /// that device is in another network namespace (IFLA_LINK_NETNSID), where
+    /// its number would name some other device here.
+    pub lower: Option<u32>,
+    /// The kind of a virtual device as `ip -details link` shows it, such as
+    /// `bridge` or `vlan` (IFLA_INFO_KIND). None of hardware and of loopback.
+    pub kind: Option<String>,
 }
 
 /// The devices of this network namespace.
@@ -227,6 +247,7 @@ mod tests {
             is_running: true,
             is_loopback: name == "lo",
             is_on_bus: false,
+            relations: Relations::default(),
         }
     }
 

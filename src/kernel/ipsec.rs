@@ -7,21 +7,19 @@
 //! on until the next start.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _};
-use std::os::fd::{AsRawFd as _, RawFd};
+use std::io::{Read as _, Seek as _};
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aya::programs::ProgramType;
 use aya::sys::{BpfHelper, is_helper_supported};
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_XFRM};
+use netlink_sys::protocols::NETLINK_XFRM;
 
 use super::abi::HAS_IPSEC;
 use super::mapping::MappedWords;
-use super::rtnetlink::message::{
-    DATAGRAM, NLMSG_DONE, NLMSG_ERROR, for_each_message,
-};
+use super::netlink::message::All;
+use super::netlink::{Events, Requests};
 use super::sys;
 
 /// Numbers of linux/xfrm.h: groups, and requests for all states and policies.
@@ -31,7 +29,10 @@ const XFRMNLGRP_POLICY: u32 = 4;
 const XFRM_MSG_GETSA: u16 = 0x12;
 const XFRM_MSG_GETPOLICY: u16 = 0x15;
 
-/// The groups as /proc/net/netlink shows them.
+/// The groups that the exporter joins.
+const GROUPS: [u32; 3] = [XFRMNLGRP_ACQUIRE, XFRMNLGRP_SA, XFRMNLGRP_POLICY];
+
+/// The same as /proc/net/netlink shows them.
 const OWN_GROUPS: u32 = 1 << (XFRMNLGRP_ACQUIRE - 1)
     | 1 << (XFRMNLGRP_SA - 1)
     | 1 << (XFRMNLGRP_POLICY - 1);
@@ -106,27 +107,28 @@ const ORDER: Ordering = Ordering::SeqCst;
 #[derive(Debug)]
 pub struct IpsecWatch {
     /// None once there was one.
-    events: Option<Socket>,
-    /// Opened before the thread that reads it may open nothing any more.
+    events: Option<Events>,
+    /// Opened at the start: later the thread that reads it may open nothing.
     sockets: Option<File>,
     switch: Arc<IpsecSwitch>,
     buffer: Vec<u8>,
 }
 
 impl IpsecWatch {
-    /// Begins to watch this thread's network namespace, and looks what there
-    /// is. Where that cannot be found out, it is taken to have IPsec.
+    /// Begins to watch this thread's network namespace, and looks for states
+    /// and policies. If that fails, the namespace is taken to have IPsec.
     pub(super) fn start(switch: Arc<IpsecSwitch>) -> Self {
         let mut watch = Self {
-            events: subscribe().ok(),
+            events: Events::subscribe(NETLINK_XFRM, &GROUPS).ok(),
             sockets: File::open("/proc/net/netlink").ok(),
             switch,
-            buffer: Vec::with_capacity(DATAGRAM),
+            buffer: Vec::new(),
         };
         let requests = [XFRM_MSG_GETSA, XFRM_MSG_GETPOLICY];
         let has_any = watch.events.is_none()
-            || requests.iter().any(|&request| {
-                has_any(request, &mut watch.buffer).unwrap_or(true)
+            || requests.into_iter().any(|request| {
+                let asked = Requests::open(NETLINK_XFRM);
+                asked.and_then(|it| it.has_any(All(request))).unwrap_or(true)
             });
         if has_any {
             watch.turn_on();
@@ -135,10 +137,10 @@ impl IpsecWatch {
         watch
     }
 
-    /// Returns what can be read when there is news; a number that is none where
+    /// Returns the descriptor that can be read when there is news, or -1 if
     /// there will be no more.
     pub(super) fn descriptor(&self) -> RawFd {
-        self.events.as_ref().map_or(-1, Socket::as_raw_fd)
+        self.events.as_ref().map_or(-1, Events::descriptor)
     }
 
     /// Returns whether there was a sign of IPsec.
@@ -148,13 +150,12 @@ impl IpsecWatch {
 
     /// Reads the news.
     pub(super) fn look(&mut self) {
-        let Some(events) = &self.events else { return };
-        self.buffer.clear();
-        let quiet = [io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted];
-        match events.recv(&mut self.buffer, 0) {
-            Err(error) if quiet.contains(&error.kind()) => {}
-            // Something happened, or that may be among what was lost.
-            _ => self.turn_on(),
+        let Some(events) = &mut self.events else { return };
+        let mut has_happened = false;
+        let read = events.read(|_| has_happened = true);
+        // An error may be that events were lost.
+        if has_happened || read.is_err() {
+            self.turn_on();
         }
     }
 
@@ -178,46 +179,6 @@ impl IpsecWatch {
         self.switch.turn_on();
         self.events = None;
     }
-}
-
-fn subscribe() -> io::Result<Socket> {
-    let mut events = Socket::new(NETLINK_XFRM)?;
-    events.bind_auto()?;
-    for group in [XFRMNLGRP_ACQUIRE, XFRMNLGRP_SA, XFRMNLGRP_POLICY] {
-        events.add_membership(group)?;
-    }
-    events.set_non_blocking(true)?;
-    Ok(events)
-}
-
-/// Returns whether there is any of what is asked for.
-fn has_any(request: u16, buffer: &mut Vec<u8>) -> io::Result<bool> {
-    let mut socket = Socket::new(NETLINK_XFRM)?;
-    socket.bind_auto()?;
-    socket.connect(&SocketAddr::new(0, 0))?;
-    socket.send(&dump_of(request), 0)?;
-    buffer.clear();
-    socket.recv(buffer, 0)?;
-    // The first message tells enough.
-    let mut has_any = None;
-    for_each_message(buffer, |kind, _| {
-        has_any.get_or_insert(kind != NLMSG_DONE);
-        match kind {
-            NLMSG_ERROR => Err(io::Error::other("refused")),
-            _ => Ok(()),
-        }
-    })?;
-    Ok(has_any.unwrap_or(true))
-}
-
-/// A header, `struct nlmsghdr`, and nothing behind it.
-fn dump_of(request: u16) -> Vec<u8> {
-    const LENGTH: u32 = 16;
-    let mut message = LENGTH.to_ne_bytes().to_vec();
-    message.extend(request.to_ne_bytes());
-    message.extend((NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
-    message.resize(LENGTH as usize, 0);
-    message
 }
 
 /// Returns whether /proc/net/netlink shows a socket of NETLINK_XFRM that is
@@ -255,17 +216,5 @@ mod tests {
         ] {
             assert_eq!(has_others(&format!("{HEAD}\n{line}\n")), is_other);
         }
-    }
-
-    #[test]
-    fn a_request_for_all_is_a_header_alone() {
-        let message = dump_of(XFRM_MSG_GETSA);
-        let mut seen = Vec::new();
-        for_each_message(&message, |kind, payload| {
-            seen.push((kind, payload.len()));
-            Ok(())
-        })
-        .unwrap();
-        assert_eq!(seen, [(XFRM_MSG_GETSA, 0)]);
     }
 }

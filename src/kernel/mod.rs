@@ -21,11 +21,11 @@ mod map_shape;
 mod mapping;
 mod marks;
 mod name;
+mod netlink;
 mod object;
 mod owner;
 mod pins;
 mod probe;
-mod rtnetlink;
 mod sizes;
 mod slots;
 mod sys;
@@ -43,16 +43,17 @@ pub use capabilities::capabilities_are_given_up;
 pub use error::Error;
 
 pub use interfaces::{
-    Action, Attached, Interface, InterfaceTable, LinkLayer, UplinkBy, reconcile,
+    Action, Attached, Interface, InterfaceTable, LinkLayer, Relations,
+    UplinkBy, reconcile,
 };
 pub use ipsec::IpsecWatch;
 pub use kept::Keep;
 pub use links::Hook;
 pub use mapping::MappedWords;
 pub use name::InterfaceName;
+pub use netlink::{InterfaceEvent, InterfaceMonitor, MonitorOrders};
 pub use pins::{Fault as PinsFault, Pins};
 pub use probe::{ProbeSettings, TrafficProbe};
-pub use rtnetlink::{InterfaceEvent, InterfaceMonitor, MonitorOrders};
 pub use sys::{
     keep_memory_small, reset_signals, take_descriptors, trim_memory,
 };

@@ -18,5 +18,6 @@ mod ipsec;
 mod kinds;
 mod links;
 mod protected;
+mod relations;
 mod start;
 mod uplinks;

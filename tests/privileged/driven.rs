@@ -9,7 +9,7 @@ use geoip_exporter::accounting::{
     Direction, FlowKey, FlowTable as _, IpVersion, Volume, Way,
 };
 use geoip_exporter::kernel::{
-    Interface, LinkLayer, Probe, ProbeSettings, Sweep, TrafficProbe,
+    Interface, LinkLayer, Probe, ProbeSettings, Relations, Sweep, TrafficProbe,
 };
 
 use crate::harness::driver::{
@@ -28,6 +28,7 @@ fn loopback() -> Interface {
         is_running: true,
         is_loopback: true,
         is_on_bus: false,
+        relations: Relations::default(),
     }
 }
 

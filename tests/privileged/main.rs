@@ -41,6 +41,7 @@ mod patterns;
 mod prefixes;
 mod privileges;
 mod redirects;
+mod relations;
 mod reload;
 mod restart;
 mod scraping;

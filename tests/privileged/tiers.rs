@@ -12,7 +12,8 @@ use geoip_exporter::accounting::{
     InterfaceId, InterfaceTotal, IpVersion, MapSweep, Volume,
 };
 use geoip_exporter::kernel::{
-    Interface, LinkLayer, Probe as _, ProbeSettings, Sweep, TrafficProbe,
+    Interface, LinkLayer, Probe as _, ProbeSettings, Relations, Sweep,
+    TrafficProbe,
 };
 
 use crate::harness::driver::{
@@ -55,6 +56,7 @@ impl Books {
             is_running: true,
             is_loopback: true,
             is_on_bus: false,
+            relations: Relations::default(),
         };
         probe.attach(&loopback).unwrap();
         Self {

@@ -1,30 +1,27 @@
-//! The messages about qdiscs and filters, written and read. Only what is looked
-//! at is read, so that an attribute of a newer kernel cannot hide the rest.
+//! The messages about qdiscs and filters, written and read. Only some attributes
+//! are looked at, so that one of a newer kernel cannot hide the rest.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
 #![forbid(unsafe_code)]
 
-use netlink_packet_core::{NLA_HEADER_SIZE, NlasIterator};
 use netlink_packet_route::tc::{
     TcAttribute, TcBpfFlags, TcFilterBpfOption, TcHandle, TcHeader, TcMessage,
     TcOption, TcU32OptionFlags,
 };
 
 use crate::accounting::Direction;
+use crate::kernel::netlink::message::{attribute, number, text};
 
-/// Numbers of linux/rtnetlink.h, linux/pkt_cls.h and linux/netlink.h.
+/// Numbers of linux/rtnetlink.h and linux/pkt_cls.h.
 const TCA_KIND: u16 = 1;
 const TCA_OPTIONS: u16 = 2;
 const TCA_CHAIN: u16 = 11;
 const TCA_BPF_NAME: u16 = 7;
 const TCA_BPF_ID: u16 = 11;
-const NLMSGERR_ATTR_MSG: u16 = 1;
 
-/// `struct tcmsg`, and what a message of type NLMSG_ERROR holds before its
-/// attributes: the error and the header of the request.
+/// `struct tcmsg`.
 const TC_HEADER_LENGTH: usize = 20;
-const ERROR_LENGTH: usize = 20;
 
 /// Of a filter for packets of every protocol, `ETH_P_ALL`.
 pub(in crate::kernel) const ALL_PROTOCOLS: u16 = 3;
@@ -175,30 +172,6 @@ pub(super) fn filter(payload: &[u8]) -> Option<Filter> {
     })
 }
 
-fn attribute(attributes: &[u8], kind: u16) -> Option<&[u8]> {
-    NlasIterator::new(attributes)
-        .filter_map(Result::ok)
-        .find(|attribute| attribute.kind() == kind)
-        .and_then(|attribute| {
-            let length = usize::from(attribute.length());
-            attribute.into_inner().get(NLA_HEADER_SIZE..length)
-        })
-}
-
-fn text(value: &[u8]) -> String {
-    let text = value.split(|&byte| byte == 0).next().unwrap_or_default();
-    String::from_utf8_lossy(text).into_owned()
-}
-
-fn number(value: &[u8]) -> Option<u32> {
-    value.first_chunk().map(|&bytes| u32::from_ne_bytes(bytes))
-}
-
-/// Reads what the kernel says in words, in a message of type NLMSG_ERROR.
-pub(super) fn reason(payload: &[u8]) -> Option<String> {
-    attribute(payload.get(ERROR_LENGTH..)?, NLMSGERR_ATTR_MSG).map(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,16 +237,5 @@ mod tests {
             let read = filter(&whole[..length]);
             assert!(read.is_none_or(|f| f.name.is_none_or(|n| n == "name")));
         }
-    }
-
-    #[test]
-    fn the_reason_stands_behind_the_request() {
-        let mut payload = (-2_i32).to_ne_bytes().to_vec();
-        payload.extend([0; 16]);
-        assert_eq!(reason(&payload), None);
-        payload.extend(9_u16.to_ne_bytes());
-        payload.extend(NLMSGERR_ATTR_MSG.to_ne_bytes());
-        payload.extend(b"help\0");
-        assert_eq!(reason(&payload).as_deref(), Some("help"));
     }
 }

@@ -10,7 +10,7 @@ use crate::accounting::{
     FlowKey, FlowTracker, InterfaceTotal, Origin, PollEnd, Volume,
 };
 use crate::collectors::interfaces::{State, Status};
-use crate::kernel::{LinkLayer, Room, Sweep, Table};
+use crate::kernel::{LinkLayer, Relations, Room, Sweep, Table};
 
 /// How many numbers the fake kernel side has.
 const LIMIT: u32 = 4;
@@ -219,6 +219,7 @@ fn changed(ifindex: u32, name: &str) -> InterfaceEvent {
         is_running: true,
         is_loopback: false,
         is_on_bus: false,
+        relations: Relations::default(),
     })
 }
 

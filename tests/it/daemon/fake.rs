@@ -13,7 +13,7 @@ use geoip_exporter::config::{LogFormat, LogLevel};
 use geoip_exporter::daemon::{Host, KeepFollowing};
 use geoip_exporter::kernel::{
     Adopted, Error, FollowInterfaces, Interface, InterfaceEvent, Keep,
-    LinkLayer, Probe, ProbeSettings, Room, Sweep,
+    LinkLayer, Probe, ProbeSettings, Relations, Room, Sweep,
 };
 use geoip_exporter::logging::{self, LogControl};
 use slog::Logger;
@@ -106,6 +106,7 @@ impl FakeHost {
             is_running: true,
             is_loopback: name == "lo",
             is_on_bus: false,
+            relations: Relations::default(),
         };
         let mut kernel = self.kernel();
         kernel.incarnations += 1;

@@ -27,6 +27,7 @@ pub(crate) mod log_line;
 pub(crate) mod netns;
 pub(crate) mod process;
 pub(crate) mod prometheus;
+pub(crate) mod relations;
 pub(crate) mod send;
 pub(crate) mod sys;
 pub(crate) mod tcx;

@@ -1,17 +1,17 @@
-//! Follows which devices have a default route, where that is asked for.
+//! Follows the default routes of this network namespace.
 //!
 //! Runs on the interfaces thread.
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsRawFd as _, RawFd};
+use std::os::fd::RawFd;
 
-use netlink_packet_core::NlasIterator;
 use netlink_packet_route::route::{RouteHeader, RouteMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
+use netlink_sys::protocols::NETLINK_ROUTE;
 
-use super::message::{DATAGRAM, dump, for_each_message};
+use super::message::{attributes, number};
+use super::{Events, Requests, is_overrun};
 
 /// Numbers of rtnetlink(7).
 const RTNLGRP_IPV4_ROUTE: u32 = 7;
@@ -25,7 +25,7 @@ const RTA_MULTIPATH: u16 = 9;
 const ROUTE_HEADER_LENGTH: usize = 12;
 const HOP_LENGTH: usize = 8;
 
-/// The routing table that is asked without rules for another one.
+/// The routing table that is used unless a rule names another one.
 const MAIN_TABLE: u8 = RouteHeader::RT_TABLE_MAIN;
 
 /// `RTN_UNICAST`: a route that leads somewhere.
@@ -37,70 +37,68 @@ const IS_DEAD: u8 = 1;
 /// The default routes of this thread's network namespace.
 #[derive(Debug)]
 pub(super) struct DefaultRoutes {
-    events: Socket,
-    buffer: Vec<u8>,
+    events: Events,
 }
 
 impl DefaultRoutes {
     /// Subscribes to changes.
     pub(super) fn open() -> io::Result<Self> {
-        let mut events = Socket::new(NETLINK_ROUTE)?;
-        events.bind_auto()?;
-        events.add_membership(RTNLGRP_IPV4_ROUTE)?;
-        events.add_membership(RTNLGRP_IPV6_ROUTE)?;
-        events.set_non_blocking(true)?;
-        Ok(Self { events, buffer: Vec::with_capacity(DATAGRAM) })
+        let groups = [RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE];
+        let events = Events::subscribe(NETLINK_ROUTE, &groups)?;
+        Ok(Self { events })
     }
 
-    pub(super) fn as_raw_fd(&self) -> RawFd {
-        self.events.as_raw_fd()
+    pub(super) fn descriptor(&self) -> RawFd {
+        self.events.descriptor()
     }
 
     /// Reads all changes that are there, and returns whether one was of a
     /// default route, or may have been.
     pub(super) fn have_changed(&mut self) -> io::Result<bool> {
         let mut have_changed = false;
-        loop {
-            self.buffer.clear();
-            match self.events.recv(&mut self.buffer, 0) {
-                Ok(_) => for_each_message(&self.buffer, |kind, payload| {
-                    have_changed |= matches!(kind, RTM_NEWROUTE | RTM_DELROUTE)
-                        && Route::read(payload).is_some_and(|it| it.is_default);
-                    Ok(())
-                })?,
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => return Ok(have_changed),
-                    io::ErrorKind::Interrupted => {}
-                    // Some were lost: read what is left, and look anew.
-                    _ if super::is_overrun(&error) => have_changed = true,
-                    _ => return Err(error),
-                },
+        let read = self.events.read(|message| {
+            have_changed |= matches!(message.kind, RTM_NEWROUTE | RTM_DELROUTE)
+                && Route::read(message.payload).is_some_and(|it| it.is_default);
+        });
+        match read {
+            Err(lost) if is_overrun(&lost) => {
+                self.events.discard()?;
+                Ok(true)
             }
+            other => other.map(|()| have_changed),
         }
     }
 
     /// Returns the devices that default routes lead to.
-    pub(super) fn list(&mut self) -> io::Result<BTreeSet<u32>> {
+    pub(super) fn list(&self) -> io::Result<BTreeSet<u32>> {
+        let mut requests =
+            Requests::open(NETLINK_ROUTE)?.with_strict_lists()?;
         let mut devices = BTreeSet::new();
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
             let mut request = RouteMessage::default();
             request.header.address_family = family;
             request.header.table = MAIN_TABLE;
             let request = RouteNetlinkMessage::GetRoute(request);
-            dump(request, true, &mut self.buffer, |kind, payload| {
-                if kind == RTM_NEWROUTE
-                    && let Some(route) = Route::read(payload)
-                    && route.is_default
-                {
-                    devices.extend(route.devices());
-                }
-            })?;
+            let listed = requests.list(request, |message| {
+                let route = match message.kind {
+                    RTM_NEWROUTE => Route::read(message.payload)?,
+                    _ => return None,
+                };
+                route.is_default.then(|| route.devices())
+            });
+            match listed {
+                Ok(listed) => devices.extend(listed.into_iter().flatten()),
+                // The table is made for its first route (inet_dump_fib() in
+                // net/ipv4/fib_frontend.c).
+                Err(none) if none.raw_os_error() == Some(libc::ENOENT) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(devices)
     }
 }
 
-/// What a message says about a route.
+/// A route in a message.
 struct Route<'a> {
     is_default: bool,
     attributes: &'a [u8],
@@ -127,14 +125,12 @@ impl<'a> Route<'a> {
         Some(Self { is_default, attributes })
     }
 
-    /// Returns the devices that it leads to: more than one where it has
-    /// several hops to choose from.
+    /// Returns the devices that it leads to: several if it has several hops.
     fn devices(&self) -> Vec<u32> {
         let mut devices = Vec::new();
-        for attribute in NlasIterator::new(self.attributes).flatten() {
-            let value = attribute.value();
-            match attribute.kind() {
-                RTA_OIF => devices.extend(number_at(value, 0)),
+        for (kind, value) in attributes(self.attributes) {
+            match kind {
+                RTA_OIF => devices.extend(number(value)),
                 RTA_MULTIPATH => devices.extend(hops(value)),
                 _ => {}
             }
@@ -148,7 +144,7 @@ fn hops(mut list: &[u8]) -> Vec<u32> {
     let mut devices = Vec::new();
     while let Some(&[low, high, flags, ..]) = list.first_chunk::<HOP_LENGTH>() {
         if flags & IS_DEAD == 0 {
-            devices.extend(number_at(list, 4));
+            devices.extend(list.get(4..).and_then(number));
         }
         let length = usize::from(u16::from_ne_bytes([low, high]));
         let length = length.max(HOP_LENGTH).next_multiple_of(4);
@@ -157,23 +153,10 @@ fn hops(mut list: &[u8]) -> Vec<u32> {
     devices
 }
 
-fn number_at(bytes: &[u8], at: usize) -> Option<u32> {
-    let bytes = bytes.get(at..)?.first_chunk()?;
-    Some(u32::from_ne_bytes(*bytes))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::message::tests::attribute_of as attribute;
     use super::*;
-
-    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let length = u16::try_from(value.len() + 4).unwrap();
-        let mut bytes = length.to_ne_bytes().to_vec();
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
 
     fn hop(ifindex: u32, flags: u8, gateway: &[u8]) -> Vec<u8> {
         let length = u16::try_from(HOP_LENGTH + gateway.len()).unwrap();
