@@ -25,10 +25,10 @@
 //! main       → cli, config, daemon, logging, sysexits
 //! daemon     → everything below
 //! poller     → accounting, collectors, config, geoip, kernel, logging, metrics
-//! http       → accounting, collectors, config::ListenAddress, config::nearest, config::utf8, files, metrics, release
+//! http       → accounting, collectors, config::Config, config::ListenAddress, config::nearest, config::utf8, files, metrics, release
 //! kernel     → accounting, config::Candidate, config::Interfaces
 //! state      → accounting, collectors, geoip::Country
-//! collectors → accounting, geoip::Country, metrics, release
+//! collectors → accounting, config::Config, geoip::Country, metrics, release
 //! metrics    → accounting
 //! accounting → geoip::Country
 //! geoip      → files

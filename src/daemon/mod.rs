@@ -19,6 +19,7 @@ mod privileges;
 mod reload;
 mod save_first;
 mod signals;
+mod slices;
 mod sockets;
 mod start;
 mod state;
@@ -26,48 +27,28 @@ mod supervisor;
 mod web;
 mod worker;
 
-use std::convert::Infallible;
 use std::ffi::OsString;
-use std::sync::Mutex;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender};
 use slog::{Logger, crit, info, warn};
 
-use crate::accounting::{PollStatistics, Timestamp};
-use crate::collectors::exporter::{
-    CertificateCollector, ExporterCollector, LastReload, Process,
-};
-use crate::collectors::interfaces::{self, InterfacesCollector};
-use crate::collectors::traffic::{Snapshot, TrafficAccount, TrafficCollector};
-use crate::config::{self, Config, Flags, ListenAddress, Paths};
+use crate::collectors::exporter::LastReload;
+use crate::config::{self, Config, Flags, Paths};
 use crate::files::Place;
-use crate::http::pages::{Fresh, Healthy, Index, Metrics, Ready, Reload};
-use crate::http::{self, Routes};
-use crate::kernel::{self, Hook, Probe, ProbeSettings, Room};
+use crate::kernel::{self, ProbeSettings};
 use crate::logging::{self, LogControl};
-use crate::metrics::Registry;
-use crate::metrics::published::{Feed, Publisher, Sink};
-use crate::poller::{self, Poller};
 use crate::release::Build;
-use crate::sandbox::Duty;
 pub use check::report;
 pub use continuity::remove_pins;
-use errand::Errand;
 pub use error::Error;
-use follower::Resource as _;
 pub use host::{Host, KeepFollowing, ThisHost};
 pub use kernel::reset_signals;
 use lifecycle::{Event, Lifecycle};
-use notify::ServiceManager;
 use patience::Progress;
-use privileges::{Privileges, binding};
 use reload::Reloads;
-use start::{Ended, Start};
-use state::Shown;
+use start::{Confined, Ended, Start};
 use supervisor::{Faults, Followers, State, Supervisor};
-use web::WebConfig;
-use worker::{HTTP, INTERFACES, POLLER, STATE, Spawner, start_workers};
 
 /// What the exporter says it is.
 const BUILD: Build = Build::THIS;
@@ -145,6 +126,7 @@ pub fn run<H: Host>(
     result
 }
 
+/// The start, in order, and then the supervision until the end.
 fn run_logged<H: Host>(
     layers: Layers,
     loaded: config::Loaded,
@@ -154,212 +136,63 @@ fn run_logged<H: Host>(
     log_control: LogControl,
 ) -> Result<(), Ended> {
     kernel::keep_memory_small();
+    announce(log, &loaded);
     let config = loaded.config;
+    let manager = start::service_manager(log, &layers);
+
+    let mut start = Start::new(log, &log_control, &events);
+    let Confined { privileges, given, listen_address, made } =
+        start.confine(host, &layers, &config)?;
+    let mut followers = Followers::start(log, &privileges)?;
+    let server = start.listen(
+        &config,
+        &privileges,
+        &mut followers,
+        given,
+        listen_address,
+    )?;
+    let counting =
+        start.count(host, &config, &privileges, &mut followers, made)?;
+
+    let faults = Faults {
+        database: counting.database_fault.clone(),
+        ..Faults::default()
+    };
+    let published = State::new(config, counting.database.as_deref());
+    let progress = Progress::default();
+    let (controls, workers) = start.begin(
+        &published,
+        &manager,
+        &privileges,
+        &progress,
+        counting,
+        server,
+    )?;
+    start.end();
+    Supervisor {
+        log: log.clone(),
+        log_control,
+        manager,
+        layers,
+        published,
+        progress,
+        controls: Some(controls),
+        followers,
+        faults,
+        reloads: Reloads::default(),
+    }
+    .run(Lifecycle::new(workers), &events.1)?;
+    Ok(())
+}
+
+/// Logs what is started and by which files.
+fn announce(log: &Logger, loaded: &config::Loaded) {
     info!(log, "starting"; "version" => BUILD.version,
         "revision" => BUILD.revision, "config" => file_list(&loaded.files));
     for warning in &loaded.warnings {
         warn!(log, "configuration"; "warning" => %warning);
     }
     web::log_left_out(log, &loaded.left_out);
-
-    let manager =
-        ServiceManager::of(&layers.environment).unwrap_or_else(|error| {
-            warn!(log, "cannot reach the service manager at NOTIFY_SOCKET";
-                "error" => %error);
-            ServiceManager::default()
-        });
-    manager.status("starting");
-
-    let given = host.take_sockets();
-    let listen_address = web::own_addresses(log, &config, &given);
-    let mut start = Start::new(log, &events);
-    let wanted = config.clone();
-    let made = Errand::start("directories", move |place| {
-        continuity::make_directories(&wanted, place)
-    });
-    let made = start.wait_before_log(made, &log_control)?;
-    // No other thread until files are restricted, as each inherits it.
-    let privileges = Privileges::restrict(
-        log,
-        host.sandbox(&config),
-        &layers.environment,
-        &listen_address,
-        &continuity::directories(&config),
-    );
-    privileges
-        .starting(Duty::Log, |prepare| log_control.start(prepare))
-        .and_then(|()| {
-            let events = events.0.clone();
-            privileges.starting(Duty::Forward, |prepare| {
-                host.forward_signals(events, prepare)
-            })
-        })
-        .map_err(Error::Thread)?;
-
-    let mut followers = Followers::start(log, &privileges)?;
-    let web = WebConfig(config.web_config_file.clone());
-    let reading = web.clone();
-    let read = Errand::start("web-config", move |at| reading.open(at));
-    let read = start.wait(read)??;
-    read.log_warnings(log);
-    followers.web.follow(web, WebConfig::files_of(&read), true);
-    let addresses = listen_address.clone();
-    let own = privileges.clone();
-    let bound = Errand::start("listen", move |place| {
-        own.take_up(binding(&addresses));
-        let sockets = addresses.iter().filter_map(ListenAddress::path);
-        sockets.for_each(|path| place.enter(path));
-        match given.is_empty() {
-            true => http::Server::bind(&addresses),
-            false => http::Server::take(given),
-        }
-    });
-    let server = start.wait(bound)??.log_to(log.clone()).secure(read.security);
-    let (own, wanted) = (log.clone(), config.clone());
-    let taken = Errand::start("state", move |place| {
-        state::take_over(&own, &wanted, place, made.state)
-    });
-    let (mut store, mut left) = start.wait(taken)?;
-    let keep = continuity::keep(log, &config, store.as_ref(), &left, made.pins);
-    // Opened while the programs are loaded: checking a large database takes as
-    // long, and neither needs the other.
-    let began = Instant::now();
-    followers.open_database(&config);
-    let mut probe = host.load(&probe_settings(&config), keep)?;
-    let opened = start.wait_for_database(&followers.database, began)?;
-    let (database, database_fault) = database::first(log, &config, opened);
-    kernel::trim_memory();
-    for notice in probe.take_notices() {
-        warn!(log, "notice about the eBPF programs"; "notice" => notice);
-    }
-    let counting = privileges.counting(&probe);
-    log_loaded(log, probe.hook(), &probe.room());
-    let adopted = probe.adopt()?;
-    let has_new_maps = adopted.is_none();
-    let incarnation = probe.incarnation();
-    let resumed = continuity::resume(log, &mut left, adopted, incarnation);
-    let (mut devices, keep_following) = host.follow_interfaces(&mut probe)?;
-    keep_following.want_default_routes(config.interfaces.have_uplinks());
-    let first_devices = devices.next()?.unwrap_or_default();
-
-    if has_new_maps && resumed.is_some() {
-        let saved = Errand::start("first-save", move |place| {
-            state::save_first(store.as_ref(), &left, place);
-            (store, left)
-        });
-        (store, left) = start.wait(saved)?;
-    }
-    let traffic = Snapshot::clone(&left.traffic);
-    let now = Timestamp::from(SystemTime::now());
-    let traffic = Feed::new(TrafficAccount::resume(traffic).starting(now));
-    let polls = PollStatistics::resume(left.polls).starting(now);
-    let statistics = Publisher::new(polls);
-    let (shown, keep) =
-        Shown::new(log, store, left, traffic.reader(), statistics.reader());
-    let interfaces = Publisher::new(interfaces::Snapshot::new());
-    let published = State::new(&config, database.as_deref());
-
-    let mut registry = Registry::new();
-    registry.register(TrafficCollector::new(
-        shown.traffic.clone(),
-        published.at_zero.reader(),
-    ));
-    registry.register(InterfacesCollector::new(interfaces.reader()));
-    registry.register(ExporterCollector {
-        build: BUILD,
-        settings: published.settings.reader(),
-        last_reload: published.last_reload.reader(),
-        database: published.database.reader(),
-        database_loaded: published.database_loaded.reader(),
-        is_saved: shown.is_saved,
-        polls: shown.polls,
-        traffic: shown.traffic,
-    });
-    let expiry = server.certificate_expiry();
-    registry.register(CertificateCollector { expiry });
-    registry.register(Process::default());
-    let metrics_path = published.metrics_path.reader();
-    let routes = Routes::new(metrics_path.clone())
-        .with(Fresh {
-            page: Metrics { path: metrics_path.clone(), registry },
-            refresh: shown.save_first,
-        })
-        .with(Healthy)
-        .with(Ready { polls: statistics.reader() })
-        .with(Reload {
-            is_enabled: published.enable_reload.reader(),
-            reload: Mutex::new(web::reload_over(events.0.clone())),
-        })
-        .with(Index {
-            build: BUILD,
-            metrics_path,
-            interfaces: interfaces.reader(),
-            links: Vec::new(),
-        });
-
-    let (settling, settled) = bounded::<Infallible>(0);
-    let progress = Progress::default();
-    let overseer = manager.overseer(progress.clone(), {
-        let (log, privileges) = (log.clone(), privileges.clone());
-        let fixed = privileges::fixed_interfaces(&config, probe.hook());
-        move |count| {
-            info!(log, "ready"; "interfaces" => count);
-            if fixed == Some(count) {
-                privileges.give_up_the_rest();
-            }
-            // Until the main thread, the last one, has given up its own.
-            let _ = settled.recv();
-            privileges.report();
-        }
-    });
-    let poller = Poller::new(
-        log.clone(),
-        poller::Settings::from(&config),
-        probe,
-        database,
-        vec![Box::new(traffic) as Box<dyn Sink>],
-        poller::Publishers { statistics, interfaces, overseer, keep },
-        poller::Start { devices: first_devices, resumed },
-    )?;
-
-    privileges.begin_giving_up();
-    let addresses = server.addresses().to_vec();
-    let mut workers = vec![POLLER, INTERFACES, HTTP];
-    workers.extend(shown.keeper.as_ref().map(|_| STATE));
-    let spawner =
-        Spawner { events: events.0.clone(), privileges: privileges.clone() };
-    let controls = start_workers(
-        &spawner,
-        log.clone(),
-        (counting, poller, shown.keeper),
-        (devices, keep_following),
-        (server, routes),
-    )
-    .map_err(Error::Thread)?;
-    privileges.take_up(Duty::Supervise);
-    drop(settling);
-    for address in &addresses {
-        info!(log, "listening"; "address" => %address,
-            "metrics_path" => &config.metrics_path);
-    }
-
-    start.end();
-    let lifecycle = Lifecycle::new(workers);
-    Supervisor {
-        log: log.clone(),
-        log_control,
-        manager,
-        layers,
-        config,
-        published,
-        progress,
-        controls: Some(controls),
-        followers,
-        faults: Faults { database: database_fault, ..Faults::default() },
-        reloads: Reloads::default(),
-    }
-    .run(lifecycle, &events.1)?;
-    Ok(())
 }
 
 fn probe_settings(config: &Config) -> ProbeSettings {
@@ -368,18 +201,6 @@ fn probe_settings(config: &Config) -> ProbeSettings {
         ipv4_prefix_length: config.ipv4_prefix_length,
         ipv6_prefix_length: config.ipv6_prefix_length,
     }
-}
-
-fn log_loaded(log: &Logger, hook: Hook, room: &Room) {
-    if let Some(reason) = &room.without_table {
-        warn!(log, "no flow table: each packet costs more";
-            "reason" => reason);
-    }
-    info!(log, "loaded the eBPF programs";
-        "attached_by" => hook.name(),
-        "flow_table_entries" => room.table_entries,
-        "flow_table_bytes" => room.table_bytes,
-        "flow_map_entries" => room.map_entries);
 }
 
 fn file_list(files: &[std::path::PathBuf]) -> String {

@@ -16,7 +16,7 @@ use super::asked::Asked;
 use super::database::{DatabaseFile, describe, log_opened};
 use super::errand::{Errand, PATIENCE};
 use super::follower::Resource as _;
-use super::supervisor::{Faults, Supervisor, at_zero, exported, warn_late};
+use super::supervisor::{Faults, Supervisor, warn_late};
 use super::web::{Web, WebConfig, log_left_out};
 use super::{Layers, succeeded_now};
 use crate::collectors::exporter::{self, LastReload};
@@ -25,7 +25,7 @@ use crate::files::Place;
 use crate::geoip::{self, Database};
 use crate::http;
 use crate::logging::chain;
-use crate::poller::{self, Control};
+use crate::poller::Control;
 
 /// All that was read, and is to be put in force.
 pub(super) struct Prepared {
@@ -185,8 +185,8 @@ impl Supervisor {
             let file = given_up.errand.file().unwrap_or_default();
             return self.fail_reload(&ReloadError::Slow { file }, asked);
         }
-        let (layers, config) = (self.layers.clone(), self.config.clone());
-        let has_database = self.published.database.reader().get().is_some();
+        let (layers, config) = (self.layers.clone(), self.published.config());
+        let has_database = self.published.has_database();
         let errand = Errand::start("reload", move |place| {
             prepare(&layers, &config, has_database, place)
         });
@@ -224,7 +224,7 @@ impl Supervisor {
     fn fail_reload(&mut self, failure: &ReloadError, asked: Askers) {
         // Before the log: after the line, a scrape shows the failure.
         if let ReloadError::Database(_) = failure {
-            self.published.database_loaded.publish(false);
+            self.published.show_loaded(false);
         }
         let last = *self.published.last_reload.reader().get();
         let failed = LastReload { successful: false, ..last };
@@ -255,36 +255,38 @@ impl Supervisor {
             (None, None) => {}
         }
         self.faults = Faults::default();
-        self.config = plan.config;
-        self.follow(&web, database.as_deref());
-        self.log_control.set(self.config.log_level, self.config.log_format);
-        self.published.settings.publish(exported(&self.config));
-        self.published.at_zero.publish(at_zero(&self.config));
-        self.published.metrics_path.publish(self.config.metrics_path.clone());
-        self.published.enable_reload.publish(self.config.enable_reload);
-        if let Some(controls) = &self.controls {
+        self.published.config.publish(plan.config);
+        let config = self.published.config();
+        self.follow(&config, &web, database.as_deref());
+        self.log_control.set(config.log_level, config.log_format);
+        if let Some(controls) = &mut self.controls {
             controls.server.secure(web.security);
-            // Before the poller is told, which waits for what is new.
-            let are_wanted = self.config.interfaces.have_uplinks();
-            controls.keep_following.want_default_routes(are_wanted);
+            // Before the poller is told: it waits for the new news.
+            for commit in &mut controls.commits {
+                commit(&config);
+            }
         }
         let shown = database.as_deref().map(describe);
-        let settings = poller::Settings::from(&self.config);
-        let control = |done| Control::Reload { settings, database, done };
+        let control = |done| Control::Reload { config, database, done };
         self.tell_poller(control, shown, Some((plan.changed, asked)));
     }
 
     /// Follows the files that were read last.
-    fn follow(&mut self, web: &Web, database: Option<&Database>) {
-        let file = DatabaseFile(self.config.geoip_db.clone());
+    fn follow(
+        &mut self,
+        config: &Config,
+        web: &Web,
+        database: Option<&Database>,
+    ) {
+        let file = DatabaseFile(config.geoip_db.clone());
         let files = match database {
             Some(database) => DatabaseFile::files_of(database),
             None => vec![(file.0.clone(), None)],
         };
-        let is_followed = self.config.geoip_db_watch;
+        let is_followed = config.geoip_db_watch;
         self.followers.database.follow(file, files, is_followed);
         let files = WebConfig::files_of(web);
-        let web = WebConfig(self.config.web_config_file.clone());
+        let web = WebConfig(config.web_config_file.clone());
         self.followers.web.follow(web, files, true);
     }
 
@@ -308,8 +310,7 @@ impl Supervisor {
     pub(super) fn end_applying(&mut self) {
         let Some(applied) = self.reloads.applying.pop_front() else { return };
         // Behind the poller: a scrape that shows a database has its countries.
-        self.published.database_loaded.publish(applied.shown.is_some());
-        self.published.database.publish(applied.shown);
+        self.published.show_database(applied.shown);
         if let Some((changed, asked)) = applied.reload {
             self.published.last_reload.publish(succeeded_now());
             info!(self.log, "reloaded"; "changed" => changed.join(", "));

@@ -111,8 +111,7 @@ impl Shown {
         log: &Logger,
         store: Option<Store>,
         left: State,
-        traffic: Published<Snapshot>,
-        polls: Published<PollStatistics>,
+        (traffic, polls): (Published<Snapshot>, Published<PollStatistics>),
     ) -> (Self, Option<Box<dyn poller::Keep>>) {
         let Some(store) = store else {
             let shown = Self {

@@ -17,11 +17,12 @@ use super::notify::ServiceManager;
 use super::patience::{Patience, Progress, STOP_PATIENCE};
 use super::privileges::Privileges;
 use super::reload::Reloads;
+use super::slices::Commit;
 use super::web::WebConfig;
-use super::{Error, KeepFollowing, Layers, succeeded_now};
-use crate::collectors::exporter::{self, LastReload, Settings};
+use super::{Error, Layers, succeeded_now};
+use crate::collectors::exporter::{self, DatabaseStatus, LastReload};
 use crate::config::Config;
-use crate::geoip::{self, Country, Database};
+use crate::geoip::{self, Database};
 use crate::http;
 use crate::logging::{LogControl, chain};
 use crate::metrics::published::Publisher;
@@ -31,53 +32,55 @@ use crate::sandbox::Duty;
 /// How often the supervisor looks whether something takes too long.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What the supervisor publishes for scrapes.
+/// The supervisor's publications, which collectors and pages read.
 pub(super) struct State {
-    pub(super) settings: Publisher<Settings>,
-    pub(super) at_zero: Publisher<Vec<Country>>,
+    pub(super) config: Publisher<Config>,
     pub(super) last_reload: Publisher<LastReload>,
-    pub(super) database: Publisher<Option<exporter::Database>>,
-    pub(super) database_loaded: Publisher<bool>,
-    pub(super) metrics_path: Publisher<String>,
-    pub(super) enable_reload: Publisher<bool>,
+    pub(super) database: Publisher<DatabaseStatus>,
 }
 
 impl State {
-    pub(super) fn new(config: &Config, database: Option<&Database>) -> Self {
+    pub(super) fn new(config: Config, database: Option<&Database>) -> Self {
         Self {
-            settings: Publisher::new(exported(config)),
-            at_zero: Publisher::new(at_zero(config)),
+            config: Publisher::new(config),
             last_reload: Publisher::new(succeeded_now()),
-            database: Publisher::new(database.map(describe)),
-            database_loaded: Publisher::new(database.is_some()),
-            metrics_path: Publisher::new(config.metrics_path.clone()),
-            enable_reload: Publisher::new(config.enable_reload),
+            database: Publisher::new(DatabaseStatus {
+                database: "country",
+                is_loaded: database.is_some(),
+                open: database.map(describe),
+            }),
         }
     }
-}
 
-pub(super) fn exported(config: &Config) -> Settings {
-    Settings {
-        map_max_entries: config.map_max_entries.get(),
-        poll_interval: config.poll_interval,
-        flow_batch_size: config.flow_batch_size.get(),
+    /// Returns the configuration in force.
+    pub(super) fn config(&self) -> Arc<Config> {
+        self.config.reader().get()
+    }
+
+    /// Returns whether a database is in use.
+    pub(super) fn has_database(&self) -> bool {
+        self.database.reader().get().open.is_some()
+    }
+
+    /// Shows whether the newest attempt to open the database was successful.
+    pub(super) fn show_loaded(&mut self, is_loaded: bool) {
+        let status = DatabaseStatus::clone(&self.database.reader().get());
+        self.database.publish(DatabaseStatus { is_loaded, ..status });
+    }
+
+    /// Shows the database in use, or that there is none.
+    pub(super) fn show_database(&mut self, open: Option<exporter::Database>) {
+        let database = self.database.reader().get().database;
+        let is_loaded = open.is_some();
+        self.database.publish(DatabaseStatus { database, is_loaded, open });
     }
 }
 
-/// Returns the countries that are shown before their first packet, in order.
-pub(super) fn at_zero(config: &Config) -> Vec<Country> {
-    let labels = config.countries_at_zero.labels().into_iter();
-    // UNKNOWN is no code.
-    let countries = labels.map(|l| Country::from_code(l).unwrap_or_default());
-    let mut countries: Vec<_> = countries.collect();
-    countries.sort_unstable();
-    countries
-}
-
-/// What keeps the workers running. Dropping a part ends its worker.
+/// Keeps the workers running: dropping a part ends its worker.
 pub(super) struct Controls {
     pub(super) poller: Sender<Control>,
-    pub(super) keep_following: KeepFollowing,
+    /// The part of each slice in a reload.
+    pub(super) commits: Vec<Commit>,
     pub(super) server: http::Handle,
 }
 
@@ -124,8 +127,6 @@ pub(super) struct Supervisor {
     pub(super) log_control: LogControl,
     pub(super) manager: ServiceManager,
     pub(super) layers: Layers,
-    /// What is in force.
-    pub(super) config: Config,
     pub(super) published: State,
     /// What the poller does.
     pub(super) progress: Progress,
@@ -230,8 +231,8 @@ impl Supervisor {
             None if std::mem::take(&mut self.faults.is_database_stuck) => {
                 info!(self.log, "the file of the GeoIP database answers again");
                 self.faults.database = None;
-                let is_there = self.published.database.reader().get().is_some();
-                self.published.database_loaded.publish(is_there);
+                let is_there = self.published.has_database();
+                self.published.show_loaded(is_there);
             }
             None => {}
         }
@@ -259,12 +260,12 @@ impl Supervisor {
 
     /// Goes on with the last good database, if any, and says so once.
     fn miss_database(&mut self, fault: &geoip::Error) {
-        self.published.database_loaded.publish(false);
+        self.published.show_loaded(false);
         let fault = Some(chain(fault));
         if self.faults.database == fault {
             return;
         }
-        if self.published.database.reader().get().is_some() {
+        if self.published.has_database() {
             warn!(self.log, "cannot open the GeoIP database; the last good \
                  one stays in use";
                 "error" => fault.as_deref());

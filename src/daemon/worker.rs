@@ -1,30 +1,37 @@
 //! Threads that do not end without saying so.
 
-use std::convert::Infallible;
 use std::error::Error;
 use std::io;
 use std::thread;
 
-use crossbeam_channel::{Sender, bounded, unbounded};
-use slog::Logger;
+use crossbeam_channel::Sender;
 
-use super::follow::follow;
-use super::host::KeepFollowing;
 use super::lifecycle::Event;
 use super::privileges::Privileges;
-use super::state::Keeper;
-use super::supervisor::Controls;
-use crate::http::{self, Routes};
-use crate::kernel::{FollowInterfaces, Probe};
 use crate::logging::chain;
-use crate::poller::Poller;
 use crate::sandbox::Duty;
 
-/// The names of the threads that must not end.
-pub(super) const POLLER: &str = "poller";
-pub(super) const INTERFACES: &str = "interfaces";
-pub(super) const HTTP: &str = "http";
-pub(super) const STATE: &str = "state";
+/// A thread that must not end while the daemon runs.
+pub(super) struct Worker {
+    pub(super) name: &'static str,
+    /// The privileges that it keeps.
+    duty: Duty,
+    body: Body,
+}
+
+/// The work of a thread.
+type Body = Box<dyn FnOnce() -> Result<(), Box<dyn Error>> + Send>;
+
+impl Worker {
+    /// Returns a worker that has not been started.
+    pub(super) fn new(
+        name: &'static str,
+        duty: Duty,
+        body: impl FnOnce() -> Result<(), Box<dyn Error>> + Send + 'static,
+    ) -> Self {
+        Self { name, duty, body: Box::new(body) }
+    }
+}
 
 /// Starts threads.
 pub(super) struct Spawner {
@@ -35,17 +42,15 @@ pub(super) struct Spawner {
 }
 
 impl Spawner {
-    /// Starts a thread and waits until it has no other privileges than those
-    /// of its duty. Whatever it ends by, its result, an error or a panic, is
-    /// an event.
+    /// Starts a worker and waits until it has no other privileges than those
+    /// of its duty. Its end is an event, whether by a result, an error or a
+    /// panic.
     ///
     /// # Errors
-    /// Where the system has no thread left.
+    /// If the system has no thread left.
     pub(super) fn spawn(
         &self,
-        name: &'static str,
-        duty: Duty,
-        body: impl FnOnce() -> Result<(), Box<dyn Error>> + Send + 'static,
+        Worker { name, duty, body }: Worker,
     ) -> io::Result<()> {
         let failure = Some("it panicked".into());
         let guard = Guard { name, events: self.events.clone(), failure };
@@ -77,38 +82,6 @@ impl Drop for Guard {
     }
 }
 
-/// Starts the threads. Each ends once its half of the result is dropped.
-pub(super) fn start_workers<P: Probe + 'static>(
-    start: &Spawner,
-    log: Logger,
-    (counting, poller, keeper): (Duty, Poller<P>, Option<Keeper>),
-    (mut devices, keep_following): (Box<dyn FollowInterfaces>, KeepFollowing),
-    (server, routes): (http::Server, Routes),
-) -> io::Result<Controls> {
-    let (control, controlled) = unbounded();
-    let (device_events, followed) = unbounded();
-    let server_handle = server.handle();
-    let (polling, until_polled) = bounded::<Infallible>(0);
-    start.spawn(POLLER, counting, move || {
-        poller.run(&controlled, &followed);
-        // What the last poll found is published.
-        drop(polling);
-        Ok(())
-    })?;
-    if let Some(keeper) = keeper {
-        start.spawn(STATE, Duty::Save, move || {
-            keeper.run(&until_polled);
-            Ok(())
-        })?;
-    }
-    start.spawn(INTERFACES, Duty::Follow, move || {
-        follow(&log, devices.as_mut(), &device_events);
-        Ok(())
-    })?;
-    start.spawn(HTTP, Duty::Serve, move || Ok(server.run(routes)?))?;
-    Ok(Controls { poller: control, keep_following, server: server_handle })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,7 +95,7 @@ mod tests {
         let privileges =
             Privileges::restrict(&log, Sandbox::new(false), &[], &[], &[]);
         let start = Spawner { events, privileges };
-        start.spawn("worker", Duty::Follow, body).unwrap();
+        start.spawn(Worker::new("worker", Duty::Follow, body)).unwrap();
         received.recv().unwrap()
     }
 

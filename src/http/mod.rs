@@ -53,7 +53,7 @@ pub use error::Error;
 pub use limits::Limits;
 pub use listener::GivenSocket;
 pub use owner::Owner;
-pub use routes::Routes;
+pub use routes::{Page, Routes};
 pub use security::Security;
 pub use trial::{Trial, try_address};
 pub use web_config::{Fault, WebConfigError};
@@ -76,6 +76,10 @@ use listener::{Listener, SocketFile};
 use logins::FailedLogins;
 use pool::Queue;
 use reply::Reply;
+
+/// Returns the time at which the served certificate expires, in seconds since
+/// 1970, if one is served.
+pub type CertificateExpiry = Arc<dyn Fn() -> Option<i64> + Send + Sync>;
 
 const WAKER: Token = Token(usize::MAX);
 
@@ -270,11 +274,10 @@ impl Server {
 
     /// Returns what tells when the certificate that is served expires, in
     /// seconds since 1970, if there is one.
-    pub fn certificate_expiry(
-        &self,
-    ) -> impl Fn() -> Option<i64> + Send + Sync + use<> {
+    #[must_use]
+    pub fn certificate_expiry(&self) -> CertificateExpiry {
         let shared = Arc::clone(&self.shared);
-        move || shared.security().certificate_expiry
+        Arc::new(move || shared.security().certificate_expiry)
     }
 
     /// Returns what stops it. There is one: the server ends with the first

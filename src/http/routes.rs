@@ -6,6 +6,7 @@
 
 use rouille::{Request, Response};
 
+use crate::config::Config;
 use crate::metrics::published::Published;
 
 /// Names an answer that all may share who ask for it.
@@ -49,20 +50,27 @@ pub trait Page: Send + Sync {
 /// All pages, and what is said when there is none.
 pub struct Routes {
     pages: Vec<Box<dyn Page>>,
-    metrics_path: Published<String>,
+    config: Published<Config>,
 }
 
 impl Routes {
-    /// Returns routes without pages; `metrics_path` is for the hint.
+    /// Returns routes without pages. An answer with status 404 names the
+    /// `metrics_path` of this configuration.
     #[must_use]
-    pub fn new(metrics_path: Published<String>) -> Self {
-        Self { pages: Vec::new(), metrics_path }
+    pub fn new(config: Published<Config>) -> Self {
+        Self { pages: Vec::new(), config }
     }
 
     /// Adds a page. Of two that serve a path, the one added first answers.
     #[must_use]
-    pub fn with(mut self, page: impl Page + 'static) -> Self {
-        self.pages.push(Box::new(page));
+    pub fn with(self, page: impl Page + 'static) -> Self {
+        self.with_boxed(Box::new(page))
+    }
+
+    /// As [`Routes::with`], for a page of any type.
+    #[must_use]
+    pub fn with_boxed(mut self, page: Box<dyn Page>) -> Self {
+        self.pages.push(page);
         self
     }
 
@@ -105,7 +113,7 @@ impl Routes {
     }
 
     fn not_found(&self) -> Response {
-        let metrics_path = self.metrics_path.get();
+        let metrics_path = &self.config.get().metrics_path;
         Response::text(format!(
             "404: there is no such page; the metrics are at {metrics_path}\n"
         ))

@@ -44,7 +44,12 @@ impl Registry {
 
     /// Adds a collector, whose families no other may have.
     pub fn register(&mut self, collector: impl Collect + 'static) {
-        self.collectors.push(Box::new(collector));
+        self.register_boxed(Box::new(collector));
+    }
+
+    /// As [`Registry::register`], for a collector of any type.
+    pub fn register_boxed(&mut self, collector: Box<dyn Collect>) {
+        self.collectors.push(collector);
     }
 
     /// Makes everything as new as it can be, which may take a while.

@@ -4,20 +4,21 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use super::{Keep, Overseer, Resumed, Settings};
+use super::{Keep, Overseer, Resumed};
 use crate::accounting::PollStatistics;
 use crate::collectors::interfaces;
+use crate::config::Config;
 use crate::geoip::Database;
 use crate::kernel::InterfaceEvent;
 use crate::metrics::published::Publisher;
 
 /// What the poller is told while it runs. Dropping the sender stops it.
 pub enum Control {
-    /// Work by these settings and this database from now on; `done` is dropped
-    /// once that is so.
+    /// Use this configuration and database from now on. The poller drops
+    /// `done` once both are in use.
     Reload {
-        /// The settings.
-        settings: Settings,
+        /// The configuration.
+        config: Arc<Config>,
         /// The database, if there is one.
         database: Option<Arc<Database>>,
         /// Kept until everything is applied.

@@ -9,7 +9,6 @@ mod checkpoint;
 mod control;
 mod end;
 mod overseer;
-mod settings;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -21,6 +20,7 @@ use crate::accounting::{
     CountingMarks, Counts, FlowTracker, MapSweep, Origin, PollCounters,
     PollEnd, PollStatistics,
 };
+use crate::config::Config;
 use crate::geoip::{Database, LocateCountry as _, Locator};
 use crate::kernel::{self, InterfaceEvent, Probe, Sweep};
 use crate::metrics::published::Sink;
@@ -28,12 +28,11 @@ use attachments::Attachments;
 pub use checkpoint::{Checkpoint, Keep, Resumed};
 pub use control::{Control, Publishers, Start};
 pub use overseer::Overseer;
-pub use settings::Settings;
 
 /// The poller, ready to run.
 pub struct Poller<P> {
     log: Logger,
-    settings: Settings,
+    config: Arc<Config>,
     probe: P,
     attachments: Attachments,
     tracker: FlowTracker<Option<Origin>>,
@@ -67,7 +66,7 @@ impl<P: Probe> Poller<P> {
     /// be attached for another reason is logged and tried again.
     pub fn new(
         log: Logger,
-        settings: Settings,
+        config: Arc<Config>,
         probe: P,
         database: Option<Arc<Database>>,
         sinks: Vec<Box<dyn Sink>>,
@@ -87,9 +86,9 @@ impl<P: Probe> Poller<P> {
         };
         let mut poller = Self {
             attachments: Attachments::new(log.clone()),
-            locator: Locator::new(database, settings.geoip_cache_size),
+            locator: Locator::new(database, config.geoip_cache_size),
             log,
-            settings,
+            config,
             probe,
             tracker,
             sinks,
@@ -130,7 +129,7 @@ impl<P: Probe> Poller<P> {
     ) {
         self.probe.keep_counting();
         let mut devices = devices.clone();
-        let mut ticks = tick(self.settings.poll_interval);
+        let mut ticks = tick(self.config.poll_interval);
         // Wakes the loop, which tells, and nothing else: who tells by a thread
         // of its own does not know whether this one is stuck.
         let looks = self.publishers.overseer.interval();
@@ -145,13 +144,13 @@ impl<P: Probe> Poller<P> {
             let rest = if has_work { Duration::ZERO } else { Duration::MAX };
             select! {
                 recv(control) -> message => match message {
-                    Ok(Control::Reload { settings, database, done }) => {
-                        if settings.poll_interval
-                            != self.settings.poll_interval
+                    Ok(Control::Reload { config, database, done }) => {
+                        if config.poll_interval
+                            != self.config.poll_interval
                         {
-                            ticks = tick(settings.poll_interval);
+                            ticks = tick(config.poll_interval);
                         }
-                        self.reload(settings, database);
+                        self.reload(config, database);
                         self.applying = Some(done);
                     }
                     Ok(Control::Database { database, done }) => {
@@ -203,16 +202,16 @@ impl<P: Probe> Poller<P> {
 
     /// Returns whether it is not known yet what is to be counted.
     fn waits_for_news(&self) -> bool {
-        self.attachments.waits_for_news(&self.settings.interfaces)
+        self.attachments.waits_for_news(&self.config.interfaces)
     }
 
-    /// Takes over new settings. What was counted up to now is credited by the
-    /// old database first. What there is to attach is done by the loop.
-    fn reload(&mut self, settings: Settings, database: Option<Arc<Database>>) {
+    /// Takes over a new configuration. Traffic up to now is credited by the old
+    /// database first. The loop attaches and detaches later.
+    fn reload(&mut self, config: Arc<Config>, database: Option<Arc<Database>>) {
         self.poll();
         self.replace_database(database);
-        self.locator.resize(settings.geoip_cache_size);
-        self.settings = settings;
+        self.locator.resize(config.geoip_cache_size);
+        self.config = config;
         self.attachments.log_matches();
         self.plan();
     }
@@ -226,7 +225,7 @@ impl<P: Probe> Poller<P> {
     /// Finds what there is to attach and detach, and shows how the interfaces
     /// are.
     fn plan(&mut self) {
-        self.attachments.plan(&self.settings.interfaces, &mut self.probe);
+        self.attachments.plan(&self.config.interfaces, &mut self.probe);
         if self.attachments.has_renames() {
             self.poll();
             self.attachments.rename(&mut self.sinks);
@@ -258,7 +257,7 @@ impl<P: Probe> Poller<P> {
     }
 
     fn publish_states(&mut self) {
-        let states = self.attachments.states(&self.settings.interfaces);
+        let states = self.attachments.states(&self.config.interfaces);
         self.publishers.interfaces.publish(states);
     }
 
@@ -266,7 +265,7 @@ impl<P: Probe> Poller<P> {
         let started = Instant::now();
         let has_grace_passed = self.wait_for_grace();
         let reading = Instant::now();
-        match self.probe.read(self.settings.flow_batch_size, &mut self.sweep) {
+        match self.probe.read(self.config.flow_batch_size, &mut self.sweep) {
             Ok(()) => {
                 self.account(has_grace_passed);
                 self.statistics.map_read_duration = reading.elapsed();
@@ -379,7 +378,7 @@ impl<P: Probe> Poller<P> {
         let end = PollEnd {
             at: SystemTime::now().into(),
             uptime: self.started.elapsed(),
-            absent_retention: self.settings.absent_retention,
+            absent_retention: self.config.absent_interface_retention,
         };
         for sink in &mut self.sinks {
             sink.publish(end);

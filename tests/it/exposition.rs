@@ -10,13 +10,14 @@ use geoip_exporter::accounting::{
     PollEnd, PollStatistics, TableStatistics, Timestamp, Volume,
 };
 use geoip_exporter::collectors::exporter::{
-    CertificateCollector, Database, ExporterCollector, LastReload, Process,
-    Settings,
+    CertificateCollector, Database, DatabaseStatus, ExporterCollector,
+    LastReload, Process,
 };
 use geoip_exporter::collectors::interfaces::{
     InterfacesCollector, State, Status,
 };
 use geoip_exporter::collectors::traffic::{TrafficAccount, TrafficCollector};
+use geoip_exporter::config::{Config, Countries};
 use geoip_exporter::geoip::Country;
 use geoip_exporter::metrics::Registry;
 use geoip_exporter::metrics::encode::Format;
@@ -77,10 +78,9 @@ fn traffic() -> Feed<TrafficAccount> {
 fn exporter(feed: &Feed<TrafficAccount>) -> ExporterCollector {
     ExporterCollector {
         build: BUILD,
-        settings: Publisher::new(Settings {
-            map_max_entries: 100_000,
+        config: Publisher::new(Config {
             poll_interval: Duration::from_millis(2500),
-            flow_batch_size: 10_000,
+            ..Config::default()
         })
         .reader(),
         last_reload: Publisher::new(LastReload {
@@ -88,13 +88,16 @@ fn exporter(feed: &Feed<TrafficAccount>) -> ExporterCollector {
             success_time: UNIX_EPOCH + Duration::from_secs(1_700_000_000),
         })
         .reader(),
-        database: Publisher::new(Some(Database {
-            path: "/usr/share/GeoIP/GeoLite2-Country.mmdb".into(),
-            database_type: "GeoLite2-Country".into(),
-            build_timestamp_seconds: 1_690_000_000,
-        }))
+        database: Publisher::new(DatabaseStatus {
+            database: "country",
+            is_loaded: true,
+            open: Some(Database {
+                path: "/usr/share/GeoIP/GeoLite2-Country.mmdb".into(),
+                database_type: "GeoLite2-Country".into(),
+                build_timestamp_seconds: 1_690_000_000,
+            }),
+        })
         .reader(),
-        database_loaded: Publisher::new(true).reader(),
         is_saved: Some(Publisher::new(true).reader()),
         polls: Publisher::new(PollStatistics {
             polls: 10,
@@ -124,10 +127,10 @@ fn exporter(feed: &Feed<TrafficAccount>) -> ExporterCollector {
 
 fn collector(
     feed: &Feed<TrafficAccount>,
-    at_zero: &[Country],
+    countries_at_zero: Countries,
 ) -> TrafficCollector {
-    let at_zero = Publisher::new(at_zero.to_vec()).reader();
-    TrafficCollector::new(feed.reader(), at_zero)
+    let config = Config { countries_at_zero, ..Config::default() };
+    TrafficCollector::new(feed.reader(), Publisher::new(config).reader())
 }
 
 /// Everything the exporter exports but `process_*`, which no two runs share.
@@ -146,7 +149,7 @@ pub(crate) fn registry() -> Registry {
         .into(),
     );
     let mut registry = Registry::new();
-    registry.register(collector(&feed, &[]));
+    registry.register(collector(&feed, Countries::None));
     registry.register(InterfacesCollector::new(interfaces.reader()));
     registry.register(exporter(&feed));
     let expiry = || Some(1_800_000_000);
@@ -197,6 +200,7 @@ const LABELS: [(&str, &[&str]); 10] = [
     ("geoip_interface_status", &["interface"]),
     ("geoip_interface_attached", &["interface"]),
     ("geoip_build_info", &["version", "revision"]),
+    ("geoip_database_last_load_", &["database"]),
     ("geoip_database_info", &["path", "type"]),
     ("geoip_", &[]),
     ("process_", &[]),
@@ -272,10 +276,14 @@ fn a_family_is_announced_under_one_name_in_both_formats() {
 fn before_traffic_and_database_their_series_do_not_exist() {
     let feed = Feed::new(TrafficAccount::new());
     let mut registry = Registry::new();
-    registry.register(collector(&feed, &[]));
+    registry.register(collector(&feed, Countries::None));
     registry.register(ExporterCollector {
-        database: Publisher::new(None).reader(),
-        database_loaded: Publisher::new(false).reader(),
+        database: Publisher::new(DatabaseStatus {
+            database: "country",
+            is_loaded: false,
+            open: None,
+        })
+        .reader(),
         is_saved: None,
         ..exporter(&feed)
     });
@@ -289,7 +297,8 @@ fn before_traffic_and_database_their_series_do_not_exist() {
     ] {
         assert!(!page.contains(absent), "{absent} in {page}");
     }
-    let loaded = "\ngeoip_database_last_load_successful 0\n";
+    let loaded = "\ngeoip_database_last_load_successful\
+         {database=\"country\"} 0\n";
     assert!(page.contains(loaded), "{page}");
     assert!(page.contains("\ngeoip_ebpf_packets_total 0\n"), "{page}");
 }
@@ -306,10 +315,9 @@ fn samples<'a>(page: &'a str, family: &str) -> Vec<&'a str> {
 #[test]
 fn countries_at_zero_are_shown_once_and_in_order_for_every_interface() {
     let feed = traffic();
-    let codes = ["", "AT", "US", "ZW"];
-    let at_zero = codes.map(|c| Country::from_code(c).unwrap_or_default());
+    let codes = ["UNKNOWN", "AT", "US", "ZW"].map(String::from);
     let mut registry = Registry::new();
-    registry.register(collector(&feed, &at_zero));
+    registry.register(collector(&feed, Countries::Listed(codes.into())));
     let page = page(&registry, Format::OpenMetrics);
     let name = "geoip_bytes_received";
     let expected: Vec<String> = [

@@ -36,10 +36,11 @@ pub(super) const RELOAD_SUCCESS_TIMESTAMP: Description = plain(
     "geoip_config_last_reload_success_timestamp_seconds",
     "Unix time of the last successful reload of the configuration.",
 );
-pub(super) const DATABASE_LOADED: Description = plain(
-    "geoip_database_last_load_successful",
-    "Whether the GeoIP database could be opened when it was last tried.",
-);
+pub(super) const DATABASE_LOADED: Description<1> = Description {
+    name: "geoip_database_last_load_successful",
+    help: "Whether the last attempt to open the database was successful.",
+    labels: ["database"],
+};
 pub(super) const DATABASE_INFO: Description<2> = Description {
     name: "geoip_database_info",
     help: "File and type of the open GeoIP database.",

@@ -11,25 +11,15 @@ pub use certificate::CertificateCollector;
 pub use process::Process;
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::traffic;
 use crate::accounting::PollStatistics;
+use crate::config::Config;
 use crate::metrics::family::sample;
 use crate::metrics::published::Published;
 use crate::metrics::{Collect, Emit};
 use crate::release::Build;
-
-/// The settings in force that are exported; published by the supervisor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// How many flows the kernel keeps between two polls.
-    pub map_max_entries: u32,
-    /// The time between two polls.
-    pub poll_interval: Duration,
-    /// How many flows one system call reads.
-    pub flow_batch_size: u32,
-}
 
 /// How re-reading the configuration went; published by the supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +30,19 @@ pub struct LastReload {
     pub success_time: SystemTime,
 }
 
-/// The open database; published by whoever opens one.
+/// The state of a database that the exporter follows on disk; published by the
+/// supervisor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseStatus {
+    /// Its label, such as `country`.
+    pub database: &'static str,
+    /// Whether the newest attempt to open it was successful.
+    pub is_loaded: bool,
+    /// The database in use, which may be an older one.
+    pub open: Option<Database>,
+}
+
+/// An open database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Database {
     /// Its file.
@@ -56,14 +58,12 @@ pub struct Database {
 pub struct ExporterCollector {
     /// Which program this is.
     pub build: Build,
-    /// The settings in force.
-    pub settings: Published<Settings>,
+    /// The configuration in force.
+    pub config: Published<Config>,
     /// The newest reload.
     pub last_reload: Published<LastReload>,
-    /// The open database, if there is one.
-    pub database: Published<Option<Database>>,
-    /// Whether the newest attempt to open one was successful.
-    pub database_loaded: Published<bool>,
+    /// The database of countries.
+    pub database: Published<DatabaseStatus>,
     /// Whether what is shown was saved, where the state is kept.
     pub is_saved: Option<Published<bool>>,
     /// The newest poll.
@@ -77,19 +77,17 @@ impl Collect for ExporterCollector {
         // All of them are named, so that none is forgotten.
         let Self {
             build: _,
-            settings,
+            config,
             last_reload,
             database,
-            database_loaded,
             is_saved,
             polls,
             traffic,
         } = self;
         let is_saved = is_saved.as_ref().map_or(0, Published::version);
-        settings.version()
+        config.version()
             + last_reload.version()
             + database.version()
-            + database_loaded.version()
             + is_saved
             + polls.version()
             + traffic.version()
@@ -99,11 +97,13 @@ impl Collect for ExporterCollector {
         let mut build = families::BUILD_INFO.gauge();
         build.push([self.build.version, self.build.revision], 1.0);
         emit(&build.build());
-        collect_settings(&self.settings.get(), emit);
+        collect_settings(&self.config.get(), emit);
         collect_last_reload(&self.last_reload.get(), emit);
-        let loaded = *self.database_loaded.get();
-        emit(&families::DATABASE_LOADED.gauge_of(u8::from(loaded).into()));
-        if let Some(database) = &*self.database.get() {
+        let status = self.database.get();
+        let mut loaded = families::DATABASE_LOADED.gauge();
+        loaded.push([status.database], u8::from(status.is_loaded).into());
+        emit(&loaded.build());
+        if let Some(database) = &status.open {
             collect_database(database, emit);
         }
         if let Some(is_saved) = &self.is_saved {
@@ -121,12 +121,13 @@ impl Collect for ExporterCollector {
     }
 }
 
-fn collect_settings(settings: &Settings, emit: Emit<'_>) {
-    emit(&families::MAP_MAX_ENTRIES.gauge_of(settings.map_max_entries.into()));
-    emit(
-        &families::POLL_INTERVAL.gauge_of(settings.poll_interval.as_secs_f64()),
-    );
-    emit(&families::FLOW_BATCH_SIZE.gauge_of(settings.flow_batch_size.into()));
+fn collect_settings(config: &Config, emit: Emit<'_>) {
+    let entries = config.map_max_entries.get();
+    emit(&families::MAP_MAX_ENTRIES.gauge_of(entries.into()));
+    let interval = config.poll_interval.as_secs_f64();
+    emit(&families::POLL_INTERVAL.gauge_of(interval));
+    let flows = config.flow_batch_size.get();
+    emit(&families::FLOW_BATCH_SIZE.gauge_of(flows.into()));
 }
 
 fn collect_last_reload(reload: &LastReload, emit: Emit<'_>) {

@@ -7,6 +7,7 @@
 
 use super::{CountryTraffic, InterfaceTraffic, Snapshot};
 use crate::accounting::{Direction, IpVersion, Volume};
+use crate::config::Config;
 use crate::geoip::Country;
 use crate::metrics::family::{Description, Family, sample};
 use crate::metrics::published::Published;
@@ -81,19 +82,29 @@ const REMEMBERED: Description = Description {
 #[derive(Debug)]
 pub struct TrafficCollector {
     snapshot: Published<Snapshot>,
-    /// Countries that are shown before their first packet, in their order.
-    at_zero: Published<Vec<Country>>,
+    /// Names the countries that are shown before their first packet.
+    config: Published<Config>,
 }
 
 impl TrafficCollector {
-    /// Returns a collector of what is published here.
+    /// Returns a collector of this traffic.
     #[must_use]
     pub fn new(
         snapshot: Published<Snapshot>,
-        at_zero: Published<Vec<Country>>,
+        config: Published<Config>,
     ) -> Self {
-        Self { snapshot, at_zero }
+        Self { snapshot, config }
     }
+}
+
+/// Returns the countries that are shown before their first packet, in order.
+fn at_zero(config: &Config) -> Vec<Country> {
+    let labels = config.countries_at_zero.labels().into_iter();
+    // UNKNOWN is no code.
+    let countries = labels.map(|l| Country::from_code(l).unwrap_or_default());
+    let mut countries: Vec<_> = countries.collect();
+    countries.sort_unstable();
+    countries
 }
 
 /// The part of a volume that a family by country shows.
@@ -105,7 +116,7 @@ struct Aspect {
 
 impl Collect for TrafficCollector {
     fn version(&self) -> u64 {
-        self.snapshot.version()
+        self.snapshot.version() + self.config.version()
     }
 
     fn collect(&self, emit: Emit<'_>) {
@@ -113,7 +124,7 @@ impl Collect for TrafficCollector {
 
         // One snapshot for all families, so that their sums agree.
         let snapshot = &*self.snapshot.get();
-        let at_zero = &*self.at_zero.get();
+        let at_zero = &at_zero(&self.config.get());
         let bytes = |volume: Volume| volume.bytes;
         let packets = |volume: Volume| volume.packets;
         let interfaces = &snapshot.interfaces;

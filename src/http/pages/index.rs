@@ -10,6 +10,7 @@ use rouille::{Request, Response};
 
 use super::health::{HEALTHY_MEANS, READY_MEANS};
 use crate::collectors::interfaces;
+use crate::config::Config;
 use crate::http::routes::{Edition, Page};
 use crate::metrics::published::Published;
 use crate::release::Build;
@@ -34,8 +35,8 @@ pub struct Link {
 pub struct Index {
     /// Which program this is.
     pub build: Build,
-    /// Where the metrics are.
-    pub metrics_path: Published<String>,
+    /// Says where the metrics are.
+    pub config: Published<Config>,
     /// The states of the interfaces.
     pub interfaces: Published<interfaces::Snapshot>,
     /// Pages beside those every exporter has.
@@ -48,7 +49,7 @@ impl Page for Index {
     }
 
     fn edition(&self, _: &Request) -> Option<Edition> {
-        let version = self.metrics_path.version() + self.interfaces.version();
+        let version = self.config.version() + self.interfaces.version();
         Some(Edition { form: 0, version })
     }
 
@@ -70,9 +71,9 @@ impl Page for Index {
 
 impl Index {
     fn link_list(&self) -> String {
-        let metrics_path = self.metrics_path.get();
+        let config = self.config.get();
         let health = [("/-/healthy", HEALTHY_MEANS), ("/-/ready", READY_MEANS)];
-        [(metrics_path.as_str(), "Metrics, for Prometheus")]
+        [(config.metrics_path.as_str(), "Metrics, for Prometheus")]
             .into_iter()
             .chain(self.links.iter().map(|link| (link.path, link.text)))
             .chain(health)

@@ -10,6 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use rouille::{Request, Response};
 
+use crate::config::Config;
 use crate::http::routes::{Edition, Page};
 use crate::metrics::encode::Format;
 use crate::metrics::published::Published;
@@ -20,15 +21,15 @@ const COMPRESSED_AT_ONCE: usize = 32 * 1024;
 
 /// All metrics, in the format and coding the scraper asks for.
 pub struct Metrics {
-    /// Where the page is, which a reload may change.
-    pub path: Published<String>,
+    /// Says where the page is, which a reload may change.
+    pub config: Published<Config>,
     /// What is on it.
     pub registry: Registry,
 }
 
 impl Page for Metrics {
     fn serves(&self, path: &str) -> bool {
-        *self.path.get() == path
+        self.config.get().metrics_path == path
     }
 
     fn edition(&self, request: &Request) -> Option<Edition> {

@@ -8,6 +8,7 @@ use std::sync::{Mutex, TryLockError};
 
 use rouille::{Request, Response};
 
+use crate::config::Config;
 use crate::http::routes::Page;
 use crate::metrics::published::Published;
 
@@ -15,10 +16,10 @@ use crate::metrics::published::Published;
 /// it is not, a line for each fault.
 pub type ReloadNow = Box<dyn Fn() -> Result<(), String> + Send>;
 
-/// `/-/reload`, where it is enabled.
+/// `/-/reload`, where `enable_reload` is on.
 pub struct Reload {
-    /// Whether it is.
-    pub is_enabled: Published<bool>,
+    /// Says whether it is on.
+    pub config: Published<Config>,
     /// What it does. One request at a time has it done: it takes a worker for
     /// as long as it takes, and the others have scrapes to answer.
     pub reload: Mutex<ReloadNow>,
@@ -38,7 +39,7 @@ impl Page for Reload {
             Response::text(format!("{status}: {why}\n"))
                 .with_status_code(status)
         };
-        if !*self.is_enabled.get() {
+        if !self.config.get().enable_reload {
             return refuse(
                 403,
                 "reloading over HTTP is off; enable_reload = true allows it",

@@ -15,13 +15,13 @@ use crate::release::Build;
 /// A site, and what changes it.
 struct Site {
     routes: Routes,
-    metrics_path: Publisher<String>,
+    config: Publisher<Config>,
     interfaces: Publisher<interfaces::Snapshot>,
     polls: Publisher<PollStatistics>,
 }
 
 fn site() -> Site {
-    let metrics_path = Publisher::new("/metrics".to_owned());
+    let config = Publisher::new(Config::default());
     let interfaces = Publisher::new(
         [
             ("eth0", Status::Up, true),
@@ -36,17 +36,17 @@ fn site() -> Site {
     let polls = Publisher::new(PollStatistics::default());
     let mut registry = Registry::new();
     registry.register(InterfacesCollector::new(interfaces.reader()));
-    let routes = Routes::new(metrics_path.reader())
-        .with(Metrics { path: metrics_path.reader(), registry })
+    let routes = Routes::new(config.reader())
+        .with(Metrics { config: config.reader(), registry })
         .with(Healthy)
         .with(Ready { polls: polls.reader() })
         .with(Index {
             build: Build { version: "1.2.3", revision: "abcdef" },
-            metrics_path: metrics_path.reader(),
+            config: config.reader(),
             interfaces: interfaces.reader(),
             links: vec![Link { path: "/map", text: "Live map" }],
         });
-    Site { routes, metrics_path, interfaces, polls }
+    Site { routes, config, interfaces, polls }
 }
 
 struct Answer {
@@ -149,7 +149,8 @@ fn a_query_string_changes_nothing() {
 #[test]
 fn the_metrics_path_moves_while_the_server_runs() {
     let mut site = site();
-    site.metrics_path.publish("/m".to_owned());
+    let metrics_path = "/m".into();
+    site.config.publish(Config { metrics_path, ..Config::default() });
     assert_eq!(site.get("/m").status, 200);
     let old = site.get("/metrics");
     assert_eq!(old.status, 404);
@@ -160,7 +161,8 @@ fn the_metrics_path_moves_while_the_server_runs() {
 #[test]
 fn metrics_may_take_the_place_of_the_landing_page() {
     let mut site = site();
-    site.metrics_path.publish("/".to_owned());
+    let metrics_path = "/".into();
+    site.config.publish(Config { metrics_path, ..Config::default() });
     assert_eq!(site.get("/").text(), METRICS);
 }
 

@@ -44,7 +44,8 @@ fn replace(path: &Path, content: &[u8]) {
     fs::rename(&next, path).unwrap();
 }
 
-const LOADED: &str = "geoip_database_last_load_successful";
+const LOADED: &str =
+    "geoip_database_last_load_successful{database=\"country\"}";
 
 /// Each is warned of once, and none is used.
 #[test]

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use geoip_exporter::accounting::PollStatistics;
-use geoip_exporter::config::ListenAddress;
+use geoip_exporter::config::{Config, ListenAddress};
 use geoip_exporter::http::pages::{Healthy, Index, Metrics, Ready};
 use geoip_exporter::http::routes::{Edition, Page};
 use geoip_exporter::http::{self, Handle, Limits, Routes, Security, Server};
@@ -94,24 +94,19 @@ impl Running {
     }
 
     pub(super) fn over(server: Server, limits: Limits) -> Self {
-        let path = Publisher::new("/metrics".to_owned()).reader();
+        let config = Publisher::new(Config::default()).reader();
         let interfaces = Publisher::new(BTreeMap::new()).reader();
         let polls = Publisher::new(PollStatistics::default()).reader();
         let (entered, entering) = bounded(1000);
         let (open, opened) = bounded(1000);
         let made = Arc::<AtomicUsize>::default();
         let bad = Bad { entered, opened, made: Arc::clone(&made) };
-        let routes = Routes::new(path.clone())
-            .with(Metrics { path: path.clone(), registry: registry() })
+        let routes = Routes::new(config.clone())
+            .with(Metrics { config: config.clone(), registry: registry() })
             .with(Healthy)
             .with(Ready { polls })
             .with(bad)
-            .with(Index {
-                build: BUILD,
-                metrics_path: path,
-                interfaces,
-                links: vec![],
-            });
+            .with(Index { build: BUILD, config, interfaces, links: vec![] });
         let server = server.limits(limits);
         let addresses = server.addresses().to_vec();
         let tcp = addresses.iter().find_map(|address| match address {

@@ -1,11 +1,21 @@
-//! Waiting at the start for work that reads files, and hearing signals
-//! meanwhile.
+//! The steps of a start, one file each, in the order in which they are taken.
+//!
+//! Here is the part that all steps share: waiting for work that reads files,
+//! and hearing signals meanwhile.
+
+mod begin;
+mod confine;
+mod count;
+mod listen;
 
 use std::io;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Select, select, tick};
 use slog::{Logger, info};
+
+pub(super) use confine::{Confined, service_manager};
+pub(super) use count::Counting;
 
 use super::database::DatabaseFile;
 use super::errand::{Errand, LATE};
@@ -63,14 +73,19 @@ pub(super) fn load<H: Host>(
 /// Waits at the start.
 pub(super) struct Start<'a> {
     log: &'a Logger,
+    log_control: &'a LogControl,
     events: &'a EventChannel,
     /// Whether a reload was asked for meanwhile.
     wants_reload: bool,
 }
 
 impl<'a> Start<'a> {
-    pub(super) fn new(log: &'a Logger, events: &'a EventChannel) -> Self {
-        Self { log, events, wants_reload: false }
+    pub(super) fn new(
+        log: &'a Logger,
+        log_control: &'a LogControl,
+        events: &'a EventChannel,
+    ) -> Self {
+        Self { log, log_control, events, wants_reload: false }
     }
 
     /// Waits for an errand, for as long as it takes.
@@ -91,8 +106,8 @@ impl<'a> Start<'a> {
     pub(super) fn wait_before_log<T: Send + 'static>(
         &mut self,
         errand: io::Result<Errand<T>>,
-        control: &LogControl,
     ) -> Result<T, Ended> {
+        let control = self.log_control;
         self.wait_and(errand, || control.write_waiting())
     }
 

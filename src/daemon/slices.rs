@@ -1,0 +1,165 @@
+//! The slices: each is one subject that the exporter exports.
+//!
+//! A slice gathers its parts in one [`Slice`]: the account that the poller
+//! feeds, the collectors of its metric families, its pages, its thread, and its
+//! part of a reload. The daemon goes over the list that [`all`] returns and
+//! knows no slice by name. To add a slice, add a folder for its account and its
+//! families to [`collectors`](crate::collectors), and here a function and a
+//! line in [`all`].
+
+use std::sync::Mutex;
+
+use crossbeam_channel::Sender;
+use slog::Logger;
+
+use super::host::KeepFollowing;
+use super::lifecycle::Event;
+use super::worker::Worker;
+use super::{BUILD, follow, web};
+use crate::accounting::PollStatistics;
+use crate::collectors::exporter::{
+    CertificateCollector, DatabaseStatus, ExporterCollector, LastReload,
+    Process,
+};
+use crate::collectors::interfaces::{self, InterfacesCollector};
+use crate::collectors::traffic::{Snapshot, TrafficAccount, TrafficCollector};
+use crate::config::Config;
+use crate::http::pages::{Healthy, Index, Ready, Reload};
+use crate::http::{self, Page};
+use crate::kernel::{FollowInterfaces, InterfaceEvent};
+use crate::metrics::Collect;
+use crate::metrics::published::{Feed, Published, Sink};
+use crate::sandbox::Duty;
+
+/// The parts of a slice. Each slice has those that it needs.
+#[derive(Default)]
+pub(super) struct Slice {
+    /// The account that the poller feeds.
+    pub(super) sink: Option<Box<dyn Sink>>,
+    /// The metric families, in the order of the metrics page.
+    pub(super) collectors: Vec<Box<dyn Collect>>,
+    /// The pages beside the metrics page.
+    pub(super) pages: Vec<Box<dyn Page>>,
+    /// The thread of the slice. If it ends, the daemon ends.
+    pub(super) worker: Option<Worker>,
+    /// The slice's part of a reload.
+    pub(super) commit: Option<Commit>,
+}
+
+/// Puts a new configuration in force. It cannot fail: a reload finds all
+/// faults before it commits anything. The daemon drops the closure when it
+/// stops, which ends the slice's worker.
+pub(super) type Commit = Box<dyn FnMut(&Config)>;
+
+/// The publications and channels that several slices use.
+pub(super) struct Sources {
+    pub(super) log: Logger,
+    pub(super) config: Published<Config>,
+    pub(super) last_reload: Published<LastReload>,
+    pub(super) database: Published<DatabaseStatus>,
+    /// The newest snapshot of the traffic that scrapes may see.
+    pub(super) traffic: Published<Snapshot>,
+    /// The newest statistics of the poller that scrapes may see.
+    pub(super) polls: Published<PollStatistics>,
+    /// The statistics of the newest poll.
+    pub(super) newest_polls: Published<PollStatistics>,
+    /// Whether the shown counters are saved; none if they are never saved.
+    pub(super) is_saved: Option<Published<bool>>,
+    pub(super) interfaces: Published<interfaces::Snapshot>,
+    pub(super) certificate_expiry: http::CertificateExpiry,
+    /// Events for the supervisor.
+    pub(super) events: Sender<Event>,
+}
+
+/// The source of the news of network devices, and the poller's end of it.
+pub(super) struct Devices {
+    pub(super) source: Box<dyn FollowInterfaces>,
+    pub(super) keep_following: KeepFollowing,
+    pub(super) poller: Sender<Vec<InterfaceEvent>>,
+}
+
+/// Returns every slice, in the order of the metrics page.
+pub(super) fn all(
+    sources: &Sources,
+    account: Feed<TrafficAccount>,
+    devices: Devices,
+) -> Vec<Slice> {
+    vec![
+        traffic(sources, account),
+        interfaces(sources, devices),
+        exporter(sources),
+        web_server(sources),
+        process(),
+    ]
+}
+
+fn traffic(sources: &Sources, account: Feed<TrafficAccount>) -> Slice {
+    let (traffic, config) = (sources.traffic.clone(), sources.config.clone());
+    Slice {
+        sink: Some(Box::new(account)),
+        collectors: vec![Box::new(TrafficCollector::new(traffic, config))],
+        ..Slice::default()
+    }
+}
+
+fn interfaces(sources: &Sources, devices: Devices) -> Slice {
+    let Devices { mut source, keep_following, poller } = devices;
+    let (log, states) = (sources.log.clone(), sources.interfaces.clone());
+    let index = Index {
+        build: BUILD,
+        config: sources.config.clone(),
+        interfaces: states.clone(),
+        links: Vec::new(),
+    };
+    Slice {
+        collectors: vec![Box::new(InterfacesCollector::new(states))],
+        pages: vec![Box::new(index)],
+        worker: Some(Worker::new("interfaces", Duty::Follow, move || {
+            follow::follow(&log, source.as_mut(), &poller);
+            Ok(())
+        })),
+        commit: Some(Box::new(move |config| {
+            let are_wanted = config.interfaces.have_uplinks();
+            keep_following.want_default_routes(are_wanted);
+        })),
+        ..Slice::default()
+    }
+}
+
+fn exporter(sources: &Sources) -> Slice {
+    let collector = ExporterCollector {
+        build: BUILD,
+        config: sources.config.clone(),
+        last_reload: sources.last_reload.clone(),
+        database: sources.database.clone(),
+        is_saved: sources.is_saved.clone(),
+        polls: sources.polls.clone(),
+        traffic: sources.traffic.clone(),
+    };
+    Slice {
+        collectors: vec![Box::new(collector)],
+        pages: vec![
+            Box::new(Healthy),
+            Box::new(Ready { polls: sources.newest_polls.clone() }),
+        ],
+        ..Slice::default()
+    }
+}
+
+fn web_server(sources: &Sources) -> Slice {
+    let expiry = sources.certificate_expiry.clone();
+    let expiry = move || expiry();
+    let reload = Reload {
+        config: sources.config.clone(),
+        reload: Mutex::new(web::reload_over(sources.events.clone())),
+    };
+    Slice {
+        collectors: vec![Box::new(CertificateCollector { expiry })],
+        pages: vec![Box::new(reload)],
+        ..Slice::default()
+    }
+}
+
+fn process() -> Slice {
+    Slice { collectors: vec![Box::new(Process::default())], ..Slice::default() }
+}

@@ -1,0 +1,198 @@
+//! The last step of a start: the slices are put together and the threads are
+//! started.
+
+use std::convert::Infallible;
+use std::time::SystemTime;
+
+use crossbeam_channel::{Receiver, bounded, unbounded};
+use slog::info;
+
+use super::super::Error;
+use super::super::notify::ServiceManager;
+use super::super::patience::Progress;
+use super::super::privileges::{Privileges, fixed_interfaces};
+use super::super::slices::{self, Commit, Devices, Slice, Sources};
+use super::super::state::Shown;
+use super::super::supervisor::{Controls, State};
+use super::super::worker::{Spawner, Worker};
+use super::{Counting, Ended, Start};
+use crate::accounting::{PollStatistics, Timestamp};
+use crate::collectors::interfaces;
+use crate::collectors::traffic::{Snapshot, TrafficAccount};
+use crate::http::pages::{Fresh, Metrics, Refresh};
+use crate::http::{self, Routes};
+use crate::kernel::{Hook, Probe};
+use crate::metrics::Registry;
+use crate::metrics::published::{Feed, Publisher, Sink};
+use crate::poller::{self, Poller};
+use crate::sandbox::Duty;
+
+/// Why nothing was begun, or the controls and the names of the workers.
+type Begun = Result<(Controls, Vec<&'static str>), Ended>;
+
+impl Start<'_> {
+    /// Puts the slices together, attaches to a first interface, and starts the
+    /// threads.
+    ///
+    /// # Errors
+    /// If the exporter is not permitted to attach, or the system has no thread
+    /// left.
+    pub(in crate::daemon) fn begin<P: Probe + 'static>(
+        &self,
+        published: &State,
+        manager: &ServiceManager,
+        privileges: &Privileges,
+        progress: &Progress,
+        counting: Counting<P>,
+        server: http::Server,
+    ) -> Begun {
+        let log = self.log;
+        let Counting { probe, left, .. } = counting;
+        let now = Timestamp::from(SystemTime::now());
+        let traffic = Snapshot::clone(&left.traffic);
+        let account = TrafficAccount::resume(traffic).starting(now);
+        let account = Feed::new(account);
+        let polls = PollStatistics::resume(left.polls).starting(now);
+        let statistics = Publisher::new(polls);
+        let newest = (account.reader(), statistics.reader());
+        let (shown, keep) = Shown::new(log, counting.store, left, newest);
+        let interfaces = Publisher::new(interfaces::Snapshot::new());
+        let sources = Sources {
+            log: log.clone(),
+            config: published.config.reader(),
+            last_reload: published.last_reload.reader(),
+            database: published.database.reader(),
+            traffic: shown.traffic,
+            polls: shown.polls,
+            newest_polls: statistics.reader(),
+            is_saved: shown.is_saved,
+            interfaces: interfaces.reader(),
+            certificate_expiry: server.certificate_expiry(),
+            events: self.events.0.clone(),
+        };
+        let (device_events, followed) = unbounded();
+        let devices = Devices {
+            source: counting.devices,
+            keep_following: counting.keep_following,
+            poller: device_events,
+        };
+        let slices = slices::all(&sources, account, devices);
+        let mut parts = Parts::of(slices, &sources, shown.save_first);
+
+        let (settling, settled) = bounded::<Infallible>(0);
+        let overseer = manager.overseer(
+            progress.clone(),
+            self.on_ready(privileges, published, probe.hook(), settled),
+        );
+        let poller = Poller::new(
+            log.clone(),
+            published.config(),
+            probe,
+            counting.database,
+            std::mem::take(&mut parts.sinks),
+            poller::Publishers { statistics, interfaces, overseer, keep },
+            poller::Start {
+                devices: counting.first_devices,
+                resumed: counting.resumed,
+            },
+        )?;
+        privileges.begin_giving_up();
+
+        let (control, controlled) = unbounded();
+        let (polling, until_polled) = bounded::<Infallible>(0);
+        let mut workers =
+            vec![Worker::new("poller", counting.duty, move || {
+                poller.run(&controlled, &followed);
+                // The last poll is published by now.
+                drop(polling);
+                Ok(())
+            })];
+        workers.extend(shown.keeper.map(|keeper| {
+            Worker::new("state", Duty::Save, move || {
+                keeper.run(&until_polled);
+                Ok(())
+            })
+        }));
+        workers.append(&mut parts.workers);
+        let addresses = server.addresses().to_vec();
+        let handle = server.handle();
+        let routes = parts.routes;
+        workers.push(Worker::new("http", Duty::Serve, move || {
+            Ok(server.run(routes)?)
+        }));
+        let names = workers.iter().map(|worker| worker.name).collect();
+        let events = self.events.0.clone();
+        let spawner = Spawner { events, privileges: privileges.clone() };
+        for worker in workers {
+            spawner.spawn(worker).map_err(Error::Thread)?;
+        }
+        privileges.take_up(Duty::Supervise);
+        drop(settling);
+        let metrics_path = &published.config().metrics_path;
+        for address in &addresses {
+            info!(log, "listening"; "address" => %address,
+                "metrics_path" => metrics_path);
+        }
+        let commits = parts.commits;
+        Ok((Controls { poller: control, commits, server: handle }, names))
+    }
+
+    /// Returns what the poller calls once all interfaces that were there at
+    /// the start are counted. `settled` ends when the main thread has given up
+    /// its privileges.
+    fn on_ready(
+        &self,
+        privileges: &Privileges,
+        published: &State,
+        hook: Hook,
+        settled: Receiver<Infallible>,
+    ) -> impl FnOnce(usize) + Send + 'static {
+        let (log, privileges) = (self.log.clone(), privileges.clone());
+        let fixed = fixed_interfaces(&published.config(), hook);
+        move |count| {
+            info!(log, "ready"; "interfaces" => count);
+            if fixed == Some(count) {
+                privileges.give_up_the_rest();
+            }
+            // The main thread is the last one.
+            let _ = settled.recv();
+            privileges.report();
+        }
+    }
+}
+
+/// The parts of all slices, by the thread that takes them.
+struct Parts {
+    sinks: Vec<Box<dyn Sink>>,
+    routes: Routes,
+    workers: Vec<Worker>,
+    commits: Vec<Commit>,
+}
+
+impl Parts {
+    fn of(
+        slices: Vec<Slice>,
+        sources: &Sources,
+        save_first: Option<Box<dyn Refresh>>,
+    ) -> Self {
+        let mut registry = Registry::new();
+        let (mut sinks, mut pages) = (Vec::new(), Vec::new());
+        let (mut workers, mut commits) = (Vec::new(), Vec::new());
+        for slice in slices {
+            sinks.extend(slice.sink);
+            for collector in slice.collectors {
+                registry.register_boxed(collector);
+            }
+            pages.extend(slice.pages);
+            workers.extend(slice.worker);
+            commits.extend(slice.commit);
+        }
+        let config = sources.config.clone();
+        let page = Metrics { config: config.clone(), registry };
+        // First, as metrics_path may be the path of another page.
+        let metrics = Fresh { page, refresh: save_first };
+        let routes = Routes::new(config).with(metrics);
+        let routes = pages.into_iter().fold(routes, Routes::with_boxed);
+        Self { sinks, routes, workers, commits }
+    }
+}

@@ -1,0 +1,144 @@
+//! The third step of a start: the saved counters are read, and the eBPF
+//! programs are loaded or, if they are pinned, adopted.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use slog::{info, warn};
+
+use super::super::continuity;
+use super::super::database;
+use super::super::errand::Errand;
+use super::super::host::KeepFollowing;
+use super::super::privileges::Privileges;
+use super::super::state;
+use super::super::supervisor::Followers;
+use super::super::{Host, probe_settings};
+use super::{Ended, Start};
+use crate::config::Config;
+use crate::geoip::Database;
+use crate::kernel::{self, FollowInterfaces, InterfaceEvent, Probe};
+use crate::poller::Resumed;
+use crate::sandbox::Duty;
+use crate::state::{State, Store};
+
+/// Everything that the poller begins with.
+pub(in crate::daemon) struct Counting<P> {
+    pub(in crate::daemon) probe: P,
+    /// The duty of the poller's thread.
+    pub(in crate::daemon) duty: Duty,
+    pub(in crate::daemon) database: Option<Arc<Database>>,
+    /// The reason why there is no database, if it was logged.
+    pub(in crate::daemon) database_fault: Option<String>,
+    /// The directory of the saved counters, if they are saved.
+    pub(in crate::daemon) store: Option<Store>,
+    /// The saved counters.
+    pub(in crate::daemon) left: State,
+    pub(in crate::daemon) resumed: Option<Resumed>,
+    pub(in crate::daemon) devices: Box<dyn FollowInterfaces>,
+    pub(in crate::daemon) keep_following: KeepFollowing,
+    pub(in crate::daemon) first_devices: Vec<InterfaceEvent>,
+}
+
+impl Start<'_> {
+    /// Reads the saved counters and loads or adopts the programs. Opens the
+    /// database at the same time.
+    ///
+    /// # Errors
+    /// If the kernel refuses, or a signal ended the start.
+    pub(in crate::daemon) fn count<H: Host>(
+        &mut self,
+        host: &H,
+        config: &Config,
+        privileges: &Privileges,
+        followers: &mut Followers,
+        made: continuity::Made,
+    ) -> Result<Counting<H::Probe>, Ended> {
+        let (store, mut left) = self.take_over(config, made.state)?;
+        let keep = continuity::keep(
+            self.log,
+            config,
+            store.as_ref(),
+            &left,
+            made.pins,
+        );
+        // The check of a large database takes as long as loading the
+        // programs, and neither needs the other.
+        let began = Instant::now();
+        followers.open_database(config);
+        let mut probe = host.load(&probe_settings(config), keep)?;
+        let opened = self.wait_for_database(&followers.database, began)?;
+        let (database, database_fault) =
+            database::first(self.log, config, opened);
+        kernel::trim_memory();
+        let duty = privileges.counting(&probe);
+        self.log_loaded(&mut probe);
+        let adopted = probe.adopt()?;
+        let has_new_maps = adopted.is_none();
+        let incarnation = probe.incarnation();
+        let resumed =
+            continuity::resume(self.log, &mut left, adopted, incarnation);
+        let (mut devices, keep_following) =
+            host.follow_interfaces(&mut probe)?;
+        keep_following.want_default_routes(config.interfaces.have_uplinks());
+        let first_devices = devices.next()?.unwrap_or_default();
+        let (store, left) = match has_new_maps && resumed.is_some() {
+            true => self.save_first(store, left)?,
+            false => (store, left),
+        };
+        Ok(Counting {
+            probe,
+            duty,
+            database,
+            database_fault,
+            store,
+            left,
+            resumed,
+            devices,
+            keep_following,
+            first_devices,
+        })
+    }
+
+    fn take_over(
+        &mut self,
+        config: &Config,
+        made: io::Result<()>,
+    ) -> Result<(Option<Store>, State), Ended> {
+        let (log, config) = (self.log.clone(), config.clone());
+        let taken = Errand::start("state", move |place| {
+            state::take_over(&log, &config, place, made)
+        });
+        self.wait(taken)
+    }
+
+    fn save_first(
+        &mut self,
+        store: Option<Store>,
+        left: State,
+    ) -> Result<(Option<Store>, State), Ended> {
+        let saved = Errand::start("first-save", move |place| {
+            state::save_first(store.as_ref(), &left, place);
+            (store, left)
+        });
+        self.wait(saved)
+    }
+
+    fn log_loaded(&self, probe: &mut impl Probe) {
+        for notice in probe.take_notices() {
+            warn!(self.log, "notice about the eBPF programs";
+                "notice" => notice);
+        }
+        let room = probe.room();
+        if let Some(reason) = &room.without_table {
+            warn!(self.log, "no flow table: each packet costs more";
+                "reason" => reason);
+        }
+        info!(self.log, "loaded the eBPF programs";
+            "attached_by" => probe.hook().name(),
+            "flow_table_entries" => room.table_entries,
+            "flow_table_bytes" => room.table_bytes,
+            "flow_map_entries" => room.map_entries);
+    }
+}
