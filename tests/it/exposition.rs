@@ -192,7 +192,7 @@ fn the_open_metrics_page_is_the_golden_one() {
 }
 
 /// The labels of the reference's series are known to dashboards by now.
-const LABELS: [(&str, &[&str]); 10] = [
+const LABELS: [(&str, &[&str]); 11] = [
     ("geoip_bytes_", &["country", "interface", "ip_version"]),
     ("geoip_packets_", &["country", "interface", "ip_version"]),
     ("geoip_unattributed_", &["interface", "ip_version"]),
