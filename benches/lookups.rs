@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use geoip_exporter::geoip::{Database, LocateCountry as _, Locator};
+use geoip_exporter::geoip::{Database, Locator};
 use maxminddb::Reader;
 
 use crate::Effort;

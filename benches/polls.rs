@@ -227,6 +227,7 @@ fn measure(keys: u32, rounds: usize, database: Arc<Database>) -> Samples {
         Start {
             devices: vec![InterfaceEvent::Listed(vec![ours::loopback()])],
             resumed: None,
+            labels: Arc::default(),
         },
     );
     poller.expect("cannot attach").run(&told, &never());

@@ -37,6 +37,7 @@ fn account(interfaces: u32, countries: usize) -> TrafficAccount {
                         interface,
                         direction,
                         ip_version,
+                        class: 0,
                         remote: [0; 16],
                     };
                     // As long as those of a machine that ran for a while.

@@ -68,7 +68,7 @@ struct traffic_key {
 	__u32 interface;
 	__u8 direction; /* enum traffic_direction */
 	__u8 ip_version; /* 4 or 6 */
-	__u16 local_range; /* zero; kept for ranges of local addresses */
+	__u16 class; /* zero: there are no classes yet */
 	/*
 	 * The other end's prefix in network order, the bits past the prefix
 	 * zero; IPv4 in the first four bytes, the rest zero.
@@ -101,7 +101,7 @@ struct traffic_value {
  *    1  set for IPv6
  *    1  enum traffic_direction
  *   12  number of the interface
- *   16  zero; kept for ranges of local addresses
+ *   16  class; zero, as there are none yet
  *
  * Only the program, on its own CPU, turns a free way into a used one; only user
  * space turns a used one into a retired one, and that into a free one once no
@@ -174,7 +174,7 @@ _Static_assert(sizeof(struct traffic_key) == 24, "the key has a hole");
 TRAFFIC_AT(struct traffic_key, interface, 0);
 TRAFFIC_AT(struct traffic_key, direction, 4);
 TRAFFIC_AT(struct traffic_key, ip_version, 5);
-TRAFFIC_AT(struct traffic_key, local_range, 6);
+TRAFFIC_AT(struct traffic_key, class, 6);
 TRAFFIC_AT(struct traffic_key, remote, 8);
 _Static_assert(sizeof(struct traffic_value) == 24, "the value has a hole");
 TRAFFIC_AT(struct traffic_value, packets, 0);

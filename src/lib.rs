@@ -6,8 +6,9 @@
 //! Two small eBPF programs a network interface (`bpf-src/`, loaded and attached
 //! by [`kernel`]) add every packet's bytes to a map by remote prefix, and to
 //! exact totals by interface. The [`poller`] reads both, every few seconds:
-//! [`accounting`] finds what the readings grew by, [`geoip`] where that went,
-//! and the accounts of the [`collectors`] add it up. Each account is published
+//! [`accounting`] finds what the readings grew by, the [`classifier`] finds the
+//! origin of each flow by the databases of [`geoip`], and the accounts of the
+//! [`collectors`] add it up. Each account is published
 //! as a whole ([`metrics::published`]), and a scrape over [`http`] turns the
 //! newest snapshots into text ([`metrics`]).
 //!
@@ -24,13 +25,14 @@
 //! ```text
 //! main       → cli, config, daemon, logging, sysexits
 //! daemon     → everything below
-//! poller     → accounting, collectors, config, geoip, kernel, logging, metrics
+//! poller     → accounting, classifier, collectors, config, geoip, kernel, logging, metrics
 //! http       → accounting, collectors, config::Config, config::ListenAddress, config::nearest, config::utf8, files, metrics, release
 //! kernel     → accounting, config::Candidate, config::Interfaces
-//! state      → accounting, collectors, geoip::Country
-//! collectors → accounting, config::Config, geoip::Country, metrics, release
-//! metrics    → accounting
-//! accounting → geoip::Country
+//! state      → accounting, collectors, geoip::Country, geoip::CountryLabels
+//! collectors → accounting, config::Config, geoip::Country, geoip::CountryLabels, metrics, release
+//! metrics    → accounting, geoip::CountryLabels
+//! classifier → accounting, geoip
+//! accounting → geoip::Country, geoip::CountryLabels
 //! geoip      → files
 //! cli        → config, release
 //! logging    → config::LogFormat, config::LogLevel
@@ -44,6 +46,7 @@
 #![deny(unsafe_code)]
 
 pub mod accounting;
+pub mod classifier;
 pub mod cli;
 pub mod collectors;
 pub mod config;

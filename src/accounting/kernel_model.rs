@@ -23,6 +23,7 @@ pub(super) fn flow(interface: u32, number: u8) -> FlowKey {
         interface: InterfaceId(interface),
         direction: Direction::Received,
         ip_version: IpVersion::V4,
+        class: 0,
         remote,
     }
 }

@@ -7,6 +7,7 @@ mod delta;
 mod flow_table;
 #[cfg(test)]
 mod kernel_model;
+mod key;
 mod marks;
 mod packed;
 mod polls;
@@ -14,78 +15,20 @@ mod table;
 mod timestamp;
 mod tracker;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::{AddAssign, Sub};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::geoip::Country;
+use crate::geoip::{Country, CountryLabels};
 pub use delta::{DeltaTracker, Observation};
 pub use flow_table::{FlowTable, Way};
+pub use key::{Direction, Family, FlowKey, InterfaceId, IpVersion};
 pub use marks::{CountingMarks, FlowMarks, Incarnation, MapMarks};
 use packed::PackedReading;
 pub use polls::{PollCounters, PollStatistics, TableStatistics};
 pub use timestamp::{PollEnd, Timestamp};
 pub use tracker::{Counts, FlowStatistics, FlowTracker, MapSweep};
-
-/// Which way a packet crossed the interface, seen from this machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Direction {
-    /// Counted at the ingress hook.
-    Received,
-    /// Counted at the egress hook.
-    Sent,
-}
-
-/// The version of the Internet Protocol a packet was counted under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum IpVersion {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
-
-impl IpVersion {
-    /// Returns the value of the `ip_version` label: `"4"` or `"6"`.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::V4 => "4",
-            Self::V6 => "6",
-        }
-    }
-}
-
-/// What the exact per-interface totals tell apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Family {
-    /// A packet whose remote address could be read.
-    Ip(IpVersion),
-    /// Everything else: ARP, LLDP, MPLS, truncated or malformed headers.
-    NonIp,
-}
-
-/// One attachment to one network device, from attaching to detaching.
-///
-/// The number stands in the kernel's keys in place of the ifindex, because the
-/// kernel gives an ifindex out again: a number is re-used only after all that
-/// was counted under it has been read and removed.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-)]
-pub struct InterfaceId(pub u32);
 
 /// Packets and bytes on the wire; in a saved state a pair.
 #[derive(
@@ -139,34 +82,6 @@ impl Sub for Volume {
     }
 }
 
-/// Whom the kernel counts a packet for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FlowKey {
-    /// Where the packet crossed.
-    pub interface: InterfaceId,
-    /// Which way it went.
-    pub direction: Direction,
-    /// How to read `remote`.
-    pub ip_version: IpVersion,
-    /// The prefix of the address at the other end, in network order; an IPv4
-    /// prefix fills the first four bytes; bits past the prefix are zero.
-    pub remote: [u8; 16],
-}
-
-impl FlowKey {
-    /// Returns the remote prefix's first address.
-    #[must_use]
-    pub fn remote_address(&self) -> IpAddr {
-        match self.ip_version {
-            IpVersion::V4 => {
-                let [a, b, c, d, ..] = self.remote;
-                Ipv4Addr::new(a, b, c, d).into()
-            }
-            IpVersion::V6 => Ipv6Addr::from(self.remote).into(),
-        }
-    }
-}
-
 /// One growth of one flow, to be credited to somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrafficDelta {
@@ -208,6 +123,9 @@ pub trait Account: Send {
     /// Names an interface, for the first time or anew after a rename. What
     /// was credited before stays under the old name.
     fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>);
+
+    /// Learns the labels of countries: those known before and new ones.
+    fn label_countries(&mut self, labels: &Arc<CountryLabels>);
 
     /// Credits what a flow grew by to its origin. Called for every flow that
     /// changed: numbers are passed as such, in registers.

@@ -12,19 +12,12 @@ use super::{Direction, FlowKey, InterfaceId, IpVersion, Reading, Volume};
 /// The interface, [`kind_of`], both halves of the remote prefix, packets,
 /// bytes, the generation and the time of the last packet.
 #[derive(Serialize, Deserialize)]
-pub(super) struct PackedReading(u32, u8, u64, u64, u64, u64, u32, u32);
+pub(super) struct PackedReading(u32, u32, u64, u64, u64, u64, u32, u32);
 
-/// Returns the IP version, plus 16 for sent packets.
-fn kind_of(key: &FlowKey) -> u8 {
-    let direction = match key.direction {
-        Direction::Received => 0,
-        Direction::Sent => 16,
-    };
-    let ip_version = match key.ip_version {
-        IpVersion::V4 => 4,
-        IpVersion::V6 => 6,
-    };
-    direction + ip_version
+/// Returns the IP version, plus 16 for sent packets, plus 256 times the class.
+fn kind_of(key: &FlowKey) -> u32 {
+    let kind = key.direction.number() << 4 | key.ip_version.number();
+    u32::from(key.class) << 8 | u32::from(kind)
 }
 
 impl From<Reading> for PackedReading {
@@ -65,20 +58,21 @@ impl TryFrom<PackedReading> for Reading {
             generation,
             last_seen,
         ) = packed;
-        let ip_version = match kind & 0xf {
-            4 => IpVersion::V4,
-            6 => IpVersion::V6,
-            _ => return Err("no IP version"),
+        let [kind, class @ .., 0] = kind.to_le_bytes() else {
+            return Err("no class");
         };
-        let direction = match kind >> 4 {
-            0 => Direction::Received,
-            1 => Direction::Sent,
-            _ => return Err("no direction"),
-        };
+        let ip_version = IpVersion::from_number(kind & 0xf);
+        let direction = Direction::from_number(kind >> 4);
+        let class = u16::from_le_bytes(class);
         let remote = (u128::from(high) << 64 | u128::from(low)).to_be_bytes();
-        let interface = InterfaceId(interface);
         Ok(Self {
-            key: FlowKey { interface, direction, ip_version, remote },
+            key: FlowKey {
+                interface: InterfaceId(interface),
+                direction: direction.ok_or("no direction")?,
+                ip_version: ip_version.ok_or("no IP version")?,
+                class,
+                remote,
+            },
             volume: (packets, bytes).try_into()?,
             generation,
             last_seen,

@@ -70,6 +70,32 @@ pub struct PollCounters {
     pub table_reclaims: u64,
 }
 
+impl PollCounters {
+    /// Returns the counters without the time.
+    #[must_use]
+    pub fn numbers(&self) -> [u64; 7] {
+        let Self {
+            created: _,
+            poll_failures,
+            lookup_failures,
+            update_failures,
+            map_packets,
+            new_keys,
+            evictions,
+            table_reclaims,
+        } = *self;
+        [
+            poll_failures,
+            lookup_failures,
+            update_failures,
+            map_packets,
+            new_keys,
+            evictions,
+            table_reclaims,
+        ]
+    }
+}
+
 impl PollStatistics {
     /// Returns the statistics before the first poll of a process that goes on
     /// from these counters.

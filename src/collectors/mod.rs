@@ -9,4 +9,5 @@
 
 pub mod exporter;
 pub mod interfaces;
+pub mod section;
 pub mod traffic;

@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::cache::RecordCache;
-use super::{Country, Database, LocateCountry};
+use super::{Country, Database};
 
 /// Answers from the database in force. One thread owns it.
 pub struct Locator {
@@ -39,10 +39,9 @@ impl Locator {
     pub fn resize(&mut self, cache_size: NonZeroUsize) {
         self.cache.resize(cache_size);
     }
-}
 
-impl LocateCountry for Locator {
-    fn country_of(&mut self, address: IpAddr) -> Country {
+    /// Returns the country of `address`, `UNKNOWN` where nobody knows.
+    pub fn country_of(&mut self, address: IpAddr) -> Country {
         match &self.database {
             Some(database) => {
                 database.country_by_record(address, Some(&mut self.cache))

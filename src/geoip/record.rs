@@ -171,8 +171,8 @@ impl<'de> Visitor<'de> for PlaceVisitor {
 
     fn visit_str<E>(self, text: &str) -> Result<Place, E> {
         // DB-IP gives the ranges that belong to no country this code.
-        let country =
-            Country::from_code(text).filter(|country| country.as_str() != "ZZ");
+        let country = Country::from_code(text)
+            .filter(|country| country.fixed_label() != Some("ZZ"));
         Ok(Place { country, is_map: false })
     }
 

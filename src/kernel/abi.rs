@@ -131,8 +131,8 @@ pub struct TrafficKey {
     pub direction: u8,
     /// 4 or 6.
     pub ip_version: u8,
-    /// Zero.
-    pub local_range: u16,
+    /// The class; zero, as there are none yet.
+    pub class: u16,
     /// The remote prefix in network order.
     pub remote: [u8; 16],
 }
@@ -269,6 +269,7 @@ mod tag {
     pub(super) const DIRECTION: u32 = 35;
     pub(super) const INTERFACE: u32 = 36;
     pub(super) const INTERFACE_BITS: u32 = 12;
+    pub(super) const CLASS: u32 = INTERFACE + INTERFACE_BITS;
 }
 
 impl Tag {
@@ -314,6 +315,7 @@ impl Tag {
             interface: InterfaceId(interface as u32),
             direction: DIRECTION_ORDER[bit(tag::DIRECTION)],
             ip_version: [IpVersion::V4, IpVersion::V6][bit(tag::IPV6)],
+            class: (self.0 >> tag::CLASS) as u16,
             remote: address,
         }
     }
@@ -334,7 +336,8 @@ impl Tag {
                 | Self::USED << tag::STATE
                 | u64::from(is_ipv6) << tag::IPV6
                 | u64::from(is_sent) << tag::DIRECTION
-                | u64::from(key.interface.0) << tag::INTERFACE,
+                | u64::from(key.interface.0) << tag::INTERFACE
+                | u64::from(key.class) << tag::CLASS,
         )
     }
 }
@@ -350,6 +353,7 @@ const _: () = {
     assert!(size_of::<TrafficSet>() == SET_WORDS * 8);
     assert!(size_of::<TrafficEntry>() == ENTRY_WORDS * 8);
     assert!(1 << tag::INTERFACE_BITS == INTERFACES);
+    assert!(tag::CLASS + u16::BITS == u64::BITS);
 };
 
 impl TrafficKey {
@@ -359,12 +363,9 @@ impl TrafficKey {
     pub fn decode(&self) -> Option<FlowKey> {
         Some(FlowKey {
             interface: InterfaceId(self.interface),
-            direction: *DIRECTION_ORDER.get(usize::from(self.direction))?,
-            ip_version: match self.ip_version {
-                4 => IpVersion::V4,
-                6 => IpVersion::V6,
-                _ => return None,
-            },
+            direction: Direction::from_number(self.direction)?,
+            ip_version: IpVersion::from_number(self.ip_version)?,
+            class: self.class,
             remote: self.remote,
         })
     }
@@ -374,15 +375,9 @@ impl From<&FlowKey> for TrafficKey {
     fn from(key: &FlowKey) -> Self {
         Self {
             interface: key.interface.0,
-            direction: match key.direction {
-                Direction::Received => 0,
-                Direction::Sent => 1,
-            },
-            ip_version: match key.ip_version {
-                IpVersion::V4 => 4,
-                IpVersion::V6 => 6,
-            },
-            local_range: 0,
+            direction: key.direction.number(),
+            ip_version: key.ip_version.number(),
+            class: key.class,
             remote: key.remote,
         }
     }
@@ -400,6 +395,7 @@ mod tests {
                     interface: InterfaceId(7),
                     direction,
                     ip_version,
+                    class: 0x8001,
                     remote: *b"0123456789abcdef",
                 };
                 assert_eq!(TrafficKey::from(&key).decode(), Some(key));
@@ -432,6 +428,7 @@ mod tests {
                     interface: InterfaceId(INTERFACES - 1),
                     direction,
                     ip_version,
+                    class: 0x7ffe,
                     remote: *b"0123456789abcdef",
                 };
                 if ip_version == IpVersion::V4 {

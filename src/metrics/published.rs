@@ -5,6 +5,7 @@ use std::sync::{Arc, RwLock};
 use crate::accounting::{
     Account, FlowKey, InterfaceId, InterfaceTotal, Origin, PollEnd, Volume,
 };
+use crate::geoip::CountryLabels;
 
 /// The writing half: only its owner can publish.
 #[derive(Debug)]
@@ -83,6 +84,9 @@ pub trait Sink: Send {
     /// See [`Account::name_interface`].
     fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>);
 
+    /// See [`Account::label_countries`].
+    fn label_countries(&mut self, labels: &Arc<CountryLabels>);
+
     /// See [`Account::credit`].
     fn credit(&mut self, key: &FlowKey, volume: Volume, origin: Origin);
 
@@ -121,6 +125,10 @@ impl<A: Account> Feed<A> {
 impl<A: Account> Sink for Feed<A> {
     fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>) {
         self.account.name_interface(interface, name);
+    }
+
+    fn label_countries(&mut self, labels: &Arc<CountryLabels>) {
+        self.account.label_countries(labels);
     }
 
     fn credit(&mut self, key: &FlowKey, volume: Volume, origin: Origin) {

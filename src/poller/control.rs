@@ -8,7 +8,7 @@ use super::{Keep, Overseer, Resumed};
 use crate::accounting::PollStatistics;
 use crate::collectors::interfaces;
 use crate::config::Config;
-use crate::geoip::Database;
+use crate::geoip::{CountryLabels, Database};
 use crate::kernel::InterfaceEvent;
 use crate::metrics::published::Publisher;
 
@@ -40,6 +40,8 @@ pub struct Start {
     pub devices: Vec<InterfaceEvent>,
     /// The maps to count in and their marks, if the maps are kept.
     pub resumed: Option<Resumed>,
+    /// The labels of the countries that were counted before.
+    pub labels: Arc<CountryLabels>,
 }
 
 /// Where the poller publishes what is not an account.

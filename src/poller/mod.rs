@@ -7,21 +7,22 @@
 mod attachments;
 mod checkpoint;
 mod control;
+mod crediting;
 mod end;
 mod overseer;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, never, select, tick};
 use slog::{Logger, debug, info, warn};
 
 use crate::accounting::{
-    CountingMarks, Counts, FlowTracker, MapSweep, Origin, PollCounters,
-    PollEnd, PollStatistics,
+    CountingMarks, FlowTracker, Origin, PollCounters, PollStatistics,
 };
+use crate::classifier::Classifier;
 use crate::config::Config;
-use crate::geoip::{Database, LocateCountry as _, Locator};
+use crate::geoip::Database;
 use crate::kernel::{self, InterfaceEvent, Probe, Sweep};
 use crate::metrics::published::Sink;
 use attachments::Attachments;
@@ -36,7 +37,7 @@ pub struct Poller<P> {
     probe: P,
     attachments: Attachments,
     tracker: FlowTracker<Option<Origin>>,
-    locator: Locator,
+    classifier: Classifier,
     sinks: Vec<Box<dyn Sink>>,
     publishers: Publishers,
     statistics: PollStatistics,
@@ -71,7 +72,7 @@ impl<P: Probe> Poller<P> {
         database: Option<Arc<Database>>,
         sinks: Vec<Box<dyn Sink>>,
         publishers: Publishers,
-        Start { devices, resumed }: Start,
+        Start { devices, resumed, labels }: Start,
     ) -> Result<Self, kernel::Error> {
         let statistics = *publishers.statistics.reader().get();
         let (tracker, earlier) = match &resumed {
@@ -86,7 +87,11 @@ impl<P: Probe> Poller<P> {
         };
         let mut poller = Self {
             attachments: Attachments::new(log.clone()),
-            locator: Locator::new(database, config.geoip_cache_size),
+            classifier: Classifier::new(
+                database,
+                config.geoip_cache_size,
+                labels,
+            ),
             log,
             config,
             probe,
@@ -105,6 +110,9 @@ impl<P: Probe> Poller<P> {
         let room = poller.probe.room();
         poller.statistics.flow_table.bytes = room.table_bytes;
         poller.statistics.flow_table.max_entries = room.table_entries;
+        for sink in &mut poller.sinks {
+            sink.label_countries(poller.classifier.labels());
+        }
         poller.attachments.adopt(adopted, &mut poller.sinks);
         poller.attachments.note(devices);
         poller.attachments.log_matches();
@@ -210,7 +218,7 @@ impl<P: Probe> Poller<P> {
     fn reload(&mut self, config: Arc<Config>, database: Option<Arc<Database>>) {
         self.poll();
         self.replace_database(database);
-        self.locator.resize(config.geoip_cache_size);
+        self.classifier.resize_cache(config.geoip_cache_size);
         self.config = config;
         self.attachments.log_matches();
         self.plan();
@@ -218,7 +226,7 @@ impl<P: Probe> Poller<P> {
 
     /// Locates every flow anew from now on.
     fn replace_database(&mut self, database: Option<Arc<Database>>) {
-        self.locator.replace(database);
+        self.classifier.replace_database(database);
         self.tracker.forget_notes();
     }
 
@@ -297,98 +305,5 @@ impl<P: Probe> Poller<P> {
             "flows" => self.statistics.map_entries,
             "unknown_interfaces" => self.sweep.statistics.unknown_interfaces,
             "seconds" => self.statistics.poll_duration.as_secs_f64());
-    }
-
-    /// Waits until the ways that the last sweep retired can be freed.
-    fn wait_for_grace(&mut self) -> bool {
-        if !self.tracker.waits_for_grace() {
-            return false;
-        }
-        match self.probe.wait_for_programs() {
-            Ok(()) => true,
-            // They stay as they are until it works.
-            Err(error) => {
-                debug!(self.log, "cannot free idle flows; trying again";
-                    "error" => crate::logging::chain(&error));
-                false
-            }
-        }
-    }
-
-    /// Credits what the sweep shows.
-    fn account(&mut self, has_grace_passed: bool) {
-        let Self { probe, sweep, tracker, locator, sinks, publishers, .. } =
-            self;
-        let counts = Counts {
-            new_keys: sweep.statistics.new_keys,
-            map_packets: sweep.statistics.map_packets,
-        };
-        let readings = &sweep.readings;
-        let map = MapSweep { readings, now: sweep.now };
-        let seen = tracker.observe(
-            counts,
-            sweep.has_readings.then_some(map),
-            probe.table(),
-            has_grace_passed,
-            |delta, note| {
-                let origin = *note.get_or_insert_with(|| {
-                    // Many new flows and a large database take seconds.
-                    publishers.overseer.gets_on();
-                    let address = delta.key.remote_address();
-                    Origin { country: locator.country_of(address) }
-                });
-                for sink in sinks.iter_mut() {
-                    sink.credit(&delta.key, delta.volume, origin);
-                }
-            },
-        );
-        let (statistics, earlier) = (&mut self.statistics, &self.earlier);
-        let kernel = &sweep.statistics;
-        statistics.lookup_failures =
-            earlier.lookup_failures + kernel.lookup_failures;
-        statistics.update_failures =
-            earlier.update_failures + kernel.update_failures;
-        statistics.map_packets = earlier.map_packets + kernel.map_packets;
-        statistics.new_keys = earlier.new_keys + seen.new_keys;
-        statistics.evictions = earlier.evictions + seen.evictions;
-        statistics.map_entries = seen.entries;
-        statistics.flow_table.entries = seen.table_entries;
-        statistics.flow_table.reclaims =
-            earlier.table_reclaims + seen.table_reclaims;
-        statistics.minimum_eviction_age =
-            seen.minimum_eviction_age.map(|ticks| {
-                self.probe
-                    .tick()
-                    .saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX))
-            });
-    }
-
-    /// Shows what was credited.
-    fn finish_sweep(&mut self) {
-        for sink in &mut self.sinks {
-            sink.observe_totals(&self.sweep.totals);
-        }
-        let kept = self.kept();
-        self.attachments.retire(
-            &mut self.probe,
-            &mut self.tracker,
-            &mut self.sinks,
-            kept,
-        );
-        let end = PollEnd {
-            at: SystemTime::now().into(),
-            uptime: self.started.elapsed(),
-            absent_retention: self.config.absent_interface_retention,
-        };
-        for sink in &mut self.sinks {
-            sink.publish(end);
-        }
-        if self.publishers.keep.is_some() {
-            let Self { probe, tracker, .. } = self;
-            self.marks = probe.incarnation().map(|incarnation| CountingMarks {
-                incarnation,
-                flows: tracker.marks(),
-            });
-        }
     }
 }

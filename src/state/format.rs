@@ -1,16 +1,8 @@
-//! The sections of a state file and their contents.
+//! The sections of a state file: each is the content of one type, which says
+//! its name and version and how it is read and written.
 //!
-//! To save another value, add a field to the type that is saved, with
-//! `#[serde(default)]`: older files are read without it, and older releases
-//! skip it. To add a section, give it a name in [`KNOWN`], an encoder in
-//! `encode` and a decoder in `decode`. A value whose meaning changes needs a
-//! new version of its section, and the old one is still to be read. Either
-//! way, raise `NEWEST` in `tests/it/state_forms.rs`, which keeps a file of
-//! every form.
-//!
-//! The values are in MessagePack by the names of their fields. A form without
-//! names (as postcard's) would make every added field a form that older
-//! releases cannot read.
+//! To add a section, implement [`Section`], add the content to [`State`], and
+//! write and read it in `encode_with` and `decode_state`.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -19,15 +11,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-
+use super::counting::Counting;
 use super::sections::{self, HEADER_LENGTH, Name, Section};
 use super::{State, second};
-use crate::accounting::{
-    CountingMarks, FlowMarks, LARGEST_COUNTER, MapMarks, PollCounters,
-};
-use crate::collectors::traffic::{AttachmentMarks, InterfaceTraffic, Snapshot};
+use crate::accounting::{CountingMarks, FlowMarks, MapMarks};
+use crate::collectors::exporter::SavedPolls;
+use crate::collectors::section::SectionContent;
+use crate::collectors::traffic::Snapshot;
+use crate::geoip::CountryLabels;
 
 /// The first bytes of every version.
 const MAGIC: &[u8] = b"geoip-exporter state\n";
@@ -35,17 +26,8 @@ const MAGIC: &[u8] = b"geoip-exporter state\n";
 /// The version of the file: it consists of sections.
 const VERSION: u32 = 3;
 
-/// The traffic with each country.
-const TRAFFIC: Name = Name::of("traffic");
-/// The counters of the poller.
-const EXPORTER: Name = Name::of("exporter");
-/// The marks up to which the maps were read, if they outlive the process.
-const COUNTING: Name = Name::of("counting");
 /// The last one, which is empty: a file that has it was not cut short.
 const END: Name = Name::of("end");
-
-/// The sections with content, and the newest version of each.
-const KNOWN: [(Name, u32); 3] = [(TRAFFIC, 1), (EXPORTER, 1), (COUNTING, 1)];
 
 /// The largest state that is written and read: some ten thousand interfaces,
 /// each with all countries.
@@ -53,7 +35,7 @@ pub(super) const LARGEST: usize = 1 << 29;
 
 /// The most bytes that one reading of a flow takes, and the most that the
 /// length of their list takes more than that of an empty one.
-const READING_LENGTH: usize = 1 + 5 + 1 + 4 * 9 + 2 * 5;
+const READING_LENGTH: usize = 1 + 5 + 5 + 4 * 9 + 2 * 5;
 const LIST_LENGTH: usize = 4;
 
 /// The reason why bytes are not a state, or not a section of one.
@@ -115,21 +97,6 @@ pub(super) struct Encoded {
     pub(super) left_out: usize,
 }
 
-/// The section [`EXPORTER`].
-#[derive(Default, Serialize, Deserialize)]
-struct Exporter {
-    polls: PollCounters,
-    earlier: PollCounters,
-}
-
-/// The section [`COUNTING`].
-#[derive(Default, Serialize, Deserialize)]
-struct Counting<A, M> {
-    attachments: A,
-    /// None where no maps are kept.
-    marks: Option<M>,
-}
-
 /// Returns the bytes of a state.
 ///
 /// # Panics
@@ -151,9 +118,8 @@ pub(super) fn encode_with(
     most: usize,
 ) -> Result<Encoded, usize> {
     let State { polls, earlier, counting, traffic } = state;
-    let exporter = Exporter { polls: *polls, earlier: *earlier };
-    let mut sections =
-        vec![section(TRAFFIC, &**traffic), section(EXPORTER, &exporter)];
+    let exporter = SavedPolls { polls: *polls, earlier: *earlier };
+    let mut sections = vec![section(&**traffic), section(&exporter)];
     let lengths = sections.iter().chain(unknown).map(Section::length);
     let fixed = MAGIC.len() + 4 + lengths.sum::<usize>() + HEADER_LENGTH;
     let section_of = |marks: Option<&CountingMarks>| {
@@ -162,7 +128,8 @@ pub(super) fn encode_with(
             Some(_) => &traffic.attachments[..],
             None => &[],
         };
-        section(COUNTING, &Counting { attachments, marks })
+        let body = Counting { attachments, marks }.encode_borrowed();
+        Section::new(name_of::<Counting>(), Counting::NEWEST, body)
     };
     let mut left_out = 0;
     sections.push(match counting {
@@ -206,12 +173,12 @@ fn with_flows(marks: &CountingMarks, count: usize) -> CountingMarks {
     CountingMarks { incarnation: incarnation.clone(), flows }
 }
 
-fn section(name: Name, content: &impl Serialize) -> Section {
-    let mut body = Vec::new();
-    rmp_serde::encode::write_named(&mut body, content)
-        .expect("numbers and texts can be written to memory");
-    let known = KNOWN.iter().find(|(known, _)| *known == name);
-    Section::new(name, known.map_or(0, |(_, version)| *version), body)
+fn name_of<T: SectionContent>() -> Name {
+    Name::of(T::NAME)
+}
+
+fn section<T: SectionContent>(content: &T) -> Section {
+    Section::new(name_of::<T>(), content.version(), content.encode())
 }
 
 /// Reads a state file. A damaged section costs its own counters and no others.
@@ -261,12 +228,11 @@ fn decode_head(bytes: &[u8]) -> Result<(u32, &[u8]), Fault> {
 }
 
 fn decode_state(from: &mut Sections) -> State {
-    let mut traffic: Snapshot =
-        from.take(TRAFFIC, is_traffic).unwrap_or_default();
-    let Exporter { polls, earlier } =
-        from.take(EXPORTER, is_exporter).unwrap_or_default();
-    let Counting { attachments, marks: counting } =
-        from.take(COUNTING, is_counting).unwrap_or_default();
+    let mut labels = CountryLabels::default();
+    let mut traffic: Snapshot = from.take(&mut labels);
+    let SavedPolls { polls, earlier } = from.take(&mut labels);
+    let Counting { attachments, marks: counting } = from.take(&mut labels);
+    traffic.labels = Arc::new(labels);
     traffic.attachments = attachments;
     State { polls, earlier, counting, traffic: Arc::new(traffic) }
 }
@@ -280,22 +246,20 @@ struct Sections {
 }
 
 impl Sections {
-    /// Takes the content of a section if it can be read.
-    fn take<T: DeserializeOwned>(
+    /// Takes the content of a section, which is empty if it cannot be read.
+    fn take<T: SectionContent + Default>(
         &mut self,
-        name: Name,
-        is_good: impl Fn(&T) -> bool,
-    ) -> Option<T> {
-        let known = KNOWN.iter().find(|(known, _)| *known == name);
-        let newest = known.map_or(0, |(_, version)| *version);
+        labels: &mut CountryLabels,
+    ) -> T {
+        let name = name_of::<T>();
         let (own, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.sections)
             .into_iter()
-            .partition(|own| own.name == name && own.version <= newest);
+            .partition(|own| own.name == name && own.version <= T::NEWEST);
         self.sections = rest;
         let mut fault = None;
         for section in own {
-            match content(&section, &is_good) {
-                Ok(content) => return Some(content),
+            match content(&section, labels) {
+                Ok(content) => return content,
                 Err(found) => fault = Some(found),
             }
         }
@@ -305,84 +269,19 @@ impl Sections {
             .or((!self.is_whole).then_some(Fault::Missing));
         let damage = |fault| Damage { section: name.to_string(), fault };
         self.damage.extend(fault.map(damage));
-        None
+        T::default()
     }
 }
 
 /// Returns the content of a section.
-fn content<T: DeserializeOwned>(
+fn content<T: SectionContent>(
     section: &Section,
-    is_good: impl Fn(&T) -> bool,
+    labels: &mut CountryLabels,
 ) -> Result<T, Fault> {
     if !section.is_sound() {
         return Err(Fault::Checksum);
     }
-    rmp_serde::from_slice(&section.body)
-        .ok()
-        .filter(is_good)
-        .ok_or(Fault::Malformed)
-}
-
-/// Returns whether the keys ascend, so that none is there twice.
-fn are_ordered<T, K: Ord>(all: &[T], key: impl Fn(&T) -> K) -> bool {
-    all.is_sorted_by(|a, b| key(a) < key(b))
-}
-
-fn is_countable(numbers: &[u64]) -> bool {
-    numbers.iter().all(|&number| number <= LARGEST_COUNTER)
-}
-
-fn is_traffic(traffic: &Snapshot) -> bool {
-    let Snapshot { interfaces, remembered, .. } = traffic;
-    let name = |one: &Arc<InterfaceTraffic>| Arc::clone(&one.name);
-    let is_shown = |one: &Arc<InterfaceTraffic>| {
-        interfaces.binary_search_by_key(&&one.name, |other| &other.name).is_ok()
-    };
-    is_countable(&[traffic.packets])
-        && are_ordered(interfaces, name)
-        && are_ordered(remembered, name)
-        && !remembered.iter().any(is_shown)
-        && interfaces
-            .iter()
-            .chain(&**remembered)
-            .all(|one| are_ordered(&one.countries, |c| c.country))
-}
-
-fn is_exporter(Exporter { polls, earlier }: &Exporter) -> bool {
-    [polls, earlier].into_iter().all(|polls| {
-        let PollCounters {
-            poll_failures,
-            lookup_failures,
-            update_failures,
-            map_packets,
-            new_keys,
-            evictions,
-            table_reclaims,
-            created: _,
-        } = *polls;
-        is_countable(&[poll_failures, lookup_failures, update_failures])
-            && is_countable(&[map_packets, new_keys, evictions])
-            && is_countable(&[table_reclaims])
-    })
-}
-
-fn is_counting(
-    Counting { attachments, marks }: &Counting<
-        Vec<AttachmentMarks>,
-        CountingMarks,
-    >,
-) -> bool {
-    let are_marks = |CountingMarks { incarnation, flows }: &CountingMarks| {
-        let FlowMarks { begun, table_flows, joined, shared, .. } = *flows;
-        let FlowMarks { new_keys, table_reclaims, map, .. } = flows;
-        let MapMarks { removed, evictions, explained, minimum_age, .. } = *map;
-        is_countable(&[begun, table_flows, joined, shared, *new_keys])
-            && is_countable(&[*table_reclaims, removed, evictions, explained])
-            && is_countable(&[minimum_age.unwrap_or(0)])
-            && are_ordered(&incarnation.serials, |(interface, _)| *interface)
-    };
-    marks.as_ref().is_none_or(are_marks)
-        && are_ordered(attachments, |marks| marks.interface)
+    T::decode(&section.body, labels).ok_or(Fault::Malformed)
 }
 
 #[cfg(test)]

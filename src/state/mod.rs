@@ -4,6 +4,7 @@
 //! `format` turns them into `sections` of bytes and back, `second` reads the
 //! form before that, and `store` keeps the bytes in a file.
 
+mod counting;
 mod format;
 mod second;
 mod sections;

@@ -139,7 +139,7 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(&code)
             .ok()
             .and_then(Country::from_code)
-            .filter(|country| country.as_str().as_bytes() == code)
+            .filter(|country| country.to_string().as_bytes() == code)
             .ok_or(Fault::Malformed)
     }
 }
@@ -257,16 +257,15 @@ fn counting_from(from: &mut Reader<'_>) -> Result<CountingMarks, Fault> {
 fn reading_from(from: &mut Reader<'_>) -> Result<Reading, Fault> {
     let key = FlowKey {
         interface: from.interface()?,
-        direction: match from.array()? {
-            [0] => Direction::Received,
-            [1] => Direction::Sent,
-            _ => return Err(Fault::Malformed),
+        direction: {
+            let [number] = from.array()?;
+            Direction::from_number(number).ok_or(Fault::Malformed)?
         },
-        ip_version: match from.array()? {
-            [4] => IpVersion::V4,
-            [6] => IpVersion::V6,
-            _ => return Err(Fault::Malformed),
+        ip_version: {
+            let [number] = from.array()?;
+            IpVersion::from_number(number).ok_or(Fault::Malformed)?
         },
+        class: 0,
         remote: from.array()?,
     };
     Ok(Reading {

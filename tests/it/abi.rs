@@ -58,7 +58,7 @@ fn every_shared_struct_has_the_same_layout_on_both_sides() {
                 interface,
                 direction,
                 ip_version,
-                local_range,
+                class,
                 remote,
             }),
         ),

@@ -42,10 +42,6 @@ const LONGEST: usize = 400;
 /// Most lines of `main`, which decides nothing.
 const LONGEST_MAIN: usize = 60;
 
-/// Files that may be longer, and why.
-const LONG: [(&str, &str); 1] =
-    [("src/collectors/traffic/account/tests.rs", "an oracle and its cases")];
-
 /// Returns whether `path` is `prefix` or something in it.
 fn is_in(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix)
@@ -189,14 +185,7 @@ fn no_file_is_long() {
         let text = source::read(&path);
         let code = text.split("\n#[cfg(test)]\nmod tests {").next();
         let lines = code.unwrap_or_default().lines().count();
-        let reason = LONG.iter().find(|(long, _)| *long == path);
-        match reason {
-            None => assert!(lines <= LONGEST, "{path} has {lines} lines"),
-            Some(_) => assert!(
-                lines > LONGEST,
-                "{path} is short now: take it off the list"
-            ),
-        }
+        assert!(lines <= LONGEST, "{path} has {lines} lines");
     }
     let main = source::read("src/main.rs").lines().count();
     assert!(main <= LONGEST_MAIN, "src/main.rs has {main} lines");

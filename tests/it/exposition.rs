@@ -18,7 +18,7 @@ use geoip_exporter::collectors::interfaces::{
 };
 use geoip_exporter::collectors::traffic::{TrafficAccount, TrafficCollector};
 use geoip_exporter::config::{Config, Countries};
-use geoip_exporter::geoip::Country;
+use geoip_exporter::geoip::CountryLabels;
 use geoip_exporter::metrics::Registry;
 use geoip_exporter::metrics::encode::Format;
 use geoip_exporter::metrics::published::{Feed, Publisher, Sink};
@@ -40,23 +40,28 @@ fn traffic() -> Feed<TrafficAccount> {
     let mut feed = Feed::new(account);
     feed.name_interface(InterfaceId(2), &"wan\\\"0\"".into());
     feed.name_interface(InterfaceId(1), &"eth0".into());
-    for (id, direction, ip_version, code, packets, bytes) in [
+    let mut labels = CountryLabels::default();
+    for (id, direction, ip_version, label, packets, bytes) in [
         (1, Received, V4, "US", 3, 4_500),
         (1, Sent, V4, "US", 2, 120),
         (1, Received, V6, "DE", 1, 9_007_199_254_740_991),
-        (1, Received, V4, "", 1, 60),
+        (1, Received, V4, "UNKNOWN", 1, 60),
         (2, Sent, V4, "DE", 5, 500),
+        (2, Received, V6, "office \"1\"", 4, 400),
+        (2, Received, V6, "PRIVATE", 3, 300),
     ] {
         let key = FlowKey {
             interface: InterfaceId(id),
             direction,
             ip_version,
+            class: 0,
             remote: [0; 16],
         };
         let volume = Volume { packets, bytes };
-        let country = Country::from_code(code).unwrap_or_default();
+        let country = labels.intern(label).unwrap();
         feed.credit(&key, volume, Origin { country });
     }
+    feed.label_countries(&labels.into());
     for (id, direction, family, packets, bytes) in [
         (1, Received, Family::Ip(V4), 6, 5_060),
         (1, Received, Family::NonIp, 2, 84),
@@ -338,6 +343,8 @@ fn countries_at_zero_are_shown_once_and_in_order_for_every_interface() {
         ("US", "wan\\\\\\\"0\\\"", 6, 0),
         ("ZW", "wan\\\\\\\"0\\\"", 4, 0),
         ("ZW", "wan\\\\\\\"0\\\"", 6, 0),
+        ("PRIVATE", "wan\\\\\\\"0\\\"", 6, 300),
+        ("office \\\"1\\\"", "wan\\\\\\\"0\\\"", 6, 400),
     ]
     .map(|(country, interface, ip_version, bytes)| {
         format!(

@@ -111,7 +111,7 @@ fn the_time_of_day_decides_nothing() {
         "src/accounting/timestamp.rs",
         "src/collectors/traffic/account/tests/created.rs",
         "src/collectors/exporter/process.rs",
-        "src/poller/mod.rs",
+        "src/poller/crediting.rs",
         // The name that a damaged file gets.
         "src/state/store.rs",
     ];

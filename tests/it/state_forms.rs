@@ -16,11 +16,11 @@ use geoip_exporter::collectors::traffic::{
     AttachmentMarks, Breakdown, CountryTraffic, Created, InterfaceTraffic,
     Snapshot,
 };
-use geoip_exporter::geoip::Country;
+use geoip_exporter::geoip::CountryLabels;
 use geoip_exporter::state::{State, decode, encode};
 
 /// The newest form.
-pub(crate) const NEWEST: u32 = 4;
+pub(crate) const NEWEST: u32 = 5;
 
 type Make = fn() -> State;
 
@@ -55,9 +55,26 @@ fn polls(first: u64) -> PollCounters {
     }
 }
 
+/// The labels of the countries, with own ones.
+fn labels() -> CountryLabels {
+    let mut labels = CountryLabels::default();
+    for label in ["my office", "Büro"] {
+        labels.intern(label).unwrap();
+    }
+    labels
+}
+
 fn interface(name: &str, first: u64) -> InterfaceTraffic {
-    let countries = [("", 10), ("DE", 20), ("US", 30)].map(|(code, number)| {
-        let country = Country::from_code(code).unwrap_or_default();
+    let countries = [
+        ("UNKNOWN", 10),
+        ("DE", 20),
+        ("US", 30),
+        ("PRIVATE", 40),
+        ("my office", 50),
+        ("Büro", 60),
+    ];
+    let countries = countries.map(|(label, number)| {
+        let country = labels().intern(label).unwrap();
         let created = Created::of(|direction, ip_version| {
             let is_known = direction == Direction::Sent;
             let second =
@@ -83,17 +100,44 @@ fn at(second: u64) -> Option<Timestamp> {
     Some(Timestamp::from_millis(second * 1_000))
 }
 
-/// What forms before the fourth had no place for, and what they had another
-/// meaning for.
+/// Returns a state without the values that a form has no place for, or another
+/// meaning.
 fn as_of(form: u32, mut state: State) -> State {
-    if form >= 4 {
-        return state;
+    if form < 5 {
+        leave_out_labels_and_classes(&mut state);
     }
-    for polls in [&mut state.polls, &mut state.earlier] {
-        polls.created = None;
-        if form == 2 {
+    if form < 4 {
+        leave_out_times(&mut state);
+    }
+    if form < 3 {
+        for polls in [&mut state.polls, &mut state.earlier] {
             polls.lookup_failures = 0;
         }
+    }
+    state
+}
+
+fn leave_out_labels_and_classes(state: &mut State) {
+    let traffic = Arc::make_mut(&mut state.traffic);
+    traffic.labels = Arc::default();
+    let mut remembered = traffic.remembered.to_vec();
+    for interface in traffic.interfaces.iter_mut().chain(&mut remembered) {
+        let interface = Arc::make_mut(interface);
+        interface.countries.retain(|one| !one.country.is_named());
+    }
+    traffic.remembered = remembered.into();
+    if let Some(counting) = &mut state.counting {
+        let mut readings = counting.flows.map.readings.to_vec();
+        for reading in &mut readings {
+            reading.key.class = 0;
+        }
+        counting.flows.map.readings = readings.into();
+    }
+}
+
+fn leave_out_times(state: &mut State) {
+    for polls in [&mut state.polls, &mut state.earlier] {
+        polls.created = None;
     }
     let traffic = Arc::make_mut(&mut state.traffic);
     traffic.created = None;
@@ -105,7 +149,6 @@ fn as_of(form: u32, mut state: State) -> State {
             country.created = Created::default();
         }
     }
-    state
 }
 
 /// The state of a process that kept no maps.
@@ -127,6 +170,7 @@ fn counters() -> State {
     let traffic = Snapshot {
         packets: 123_456,
         created: at(5),
+        labels: Arc::new(labels()),
         interfaces,
         remembered,
         ..Snapshot::default()
@@ -174,6 +218,7 @@ fn counting() -> CountingMarks {
             interface: InterfaceId(interface),
             direction,
             ip_version,
+            class: 0x1234 + u16::try_from(number).unwrap(),
             remote,
         },
         volume: Volume { packets: number.into(), bytes: 1 << 33 },

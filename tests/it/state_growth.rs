@@ -23,6 +23,7 @@ fn pass(account: &mut TrafficAccount, numbers: std::ops::Range<u32>) {
                 interface,
                 direction: Direction::Received,
                 ip_version: IpVersion::V4,
+                class: 0,
                 remote: [0; 16],
             };
             let volume = Volume { packets: 1_000, bytes: 1_000_000 };

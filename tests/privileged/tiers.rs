@@ -176,6 +176,7 @@ fn made(driver: &Driver, workload: Workload) -> BTreeMap<FlowKey, Volume> {
             interface: InterfaceId(0),
             direction: workload.direction,
             ip_version: workload.ip_version,
+            class: 0,
             remote: workload.remote(number),
         };
         let bytes = packets * PACKET_BYTES as u64;

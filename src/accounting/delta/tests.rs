@@ -16,6 +16,7 @@ fn key(interface: u32, number: u8) -> FlowKey {
         interface: InterfaceId(interface),
         direction: Direction::Received,
         ip_version: IpVersion::V4,
+        class: 0,
         remote,
     }
 }

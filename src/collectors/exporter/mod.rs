@@ -6,9 +6,11 @@
 mod certificate;
 mod families;
 mod process;
+mod section;
 
 pub use certificate::CertificateCollector;
 pub use process::Process;
+pub use section::SavedPolls;
 
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,7 +1,7 @@
 //! The books: who is credited with what, and what was left over.
 //!
-//! Memory is bounded: an interface name holds at most 26 × 26 + 1 countries. A
-//! name whose interface is gone keeps its series for some time, as a counter
+//! Memory is bounded: an interface name holds at most [`Country::FIXED`](crate::geoip::Country::FIXED) countries
+//! and [`CountryLabels::MOST_OWN`] own labels. A name whose interface is gone keeps its series for some time, as a counter
 //! that disappears and comes back at zero reads as a reset; at most
 //! [`MOST_ABSENT`] do. After that [`MOST_REMEMBERED`](super::MOST_REMEMBERED) are
 //! remembered without series, and go on from their true value if they return.
@@ -18,13 +18,13 @@ use std::time::Duration;
 use foldhash::fast::FixedState;
 
 use super::book::Book;
-use super::breakdown::direction_index;
 use super::remembered::Remembered;
 use super::{AttachmentMarks, Breakdown, Snapshot};
 use crate::accounting::{
     Account, Family, FlowKey, InterfaceId, InterfaceTotal, Origin, PollEnd,
     Timestamp, Volume,
 };
+use crate::geoip::CountryLabels;
 
 /// The `interface` label of traffic whose interface was never named. The
 /// poller names first and credits after, so this shows a fault of ours, and
@@ -48,6 +48,7 @@ pub struct TrafficAccount {
     books: Vec<Book>,
     places: HashMap<Arc<str>, usize, FixedState>,
     remembered: Remembered,
+    labels: Arc<CountryLabels>,
     packets: u64,
     created: Option<Timestamp>,
     /// The end of the last poll, or the start: the traffic that is found next was
@@ -86,6 +87,7 @@ impl TrafficAccount {
         let mut account = Self {
             packets: snapshot.packets,
             created: snapshot.created,
+            labels: snapshot.labels,
             has_leaving: true,
             ..Self::default()
         };
@@ -277,6 +279,10 @@ impl Account for TrafficAccount {
         }
     }
 
+    fn label_countries(&mut self, labels: &Arc<CountryLabels>) {
+        self.labels = Arc::clone(labels);
+    }
+
     fn credit(&mut self, key: &FlowKey, volume: Volume, origin: Origin) {
         // Called for every changed flow of every poll: two additions, at
         // places that are found without a search.
@@ -321,7 +327,7 @@ impl Account for TrafficAccount {
                     )
                 }
                 Family::NonIp => {
-                    let side = direction_index(direction);
+                    let side = direction.index();
                     let seen =
                         raise(&mut attachment.non_ip[side], total.volume);
                     book.add_non_ip(side, seen);
@@ -365,6 +371,7 @@ impl Account for TrafficAccount {
         Snapshot {
             packets: self.packets,
             created: self.created,
+            labels: Arc::clone(&self.labels),
             interfaces,
             remembered: self.remembered.show(),
             attachments,

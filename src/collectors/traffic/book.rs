@@ -18,8 +18,9 @@ const NOWHERE: u16 = u16::MAX;
 #[derive(Debug)]
 pub(super) struct Book {
     traffic: InterfaceTraffic,
-    /// The place of each country in `traffic.countries`.
-    slots: Box<[u16; Country::COUNT]>,
+    /// The place of each country in `traffic.countries`, by number. Own labels
+    /// beyond the last one with traffic have no slot yet.
+    slots: Vec<u16>,
     absent_since: Option<Duration>,
     /// A copy for snapshots, until the traffic changes: an interface without
     /// traffic is not copied at every poll.
@@ -41,7 +42,9 @@ impl Book {
     }
 
     pub(super) fn resume(traffic: InterfaceTraffic) -> Self {
-        let mut slots = Box::new([NOWHERE; Country::COUNT]);
+        let last = traffic.countries.last();
+        let last = last.map_or(0, |last| last.country.index() + 1);
+        let mut slots = vec![NOWHERE; last.max(Country::FIXED)];
         for (place, known) in (0..).zip(&traffic.countries) {
             slots[known.country.index()] = place;
         }
@@ -107,12 +110,11 @@ impl Book {
         earlier: Option<Timestamp>,
     ) {
         self.has_changed = true;
-        let index = country.index();
-        if self.slots[index] == NOWHERE {
-            self.insert(country, index);
-        }
-        let place = usize::from(self.slots[index]);
-        let of_country = &mut self.traffic.countries[place];
+        let place = match self.slots.get(country.index()) {
+            Some(&place) if place != NOWHERE => place,
+            _ => self.insert(country),
+        };
+        let of_country = &mut self.traffic.countries[usize::from(place)];
         let sum = of_country.volume.get_mut(key.direction, key.ip_version);
         if *sum == Volume::default() {
             of_country.created.set(key.direction, key.ip_version, earlier);
@@ -138,17 +140,22 @@ impl Book {
     /// Makes room for a new country in the order of countries, so that
     /// snapshots need no sorting. Happens once for each country.
     #[cold]
-    fn insert(&mut self, country: Country, index: usize) {
+    fn insert(&mut self, country: Country) -> u16 {
+        let index = country.index();
+        if index >= self.slots.len() {
+            self.slots.resize(index + 1, NOWHERE);
+        }
         let countries = &mut self.traffic.countries;
         let place = countries.partition_point(|known| known.country < country);
         countries.insert(place, CountryTraffic::new(country));
         let place = u16::try_from(place)
             .expect("there are fewer countries than a u16 counts");
-        for slot in self.slots.iter_mut() {
+        for slot in &mut self.slots {
             if *slot != NOWHERE && *slot >= place {
                 *slot += 1;
             }
         }
         self.slots[index] = place;
+        place
     }
 }

@@ -30,7 +30,7 @@ impl Breakdown {
     /// Returns the volume of one direction and IP version.
     #[must_use]
     pub fn get(&self, direction: Direction, ip_version: IpVersion) -> Volume {
-        self.0[direction_index(direction)][ip_version_index(ip_version)]
+        self.0[direction.index()][ip_version.index()]
     }
 
     /// Returns the volume of one direction and IP version, to be changed.
@@ -39,7 +39,7 @@ impl Breakdown {
         direction: Direction,
         ip_version: IpVersion,
     ) -> &mut Volume {
-        &mut self.0[direction_index(direction)][ip_version_index(ip_version)]
+        &mut self.0[direction.index()][ip_version.index()]
     }
 
     /// Returns the sum of both IP versions.
@@ -80,7 +80,7 @@ impl Created {
         direction: Direction,
         ip_version: IpVersion,
     ) -> Option<Timestamp> {
-        self.0[direction_index(direction)][ip_version_index(ip_version)]
+        self.0[direction.index()][ip_version.index()]
     }
 
     pub(super) fn set(
@@ -89,21 +89,7 @@ impl Created {
         ip_version: IpVersion,
         at: Option<Timestamp>,
     ) {
-        let of_direction = &mut self.0[direction_index(direction)];
-        of_direction[ip_version_index(ip_version)] = at;
-    }
-}
-
-pub(super) fn direction_index(direction: Direction) -> usize {
-    match direction {
-        Direction::Received => 0,
-        Direction::Sent => 1,
-    }
-}
-
-fn ip_version_index(ip_version: IpVersion) -> usize {
-    match ip_version {
-        IpVersion::V4 => 0,
-        IpVersion::V6 => 1,
+        let of_direction = &mut self.0[direction.index()];
+        of_direction[ip_version.index()] = at;
     }
 }

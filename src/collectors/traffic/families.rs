@@ -8,7 +8,7 @@
 use super::{CountryTraffic, InterfaceTraffic, Snapshot};
 use crate::accounting::{Direction, IpVersion, Volume};
 use crate::config::Config;
-use crate::geoip::Country;
+use crate::geoip::{Country, CountryLabels};
 use crate::metrics::family::{Description, Family, sample};
 use crate::metrics::published::Published;
 use crate::metrics::{Collect, Emit};
@@ -136,9 +136,12 @@ impl Collect for TrafficCollector {
         ] {
             let aspect = Aspect { direction, unit };
             for interface in interfaces {
-                let family =
-                    by_country(description, interface, aspect, at_zero);
-                emit(&family);
+                emit(&by_country(
+                    description,
+                    (interface, &snapshot.labels),
+                    aspect,
+                    at_zero,
+                ));
             }
         }
         emit(&unattributed(&UNATTRIBUTED_BYTES_RECEIVED, snapshot, Received));
@@ -158,7 +161,7 @@ impl Collect for TrafficCollector {
 /// unless it is to be shown at zero. Then all of them began with the interface.
 fn by_country(
     description: &Description<3>,
-    interface: &InterfaceTraffic,
+    (interface, labels): (&InterfaceTraffic, &CountryLabels),
     Aspect { direction, unit }: Aspect,
     at_zero: &[Country],
 ) -> Family {
@@ -167,8 +170,8 @@ fn by_country(
         for ip_version in [IpVersion::V4, IpVersion::V6] {
             let volume = of_country.volume.get(direction, ip_version);
             if is_at_zero || volume != Volume::default() {
-                let labels = [
-                    of_country.country.as_str(),
+                let values = [
+                    labels.get(of_country.country),
                     &interface.name,
                     ip_version.label(),
                 ];
@@ -176,7 +179,7 @@ fn by_country(
                     true => interface.created,
                     false => of_country.created.get(direction, ip_version),
                 };
-                family.push_created(labels, sample(unit(volume)), created);
+                family.push_created(values, sample(unit(volume)), created);
             }
         }
     };

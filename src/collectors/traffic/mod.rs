@@ -8,6 +8,7 @@ mod book;
 mod breakdown;
 mod families;
 mod remembered;
+mod section;
 
 pub use account::{MOST_ABSENT, TrafficAccount};
 pub use breakdown::{Breakdown, Created};
@@ -19,26 +20,25 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::accounting::{Direction, InterfaceId, Timestamp, Volume};
-use crate::geoip::Country;
+use crate::geoip::{Country, CountryLabels};
 
-/// All traffic since the counters began, at the end of one poll. Saved by the
-/// names of its fields: one that is added needs `#[serde(default)]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// All traffic since the counters began, at the end of one poll. `section` says
+/// how it is saved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// Packets the hooks saw, on all interfaces together.
     pub packets: u64,
     /// The time at which none were counted yet, if known.
-    #[serde(default)]
     pub created: Option<Timestamp>,
+    /// The labels of the countries.
+    pub labels: Arc<CountryLabels>,
     /// Interfaces that are or were attached and have series, in the order of
     /// their names.
     pub interfaces: Vec<Arc<InterfaceTraffic>>,
     /// Those that are gone and no longer have series, in the same order.
-    #[serde(default)]
     pub remembered: Arc<[Arc<InterfaceTraffic>]>,
     /// How far the numbers in use were read, for an account that goes on from
     /// here, in the order of the numbers. Saved beside the marks of the maps.
-    #[serde(skip)]
     pub attachments: Vec<AttachmentMarks>,
 }
 
@@ -60,7 +60,7 @@ pub struct AttachmentMarks {
 }
 
 /// The traffic of all interfaces that had one name, one after the other.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InterfaceTraffic {
     /// The value of the `interface` label.
     pub name: Arc<str>,
@@ -70,10 +70,8 @@ pub struct InterfaceTraffic {
     pub unattributed: Breakdown,
     non_ip: [Volume; 2],
     /// The time at which nothing was counted yet, if known.
-    #[serde(default)]
     pub created: Option<Timestamp>,
     /// Whether no interface has the name any more.
-    #[serde(default)]
     pub is_absent: bool,
 }
 
@@ -107,12 +105,12 @@ impl InterfaceTraffic {
     /// Returns what was no IP packet, or none whose addresses could be read.
     #[must_use]
     pub fn non_ip(&self, direction: Direction) -> Volume {
-        self.non_ip[breakdown::direction_index(direction)]
+        self.non_ip[direction.index()]
     }
 }
 
 /// The traffic of one interface with one country.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CountryTraffic {
     /// The other end.
     pub country: Country,
@@ -120,7 +118,6 @@ pub struct CountryTraffic {
     pub volume: Breakdown,
     /// The time at which each of these was last zero: the end of the poll before
     /// its first packet.
-    #[serde(default)]
     pub created: Created,
 }
 

@@ -2,6 +2,7 @@
 //! started.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crossbeam_channel::{Receiver, bounded, unbounded};
@@ -94,6 +95,7 @@ impl Start<'_> {
             poller::Start {
                 devices: counting.first_devices,
                 resumed: counting.resumed,
+                labels: Arc::clone(&sources.traffic.get().labels),
             },
         )?;
         privileges.begin_giving_up();

@@ -97,6 +97,7 @@ fn key(flow: u32) -> FlowKey {
         interface: InterfaceId(1),
         direction: Direction::Received,
         ip_version: IpVersion::V6,
+        class: 0,
         remote,
     }
 }

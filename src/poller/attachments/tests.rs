@@ -10,6 +10,7 @@ use crate::accounting::{
     FlowKey, FlowTracker, InterfaceTotal, Origin, PollEnd, Volume,
 };
 use crate::collectors::interfaces::{State, Status};
+use crate::geoip::CountryLabels;
 use crate::kernel::{LinkLayer, Relations, Room, Sweep, Table};
 
 /// How many numbers the fake kernel side has.
@@ -94,6 +95,7 @@ impl Sink for Names {
     fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>) {
         self.0.lock().unwrap().insert(interface, name.to_string());
     }
+    fn label_countries(&mut self, _: &Arc<CountryLabels>) {}
     fn credit(&mut self, _: &FlowKey, _: Volume, _: Origin) {}
     fn observe_totals(&mut self, _: &[InterfaceTotal]) {}
     fn forget_interface(&mut self, interface: InterfaceId) {

@@ -136,7 +136,8 @@ impl Kernel {
         if let Some(remote) = packet.remote {
             let (ip_version, remote) = self.prefix(remote);
             family = Family::Ip(ip_version);
-            let key = FlowKey { interface, direction, ip_version, remote };
+            let key =
+                FlowKey { interface, direction, ip_version, class: 0, remote };
             self.count_flow(key, volume);
         }
         let total = (interface, direction, family);

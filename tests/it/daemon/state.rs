@@ -243,6 +243,13 @@ fn counters_of_an_older_form_go_on() {
         assert_eq!(scrape.received("DE", "eth0"), 1_021_005.0);
         assert_eq!(scrape.get("geoip_ebpf_packets_total"), 123_457.0);
         assert_eq!(scrape.get("geoip_ebpf_evictions_total"), 105.0);
+        let own = match form {
+            ..5 => [0.0; 2],
+            _ => [1_041_000.0, 1_051_000.0],
+        };
+        let shown = ["PRIVATE", "my office"];
+        let shown = shown.map(|label| scrape.received(label, "eth0"));
+        assert_eq!(shown, own, "form {form}");
         daemon.stop();
     }
 }

@@ -67,7 +67,13 @@ fn write_state(directory: &TempDir) {
         for direction in [Direction::Received, Direction::Sent] {
             for ip_version in [IpVersion::V4, IpVersion::V6] {
                 let remote = [0; 16];
-                let key = FlowKey { interface, direction, ip_version, remote };
+                let key = FlowKey {
+                    interface,
+                    direction,
+                    ip_version,
+                    class: 0,
+                    remote,
+                };
                 let packets = 123_456_789_012;
                 let volume = Volume { packets, bytes: packets * 987 };
                 for code in &codes {

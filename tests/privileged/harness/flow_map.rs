@@ -143,7 +143,7 @@ fn bytes_of(key: &TrafficKey) -> Key {
     bytes[..4].copy_from_slice(&key.interface.to_ne_bytes());
     bytes[4] = key.direction;
     bytes[5] = key.ip_version;
-    bytes[6..8].copy_from_slice(&key.local_range.to_ne_bytes());
+    bytes[6..8].copy_from_slice(&key.class.to_ne_bytes());
     bytes[8..].copy_from_slice(&key.remote);
     bytes
 }

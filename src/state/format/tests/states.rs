@@ -6,13 +6,12 @@ use proptest::prelude::*;
 
 use super::super::*;
 use crate::accounting::{
-    Direction, FlowKey, Incarnation, InterfaceId, IpVersion, Reading,
-    Timestamp, Volume,
+    Direction, FlowKey, Incarnation, InterfaceId, IpVersion, LARGEST_COUNTER,
+    PollCounters, Reading, Timestamp, Volume,
 };
 use crate::collectors::traffic::{
-    Breakdown, CountryTraffic, Created, InterfaceTraffic,
+    AttachmentMarks, Breakdown, CountryTraffic, Created, InterfaceTraffic,
 };
-use crate::geoip::Country;
 
 fn volume() -> impl Strategy<Value = Volume> {
     (0..=LARGEST_COUNTER, 0..=LARGEST_COUNTER)
@@ -35,15 +34,20 @@ fn times() -> impl Strategy<Value = Times> {
 
 type Content = (BTreeMap<String, Breakdown>, Breakdown, [Volume; 2], Times);
 
-fn interface((name, content): (String, Content)) -> InterfaceTraffic {
+/// Labels that are new get numbers in the order of the file, as when it is
+/// read.
+fn interface(
+    labels: &mut CountryLabels,
+    (name, content): (String, Content),
+) -> InterfaceTraffic {
     let (countries, unattributed, non_ip, times) = content;
     let [created, absent, times @ ..] = times;
     let mut times = times.into_iter();
     let began = Created::of(|_, _| times.next().unwrap());
     let mut countries: Vec<_> = countries
         .into_iter()
-        .map(|(code, volume)| {
-            let country = Country::from_code(&code).unwrap_or_default();
+        .map(|(label, volume)| {
+            let country = labels.intern(&label).unwrap();
             CountryTraffic { country, volume, created: began }
         })
         .collect();
@@ -56,16 +60,18 @@ fn interface((name, content): (String, Content)) -> InterfaceTraffic {
 }
 
 fn reading() -> impl Strategy<Value = Reading> {
-    let key = (any::<u32>(), any::<bool>(), any::<bool>(), any::<[u8; 16]>());
+    let sides = (any::<bool>(), any::<bool>());
+    let key = (any::<u32>(), sides, any::<u16>(), any::<[u8; 16]>());
     (key, volume(), any::<u32>(), any::<u32>()).prop_map(
         |(key, volume, generation, last_seen)| Reading {
             key: FlowKey {
                 interface: InterfaceId(key.0),
-                direction: match key.1 {
+                direction: match key.1.0 {
                     true => Direction::Received,
                     false => Direction::Sent,
                 },
-                ip_version: if key.2 { IpVersion::V4 } else { IpVersion::V6 },
+                ip_version: if key.1.1 { IpVersion::V4 } else { IpVersion::V6 },
+                class: key.2,
                 remote: key.3,
             },
             volume,
@@ -145,7 +151,8 @@ fn polls(numbers: [u64; 7], times: Times) -> PollCounters {
 }
 
 pub(super) fn state() -> impl Strategy<Value = State> {
-    let countries = prop::collection::btree_map("[A-Z]{2}|", breakdown(), 0..4);
+    let label = "[A-Z]{2}|UNKNOWN|PRIVATE|[a-zé]{1,2}";
+    let countries = prop::collection::btree_map(label, breakdown(), 0..4);
     let non_ip = prop::array::uniform2(volume());
     let content = (countries, breakdown(), non_ip, times());
     let interfaces = prop::collection::btree_map(".{0,20}", content, 0..4);
@@ -155,9 +162,20 @@ pub(super) fn state() -> impl Strategy<Value = State> {
     (interfaces, polled, attachments(), counting).prop_map(
         |(interfaces, polled, attachments, counting)| {
             let (packets, now, earlier, times) = polled;
-            let interfaces = interfaces.into_iter().map(interface);
+            let is_shown = |(_, content): &(String, Content)| {
+                let (.., [created, _, ..]) = content;
+                created.is_none()
+            };
             let (interfaces, remembered): (Vec<_>, Vec<_>) =
-                interfaces.map(Arc::new).partition(|one| one.created.is_none());
+                interfaces.into_iter().partition(is_shown);
+            let mut labels = CountryLabels::default();
+            let mut traffic_of = |all: Vec<(String, Content)>| {
+                let all = all.into_iter();
+                let all = all.map(|one| interface(&mut labels, one));
+                all.map(Arc::new).collect::<Vec<_>>()
+            };
+            let interfaces = traffic_of(interfaces);
+            let remembered = traffic_of(remembered);
             // Without maps that are kept they mean nothing.
             let attachments = match &counting {
                 Some(_) => attachments,
@@ -166,6 +184,7 @@ pub(super) fn state() -> impl Strategy<Value = State> {
             let traffic = Snapshot {
                 packets,
                 created: times[1],
+                labels: Arc::new(labels),
                 interfaces,
                 remembered: remembered.into(),
                 attachments,

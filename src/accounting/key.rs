@@ -1,0 +1,170 @@
+//! What a flow is known by: interface, direction, IP version, class and remote
+//! prefix.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::hash::{Hash, Hasher};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use serde::{Deserialize, Serialize};
+
+/// Which way a packet crossed the interface, seen from this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// Counted at the ingress hook.
+    Received,
+    /// Counted at the egress hook.
+    Sent,
+}
+
+impl Direction {
+    /// Returns 0 for received packets and 1 for sent ones, as the programs and
+    /// saved states have it.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Received => 0,
+            Self::Sent => 1,
+        }
+    }
+
+    /// Returns the direction with this number.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Received),
+            1 => Some(Self::Sent),
+            _ => None,
+        }
+    }
+
+    /// Returns a place in an array of two.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.number() as usize
+    }
+}
+
+/// The version of the Internet Protocol a packet was counted under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IpVersion {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl IpVersion {
+    /// Returns 4 or 6, as the programs and saved states have it.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::V4 => 4,
+            Self::V6 => 6,
+        }
+    }
+
+    /// Returns the version with this number.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            4 => Some(Self::V4),
+            6 => Some(Self::V6),
+            _ => None,
+        }
+    }
+
+    /// Returns a place in an array of two.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::V4 => 0,
+            Self::V6 => 1,
+        }
+    }
+
+    /// Returns the value of the `ip_version` label: `"4"` or `"6"`.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::V4 => "4",
+            Self::V6 => "6",
+        }
+    }
+}
+
+/// What the exact per-interface totals tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// A packet whose remote address could be read.
+    Ip(IpVersion),
+    /// Everything else: ARP, LLDP, MPLS, truncated or malformed headers.
+    NonIp,
+}
+
+/// One attachment to one network device, from attaching to detaching.
+///
+/// The number stands in the kernel's keys in place of the ifindex, because the
+/// kernel gives an ifindex out again: a number is re-used only after all that
+/// was counted under it has been read and removed.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+)]
+pub struct InterfaceId(pub u32);
+
+/// Whom the kernel counts a packet for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FlowKey {
+    /// Where the packet crossed.
+    pub interface: InterfaceId,
+    /// Which way it went.
+    pub direction: Direction,
+    /// How to read `remote`.
+    pub ip_version: IpVersion,
+    /// The class that the program found for the packet: zero, as there are no
+    /// classes yet.
+    pub class: u16,
+    /// The prefix of the address at the other end, in network order; an IPv4
+    /// prefix fills the first four bytes; bits past the prefix are zero.
+    pub remote: [u8; 16],
+}
+
+impl FlowKey {
+    /// Returns the remote prefix's first address.
+    #[must_use]
+    pub fn remote_address(&self) -> IpAddr {
+        match self.ip_version {
+            IpVersion::V4 => {
+                let [a, b, c, d, ..] = self.remote;
+                Ipv4Addr::new(a, b, c, d).into()
+            }
+            IpVersion::V6 => Ipv6Addr::from(self.remote).into(),
+        }
+    }
+}
+
+impl Hash for FlowKey {
+    /// Hashes two words of 64 and 128 bits. A derived hash takes one step for
+    /// each field.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { interface, direction, ip_version, class, remote } = *self;
+        let [low, high] = class.to_le_bytes();
+        let [a, b, c, d] = interface.0.to_le_bytes();
+        let kind = [direction.number(), ip_version.number(), low, high];
+        let [e, f, g, h] = kind;
+        state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+        state.write_u128(u128::from_le_bytes(remote));
+    }
+}

@@ -1,0 +1,104 @@
+//! The part of a poll that tells the accounts what was read.
+
+use std::time::SystemTime;
+
+use slog::debug;
+
+use super::Poller;
+use crate::accounting::{CountingMarks, Counts, MapSweep, PollEnd};
+use crate::kernel::Probe;
+
+impl<P: Probe> Poller<P> {
+    /// Waits until the ways that the last sweep retired can be freed.
+    pub(super) fn wait_for_grace(&mut self) -> bool {
+        if !self.tracker.waits_for_grace() {
+            return false;
+        }
+        match self.probe.wait_for_programs() {
+            Ok(()) => true,
+            // They stay as they are until it works.
+            Err(error) => {
+                debug!(self.log, "cannot free idle flows; trying again";
+                    "error" => crate::logging::chain(&error));
+                false
+            }
+        }
+    }
+
+    /// Credits what the sweep shows.
+    pub(super) fn account(&mut self, has_grace_passed: bool) {
+        let Self {
+            probe, sweep, tracker, classifier, sinks, publishers, ..
+        } = self;
+        let counts = Counts {
+            new_keys: sweep.statistics.new_keys,
+            map_packets: sweep.statistics.map_packets,
+        };
+        let readings = &sweep.readings;
+        let map = MapSweep { readings, now: sweep.now };
+        let seen = tracker.observe(
+            counts,
+            sweep.has_readings.then_some(map),
+            probe.table(),
+            has_grace_passed,
+            |delta, note| {
+                let origin = *note.get_or_insert_with(|| {
+                    // Many new flows and a large database take seconds.
+                    publishers.overseer.gets_on();
+                    classifier.origin_of(&delta.key)
+                });
+                for sink in sinks.iter_mut() {
+                    sink.credit(&delta.key, delta.volume, origin);
+                }
+            },
+        );
+        let (statistics, earlier) = (&mut self.statistics, &self.earlier);
+        let kernel = &sweep.statistics;
+        statistics.lookup_failures =
+            earlier.lookup_failures + kernel.lookup_failures;
+        statistics.update_failures =
+            earlier.update_failures + kernel.update_failures;
+        statistics.map_packets = earlier.map_packets + kernel.map_packets;
+        statistics.new_keys = earlier.new_keys + seen.new_keys;
+        statistics.evictions = earlier.evictions + seen.evictions;
+        statistics.map_entries = seen.entries;
+        statistics.flow_table.entries = seen.table_entries;
+        statistics.flow_table.reclaims =
+            earlier.table_reclaims + seen.table_reclaims;
+        statistics.minimum_eviction_age =
+            seen.minimum_eviction_age.map(|ticks| {
+                self.probe
+                    .tick()
+                    .saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX))
+            });
+    }
+
+    /// Shows what was credited.
+    pub(super) fn finish_sweep(&mut self) {
+        for sink in &mut self.sinks {
+            sink.observe_totals(&self.sweep.totals);
+        }
+        let kept = self.kept();
+        self.attachments.retire(
+            &mut self.probe,
+            &mut self.tracker,
+            &mut self.sinks,
+            kept,
+        );
+        let end = PollEnd {
+            at: SystemTime::now().into(),
+            uptime: self.started.elapsed(),
+            absent_retention: self.config.absent_interface_retention,
+        };
+        for sink in &mut self.sinks {
+            sink.publish(end);
+        }
+        if self.publishers.keep.is_some() {
+            let Self { probe, tracker, .. } = self;
+            self.marks = probe.incarnation().map(|incarnation| CountingMarks {
+                incarnation,
+                flows: tracker.marks(),
+            });
+        }
+    }
+}
