@@ -52,9 +52,9 @@ struct {
 } totals SEC(".maps");
 
 /*
- * What user space has to know of the other maps where they outlive it, and
- * writes while it runs: src/kernel/marks.rs says which word is what. No program
- * looks at it. Of one element where the maps do not outlive user space.
+ * What user space has to know of the other maps if they outlive it, and writes
+ * while it runs: src/kernel/ledger.rs says which word is what. No program looks
+ * at it. Of one element if the maps do not outlive user space.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -63,6 +63,15 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } marks SEC(".maps");
+
+/* How far user space has read the flow table: src/kernel/read_volumes.rs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} table_marks SEC(".maps");
 
 /*
  * Reads the remote side. Of the family TRAFFIC_NON_IP where the protocol is

@@ -28,11 +28,17 @@ enum traffic_family {
 };
 
 /*
- * Another number for every change of a struct, of a map, or of what a counter
- * means: maps that an exporter of another number left are not counted on in.
+ * One version for the maps of each feature, as src/kernel/features.rs groups
+ * them: another number for every change of a map, of a struct in it, or of what
+ * a counter means. Maps that an exporter of another number left are made anew.
+ * The first is that of the totals, of the numbers of interfaces and of `marks`:
+ * without them the counts of the others mean nothing.
  */
 enum traffic_abi {
 	TRAFFIC_ABI_VERSION = 2,
+	TRAFFIC_FLOW_MAP_VERSION = 1,
+	TRAFFIC_FLOW_TABLE_VERSION = 1,
+	TRAFFIC_IPSEC_VERSION = 1,
 };
 
 /* How many interfaces can be counted at the same time. */

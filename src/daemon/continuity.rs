@@ -93,7 +93,7 @@ pub(super) fn keep(
         }
         Err(fault) => {
             let fault = fault.or_made(made);
-            warn!(log, "what passes while no exporter runs will not be counted";
+            warn!(log, "traffic is not counted while the exporter is stopped";
                 "error" => chain(&fault));
             None
         }

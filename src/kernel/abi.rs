@@ -12,8 +12,18 @@ use std::ops::AddAssign;
 
 use crate::accounting::{Direction, Family, FlowKey, InterfaceId, IpVersion};
 
-/// Of `bpf-src/traffic_abi.h` as a whole.
+/// Of the totals and of all that the others rely on, as in
+/// `bpf-src/traffic_abi.h`.
 pub const ABI_VERSION: u32 = 2;
+
+/// Of the map of flows.
+pub const FLOW_MAP_VERSION: u32 = 1;
+
+/// Of the flow table.
+pub const FLOW_TABLE_VERSION: u32 = 1;
+
+/// Of the states of IPsec.
+pub const IPSEC_VERSION: u32 = 1;
 
 /// Most interfaces that can be counted at the same time.
 pub const INTERFACES: u32 = 4096;
@@ -76,22 +86,10 @@ pub mod names {
     pub const FLOW_FILTER: &str = "flow_filter";
     /// Which states of IPsec were seen on the wire.
     pub const IPSEC_STATES: &str = "ipsec_states";
-    /// What user space keeps for itself beside the other maps.
+    /// The ledger that user space keeps of the other maps.
     pub const MARKS: &str = "marks";
-    /// All maps that packets are counted in, and that one.
-    pub const MAPS: [&str; 11] = [
-        FLOWS,
-        FLOW_FILTER,
-        FLOW_TABLE,
-        TABLE_RESTS,
-        ADMISSION,
-        TOTALS,
-        STATISTICS,
-        INTERFACES,
-        FAR_INTERFACES,
-        IPSEC_STATES,
-        MARKS,
-    ];
+    /// How far user space has read the flow table.
+    pub const TABLE_MARKS: &str = "table_marks";
     /// The bits of an IPv4 address that are kept.
     pub const IPV4_PREFIX_MASK: &str = "ipv4_prefix_mask";
     /// The bits of an IPv6 address that are kept.

@@ -10,8 +10,8 @@ use super::abi::{DIRECT_IFINDEXES, HAS_IPSEC, INTERFACES, TrafficTotal};
 use super::error::{Error, io_error};
 use super::ipsec::IpsecSwitch;
 use super::kept::{Kept, unique};
+use super::ledger::Record;
 use super::links::{Attacher, Links, Programs};
-use super::marks::Record;
 use super::slots::Slots;
 use super::{Adopted, Interface};
 use crate::accounting::InterfaceId;
@@ -77,7 +77,7 @@ impl Attachments {
     /// count there. What cannot be taken over counts no more from here on.
     pub(super) fn adopt(&mut self, programs: Programs<'_>) -> Vec<Adopted> {
         let Some(kept) = &self.kept else { return Vec::new() };
-        let records: Vec<_> = kept.marks.records().collect();
+        let records: Vec<_> = kept.ledger.records().collect();
         self.slots =
             Slots::taken(INTERFACES, records.iter().map(|(id, _)| *id));
         records
@@ -140,7 +140,7 @@ impl Attachments {
             let Interface { ifindex, link_layer, .. } = *interface;
             let name = interface.name;
             let record = Record { serial, ifindex, link_layer, name, baseline };
-            kept.marks.record(id, &record);
+            kept.ledger.record(id, &record);
         }
         match self.attach_as(id, interface, programs) {
             Ok(links) => {
@@ -172,8 +172,8 @@ impl Attachments {
             && !std::mem::replace(&mut self.is_loss_told, true)
         {
             self.notices.push(format!(
-                "what passes interface {} while no exporter runs is not \
-                 counted: cannot pin a link in {}: {error}",
+                "traffic of interface {} is not counted while the exporter is \
+                 stopped: cannot pin a link in {}: {error}",
                 interface.name,
                 kept.pins().directory().display(),
             ));
@@ -226,7 +226,7 @@ impl Attachments {
 
     fn give_back(&mut self, id: InterfaceId) {
         if let Some(kept) = &self.kept {
-            kept.marks.erase(id);
+            kept.ledger.erase(id);
         }
         self.slots.give_back(id);
     }

@@ -195,6 +195,11 @@ pub(super) fn load_error(error: EbpfError) -> Error {
     Error::Load { reason: reasons.join(": ") }
 }
 
+/// Says that the object is not the one that belongs to this program.
+pub(super) fn missing_part(name: &str) -> Error {
+    Error::Load { reason: format!("the object has no fitting {name:?}") }
+}
+
 /// Returns the operating system's error at the bottom of a chain of errors.
 fn os_error(error: &(dyn std::error::Error + 'static)) -> Option<io::Error> {
     let mut next = Some(error);

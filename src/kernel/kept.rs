@@ -5,17 +5,17 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 
 use aya::Ebpf;
-use aya::maps::Map;
 
 use super::abi::names;
 use super::error::Error;
+use super::features::{Conditions, FEATURES, Feature};
+use super::ledger::Ledger;
 use super::links::Hook;
-use super::map_shape::MapShape;
+use super::map_shape::{MapShape, MapShapes};
 use super::mapping::MappedWords;
-use super::marks::{Marks, Shape};
 use super::object;
 use super::pins::Pins;
-use super::probe::ProbeSettings;
+use super::settings::ProbeSettings;
 use super::sizes::Sizes;
 
 /// How counting is to go on when this process ends.
@@ -32,7 +32,7 @@ pub struct Keep {
 #[derive(Debug)]
 pub(super) struct Kept {
     held: Held,
-    pub(super) marks: Marks<MappedWords>,
+    pub(super) ledger: Ledger<MappedWords>,
     /// Whether an earlier process counted in it.
     pub(super) is_adopted: bool,
 }
@@ -71,38 +71,65 @@ impl Kept {
 }
 
 /// What there is in the directory.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Found {
-    /// Nothing to go on with, and why, where there was something.
+    /// Nothing that can be adopted, and why, if there was something.
     Nothing(Option<String>),
-    /// Maps as they are needed, whose places in the flow table come from these
-    /// seeds.
-    Maps { seeds: [u64; 3] },
+    /// Maps that can be adopted, whose flows have places by these seeds, and
+    /// the features whose maps cannot, with the reason.
+    Maps { seeds: [u64; 3], unfit: Vec<(usize, String)> },
 }
 
+/// Looks whether the maps in a directory can be adopted.
+///
 /// # Errors
-/// Why what is there is of no use.
+/// Why none of them can.
 fn look(
     pins: &Pins,
     epoch: Option<u64>,
-    shape: Shape,
-    maps: &[(&str, MapShape)],
+    on: &Conditions<'_>,
+    shapes: &MapShapes,
 ) -> Result<Found, String> {
     let unreadable = |error: io::Error| format!("it cannot be read: {error}");
     let Some(map) = pins.map(names::MARKS).map_err(unreadable)? else {
         return Ok(Found::Nothing(None));
     };
-    let marks = Marks::new(object::map_words(&map).map_err(unreadable)?);
-    if marks.epoch() == 0 {
+    let ledger = Ledger::new(object::map_words(&map).map_err(unreadable)?);
+    if ledger.epoch() == 0 {
         return Err("the start that made it did not end well".into());
     }
-    if let Some(difference) = marks.shape().difference(&shape) {
+    if let Some(difference) = ledger.version_difference(FEATURES[0].version) {
         return Err(difference);
     }
-    if epoch != Some(marks.epoch()) {
+    if epoch != Some(ledger.epoch()) {
         return Err("the saved counters do not belong to it".into());
     }
-    for (name, needed) in maps {
+    let mut unfit = Vec::new();
+    for (number, feature) in FEATURES.iter().enumerate() {
+        let words = feature.words(on);
+        let fault = match ledger.difference(number, &words) {
+            Some(difference) => Err(difference),
+            None => fits(pins, feature, shapes),
+        };
+        match fault {
+            Ok(()) => {}
+            Err(reason) if number == 0 => return Err(reason),
+            Err(reason) => unfit.push((number, reason)),
+        }
+    }
+    Ok(Found::Maps { seeds: ledger.seeds(), unfit })
+}
+
+/// Looks whether all maps of a feature are pinned in the shape that is needed.
+///
+/// # Errors
+/// Which one is not.
+fn fits(
+    pins: &Pins,
+    feature: &Feature,
+    shapes: &MapShapes,
+) -> Result<(), String> {
+    for &name in feature.maps {
         let unreadable = |error: io::Error| {
             format!("its map {name} cannot be read: {error}")
         };
@@ -110,19 +137,19 @@ fn look(
             return Err(format!("its map {name} is missing"));
         };
         let found = MapShape::of(&map).map_err(unreadable)?;
-        if let Some(difference) = found.difference(needed) {
+        if let Some(difference) = found.difference(&shapes[name]) {
             return Err(format!("its map {name} has {difference}"));
         }
     }
-    Ok(Found::Maps { seeds: marks.seeds() })
+    Ok(())
 }
 
 /// What was loaded.
 pub(super) struct Loaded {
     pub(super) ebpf: Ebpf,
-    /// What is kept of it, and the marks once more, for the flow table.
-    pub(super) kept: Option<(Kept, Marks<MappedWords>)>,
-    /// Why nothing is kept, or counting goes on from nothing.
+    /// The pins and the ledger, if it is pinned.
+    pub(super) kept: Option<Kept>,
+    /// Why it is not pinned, or which earlier counts are lost.
     pub(super) notices: Vec<String>,
 }
 
@@ -147,7 +174,7 @@ impl Loader<'_> {
         match keep {
             Some(_) if self.hook == Hook::Clsact => notices.push(format!(
                 "{NOT_COUNTED}: only the links of Linux 6.6 and later can be \
-                 kept"
+                 pinned"
             )),
             Some(keep) => {
                 let directory = keep.pins.directory().display().to_string();
@@ -165,26 +192,14 @@ impl Loader<'_> {
             }
             None => {}
         }
-        let seeds = object::random_seeds();
-        let map_sizes = object::map_sizes(self.sizes, self.cpus);
-        let ebpf = self.load_object(&map_sizes, seeds, None)?;
+        let on = self.conditions(object::random_seeds(), false);
+        let ebpf = object::load(&on, None)?;
         Ok(Loaded { ebpf, kept: None, notices })
     }
 
-    fn load_object(
-        &self,
-        map_sizes: &[(&'static str, u32)],
-        seeds: [u64; 3],
-        pins: Option<&Pins>,
-    ) -> Result<Ebpf, Error> {
-        object::load(
-            self.settings,
-            self.sizes,
-            map_sizes,
-            seeds,
-            self.is_ipsec_told,
-            pins,
-        )
+    fn conditions(&self, seeds: [u64; 3], are_pinned: bool) -> Conditions<'_> {
+        let Self { settings, sizes, cpus, is_ipsec_told, .. } = *self;
+        Conditions { settings, sizes, cpus, seeds, is_ipsec_told, are_pinned }
     }
 
     /// Loads it with maps that are pinned already, or from now on.
@@ -192,42 +207,52 @@ impl Loader<'_> {
         &self,
         Keep { pins, epoch }: Keep,
         notices: &mut Vec<String>,
-    ) -> Result<(Ebpf, (Kept, Marks<MappedWords>)), Error> {
-        let map_sizes = object::map_sizes(self.sizes, self.cpus);
-        let shape = Shape::of(self.settings, self.sizes, self.cpus);
-        let maps = object::map_shapes(&map_sizes)?;
-        let found = look(&pins, epoch, shape, &maps)
+    ) -> Result<(Ebpf, Kept), Error> {
+        let mut on = self.conditions(object::random_seeds(), true);
+        let shapes = object::map_shapes(&on)?;
+        let found = look(&pins, epoch, &on, &shapes)
             .unwrap_or_else(|reason| Found::Nothing(Some(reason)));
-        let (seeds, is_adopted) = match found {
-            Found::Maps { seeds } => (seeds, true),
+        let directory = pins.directory().display();
+        let (is_adopted, to_describe) = match found {
+            Found::Maps { seeds, unfit } => {
+                on.seeds = seeds;
+                let mut made = Vec::new();
+                for (number, reason) in unfit {
+                    let Feature { name, maps, .. } = FEATURES[number];
+                    notices.push(format!(
+                        "the {name} starts empty, and its unread counts become \
+                         unattributed: the one in {directory} cannot be used: \
+                         {reason}"
+                    ));
+                    pins.remove_maps(maps)?;
+                    made.push(number);
+                }
+                (true, made)
+            }
             Found::Nothing(reason) => {
                 notices.extend(reason.map(|reason| {
                     format!(
-                        "what was counted while no exporter ran is left out: \
-                         what is pinned in {} cannot be gone on with: {reason}",
-                        pins.directory().display()
+                        "traffic since the last exporter ended is not counted: \
+                         the maps in {directory} cannot be used: {reason}"
                     )
                 }));
                 pins.clear()?;
-                (object::random_seeds(), false)
+                (false, (0..FEATURES.len()).collect())
             }
         };
         let held = Held { pins, stays: is_adopted };
-        let mut ebpf = self.load_object(&map_sizes, seeds, Some(&held.pins))?;
-        let map = match object::take(&mut ebpf, names::MARKS)? {
-            Map::Array(map) => map,
-            _ => return Err(object::missing_part(names::MARKS)),
-        };
-        let words = || {
-            object::map_words(&map)
-                .map_err(|source| Error::call("map marks", source))
-        };
-        let (marks, for_table) = (Marks::new(words()?), Marks::new(words()?));
+        let mut ebpf = object::load(&on, Some(&held.pins))?;
+        let ledger = Ledger::new(object::take_mapped(&mut ebpf, names::MARKS)?);
         if !is_adopted {
-            marks.begin(unique(names::MARKS), shape, seeds);
+            ledger.begin(FEATURES[0].version, on.seeds);
         }
-        let kept = Kept { held, marks, is_adopted };
-        Ok((ebpf, (kept, for_table)))
+        for number in to_describe {
+            ledger.describe(number, &FEATURES[number].words(&on));
+        }
+        if !is_adopted {
+            ledger.open(unique(names::MARKS));
+        }
+        Ok((ebpf, Kept { held, ledger, is_adopted }))
     }
 }
 
@@ -237,9 +262,9 @@ fn line_of(error: &(dyn std::error::Error + 'static)) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// What follows where nothing is kept.
+/// The consequence of maps that are not pinned.
 const NOT_COUNTED: &str =
-    "what passes while no exporter runs will not be counted";
+    "traffic is not counted while the exporter is stopped";
 
 /// Returns a number that no other call returns, and not zero: std's hash keys
 /// are random.

@@ -1,12 +1,13 @@
 //! What a map is: its type, its sizes and its flags, as the object asks for
 //! them and as the kernel has them.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use aya::maps::MapData;
 use aya_obj::Object;
 
-use super::error::{Error, io_error, load_error};
+use super::error::{Error, io_error, load_error, missing_part};
 
 /// Every number of the kernel that says what a map is, under the name that
 /// messages have for it.
@@ -54,6 +55,9 @@ impl MapShape {
     }
 }
 
+/// The shapes of maps by name.
+pub(super) type MapShapes = BTreeMap<&'static str, MapShape>;
+
 /// Returns what the maps of an object with these names will be, once those in
 /// `sizes` have so many entries.
 ///
@@ -63,14 +67,11 @@ pub(super) fn of_object(
     object: &[u8],
     names: &[&'static str],
     sizes: &[(&'static str, u32)],
-) -> Result<Vec<(&'static str, MapShape)>, Error> {
+) -> Result<MapShapes, Error> {
     let object = Object::parse(object)
         .map_err(|error| load_error(aya::EbpfError::ParseError(error)))?;
     let shape = |&name: &&'static str| {
-        let map = object
-            .maps
-            .get(name)
-            .ok_or_else(|| super::object::missing_part(name))?;
+        let map = object.maps.get(name).ok_or_else(|| missing_part(name))?;
         let set = sizes.iter().find(|(sized, _)| *sized == name);
         let max_entries = set.map_or(map.max_entries(), |(_, size)| *size);
         let shape = MapShape::new(

@@ -11,21 +11,24 @@ mod clsact;
 mod counters;
 mod cpus;
 mod error;
+mod features;
 mod flows;
 mod grace;
 mod interfaces;
 mod ipsec;
 mod kept;
+mod ledger;
 mod links;
 mod map_shape;
 mod mapping;
-mod marks;
 mod name;
 mod netlink;
 mod object;
 mod owner;
 mod pins;
 mod probe;
+mod read_volumes;
+mod settings;
 mod sizes;
 mod slots;
 mod sys;
@@ -41,6 +44,7 @@ use crate::accounting::{
 };
 pub use capabilities::capabilities_are_given_up;
 pub use error::Error;
+pub use features::pinned_maps;
 
 pub use interfaces::{
     Action, Attached, Interface, InterfaceTable, LinkLayer, Relations,
@@ -53,7 +57,8 @@ pub use mapping::MappedWords;
 pub use name::InterfaceName;
 pub use netlink::{InterfaceEvent, InterfaceMonitor, MonitorOrders};
 pub use pins::{Fault as PinsFault, Pins};
-pub use probe::{ProbeSettings, TrafficProbe};
+pub use probe::TrafficProbe;
+pub use settings::ProbeSettings;
 pub use sys::{
     keep_memory_small, reset_signals, take_descriptors, trim_memory,
 };

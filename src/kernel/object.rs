@@ -8,17 +8,14 @@ use aya::maps::{Map, MapData};
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfLoader};
 
-use super::abi::{ipv4_prefix_mask, ipv6_prefix_masks, names};
-use super::counters::TOTALS_PER_CPU;
-use super::error::{Error, io_error, load_error};
+use super::abi::names;
+use super::error::{Error, io_error, load_error, missing_part};
+use super::features::{Conditions, FEATURES, map_sizes, pinned_maps};
 use super::kept::unique;
 use super::links::{Pair, Programs};
-use super::map_shape::{self, MapShape};
+use super::map_shape::{self, MapShapes};
 use super::mapping::MappedWords;
-use super::marks::Marks;
 use super::pins::Pins;
-use super::probe::ProbeSettings;
-use super::sizes::Sizes;
 use super::sys;
 
 /// The object that `build.rs` compiled.
@@ -55,71 +52,38 @@ pub(super) fn random_seeds() -> [u64; 3] {
     names::TABLE_SEEDS.map(unique)
 }
 
-/// Returns how many elements each map has whose size is not always the same.
-pub(super) fn map_sizes(sizes: Sizes, cpus: usize) -> [(&'static str, u32); 7] {
-    // A number that is not limited, for what has one element a CPU.
-    let ids = u32::try_from(cpus).unwrap_or(u32::MAX);
-    let sets = sizes.table_sets.saturating_mul(ids).max(1);
-    let words = Marks::<MappedWords>::words(sizes.table_entries(cpus));
-    [
-        (names::FLOWS, sizes.map_entries.get()),
-        (names::FLOW_FILTER, sizes.filter_words()),
-        (names::FLOW_TABLE, sets),
-        (names::TABLE_RESTS, if sizes.has_rests { sets } else { 1 }),
-        (names::TOTALS, TOTALS_PER_CPU.saturating_mul(ids)),
-        (names::STATISTICS, ids),
-        (names::MARKS, u32::try_from(words).unwrap_or(u32::MAX)),
-    ]
-}
-
-/// Returns what each map that is pinned has to be, with these sizes.
+/// Returns what each map that is pinned has to be under these conditions.
 ///
 /// # Errors
-/// Where the object is not the one that belongs to this program.
-pub(super) fn map_shapes(
-    map_sizes: &[(&'static str, u32)],
-) -> Result<Vec<(&'static str, MapShape)>, Error> {
-    map_shape::of_object(OBJECT, &names::MAPS, map_sizes)
+/// If the object is not the one that belongs to this program.
+pub(super) fn map_shapes(on: &Conditions<'_>) -> Result<MapShapes, Error> {
+    let names: Vec<_> = pinned_maps().collect();
+    map_shape::of_object(OBJECT, &names, &map_sizes(on))
 }
 
-/// Loads the object with all programs, with maps of these sizes: those that are
-/// pinned, or new ones that are pinned from now on, where there are to be
-/// pins.
+/// Loads the object with all programs and maps, as the plans of the features
+/// have it. Maps that are in `pins` are taken from there, others are made, and
+/// pinned there.
+///
+/// # Errors
+/// If the object cannot be loaded, or a map cannot be pinned.
 pub(super) fn load(
-    settings: &ProbeSettings,
-    sizes: Sizes,
-    map_sizes: &[(&'static str, u32)],
-    seeds: [u64; 3],
-    is_ipsec_told: bool,
+    on: &Conditions<'_>,
     pins: Option<&Pins>,
 ) -> Result<Ebpf, Error> {
-    let ipv4_mask = ipv4_prefix_mask(settings.ipv4_prefix_length);
-    let ipv6_masks = ipv6_prefix_masks(settings.ipv6_prefix_length);
-    let filter_mask = sizes.filter_words() - 1;
-    let has_ipsec = u32::from(is_ipsec_told);
+    let variables: Vec<_> =
+        FEATURES.iter().flat_map(|feature| (feature.variables)(on)).collect();
     let mut loader = EbpfLoader::new();
-    for (name, max_entries) in map_sizes {
-        loader.map_max_entries(name, *max_entries);
+    for (name, max_entries) in map_sizes(on) {
+        loader.map_max_entries(name, max_entries);
     }
-    match pins {
-        Some(pins) => {
-            for name in names::MAPS {
-                loader.map_pin_path(name, pins.map_path(name));
-            }
+    if let Some(pins) = pins {
+        for name in pinned_maps() {
+            loader.map_pin_path(name, pins.map_path(name));
         }
-        // Nobody will read them.
-        None => drop(loader.map_max_entries(names::MARKS, 1)),
     }
-    loader
-        .override_global(names::TABLE_SETS, &sizes.table_sets, true)
-        .override_global(names::FILTER_MASK, &filter_mask, true)
-        .override_global(names::HAS_IPSEC, &has_ipsec, true)
-        .override_global(names::FILTER_SEED, &seeds[0], true)
-        .override_global(names::ADMISSION_LIMIT, &sizes.admission_limit, true)
-        .override_global(names::IPV4_PREFIX_MASK, &ipv4_mask, true)
-        .override_global(names::IPV6_PREFIX_MASKS, &ipv6_masks, true);
-    for (name, seed) in names::TABLE_SEEDS.iter().zip(&seeds) {
-        loader.override_global(name, seed, true);
+    for (name, value) in &variables {
+        loader.override_global(name, value.as_slice(), true);
     }
     // It tries out what the kernel can, with programs of its own, and believes
     // for good what it saw.
@@ -183,9 +147,4 @@ pub(super) fn programs(ebpf: &Ebpf) -> Result<Programs<'_>, Error> {
 /// Takes the map with this name out.
 pub(super) fn take(ebpf: &mut Ebpf, name: &str) -> Result<Map, Error> {
     ebpf.take_map(name).ok_or_else(|| missing_part(name))
-}
-
-/// Says that the object is not the one that belongs to this program.
-pub(super) fn missing_part(name: &str) -> Error {
-    Error::Load { reason: format!("the object has no fitting {name:?}") }
 }

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use aya::maps::MapData;
 
-use super::abi::names;
 use super::error::io_error;
+use super::features::pinned_maps;
 use super::sys;
 use crate::accounting::{Direction, InterfaceId};
 
@@ -156,12 +156,29 @@ impl Pins {
             let name = entry.map_err(failed)?.file_name();
             if name.to_string_lossy().starts_with(LINK) {
                 links.push(name);
-            } else if names::MAPS.iter().any(|map| name == *map) {
+            } else if pinned_maps().any(|map| name == *map) {
                 maps.push(name);
             }
         }
         links.append(&mut maps);
         Ok(links)
+    }
+
+    /// Removes the pins of these maps.
+    ///
+    /// # Errors
+    /// If one that is there cannot be removed.
+    pub(super) fn remove_maps(&self, names: &[&str]) -> Result<(), Fault> {
+        for name in names {
+            let path = self.map_path(name);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(Fault::Remove(path, error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Returns where a map is.

@@ -17,12 +17,14 @@ use super::abi::{
 use super::attachments::{Attachment, Attachments};
 use super::counters::{self, Totals};
 use super::cpus::Cpus;
-use super::error::{Error, load_error};
+use super::error::{Error, load_error, missing_part};
 use super::flows::FlowReader;
 use super::ipsec::{self, IpsecSwitch, IpsecWatch};
 use super::kept::{Keep, Loaded, Loader};
 use super::links::{Attacher, Hook};
 use super::mapping::MappedWords;
+use super::read_volumes::ReadVolumes;
+use super::settings::ProbeSettings;
 use super::sizes::Sizes;
 use super::table::Table;
 use super::{
@@ -31,17 +33,6 @@ use super::{
 use crate::accounting::{
     FlowKey, Incarnation, InterfaceId, InterfaceTotal, Volume,
 };
-
-/// What is decided before the programs are loaded and not again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProbeSettings {
-    /// How many flows the map holds.
-    pub map_max_entries: NonZeroU32,
-    /// How many bits of an IPv4 address are kept, at most 32.
-    pub ipv4_prefix_length: u8,
-    /// How many bits of an IPv6 address are kept, at most 128.
-    pub ipv6_prefix_length: u8,
-}
 
 /// The real kernel side. Dropping it detaches everything but what is kept.
 pub struct TrafficProbe {
@@ -104,17 +95,15 @@ impl TrafficProbe {
                 Some(Table::new(words, rests, cpus.ids))
             }
         };
-        let kept = kept.map(|(kept, marks)| {
-            if let Some(table) = &mut table {
-                table.remember_in(marks);
-            }
-            kept
-        });
+        if let (Some(table), Some(_)) = (&mut table, &kept) {
+            let words = object::take_mapped(&mut ebpf, names::TABLE_MARKS)?;
+            table.remember_in(ReadVolumes::new(words));
+        }
         let interfaces = object::take(&mut ebpf, names::INTERFACES)?;
         let switch = match &interfaces {
             Map::Array(map) => object::map_words(map)
                 .map_err(|source| Error::call("map interfaces", source))?,
-            _ => return Err(object::missing_part(names::INTERFACES)),
+            _ => return Err(missing_part(names::INTERFACES)),
         };
         let switch = Arc::new(IpsecSwitch::new(switch));
         Ok(Self {
@@ -141,7 +130,7 @@ impl TrafficProbe {
             ),
             flows: match object::take(&mut ebpf, names::FLOWS)? {
                 Map::PerCpuLruHashMap(map) => map,
-                _ => return Err(object::missing_part(names::FLOWS)),
+                _ => return Err(missing_part(names::FLOWS)),
             },
             flow_reader: FlowReader::new(cpus.count),
             packets: vec![u64::MAX; cpus.ids],
@@ -229,7 +218,7 @@ impl Probe for TrafficProbe {
             (id, attachment.serial)
         };
         let serials = self.attachments.iter().map(of).collect();
-        Some(Incarnation { epoch: kept.marks.epoch(), serials })
+        Some(Incarnation { epoch: kept.ledger.epoch(), serials })
     }
 
     fn keep_counting(&mut self) {

@@ -7,7 +7,7 @@
 use std::num::NonZeroU32;
 
 use super::abi::{TrafficRests, TrafficSet, WAYS};
-use super::probe::ProbeSettings;
+use super::settings::ProbeSettings;
 
 /// Maps for fewer flows have no table. Who asks for so little wants what came
 /// last to stay and what came first to go at once, as the map alone does it;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::abi::{ENTRY_WORDS, SET_WORDS, Tag, WAYS};
 use super::mapping::MappedWords;
-use super::marks::Marks;
+use super::read_volumes::ReadVolumes;
 use crate::accounting::{FlowKey, FlowTable, Volume, Way};
 
 /// A word that another thread of execution may change at any time.
@@ -52,8 +52,8 @@ pub struct Table<M> {
     /// Of each CPU, whether anything may have been counted since the last
     /// sweep.
     has_counted: Vec<bool>,
-    /// Where what was read is written down for the next process, if it is.
-    marks: Option<Marks<MappedWords>>,
+    /// How far it was read, for the next process, if the table is pinned.
+    read: Option<ReadVolumes<MappedWords>>,
 }
 
 impl<M, W> Table<M>
@@ -67,12 +67,12 @@ where
     pub fn new(words: M, rests: Option<M>, cpus: usize) -> Self {
         let sets = words.len() / SET_WORDS / cpus.max(1);
         let has_counted = vec![true; cpus];
-        Self { words, rests, sets, has_counted, marks: None }
+        Self { words, rests, sets, has_counted, read: None }
     }
 
     /// Writes down what is read from now on.
-    pub(super) fn remember_in(&mut self, marks: Marks<MappedWords>) {
-        self.marks = Some(marks);
+    pub(super) fn remember_in(&mut self, read: ReadVolumes<MappedWords>) {
+        self.read = Some(read);
     }
 
     /// Takes note of whether anything may have been counted on a CPU since the
@@ -149,13 +149,13 @@ where
     }
 
     fn remembered(&self, slot: usize) -> Volume {
-        let marks = self.marks.as_ref();
-        marks.map_or_else(Volume::default, |marks| marks.remembered(slot))
+        let read = self.read.as_ref();
+        read.map_or_else(Volume::default, |read| read.get(slot))
     }
 
     fn remember(&self, slot: usize, volume: Volume) {
-        if let Some(marks) = &self.marks {
-            marks.remember(slot, volume);
+        if let Some(read) = &self.read {
+            read.set(slot, volume);
         }
     }
 

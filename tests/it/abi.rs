@@ -13,10 +13,12 @@ use aya_obj::{Object, ProgramSection};
 use geoip_exporter::accounting::{Direction, Family, IpVersion};
 use geoip_exporter::kernel::abi::{
     ABI_VERSION, DIRECT_IFINDEXES, DIRECTION_ORDER, FAMILIES, FAMILY_ORDER,
-    INTERFACES, IPSEC_STATES, Tag, TrafficAdmission, TrafficEntry,
-    TrafficIpsecState, TrafficKey, TrafficRests, TrafficSet, TrafficStatistics,
-    TrafficTotal, TrafficValue, names,
+    FLOW_MAP_VERSION, FLOW_TABLE_VERSION, INTERFACES, IPSEC_STATES,
+    IPSEC_VERSION, Tag, TrafficAdmission, TrafficEntry, TrafficIpsecState,
+    TrafficKey, TrafficRests, TrafficSet, TrafficStatistics, TrafficTotal,
+    TrafficValue, names,
 };
+use geoip_exporter::kernel::pinned_maps;
 
 use crate::btf::{Btf, Field};
 
@@ -133,9 +135,15 @@ fn every_shared_enum_has_the_same_numbers_on_both_sides() {
     assert_eq!(used.retired(), Tag(2 << 32));
     let states =
         [("TRAFFIC_USED".to_owned(), 1), ("TRAFFIC_RETIRED".into(), 2)];
-    let version = vec![("TRAFFIC_ABI_VERSION".to_owned(), ABI_VERSION)];
+    let versions = [
+        ("TRAFFIC_ABI_VERSION", ABI_VERSION),
+        ("TRAFFIC_FLOW_MAP_VERSION", FLOW_MAP_VERSION),
+        ("TRAFFIC_FLOW_TABLE_VERSION", FLOW_TABLE_VERSION),
+        ("TRAFFIC_IPSEC_VERSION", IPSEC_VERSION),
+    ];
+    let versions = versions.map(|(name, version)| (name.to_owned(), version));
     let rust = BTreeMap::from([
-        ("traffic_abi".to_owned(), version),
+        ("traffic_abi".to_owned(), versions.to_vec()),
         ("traffic_direction".to_owned(), numbered(directions.to_vec())),
         ("traffic_family".to_owned(), families),
         ("traffic_state".to_owned(), states.to_vec()),
@@ -207,13 +215,14 @@ fn every_map_has_the_name_kind_and_sizes_that_user_space_expects() {
             IPSEC_STATES,
         ),
         (names::MARKS, BPF_MAP_TYPE_ARRAY, NUMBER, size_of::<u64>(), 1),
+        (names::TABLE_MARKS, BPF_MAP_TYPE_ARRAY, NUMBER, size_of::<u64>(), 1),
         (names::FLOW_FILTER, BPF_MAP_TYPE_ARRAY, NUMBER, size_of::<u64>(), 1),
     ];
     let mut all = expected.map(|(name, ..)| name);
     all.sort_unstable();
-    let mut kept = names::MAPS;
+    let mut kept: Vec<_> = pinned_maps().collect();
     kept.sort_unstable();
-    assert_eq!(all, kept, "those that are pinned are all there are");
+    assert_eq!(all.as_slice(), kept, "those that are pinned are all there are");
     let expected: BTreeMap<_, _> = expected
         .into_iter()
         .map(|(name, kind, key, value, entries)| {
@@ -268,6 +277,7 @@ fn what_user_space_reads_without_a_system_call_can_be_mapped() {
         names::ADMISSION,
         names::INTERFACES,
         names::MARKS,
+        names::TABLE_MARKS,
     ] {
         let flags = object.maps[name].map_flags();
         assert_eq!(flags, BPF_F_MMAPABLE, "{name}");

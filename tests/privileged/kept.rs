@@ -1,6 +1,7 @@
 //! Counting that goes on while no exporter runs, and the next one that goes on
 //! from there.
 
+mod features;
 mod frozen;
 mod kills;
 mod refused;
@@ -14,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use aya::programs::TcAttachType;
-use geoip_exporter::kernel::abi::names;
+use geoip_exporter::kernel::pinned_maps;
 use geoip_exporter::state::decode;
 use tempfile::TempDir;
 
@@ -347,7 +348,7 @@ fn a_command_removes_the_pins_of_an_exporter_that_does_not_run() {
 
     let done = remove_pins(&kept.pins());
     let said = String::from_utf8(done.stdout).unwrap();
-    let pins = names::MAPS.len() + 2;
+    let pins = pinned_maps().count() + 2;
     assert!(said.starts_with(&format!("removed {pins} pins ")), "{said}");
     assert!(done.status.success());
     assert_eq!(kept.programs(WAN), 0);

@@ -1,0 +1,234 @@
+//! The features of the kernel side, as plans: each says which maps it needs, in
+//! which sizes, which read-only variables it sets, and what its counts mean.
+//! Loading, pinning and adopting read these plans. A new feature is a new
+//! element of [`FEATURES`].
+//!
+//! Maps that only make sense together are maps of one feature: if one of them
+//! cannot be adopted, all of them are made anew. A feature that is made anew
+//! costs the others nothing, except for the first, without which the counts of
+//! none could be read.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use super::abi::{
+    ABI_VERSION, FLOW_MAP_VERSION, FLOW_TABLE_VERSION, IPSEC_VERSION,
+    ipv4_prefix_mask, ipv6_prefix_masks, names,
+};
+use super::counters::TOTALS_PER_CPU;
+use super::ledger::{self, Ledger, WORDS_OF_FEATURE, Word};
+use super::mapping::MappedWords;
+use super::read_volumes::ReadVolumes;
+use super::settings::ProbeSettings;
+use super::sizes::Sizes;
+
+/// The conditions under which the object is loaded, on which plans depend.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Conditions<'a> {
+    pub(super) settings: &'a ProbeSettings,
+    pub(super) sizes: Sizes,
+    /// Possible CPUs, one more than the largest number of one.
+    pub(super) cpus: usize,
+    /// Odd random numbers, with which flows find their places.
+    pub(super) seeds: [u64; 3],
+    /// Whether the kernel tells programs which packets IPsec decrypted.
+    pub(super) is_ipsec_told: bool,
+    /// Whether the maps are pinned.
+    pub(super) are_pinned: bool,
+}
+
+/// The plan of one feature.
+#[derive(Debug)]
+pub(super) struct Feature {
+    /// The name that messages have for it.
+    pub(super) name: &'static str,
+    /// Another number for every change of a map, a struct in it, or the meaning
+    /// of a count.
+    pub(super) version: u32,
+    /// Its maps, all of which are pinned together.
+    pub(super) maps: &'static [&'static str],
+    /// What its counts depend on: maps are not adopted if one of these differs.
+    /// At most [`WORDS_OF_FEATURE`] - 1.
+    depends_on: fn(&Conditions<'_>) -> Vec<Word>,
+    /// The number of elements of those maps in which it is not always the same.
+    pub(super) sizes: fn(&Conditions<'_>) -> Vec<(&'static str, u64)>,
+    /// The values of its read-only variables.
+    pub(super) variables: fn(&Conditions<'_>) -> Vec<(&'static str, Vec<u8>)>,
+}
+
+impl Feature {
+    /// Returns all that must be the same for its maps to be adopted.
+    pub(super) fn words(&self, conditions: &Conditions<'_>) -> Vec<Word> {
+        let mut words = vec![("version of the maps", self.version.into())];
+        words.extend((self.depends_on)(conditions));
+        debug_assert!(words.len() <= WORDS_OF_FEATURE);
+        words
+    }
+}
+
+/// The features. The place of one is where the ledger describes it: a new one
+/// goes to the end.
+pub(super) static FEATURES: [Feature; 4] = [
+    // The exact totals and what the numbers in all maps mean. The statistics
+    // belong to it: generations of flows and positions in the state continue
+    // from them.
+    Feature {
+        name: "totals",
+        version: ABI_VERSION,
+        maps: &[
+            names::TOTALS,
+            names::STATISTICS,
+            names::INTERFACES,
+            names::FAR_INTERFACES,
+            names::MARKS,
+        ],
+        depends_on: |on| vec![("possible CPUs", on.cpus as u64)],
+        sizes: |on| {
+            let cpus = on.cpus as u64;
+            let marks =
+                if on.are_pinned { Ledger::<MappedWords>::WORDS } else { 1 };
+            vec![
+                (names::TOTALS, cpus * u64::from(TOTALS_PER_CPU)),
+                (names::STATISTICS, cpus),
+                (names::MARKS, marks),
+            ]
+        },
+        variables: |_| Vec::new(),
+    },
+    // The filter says which keys the map has, and admission how many it may
+    // still take in.
+    Feature {
+        name: "map of flows",
+        version: FLOW_MAP_VERSION,
+        maps: &[names::FLOWS, names::FLOW_FILTER, names::ADMISSION],
+        depends_on: |on| {
+            let entries = on.settings.map_max_entries.get().into();
+            let mut words = vec![("map_max_entries", entries)];
+            words.extend(prefix_lengths(on));
+            words
+        },
+        sizes: |on| {
+            vec![
+                (names::FLOWS, on.sizes.map_entries.get().into()),
+                (names::FLOW_FILTER, on.sizes.filter_words().into()),
+            ]
+        },
+        variables: |on| {
+            let filter_mask = on.sizes.filter_words() - 1;
+            let ipv4 = ipv4_prefix_mask(on.settings.ipv4_prefix_length);
+            let ipv6 = ipv6_prefix_masks(on.settings.ipv6_prefix_length);
+            vec![
+                (names::FILTER_MASK, filter_mask.to_ne_bytes().into()),
+                (names::FILTER_SEED, on.seeds[0].to_ne_bytes().into()),
+                (
+                    names::ADMISSION_LIMIT,
+                    on.sizes.admission_limit.to_ne_bytes().into(),
+                ),
+                (names::IPV4_PREFIX_MASK, ipv4.to_ne_bytes().into()),
+                (
+                    names::IPV6_PREFIX_MASKS,
+                    ipv6.map(u64::to_ne_bytes).as_flattened().into(),
+                ),
+            ]
+        },
+    },
+    // The rests belong to the flows of the table, and the marks are how far
+    // they were read.
+    Feature {
+        name: "flow table",
+        version: FLOW_TABLE_VERSION,
+        maps: &[names::FLOW_TABLE, names::TABLE_RESTS, names::TABLE_MARKS],
+        depends_on: |on| {
+            let mut words = vec![("flow table", on.sizes.table_sets.into())];
+            words.extend(prefix_lengths(on));
+            words
+        },
+        sizes: |on| {
+            let sets = u64::from(on.sizes.table_sets) * on.cpus as u64;
+            let entries = on.sizes.table_entries(on.cpus);
+            let rests = if on.sizes.has_rests { sets } else { 1 };
+            let marks = match on.are_pinned {
+                true => ReadVolumes::<MappedWords>::words(entries),
+                false => 1,
+            };
+            vec![
+                (names::FLOW_TABLE, sets.max(1)),
+                (names::TABLE_RESTS, rests),
+                (names::TABLE_MARKS, marks.max(1)),
+            ]
+        },
+        variables: |on| {
+            let sets = on.sizes.table_sets.to_ne_bytes().into();
+            let seeds = names::TABLE_SEEDS.into_iter().zip(on.seeds);
+            let seeds = seeds.map(|(name, it)| (name, it.to_ne_bytes().into()));
+            [(names::TABLE_SETS, sets)].into_iter().chain(seeds).collect()
+        },
+    },
+    Feature {
+        name: "IPsec",
+        version: IPSEC_VERSION,
+        maps: &[names::IPSEC_STATES],
+        depends_on: |_| Vec::new(),
+        sizes: |_| Vec::new(),
+        variables: |on| {
+            let has_ipsec = u32::from(on.is_ipsec_told).to_ne_bytes();
+            vec![(names::HAS_IPSEC, has_ipsec.into())]
+        },
+    },
+];
+
+const _: () = assert!(FEATURES.len() <= ledger::FEATURES);
+
+fn prefix_lengths(on: &Conditions<'_>) -> [Word; 2] {
+    [
+        ("ipv4_prefix_length", on.settings.ipv4_prefix_length.into()),
+        ("ipv6_prefix_length", on.settings.ipv6_prefix_length.into()),
+    ]
+}
+
+/// Returns the names of all maps that are pinned.
+pub fn pinned_maps() -> impl Iterator<Item = &'static str> {
+    FEATURES.iter().flat_map(|feature| feature.maps.iter().copied())
+}
+
+/// Returns how many elements each map has in which that is not always the same.
+pub(super) fn map_sizes(on: &Conditions<'_>) -> Vec<(&'static str, u32)> {
+    let sizes = FEATURES.iter().flat_map(|feature| (feature.sizes)(on));
+    let bounded = |size| u32::try_from(size).unwrap_or(u32::MAX);
+    sizes.map(|(name, size)| (name, bounded(size))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    #[test]
+    fn a_map_belongs_to_one_feature_and_a_size_to_a_map_of_its_own() {
+        let names: BTreeSet<_> = pinned_maps().collect();
+        assert_eq!(names.len(), pinned_maps().count());
+        let settings = ProbeSettings {
+            map_max_entries: NonZeroU32::new(100_000).unwrap(),
+            ipv4_prefix_length: 24,
+            ipv6_prefix_length: 48,
+        };
+        let on = Conditions {
+            settings: &settings,
+            sizes: Sizes::of(&settings, 2, true),
+            cpus: 2,
+            seeds: [1, 3, 5],
+            is_ipsec_told: true,
+            are_pinned: true,
+        };
+        for feature in &FEATURES {
+            for (name, size) in (feature.sizes)(&on) {
+                assert!(feature.maps.contains(&name), "{name}");
+                assert!(size > 0, "{name}");
+            }
+            assert!(feature.words(&on).len() <= WORDS_OF_FEATURE);
+        }
+    }
+}
