@@ -22,6 +22,7 @@ mod lookups;
 mod mmdb;
 mod ours;
 mod packets;
+mod path;
 mod polls;
 mod processes;
 mod programs;
@@ -104,6 +105,9 @@ fn main() {
     }
     if options.has("packets") {
         rows.splice(0..0, packets::rows(effort));
+    }
+    if options.has("path") {
+        rows.extend(path::rows(effort));
     }
     let file = fs::read(&path).expect("cannot read the database");
     let known = Database::open(&path).unwrap_or_else(|e| panic!("{e}"));

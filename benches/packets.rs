@@ -12,7 +12,7 @@ use crate::report::{Row, Samples, Target};
 use crate::sys::thread_time;
 
 /// The default of the setting of that name.
-const MAP_MAX_ENTRIES: u32 = 100_000;
+pub(crate) const MAP_MAX_ENTRIES: u32 = 100_000;
 
 /// The variants of a round, in its order.
 const EMPTY: usize = 0;

@@ -11,13 +11,15 @@ use geoip_exporter::accounting::{
     Direction, FlowKey, InterfaceId, PollStatistics,
 };
 use geoip_exporter::collectors::traffic::TrafficAccount;
-use geoip_exporter::config::{Config, Interfaces};
+use geoip_exporter::config::Interfaces;
 use geoip_exporter::geoip::Database;
 use geoip_exporter::kernel::{
     Error, Interface, InterfaceEvent, Probe, Room, Sweep, TrafficProbe,
 };
 use geoip_exporter::metrics::published::{Feed, Publisher};
-use geoip_exporter::poller::{Control, Overseer, Poller, Publishers, Start};
+use geoip_exporter::poller::{
+    Control, Overseer, Poller, Publishers, Settings, Start,
+};
 use slog::{Discard, Logger, o};
 
 use crate::Effort;
@@ -201,14 +203,13 @@ fn measure(keys: u32, rounds: usize, database: Arc<Database>) -> Samples {
         samples: Arc::clone(&samples),
         control: Some(control),
     };
-    let config = Config {
+    let settings = Settings {
         // Always due.
         poll_interval: Duration::from_nanos(1),
         flow_batch_size: NonZeroU32::new(BATCH).unwrap(),
         interfaces: Interfaces::read("lo").unwrap(),
         geoip_cache_size: NonZeroUsize::new(65_536).unwrap(),
-        absent_interface_retention: None,
-        ..Config::default()
+        absent_retention: None,
     };
     let publishers = Publishers {
         statistics: Publisher::new(PollStatistics::default()),
@@ -219,7 +220,7 @@ fn measure(keys: u32, rounds: usize, database: Arc<Database>) -> Samples {
     let polled = publishers.statistics.reader();
     let poller = Poller::new(
         Logger::root(Discard, o!()),
-        Arc::new(config),
+        settings,
         Watched { probe: ours::load(entries), round },
         Some(database),
         vec![Box::new(Feed::new(TrafficAccount::new()))],

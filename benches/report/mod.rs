@@ -213,6 +213,16 @@ kinder to it than it is itself. `plain` looks up and adds, in an LRU per-CPU
 hash of the same size, and does nothing else ([floor.bpf.c](bpf/floor.bpf.c)).
 Ours does all its work: wire bytes, exact totals, statistics, tunnels.
 
+A frame costs what the kernel says the program took for it (`run_time_ns` and
+`run_cnt`, with statistics enabled), less the same of an empty program in the
+same round. 64-byte frames from random sources cross a veth between two
+namespaces, so the sender, the driver and the stack compete with the program
+for caches: these are the figures to plan with, while those of a packet in a
+tight loop show the program alone. Each variant has a veth of its own, ours is
+polled after each round. `the limit` parses, accesses an array that the prefix
+itself indexes, and adds to the entry and to the totals. It neither hashes nor
+compares, and has an element for every prefix there is.
+
 A poll costs the CPU time of the poller's own thread, from reading to
 publishing, where every key had a packet since the last poll and where none had.
 `plain` is one sweep of an LRU per-CPU hash with the same keys by

@@ -1,0 +1,259 @@
+//! The time that a program takes for a packet where packets really pass: frames
+//! from random sources cross a veth, so that the sender, the driver and the
+//! network stack compete with the program for the CPU's caches.
+
+use std::num::NonZeroU32;
+
+use aya::programs::{SchedClassifier, TcAttachType};
+use aya::sys::{Stats, enable_stats};
+use aya::util::nr_cpus;
+use geoip_exporter::accounting::{Counts, FlowTracker, MapSweep};
+use geoip_exporter::kernel::{Interface, Probe as _, Sweep, TrafficProbe};
+
+use crate::Effort;
+use crate::harness::frames::Packet;
+use crate::harness::link::connect;
+use crate::harness::netns::Netns;
+use crate::harness::send::Sender;
+use crate::harness::sys::{interface_index, pin_to_cpu};
+use crate::ours;
+use crate::packets::MAP_MAX_ENTRIES;
+use crate::programs::Program;
+use crate::report::{Row, Samples, Target};
+
+/// The variants of a round, in its order.
+const EMPTY: usize = 0;
+const PLAIN: usize = 1;
+const REFERENCE: usize = 2;
+const OURS: usize = 3;
+const LIMIT: usize = 4;
+
+/// How much more than the limit a packet may cost.
+const FACTOR: f64 = 1.5;
+
+/// The interface that frames are sent through, and the one that receives them.
+const START: &str = "world0";
+const END: &str = "wan0";
+
+/// The first source: 240.0.0.0/4, which nobody has, is 2^20 prefixes of 24
+/// bits.
+const FIRST: u32 = 0xf000_0000;
+
+/// Frames that one system call sends.
+const BATCH: usize = 256;
+
+/// Where the source address is in a frame.
+const SOURCE: usize = 14 + 12;
+
+/// Whose program is at the end of the veth.
+enum Subject {
+    Other { _program: Program },
+    Ours(Box<Exporter>),
+}
+
+impl Subject {
+    fn attach(mut program: Program) -> Self {
+        program.attach(END);
+        Self::Other { _program: program }
+    }
+}
+
+/// The exporter's programs, and its polls.
+struct Exporter {
+    probe: TrafficProbe,
+    sweep: Sweep,
+    tracker: FlowTracker<u32>,
+}
+
+impl Exporter {
+    fn attach() -> Self {
+        let mut probe = ours::load(MAP_MAX_ENTRIES);
+        let interface = Interface {
+            ifindex: interface_index(END).expect("it is there"),
+            name: END.into(),
+            is_loopback: false,
+            ..ours::loopback()
+        };
+        probe.attach(&interface).expect("cannot attach");
+        let (sweep, tracker) = (Sweep::default(), FlowTracker::default());
+        Self { probe, sweep, tracker }
+    }
+
+    /// Reads the counters and reclaims idle entries, as the exporter does every
+    /// two seconds.
+    fn poll(&mut self) {
+        let Self { probe, sweep, tracker } = self;
+        let has_grace_passed = tracker.waits_for_grace();
+        if has_grace_passed {
+            probe.wait_for_programs().expect("cannot wait for programs");
+        }
+        let batch = NonZeroU32::new(10_000).expect("not zero");
+        probe.read(batch, sweep).expect("cannot read");
+        let counts = Counts {
+            new_keys: sweep.statistics.new_keys,
+            map_packets: sweep.statistics.map_packets,
+        };
+        let map = MapSweep { readings: &sweep.readings, now: sweep.now };
+        tracker.observe(
+            counts,
+            sweep.has_readings.then_some(map),
+            probe.table(),
+            has_grace_passed,
+            |_, _| {},
+        );
+    }
+}
+
+/// A veth from one namespace to another.
+struct Variant {
+    subject: Subject,
+    sender: Sender,
+    ends: [Netns; 2],
+}
+
+impl Variant {
+    /// Makes the veth. `attach` runs in the namespace that frames go to.
+    fn new(attach: impl FnOnce() -> Subject + Send) -> Self {
+        let ends = [Netns::new(), Netns::new()];
+        connect(&ends[0], START, &ends[1], END);
+        let mut subject = None;
+        ends[1].run(|| subject = Some(attach()));
+        Self {
+            subject: subject.expect("it was attached"),
+            sender: Sender::open(&ends[0], START),
+            ends,
+        }
+    }
+
+    /// Returns the nanoseconds that the program has run, and how often.
+    fn statistics(&self) -> (f64, u64) {
+        let (_, programs) = self.ends[1].run(|| {
+            SchedClassifier::query_tcx(END, TcAttachType::Ingress)
+                .expect("cannot query the hook")
+        });
+        let program = programs.first().expect("a program is attached");
+        (program.run_time().as_secs_f64() * 1e9, program.run_count())
+    }
+
+    /// Sends frames from random sources, and returns the nanoseconds that the
+    /// program took for one.
+    fn measure(&mut self, sources: &mut Sources, frames: u64) -> f64 {
+        let (time_before, runs_before) = self.statistics();
+        sources.send(&self.sender, frames);
+        let (time, runs) = self.statistics();
+        let runs = runs - runs_before;
+        assert!(runs >= frames, "{runs} of {frames} frames");
+        if let Subject::Ours(exporter) = &mut self.subject {
+            exporter.poll();
+        }
+        (time - time_before) / runs as f64
+    }
+}
+
+/// Frames with random sources.
+struct Sources {
+    frames: Vec<Vec<u8>>,
+    keys: u32,
+    state: u64,
+}
+
+impl Sources {
+    fn new(keys: u32) -> Self {
+        let packet = Packet::new([240, 0, 0, 1], [192, 0, 2, 1]);
+        let frame = packet.payload(22).frame();
+        Self { frames: vec![frame; BATCH], keys, state: 1 }
+    }
+
+    /// Returns the next random source: Marsaglia's xorshift64*.
+    fn next(&mut self) -> u32 {
+        self.state ^= self.state >> 12;
+        self.state ^= self.state << 25;
+        self.state ^= self.state >> 27;
+        let random = self.state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32;
+        let number = (random * u64::from(self.keys)) >> 32;
+        FIRST + (u32::try_from(number).expect("less than the keys") << 8)
+    }
+
+    /// Sends at least so many frames. Their checksums are wrong, which nobody
+    /// looks at: they are for nobody's hardware address.
+    fn send(&mut self, sender: &Sender, frames: u64) {
+        let mut sent = 0;
+        while sent < frames {
+            for number in 0..BATCH {
+                let source = self.next().to_be_bytes();
+                self.frames[number][SOURCE..][..4].copy_from_slice(&source);
+            }
+            sender.send(&self.frames);
+            sent += BATCH as u64;
+        }
+    }
+}
+
+/// Returns the rows of the table.
+pub(crate) fn rows(effort: Effort) -> Vec<Row> {
+    let _statistics = enable_stats(Stats::RunTime)
+        .expect("cannot make the kernel measure programs");
+    let mut rows = Vec::new();
+    for (name, keys) in [
+        ("1 key", 1),
+        ("4,096 keys", 4096),
+        ("60,000 keys", 60_000),
+        ("1,000,000 keys", 1_000_000),
+    ] {
+        eprintln!("path: {name}");
+        // An array with an element for each of a million prefixes is ten times
+        // as large as the tables it would be compared with.
+        let has_limit = keys <= MAP_MAX_ENTRIES;
+        let samples = Netns::new().run(|| {
+            pin_to_cpu(1).expect("cannot choose a CPU");
+            samples(keys, has_limit, effort)
+        });
+        let net = |variant| samples.median_above(variant, EMPTY);
+        let mut row = Row::new(format!("frame, {name}"), "ns", net(OURS))
+            .plain(net(PLAIN))
+            .reference(net(REFERENCE));
+        if has_limit {
+            let what = format!("frame, {name}, the limit");
+            rows.push(Row::new(what, "ns", net(LIMIT)));
+            // With one key there is nothing to find.
+            row = row.target(Target::Of {
+                what: "the limit",
+                value: net(LIMIT),
+                limit: (keys > 1).then_some(FACTOR),
+            });
+        }
+        rows.push(row);
+    }
+    rows
+}
+
+fn samples(keys: u32, has_limit: bool, effort: Effort) -> Samples {
+    let attach = |program: Program| Variant::new(|| Subject::attach(program));
+    let mut variants = vec![
+        attach(Program::empty()),
+        attach(Program::plain(MAP_MAX_ENTRIES)),
+        attach(Program::reference(MAP_MAX_ENTRIES)),
+        Variant::new(|| Subject::Ours(Box::new(Exporter::attach()))),
+    ];
+    if has_limit {
+        let cpus = nr_cpus().expect("cannot count the possible CPUs");
+        let cpus = u32::try_from(cpus).expect("not that many");
+        variants.push(attach(Program::limit(keys.next_power_of_two(), cpus)));
+    }
+    let mut sources = Sources::new(keys);
+    // Until every key is there, or as many as find room, and no entry is left
+    // that is to be reclaimed.
+    for variant in &mut variants {
+        for _ in 0..4 {
+            variant.measure(&mut sources, keys.min(300_000).into());
+        }
+    }
+    let frames = effort.of(200_000, 20_000);
+    let mut samples = Samples::default();
+    for _ in 0..effort.of(21, 3) {
+        let round = variants.iter_mut();
+        let round = round.map(|v| v.measure(&mut sources, frames));
+        samples.push(round.collect());
+    }
+    samples
+}
