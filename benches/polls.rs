@@ -1,7 +1,7 @@
 //! What a poll costs, from reading to publishing: the poller itself polls, on
 //! this thread.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroU32;
 use std::os::fd::AsFd as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,15 +11,13 @@ use geoip_exporter::accounting::{
     Direction, FlowKey, InterfaceId, PollStatistics,
 };
 use geoip_exporter::collectors::traffic::TrafficAccount;
-use geoip_exporter::config::Interfaces;
+use geoip_exporter::config::{Config, Interfaces};
 use geoip_exporter::geoip::Database;
 use geoip_exporter::kernel::{
     Error, Interface, InterfaceEvent, Probe, Room, Sweep, TrafficProbe,
 };
 use geoip_exporter::metrics::published::{Feed, Publisher};
-use geoip_exporter::poller::{
-    Control, Overseer, Poller, Publishers, Settings, Start,
-};
+use geoip_exporter::poller::{Control, Overseer, Poller, Publishers, Start};
 use slog::{Discard, Logger, o};
 
 use crate::Effort;
@@ -203,13 +201,12 @@ fn measure(keys: u32, rounds: usize, database: Arc<Database>) -> Samples {
         samples: Arc::clone(&samples),
         control: Some(control),
     };
-    let settings = Settings {
+    let config = Config {
         // Always due.
         poll_interval: Duration::from_nanos(1),
         flow_batch_size: NonZeroU32::new(BATCH).unwrap(),
         interfaces: Interfaces::read("lo").unwrap(),
-        geoip_cache_size: NonZeroUsize::new(65_536).unwrap(),
-        absent_retention: None,
+        ..Config::default()
     };
     let publishers = Publishers {
         statistics: Publisher::new(PollStatistics::default()),
@@ -220,7 +217,7 @@ fn measure(keys: u32, rounds: usize, database: Arc<Database>) -> Samples {
     let polled = publishers.statistics.reader();
     let poller = Poller::new(
         Logger::root(Discard, o!()),
-        settings,
+        Arc::new(config),
         Watched { probe: ours::load(entries), round },
         Some(database),
         vec![Box::new(Feed::new(TrafficAccount::new()))],

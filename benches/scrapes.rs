@@ -8,6 +8,7 @@ use geoip_exporter::accounting::{
     Account as _, Direction, FlowKey, InterfaceId, IpVersion, Origin, Volume,
 };
 use geoip_exporter::collectors::traffic::{TrafficAccount, TrafficCollector};
+use geoip_exporter::config::Config;
 use geoip_exporter::geoip::Country;
 use geoip_exporter::http::Routes;
 use geoip_exporter::http::pages::Metrics;
@@ -54,12 +55,9 @@ fn account(interfaces: u32, countries: usize) -> TrafficAccount {
 fn routes(interfaces: u32, countries: usize) -> Routes {
     let feed = Feed::new(account(interfaces, countries));
     let mut registry = Registry::new();
-    registry.register(TrafficCollector::new(
-        feed.reader(),
-        Publisher::new(Vec::new()).reader(),
-    ));
-    let path = Publisher::new("/metrics".to_owned()).reader();
-    Routes::new(path.clone()).with(Metrics { path, registry })
+    let config = Publisher::new(Config::default()).reader();
+    registry.register(TrafficCollector::new(feed.reader(), config.clone()));
+    Routes::new(config.clone()).with(Metrics { config, registry })
 }
 
 /// Asks for the page and returns its lines, or its bytes where it is
