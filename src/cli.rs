@@ -1,4 +1,5 @@
-//! The command line: arguments in, what to do out. Never prints or exits.
+//! The command line: takes arguments, returns the command and the flags. Never
+//! prints or exits.
 //!
 //! The flags are those of `config::all`; their values are checked with the
 //! other layers of the configuration, not here.
@@ -12,7 +13,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use crate::config::{self, Flags, Kind};
 use crate::release;
@@ -35,24 +36,47 @@ pub enum Outcome {
 /// A command line that is no call for help.
 #[derive(Clone, Debug)]
 pub struct Cli {
-    /// What to do.
-    pub action: Action,
+    /// The command.
+    pub command: Command,
     /// The highest layer of the configuration.
     pub flags: Flags,
 }
 
-/// What to do with the configuration.
+/// A command of the program. Each but the daemon has a file in `commands/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Count and serve.
-    Run,
-    /// Check it and exit.
-    CheckConfig,
-    /// Print it and exit.
+pub enum Command {
+    /// Count and serve, until a signal ends it. It has no name.
+    Daemon,
+    /// Check the configuration.
+    Check,
+    /// Print the configuration.
     PrintConfig,
-    /// Remove what counts on without an exporter, and exit.
+    /// Remove the pinned programs and maps.
     RemovePins,
 }
+
+/// The commands with a name: the name, the older flag that does the same, and
+/// the help text of both.
+const NAMED: [(Command, &str, &str, &str); 3] = [
+    (
+        Command::Check,
+        "check",
+        "check-config",
+        "Check the configuration on this machine and exit",
+    ),
+    (
+        Command::PrintConfig,
+        "print-config",
+        "print-config",
+        "Print the configuration with its sources and exit",
+    ),
+    (
+        Command::RemovePins,
+        "remove-pins",
+        "remove-pins",
+        "Remove the pinned programs and maps and exit",
+    ),
+];
 
 /// A wrong command line, in one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,7 +96,7 @@ pub fn parse(
     let dashes = arguments.iter().position(|argument| argument == "--");
     let behind = dashes.and_then(|at| arguments.get(at + 1)).cloned();
     match command.try_get_matches_from(arguments) {
-        Ok(matches) => Ok(Outcome::Run(cli(&matches))),
+        Ok(matches) => cli(&matches).map(Outcome::Run),
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                 Ok(Outcome::Print(error.to_string()))
@@ -85,16 +109,22 @@ pub fn parse(
     }
 }
 
-fn cli(matches: &ArgMatches) -> Cli {
-    let action = if matches.get_flag("check-config") {
-        Action::CheckConfig
-    } else if matches.get_flag("print-config") {
-        Action::PrintConfig
-    } else if matches.get_flag("remove-pins") {
-        Action::RemovePins
-    } else {
-        Action::Run
+fn cli(matches: &ArgMatches) -> Result<Cli, UsageError> {
+    let (name, matches) = match matches.subcommand() {
+        Some((name, inner)) => {
+            let mut flags = NAMED.iter().map(|(_, _, flag, _)| *flag);
+            if let Some(flag) = flags.find(|flag| matches.get_flag(flag)) {
+                return Err(together(name, &format!("--{flag}")));
+            }
+            (Some(name), inner)
+        }
+        None => (None, matches),
     };
+    let asked = NAMED.iter().find(|(_, known, flag, _)| match name {
+        Some(name) => name == *known,
+        None => matches.get_flag(flag),
+    });
+    let command = asked.map_or(Command::Daemon, |(command, ..)| *command);
     let values = config::all()
         .filter(|setting| setting.has_flag())
         .filter_map(|setting| {
@@ -103,11 +133,15 @@ fn cli(matches: &ArgMatches) -> Cli {
         })
         .collect();
     let config_file = matches.get_one::<PathBuf>("config").cloned();
-    Cli { action, flags: Flags { config_file, values } }
+    Ok(Cli { command, flags: Flags { config_file, values } })
+}
+
+fn together(one: &str, other: &str) -> UsageError {
+    UsageError(format!("{one} and {other} cannot be used together"))
 }
 
 /// Returns the command: every flag with its help.
-pub fn command() -> Command {
+pub fn command() -> clap::Command {
     let settings = config::all().filter(|s| s.has_flag()).map(|setting| {
         let default = setting.default_value();
         let default =
@@ -120,7 +154,8 @@ pub fn command() -> Command {
             .long(setting.flag())
             .value_name(setting.value_name)
             .help(help)
-            .help_heading("Settings");
+            .help_heading("Settings")
+            .global(true);
         let aliases = ALIASES.iter().filter(|(key, _)| *key == setting.key);
         let argument = argument.aliases(aliases.map(|(_, alias)| *alias));
         match setting.kind {
@@ -132,14 +167,31 @@ pub fn command() -> Command {
             Kind::Text | Kind::Number | Kind::Table => argument,
         }
     });
-    Command::new(PROGRAM)
+    let flags = NAMED.iter().map(|(_, _, flag, help)| {
+        let others = NAMED.iter().map(|(_, _, other, _)| *other);
+        Arg::new(*flag)
+            .long(*flag)
+            .action(ArgAction::SetTrue)
+            .conflicts_with_all(others.filter(|other| other != flag))
+            .help(*help)
+    });
+    let commands = NAMED.iter().map(|(_, name, _, about)| {
+        clap::Command::new(*name)
+            .about(*about)
+            .display_name(PROGRAM)
+            .override_usage(format!("{PROGRAM} {name} [FLAG [VALUE]]..."))
+    });
+    clap::Command::new(PROGRAM)
         .version(format!(
             "{} (revision {})",
             release::VERSION,
             release::REVISION
         ))
         .about(env!("CARGO_PKG_DESCRIPTION"))
-        .override_usage("geoip-exporter [FLAG [VALUE]]...")
+        .override_usage("geoip-exporter [COMMAND] [FLAG [VALUE]]...")
+        .subcommands(commands)
+        .propagate_version(true)
+        .disable_help_subcommand(true)
         .args_override_self(true)
         .disable_help_flag(true)
         .disable_version_flag(true)
@@ -150,33 +202,16 @@ pub fn command() -> Command {
                 .long("config")
                 .value_name("FILE")
                 .value_parser(value_parser!(PathBuf))
-                .help("Configuration file, instead of the default one"),
+                .help("Configuration file, instead of the default one")
+                .global(true),
         )
-        .arg(
-            Arg::new("check-config")
-                .long("check-config")
-                .action(ArgAction::SetTrue)
-                .conflicts_with_all(["print-config", "remove-pins"])
-                .help("Check the configuration on this machine and exit"),
-        )
-        .arg(
-            Arg::new("print-config")
-                .long("print-config")
-                .action(ArgAction::SetTrue)
-                .conflicts_with("remove-pins")
-                .help("Print the configuration with its sources and exit"),
-        )
-        .arg(
-            Arg::new("remove-pins")
-                .long("remove-pins")
-                .action(ArgAction::SetTrue)
-                .help("Remove the pinned programs and maps and exit"),
-        )
+        .args(flags)
         .arg(
             Arg::new("help")
                 .long("help")
                 .short('h')
                 .action(ArgAction::Help)
+                .global(true)
                 .help("Print this help and exit"),
         )
         .arg(
@@ -184,6 +219,7 @@ pub fn command() -> Command {
                 .long("version")
                 .short('V')
                 .action(ArgAction::Version)
+                .global(true)
                 .help("Print the version and exit"),
         )
         .args(settings)
@@ -191,6 +227,7 @@ pub fn command() -> Command {
 }
 
 const AFTER_HELP: &str = "\
+Without a command it is the daemon: it counts and serves until a signal ends it.
 Every setting is also a key in a TOML file (poll_interval) and an environment
 variable (GEOIP_EXPORTER_POLL_INTERVAL). Later layers override earlier ones:
   1. the defaults
@@ -206,7 +243,7 @@ SIGHUP reads them all again. See geoip-exporter(8), geoip-exporter.toml(5).";
 /// one. A value such as `-2s` is joined to its flag, so that it is refused as
 /// a value and not as a flag nobody knows.
 fn normalise(
-    command: &Command,
+    command: &clap::Command,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Vec<OsString> {
     let flags: HashSet<&str> =
@@ -257,6 +294,30 @@ fn behind_dashes(
     })
 }
 
+/// Says that a word is no command.
+fn unknown_word(word: &str) -> String {
+    let names = NAMED.iter().map(|(_, name, ..)| *name);
+    if names.clone().any(|name| name == word) {
+        return format!(
+            "{word:?}: a command stands in front and once, and not behind --"
+        );
+    }
+    match config::nearest(word, names) {
+        Some(near) => {
+            format!("{word:?}: unknown command, did you mean {near}?")
+        }
+        None => format!(
+            "{word:?}: unexpected argument, settings are given as flags such \
+             as --interfaces eth0"
+        ),
+    }
+}
+
+/// Returns whether the flag does the same as a command.
+fn is_of_command(flag: &str) -> bool {
+    NAMED.iter().any(|(_, _, known, _)| flag.strip_prefix("--") == Some(*known))
+}
+
 /// Says what is wrong in one line: the argument, then the remedy.
 fn one_line(error: &clap::Error) -> String {
     let context = |kind| match error.get(kind) {
@@ -268,10 +329,16 @@ fn one_line(error: &clap::Error) -> String {
     let argument = context(ContextKind::InvalidArg).unwrap_or_default();
     let flag = argument.split([' ', '=']).next().unwrap_or(argument);
     match error.kind() {
-        ErrorKind::UnknownArgument if !flag.starts_with('-') => format!(
-            "{argument:?}: unexpected argument, settings are given as flags \
-             such as --interfaces eth0"
-        ),
+        ErrorKind::InvalidSubcommand => {
+            let word = context(ContextKind::InvalidSubcommand);
+            unknown_word(word.unwrap_or_default())
+        }
+        ErrorKind::UnknownArgument if !flag.starts_with('-') => {
+            unknown_word(argument)
+        }
+        ErrorKind::UnknownArgument if is_of_command(flag) => {
+            format!("{flag} cannot be used together with a command")
+        }
         ErrorKind::UnknownArgument => {
             let command = command();
             let flags: Vec<String> = command

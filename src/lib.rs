@@ -12,7 +12,8 @@
 //! as a whole ([`metrics::published`]), and a scrape over [`http`] turns the
 //! newest snapshots into text ([`metrics`]).
 //!
-//! [`cli`] and [`config`] say how to run, [`daemon`] puts all of it together,
+//! [`cli`] and [`config`] say how to run, [`commands`] are short tasks beside the
+//! daemon, [`daemon`] puts all of it together,
 //! and keeps it together through signals, reloads and the end; [`state`] keeps
 //! the counters for the next start, where that is wanted. Once it counts,
 //! [`sandbox`] gives up what is not needed any more.
@@ -23,7 +24,8 @@
 //! that is not in it, such as [`sysexits`], uses nothing of ours.
 //!
 //! ```text
-//! main       → cli, config, daemon, logging, sysexits
+//! main       → cli, commands, config, daemon, logging, sysexits
+//! commands   → everything below
 //! daemon     → everything below
 //! poller     → accounting, classifier, collectors, config, geoip, kernel, logging, metrics
 //! http       → accounting, collectors, config::Config, config::ListenAddress, config::nearest, config::utf8, files, metrics, release
@@ -49,6 +51,7 @@ pub mod accounting;
 pub mod classifier;
 pub mod cli;
 pub mod collectors;
+pub mod commands;
 pub mod config;
 pub mod daemon;
 pub mod files;

@@ -4,11 +4,11 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use crossbeam_channel::unbounded;
-use geoip_exporter::cli::{self, Action, Cli, Outcome};
+use geoip_exporter::cli::{self, Cli, Command, Outcome};
 use geoip_exporter::config::LogLevel;
 use geoip_exporter::daemon::{self, Error, Layers, ThisHost};
 use geoip_exporter::logging::complain;
-use geoip_exporter::{config, logging, sysexits};
+use geoip_exporter::{commands, logging, sysexits};
 
 fn main() -> ExitCode {
     if let Err(error) = daemon::reset_signals() {
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Print(text)) => return print(&text),
         Err(error) => return fail(sysexits::USAGE, &error.to_string()),
     };
-    let has_log = cli.action == Action::Run;
+    let has_log = cli.command == Command::Daemon;
     match run(cli) {
         Ok(text) => print(&text),
         Err(error) if has_log && error.is_logged() => error.exit_code().into(),
@@ -28,21 +28,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does what was asked for and returns what to print.
-fn run(Cli { action, flags }: Cli) -> Result<String, Error> {
+/// Runs the daemon or a command and returns the text to print.
+fn run(Cli { command, flags }: Cli) -> Result<String, Error> {
     let environment = std::env::vars_os().collect();
     let layers = Layers { flags, environment, ..Layers::default() };
-    if action == Action::Run {
-        let host = ThisHost::new(&layers.environment)?;
-        return daemon::run(layers, &host, unbounded()).map(|()| String::new());
+    if command != Command::Daemon {
+        return commands::run(command, &layers);
     }
-    let loaded = layers.load().map_err(Error::Config)?;
-    daemon::report(&loaded, action == Action::CheckConfig)?;
-    match action {
-        Action::PrintConfig => Ok(config::print_config(&loaded)),
-        Action::RemovePins => daemon::remove_pins(&loaded.config),
-        _ => Ok(String::new()),
-    }
+    let host = ThisHost::new(&layers.environment)?;
+    daemon::run(layers, &host, unbounded()).map(|()| String::new())
 }
 
 fn print(text: &str) -> ExitCode {

@@ -90,9 +90,29 @@ fn the_last_of_two_equal_flags_counts() {
     let arguments = ["--log-level", "debug", "--log-level", "warn"];
     assert_eq!(values(&arguments), [("log_level", "warn".into())]);
     assert_eq!(
-        run(&["--check-config", "--check-config"]).action,
-        Action::CheckConfig
+        run(&["--check-config", "--check-config"]).command,
+        Command::Check
     );
+}
+
+/// The flags stand before or behind the command.
+#[test]
+fn a_command_does_what_its_flag_does() {
+    for (command, name, flag, _) in NAMED {
+        let flag = format!("--{flag}");
+        for arguments in [
+            &["--log-level", "warn", name][..],
+            &[name, "--log-level", "warn"],
+            &[name, "-log-level=warn"],
+            &[flag.as_str(), "--log-level", "warn"],
+        ] {
+            let cli = run(arguments);
+            assert_eq!(cli.command, command, "{arguments:?}");
+            let values = values(arguments);
+            assert_eq!(values, [("log_level", "warn".into())], "{arguments:?}");
+        }
+    }
+    assert_eq!(run(&["--log-level", "warn"]).command, Command::Daemon);
 }
 
 #[test]
@@ -169,6 +189,32 @@ fn a_wrong_command_line_gets_one_clear_line() {
         (
             &["--check-config", "--print-config"],
             "--check-config and --print-config cannot be used together",
+        ),
+        (
+            &["--check-config", "check"],
+            "check and --check-config cannot be used together",
+        ),
+        (
+            &["check", "--print-config"],
+            "--print-config cannot be used together with a command",
+        ),
+        (
+            &["--", "check"],
+            "\"check\": a command stands in front and once, and not behind --",
+        ),
+        (
+            &["check", "check"],
+            "\"check\": a command stands in front and once, and not behind --",
+        ),
+        (&["chek"], "\"chek\": unknown command, did you mean check?"),
+        (
+            &["check", "eth0"],
+            "\"eth0\": unexpected argument, settings are given as flags \
+             such as --interfaces eth0",
+        ),
+        (
+            &["check", "--poll-interval"],
+            "--poll-interval: needs a value, such as --poll-interval 2s",
         ),
     ] {
         assert_eq!(refusal(arguments), expected, "{arguments:?}");

@@ -9,7 +9,6 @@ use std::path::Path;
 
 use slog::{Logger, info, warn};
 
-use super::Error;
 use crate::accounting::{CountingMarks, Incarnation};
 use crate::config::{Config, ListenAddress};
 use crate::files::Place;
@@ -98,22 +97,6 @@ pub(super) fn keep(
             None
         }
     }
-}
-
-/// Ends what counts on without an exporter, and says what it did.
-///
-/// # Errors
-/// Where an exporter runs, or what is pinned cannot be removed.
-pub fn remove_pins(config: &Config) -> Result<String, Error> {
-    let Some(directory) = &config.pin_directory else {
-        return Ok("pin_directory is empty: nothing is pinned\n".into());
-    };
-    let shown = directory.display();
-    if !directory.exists() {
-        return Ok(format!("there is no {shown}: nothing is pinned\n"));
-    }
-    let count = Pins::open(directory)?.clear()?;
-    Ok(format!("removed {count} pins from {shown}\n"))
 }
 
 /// Returns the maps that are kept and the point from which the poller

@@ -4,7 +4,6 @@
 //! `lifecycle` decides it.
 
 mod asked;
-mod check;
 mod continuity;
 mod database;
 mod errand;
@@ -39,8 +38,6 @@ use crate::files::Place;
 use crate::kernel::{self, ProbeSettings};
 use crate::logging::{self, LogControl};
 use crate::release::Build;
-pub use check::report;
-pub use continuity::remove_pins;
 pub use error::Error;
 pub use host::{Host, KeepFollowing, ThisHost};
 pub use kernel::reset_signals;

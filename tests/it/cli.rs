@@ -83,7 +83,8 @@ fn a_wrong_configuration_is_refused_with_every_problem() {
     let file = root.path().join("bad.toml");
     fs::write(&file, "poll_interval = 2\nlog_levle = \"info\"\n").unwrap();
     let file = file.to_str().unwrap();
-    for action in ["--check-config", "--print-config"] {
+    for action in ["--check-config", "--print-config", "check", "print-config"]
+    {
         let output = command(&[action, "--config", file])
             .env("GEOIP_EXPORTER_LISTEN_ADDRESS", "9100")
             .output()
@@ -110,7 +111,7 @@ fn a_good_configuration_passes_the_check() {
     let root = tempfile::tempdir().unwrap();
     let file = root.path().join("good.toml");
     fs::write(&file, "poll_interval = \"5s\"\n").unwrap();
-    let output = command(&["--check-config"])
+    let output = command(&["check"])
         .env("GEOIP_EXPORTER_CONFIG", &file)
         .env("GEOIP_EXPORTER_GEOIP_DB", path("country-maxmind.mmdb"))
         .env("GEOIP_EXPORTER_LISTEN_ADDRESS", "127.0.0.1:0")

@@ -86,6 +86,12 @@ fn words<'a>(text: &'a str, prefix: &str) -> Vec<&'a str> {
 fn the_manual_of_the_program_lists_every_flag_metric_and_exit_code() {
     compare_between(
         MAN_8,
+        ".\\\" commands:begin",
+        ".\\\" commands:end",
+        &render::man_commands(),
+    );
+    compare_between(
+        MAN_8,
         ".\\\" settings:begin",
         ".\\\" settings:end",
         &render::man_flags(),

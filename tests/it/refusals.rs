@@ -7,8 +7,15 @@ use std::process::{Command, Stdio};
 use geoip_exporter::sysexits;
 
 /// What there is to do with a configuration.
-const COMMANDS: [&[&str]; 4] =
-    [&[], &["--check-config"], &["--print-config"], &["--remove-pins"]];
+const COMMANDS: [&[&str]; 7] = [
+    &[],
+    &["--check-config"],
+    &["--print-config"],
+    &["--remove-pins"],
+    &["check"],
+    &["print-config"],
+    &["remove-pins"],
+];
 
 /// Runs one, and returns its status and what it said.
 fn run(
@@ -62,7 +69,7 @@ fn what_ends_a_command_is_said_by_each() {
     }
     // The others do not read it.
     let arguments = ["--web-config-file", &web, "--config", "/dev/null"];
-    for command in [COMMANDS[0], COMMANDS[1]] {
+    for command in [COMMANDS[0], COMMANDS[1], COMMANDS[4]] {
         has_a_line(command, &arguments, &BAD);
     }
     has_a_line(COMMANDS[2], &arguments, &[sysexits::OK]);

@@ -35,6 +35,18 @@ fn other_flags() -> Vec<(String, String)> {
         .collect()
 }
 
+/// The commands, with their help.
+fn commands() -> Vec<(String, String)> {
+    let command = cli::command();
+    let commands = command.get_subcommands();
+    commands
+        .map(|command| {
+            let about = command.get_about().unwrap().to_string();
+            (command.get_name().to_owned(), about)
+        })
+        .collect()
+}
+
 /// The tables of the page of settings.
 pub(super) fn settings() -> String {
     let mut text = String::from(
@@ -54,6 +66,10 @@ pub(super) fn settings() -> String {
             setting.expected,
             effect(setting),
         );
+    }
+    text += "\n| Command | What it does |\n|---|---|\n";
+    for (name, help) in commands() {
+        text += &format!("| `{name}` | {help} |\n");
     }
     text += "\n| Flag | What it does |\n|---|---|\n";
     for (names, help) in other_flags() {
@@ -136,7 +152,7 @@ const SAMPLE_HEAD: &str = "\
 # Files in /etc/geoip-exporter.d override this one, environment variables
 # (GEOIP_EXPORTER_POLL_INTERVAL) those, and flags (--poll-interval) all.
 #
-# geoip-exporter --check-config finds mistakes, and a SIGHUP reads it again.
+# geoip-exporter check finds mistakes, and a SIGHUP reads it again.
 ";
 
 /// The sample configuration.
@@ -180,6 +196,14 @@ pub(super) fn uncommented(sample: &str) -> String {
         })
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// The commands of the program's manual.
+pub(super) fn man_commands() -> String {
+    let lines = commands().into_iter().map(|(name, help)| {
+        format!(".TP\n.B {}\n{}.\n", roff(&name), roff(&help))
+    });
+    lines.collect()
 }
 
 /// The options of the program's manual.

@@ -5,8 +5,8 @@ mod directories;
 
 use std::path::Path;
 
-use super::Error;
 use crate::config::{Loaded, LogLevel, nearest};
+use crate::daemon::Error;
 use crate::files::Place;
 use crate::geoip::Database;
 use crate::http::{self, Security, Trial};
@@ -19,16 +19,13 @@ use crate::logging::{chain, complain};
 /// The name of the exporter's processes.
 const OURS: &str = "geoip-exporter";
 
-/// Says what is to be known of a configuration, and with `everything` what a
-/// start or a reload would say of it on this machine.
+/// Checks a configuration on this machine. Prints the warnings and the parts
+/// that could not be checked.
 ///
 /// # Errors
-/// All that either would refuse.
-pub fn report(loaded: &Loaded, everything: bool) -> Result<(), Error> {
-    let found = match everything {
-        true => check(loaded),
-        false => Findings::of(loaded),
-    };
+/// Every fault that a start or a reload would refuse.
+pub(super) fn run(loaded: &Loaded) -> Result<String, Error> {
+    let found = check(loaded);
     for line in found.warnings {
         complain(LogLevel::Warn, &format!("warning: {line}"));
     }
@@ -36,7 +33,7 @@ pub fn report(loaded: &Loaded, everything: bool) -> Result<(), Error> {
         complain(LogLevel::Info, &format!("not checked: {line}"));
     }
     match found.faults.is_empty() {
-        true => Ok(()),
+        true => Ok(String::new()),
         false => Err(Error::Unusable(found.faults)),
     }
 }
@@ -52,17 +49,12 @@ struct Findings {
     unchecked: Vec<String>,
 }
 
-impl Findings {
-    /// Returns what is known without looking at the machine.
-    fn of(loaded: &Loaded) -> Self {
-        let warnings = loaded.warnings.iter().map(ToString::to_string);
-        Self { warnings: warnings.collect(), ..Self::default() }
-    }
-}
-
 /// Checks everything that can be checked without changing anything.
 fn check(loaded: &Loaded) -> Findings {
-    let mut checker = Checker { loaded, found: Findings::of(loaded) };
+    let warnings = loaded.warnings.iter().map(ToString::to_string);
+    let found =
+        Findings { warnings: warnings.collect(), ..Findings::default() };
+    let mut checker = Checker { loaded, found };
     for (file, reason) in &loaded.left_out {
         let line = format!("{}: {reason}", file.display());
         checker.found.unchecked.push(line);
