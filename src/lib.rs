@@ -30,7 +30,7 @@
 //! poller     → accounting, classifier, collectors, config, geoip, kernel, logging, metrics
 //! http       → accounting, collectors, config::Config, config::ListenAddress, config::nearest, config::utf8, files, metrics, release
 //! kernel     → accounting, config::Candidate, config::Interfaces
-//! state      → accounting, collectors, geoip::Country, geoip::CountryLabels
+//! state      → accounting, collectors, files, geoip::Country, geoip::CountryLabels
 //! collectors → accounting, config::Config, geoip::Country, geoip::CountryLabels, metrics, release
 //! metrics    → accounting, geoip::CountryLabels
 //! classifier → accounting, geoip

@@ -6,9 +6,9 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, FileType, OpenOptions};
-use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::{Error, Problem, Source};
@@ -17,7 +17,7 @@ use super::names::{self, Register};
 use super::resolve::{Loaded, resolve};
 use super::settings;
 use super::text::utf8;
-use crate::files::Place;
+use crate::files::{self, Place, Unread};
 
 /// The variable that names the configuration file, as `--config` does.
 pub const CONFIG_VARIABLE: &str = "GEOIP_EXPORTER_CONFIG";
@@ -25,7 +25,7 @@ pub const CONFIG_VARIABLE: &str = "GEOIP_EXPORTER_CONFIG";
 /// The setting that may have names of hosts and services in it.
 const WITH_NAMES: &str = "listen_address";
 
-/// As much of a file of names is read.
+/// A file of names that is larger is not read.
 const LARGEST_REGISTER: u64 = 16 * 1024 * 1024;
 
 /// No configuration is larger.
@@ -190,13 +190,8 @@ fn known(register: Register, paths: &Paths) -> String {
         // Of the network namespace of this thread.
         Register::Interfaces => Path::new("/proc/thread-self/net/if_inet6"),
     };
-    let mut bytes = Vec::new();
-    let open =
-        OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
-    let read = open
-        .and_then(|file| file.take(LARGEST_REGISTER).read_to_end(&mut bytes));
-    match read {
-        Ok(_) => String::from_utf8_lossy(&bytes).into_owned(),
+    match files::read(path, LARGEST_REGISTER) {
+        Ok(content) => String::from_utf8_lossy(&content.bytes).into_owned(),
         Err(_) => String::new(),
     }
 }
@@ -277,47 +272,23 @@ fn read(file: &Path) -> Result<String, Unreadable> {
         };
         format!("cannot be read: {error}{hint}")
     };
-    // Opening a FIFO would otherwise wait for somebody to write to it.
-    let open =
-        OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(file);
-    let open = match open {
-        // What cannot be opened as a file, such as a socket, is named too.
-        Err(error) => {
-            let kind = fs::metadata(file).map(|found| found.file_type());
-            return Err(match kind {
-                Ok(kind) if !kind.is_file() => not_a_file(kind),
-                _ => cannot(error),
-            }
-            .into());
+    // The null device is the way to ask for no configuration.
+    let found = fs::metadata(file);
+    if found.is_ok_and(|found| found.rdev() == NULL_DEVICE) {
+        return Ok(String::new());
+    }
+    match files::read(file, LARGEST_FILE) {
+        Ok(content) => utf8(content.bytes)
+            .map_err(|(line, text)| Unreadable { line, text }),
+        Err(Unread::Open(error) | Unread::Read(error)) => {
+            Err(cannot(error).into())
         }
-        Ok(open) => open,
-    };
-    let found = open.metadata().map_err(cannot)?;
-    // The null device is how one asks for no configuration.
-    if !found.is_file() && found.rdev() != NULL_DEVICE {
-        return Err(not_a_file(found.file_type()).into());
+        Err(Unread::Kind(kind)) => Err(format!("is {kind}, not a file").into()),
+        Err(Unread::TooLarge) => {
+            let text = "is no configuration: it has more than 1 MiB";
+            Err(text.to_owned().into())
+        }
     }
-    let mut bytes = Vec::new();
-    open.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(cannot)?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        let text = "is no configuration: it has more than 1 MiB";
-        return Err(text.to_owned().into());
-    }
-    utf8(bytes).map_err(|(line, text)| Unreadable { line, text })
-}
-
-/// Says what stands where a file should.
-fn not_a_file(kind: FileType) -> String {
-    let kind = if kind.is_dir() {
-        "directory"
-    } else if kind.is_fifo() {
-        "FIFO"
-    } else if kind.is_socket() {
-        "socket"
-    } else {
-        "device"
-    };
-    format!("is a {kind}, not a file")
 }
 
 /// The files of the directory in name order.

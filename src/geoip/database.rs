@@ -4,10 +4,8 @@
 //! with SIGBUS. It is checked as a whole when it is opened, which takes some
 //! tens of milliseconds, so that a lookup later has nothing left to fail at.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::net::IpAddr;
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -19,7 +17,7 @@ use super::cache::RecordCache;
 use super::format;
 use super::record::{Content, Record, is_type_of_owners};
 use super::tree::{self, Layout};
-use crate::files::Identity;
+use crate::files::{self, Identity, Unread};
 
 /// The largest file that is read: 512 MiB. Country databases have 3 to 30
 /// MiB, the largest city databases some 200.
@@ -278,41 +276,17 @@ impl Database {
 
 /// Reads a regular file of reasonable size.
 fn read_file(path: &Path) -> Result<(Vec<u8>, Identity), Error> {
-    let open_error = |cause| Error::Open { path: path.into(), cause };
-    let read_error = |cause| Error::Read { path: path.into(), cause };
-    // Opening a FIFO would otherwise wait for somebody to write to it.
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)
-        .map_err(open_error)?;
-    let metadata = file.metadata().map_err(open_error)?;
-    if !metadata.is_file() {
-        let kind = match metadata.file_type() {
-            kind if kind.is_dir() => "a directory",
-            kind if kind.is_fifo() => "a FIFO",
-            _ => "a device",
-        };
-        return Err(Error::NotAFile { path: path.into(), kind });
-    }
-    if metadata.len() > MAX_DATABASE_BYTES {
-        return Err(Error::TooLarge { path: path.into() });
-    }
-    let identity = Identity::from(&metadata);
-    let bytes = read_bounded(&file, metadata.len()).map_err(read_error)?;
-    let after = file.metadata().map_err(read_error)?;
-    if Identity::from(&after) != identity {
+    let content = files::read(path, MAX_DATABASE_BYTES);
+    let content = content.map_err(|fault| match fault {
+        Unread::Open(cause) => Error::Open { path: path.into(), cause },
+        Unread::Kind(kind) => Error::NotAFile { path: path.into(), kind },
+        Unread::TooLarge => Error::TooLarge { path: path.into() },
+        Unread::Read(cause) => Error::Read { path: path.into(), cause },
+    })?;
+    if content.has_changed {
         return Err(Error::Changed { path: path.into() });
     }
-    Ok((bytes, identity))
-}
-
-/// Reads `length` bytes and one more, should the file have grown.
-fn read_bounded(file: &File, length: u64) -> io::Result<Vec<u8>> {
-    let capacity = usize::try_from(length).map_err(io::Error::other)?;
-    let mut bytes = Vec::with_capacity(capacity + 1);
-    file.take(length + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Ok((content.bytes, content.identity))
 }
 
 /// Checks a database as a whole.

@@ -1,7 +1,7 @@
 //! The file that the state is in: replaced as a whole, or not at all.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::format::{LARGEST, encode_with};
 use super::sections::Section;
 use super::{Damage, Decoded, Fault, State, decode};
+use crate::files::{self, Unread};
 
 const NAME: &str = "counters.state";
 
@@ -244,27 +245,17 @@ impl Store {
 
 /// Reads and decodes a file of state, if there is one.
 fn read(path: &Path) -> Result<Option<Decoded>, Reason> {
-    let file = OpenOptions::new()
-        .read(true)
-        // Opening a pipe would wait for its other end.
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path);
-    let file = match file {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
+    let bytes = match files::read(path, LARGEST as u64) {
+        Ok(content) => content.bytes,
+        Err(Unread::Open(error)) if error.kind() == ErrorKind::NotFound => {
             return Ok(None);
         }
-        file => file?,
+        Err(Unread::Open(error) | Unread::Read(error)) => {
+            return Err(error.into());
+        }
+        Err(Unread::Kind(_)) => return Err(Reason::NoFile),
+        Err(Unread::TooLarge) => return Err(Reason::Large),
     };
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(Reason::NoFile);
-    }
-    let largest = LARGEST as u64;
-    if metadata.len() > largest {
-        return Err(Reason::Large);
-    }
-    let mut bytes = Vec::new();
-    file.take(largest).read_to_end(&mut bytes)?;
     Ok(Some(decode(&bytes)?))
 }
 

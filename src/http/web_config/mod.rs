@@ -12,9 +12,7 @@ mod yaml;
 
 use std::cell::RefCell;
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,7 +21,7 @@ use time::OffsetDateTime;
 use super::guard::Users;
 use super::security::Security;
 use crate::config::utf8;
-use crate::files::{Identity, Place};
+use crate::files::{self, Identity, Place, Unread};
 use schema::Pem;
 
 /// No configuration, certificate or key is larger.
@@ -169,20 +167,10 @@ fn read(file: &Path) -> Result<(Vec<u8>, Identity), String> {
         ),
         _ => format!("cannot be read: {error}"),
     };
-    // Opening a FIFO would otherwise wait for somebody to write to it.
-    let open = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(file)
-        .map_err(cannot)?;
-    let metadata = open.metadata().map_err(cannot)?;
-    if !metadata.is_file() {
-        return Err("is not a file".into());
+    match files::read(file, LARGEST_FILE) {
+        Ok(content) => Ok((content.bytes, content.identity)),
+        Err(Unread::Open(error) | Unread::Read(error)) => Err(cannot(error)),
+        Err(Unread::Kind(kind)) => Err(format!("is {kind}, not a file")),
+        Err(Unread::TooLarge) => Err("has more than 1 MiB".into()),
     }
-    let mut bytes = Vec::new();
-    open.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(cannot)?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err("has more than 1 MiB".into());
-    }
-    Ok((bytes, Identity::from(&metadata)))
 }

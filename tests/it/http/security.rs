@@ -362,7 +362,7 @@ fn files_that_cannot_be_used_are_named_with_line_and_key() {
         ),
         (
             TLS.replace("server.key", "."),
-            "web.yml:3: tls_server_config.key_file: . is not a file".into(),
+            "web.yml:3: tls_server_config.key_file: . is a directory".into(),
         ),
         (
             format!("{TLS}  cipher_suites:\n  - TLS_RSA_WITH_RC4_128_SHA\n"),
