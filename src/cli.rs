@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
-use crate::config::{self, Flags, Kind};
+use crate::config::{self, Flags, Kind, Setting};
 use crate::release;
 
 /// The name of the program.
@@ -140,33 +140,36 @@ fn together(one: &str, other: &str) -> UsageError {
     UsageError(format!("{one} and {other} cannot be used together"))
 }
 
-/// Returns the command: every flag with its help.
+/// Returns the flag of a setting.
+fn flag_of(setting: &'static Setting) -> Arg {
+    let default = setting.default_value();
+    let default =
+        default.as_str().map_or_else(|| default.to_string(), String::from);
+    let help = format!(
+        "{}; {} [default: {default}]",
+        setting.summary, setting.expected
+    );
+    let argument = Arg::new(setting.key)
+        .long(setting.flag())
+        .value_name(setting.value_name)
+        .help(help)
+        .help_heading("Settings")
+        .global(true);
+    let aliases = ALIASES.iter().filter(|(key, _)| *key == setting.key);
+    let argument = argument.aliases(aliases.map(|(_, alias)| *alias));
+    match setting.kind {
+        // As in Go, the flag alone switches on.
+        Kind::Switch => argument
+            .num_args(0..=1)
+            .default_missing_value("true")
+            .value_parser(value_parser!(String)),
+        Kind::Text | Kind::Number | Kind::Table => argument,
+    }
+}
+
+/// Returns the program for clap: its commands, and every flag with its help.
 pub fn command() -> clap::Command {
-    let settings = config::all().filter(|s| s.has_flag()).map(|setting| {
-        let default = setting.default_value();
-        let default =
-            default.as_str().map_or_else(|| default.to_string(), String::from);
-        let help = format!(
-            "{}; {} [default: {default}]",
-            setting.summary, setting.expected
-        );
-        let argument = Arg::new(setting.key)
-            .long(setting.flag())
-            .value_name(setting.value_name)
-            .help(help)
-            .help_heading("Settings")
-            .global(true);
-        let aliases = ALIASES.iter().filter(|(key, _)| *key == setting.key);
-        let argument = argument.aliases(aliases.map(|(_, alias)| *alias));
-        match setting.kind {
-            // As in Go, the flag alone switches on.
-            Kind::Switch => argument
-                .num_args(0..=1)
-                .default_missing_value("true")
-                .value_parser(value_parser!(String)),
-            Kind::Text | Kind::Number | Kind::Table => argument,
-        }
-    });
+    let settings = config::all().filter(|s| s.has_flag()).map(flag_of);
     let flags = NAMED.iter().map(|(_, _, flag, help)| {
         let others = NAMED.iter().map(|(_, _, other, _)| *other);
         Arg::new(*flag)

@@ -24,9 +24,10 @@ use crate::http::pages::{Fresh, Metrics, Refresh};
 use crate::http::{self, Routes};
 use crate::kernel::{Hook, Probe};
 use crate::metrics::Registry;
-use crate::metrics::published::{Feed, Publisher, Sink};
+use crate::metrics::published::{Feed, Published, Publisher, Sink};
 use crate::poller::{self, Poller};
 use crate::sandbox::Duty;
+use crate::state as saved;
 
 /// Why nothing was begun, or the controls and the names of the workers.
 type Begun = Result<(Controls, Vec<&'static str>), Ended>;
@@ -47,30 +48,13 @@ impl Start<'_> {
         counting: Counting<P>,
         server: http::Server,
     ) -> Begun {
-        let log = self.log;
         let Counting { probe, left, .. } = counting;
-        let now = Timestamp::from(SystemTime::now());
-        let traffic = Snapshot::clone(&left.traffic);
-        let account = TrafficAccount::resume(traffic).starting(now);
-        let account = Feed::new(account);
-        let polls = PollStatistics::resume(left.polls).starting(now);
-        let statistics = Publisher::new(polls);
+        let (account, statistics) = resume(&left);
         let newest = (account.reader(), statistics.reader());
-        let (shown, keep) = Shown::new(log, counting.store, left, newest);
+        let (shown, keep) = Shown::new(self.log, counting.store, left, newest);
         let interfaces = Publisher::new(interfaces::Snapshot::new());
-        let sources = Sources {
-            log: log.clone(),
-            config: published.config.reader(),
-            last_reload: published.last_reload.reader(),
-            database: published.database.reader(),
-            traffic: shown.traffic,
-            polls: shown.polls,
-            newest_polls: statistics.reader(),
-            is_saved: shown.is_saved,
-            interfaces: interfaces.reader(),
-            certificate_expiry: server.certificate_expiry(),
-            events: self.events.0.clone(),
-        };
+        let readers = (statistics.reader(), interfaces.reader());
+        let sources = self.sources(published, &shown, readers, &server);
         let (device_events, followed) = unbounded();
         let devices = Devices {
             source: counting.devices,
@@ -86,7 +70,7 @@ impl Start<'_> {
             self.on_ready(privileges, published, probe.hook(), settled),
         );
         let poller = Poller::new(
-            log.clone(),
+            self.log.clone(),
             published.config(),
             probe,
             counting.database,
@@ -102,41 +86,78 @@ impl Start<'_> {
 
         let (control, controlled) = unbounded();
         let (polling, until_polled) = bounded::<Infallible>(0);
-        let mut workers =
-            vec![Worker::new("poller", counting.duty, move || {
-                poller.run(&controlled, &followed);
-                // The last poll is published by now.
-                drop(polling);
-                Ok(())
-            })];
-        workers.extend(shown.keeper.map(|keeper| {
+        let poll = Worker::new("poller", counting.duty, move || {
+            poller.run(&controlled, &followed);
+            // The last poll is published by now.
+            drop(polling);
+            Ok(())
+        });
+        let save = shown.keeper.map(|keeper| {
             Worker::new("state", Duty::Save, move || {
                 keeper.run(&until_polled);
                 Ok(())
             })
-        }));
-        workers.append(&mut parts.workers);
+        });
+        let (handle, routes) = (server.handle(), parts.routes);
         let addresses = server.addresses().to_vec();
-        let handle = server.handle();
-        let routes = parts.routes;
-        workers.push(Worker::new("http", Duty::Serve, move || {
-            Ok(server.run(routes)?)
-        }));
+        let serve =
+            Worker::new("http", Duty::Serve, move || Ok(server.run(routes)?));
+        let mut workers = vec![poll];
+        workers.extend(save);
+        workers.append(&mut parts.workers);
+        workers.push(serve);
         let names = workers.iter().map(|worker| worker.name).collect();
+        self.start(workers, privileges)?;
+        drop(settling);
+        let metrics_path = &published.config().metrics_path;
+        for address in &addresses {
+            info!(self.log, "listening"; "address" => %address,
+                "metrics_path" => metrics_path);
+        }
+        let commits = parts.commits;
+        Ok((Controls { poller: control, commits, server: handle }, names))
+    }
+
+    /// Gathers the publications that the slices use.
+    fn sources(
+        &self,
+        published: &State,
+        shown: &Shown,
+        (newest_polls, interfaces): (
+            Published<PollStatistics>,
+            Published<interfaces::Snapshot>,
+        ),
+        server: &http::Server,
+    ) -> Sources {
+        Sources {
+            log: self.log.clone(),
+            config: published.config.reader(),
+            last_reload: published.last_reload.reader(),
+            database: published.database.reader(),
+            traffic: shown.traffic.clone(),
+            polls: shown.polls.clone(),
+            newest_polls,
+            is_saved: shown.is_saved.clone(),
+            interfaces,
+            certificate_expiry: server.certificate_expiry(),
+            events: self.events.0.clone(),
+        }
+    }
+
+    /// Starts the workers, and gives up all privileges that the supervisor
+    /// does not need.
+    fn start(
+        &self,
+        workers: Vec<Worker>,
+        privileges: &Privileges,
+    ) -> Result<(), Ended> {
         let events = self.events.0.clone();
         let spawner = Spawner { events, privileges: privileges.clone() };
         for worker in workers {
             spawner.spawn(worker).map_err(Error::Thread)?;
         }
         privileges.take_up(Duty::Supervise);
-        drop(settling);
-        let metrics_path = &published.config().metrics_path;
-        for address in &addresses {
-            info!(log, "listening"; "address" => %address,
-                "metrics_path" => metrics_path);
-        }
-        let commits = parts.commits;
-        Ok((Controls { poller: control, commits, server: handle }, names))
+        Ok(())
     }
 
     /// Returns what the poller calls once all interfaces that were there at
@@ -161,6 +182,18 @@ impl Start<'_> {
             privileges.report();
         }
     }
+}
+
+/// Returns the account and the statistics, which continue from the saved
+/// counters.
+fn resume(
+    left: &saved::State,
+) -> (Feed<TrafficAccount>, Publisher<PollStatistics>) {
+    let now = Timestamp::from(SystemTime::now());
+    let traffic = Snapshot::clone(&left.traffic);
+    let account = TrafficAccount::resume(traffic).starting(now);
+    let polls = PollStatistics::resume(left.polls).starting(now);
+    (Feed::new(account), Publisher::new(polls))
 }
 
 /// The parts of all slices, by the thread that takes them.
