@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::thread;
 
 use geoip_exporter::kernel::{
-    Interface, LinkLayer, Probe as _, Relations, Sweep,
+    Attach as _, Interface, LinkLayer, ReadCounts as _, Relations, Sweep,
 };
 
 use crate::Effort;
@@ -49,9 +49,9 @@ pub(crate) fn growths(effort: Effort) -> Vec<Growth> {
 /// do at the same time.
 fn by_cpus(effort: Effort, workload: Workload) -> Vec<(String, f64)> {
     let namespace = Netns::new();
-    let mut probe = ours::load(100_000);
+    let mut loaded = ours::load(100_000);
     let driver = namespace.run(|| {
-        let program = ours::attach(&mut probe, workload.direction);
+        let program = ours::attach(&mut loaded.attacher, workload.direction);
         Driver::new(&program, workload)
     });
     let packets = effort.of(2_000_000, 50_000);
@@ -92,7 +92,7 @@ fn by_interfaces(effort: Effort) -> Vec<(String, f64)> {
             let namespace = Netns::new();
             let names = make_interfaces(&namespace, count);
             let time = namespace.run(|| {
-                let mut probe = ours::load(100_000);
+                let mut loaded = ours::load(100_000);
                 for name in &names {
                     let interface = Interface {
                         ifindex: interface_index(name).expect("it is there"),
@@ -104,14 +104,17 @@ fn by_interfaces(effort: Effort) -> Vec<(String, f64)> {
                         is_on_bus: false,
                         relations: Relations::default(),
                     };
-                    probe.attach(&interface).expect("cannot attach");
+                    loaded.attacher.attach(&interface).expect("cannot attach");
                 }
                 let mut sweep = Sweep::default();
                 let batch = NonZeroU32::new(10_000).unwrap();
                 let times: Vec<_> = (0..effort.of(21, 3))
                     .map(|_| {
                         let start = thread_time();
-                        probe.read(batch, &mut sweep).expect("cannot read");
+                        loaded
+                            .reader
+                            .read(batch, &mut sweep)
+                            .expect("cannot read");
                         (thread_time() - start).as_secs_f64() * 1e6
                     })
                     .collect();

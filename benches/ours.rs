@@ -6,20 +6,23 @@ use std::num::NonZeroU32;
 use aya::programs::ProgramFd;
 use geoip_exporter::accounting::Direction;
 use geoip_exporter::kernel::{
-    Interface, LinkLayer, Probe as _, ProbeSettings, Relations, TrafficProbe,
+    self, Attach as _, Interface, LinkLayer, Loaded, ProbeSettings, Relations,
+    TrafficAttacher, TrafficReader,
 };
 
 use crate::harness::driver::attached_program;
 
 /// Loads the programs with maps of this size.
-pub(crate) fn load(map_max_entries: u32) -> TrafficProbe {
+pub(crate) fn load(
+    map_max_entries: u32,
+) -> Loaded<TrafficAttacher, TrafficReader> {
     let settings = ProbeSettings {
         map_max_entries: NonZeroU32::new(map_max_entries)
             .expect("a map of no entries cannot be made"),
         ipv4_prefix_length: 24,
         ipv6_prefix_length: 48,
     };
-    TrafficProbe::load(&settings, None).expect("cannot load the programs")
+    kernel::load(&settings, None).expect("cannot load the programs")
 }
 
 /// Returns the loopback of any namespace.
@@ -39,9 +42,9 @@ pub(crate) fn loopback() -> Interface {
 /// Attaches to the loopback of the calling thread's namespace and returns the
 /// program for one direction.
 pub(crate) fn attach(
-    probe: &mut TrafficProbe,
+    attacher: &mut TrafficAttacher,
     direction: Direction,
 ) -> ProgramFd {
-    probe.attach(&loopback()).expect("cannot attach to lo");
+    attacher.attach(&loopback()).expect("cannot attach to lo");
     attached_program("lo", direction)
 }

@@ -34,10 +34,10 @@ impl Variant {
     }
 
     fn ours(workload: Workload) -> Self {
-        let mut probe = ours::load(MAP_MAX_ENTRIES);
-        let program = ours::attach(&mut probe, workload.direction);
+        let mut loaded = ours::load(MAP_MAX_ENTRIES);
+        let program = ours::attach(&mut loaded.attacher, workload.direction);
         let driver = Driver::new(&program, workload);
-        Self { _keeps: Box::new(probe), driver }
+        Self { _keeps: Box::new(loaded), driver }
     }
 
     /// Returns the CPU time of a packet, in ns.

@@ -7,14 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded, never};
-use geoip_exporter::accounting::{
-    Direction, FlowKey, InterfaceId, PollStatistics,
-};
+use geoip_exporter::accounting::{Direction, FlowKey, PollStatistics};
 use geoip_exporter::collectors::traffic::TrafficAccount;
 use geoip_exporter::config::{Config, Interfaces};
 use geoip_exporter::geoip::Database;
 use geoip_exporter::kernel::{
-    Error, Interface, InterfaceEvent, Probe, Room, Sweep, TrafficProbe,
+    Error, InterfaceEvent, Loaded, ReadCounts, Room, Sweep, TrafficReader,
 };
 use geoip_exporter::metrics::published::{Feed, Publisher};
 use geoip_exporter::poller::{Control, Overseer, Poller, Publishers, Start};
@@ -121,34 +119,14 @@ fn workload(keys: u32) -> Workload {
     Workload { order: Order::Ascending, ..Workload::received(keys) }
 }
 
-/// The kernel side, with something to do before it is read.
+/// A reader with something to do before it reads.
 struct Watched {
-    probe: TrafficProbe,
+    reader: TrafficReader,
     round: Round,
 }
 
-impl Probe for Watched {
-    type Table = <TrafficProbe as Probe>::Table;
-
-    fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error> {
-        self.probe.attach(interface)
-    }
-
-    fn has_number(&self) -> bool {
-        self.probe.has_number()
-    }
-
-    fn detach(&mut self, interface: InterfaceId) {
-        self.probe.detach(interface);
-    }
-
-    fn is_attached(&self, interface: InterfaceId) -> bool {
-        self.probe.is_attached(interface)
-    }
-
-    fn release(&mut self, interface: InterfaceId) {
-        self.probe.release(interface);
-    }
+impl ReadCounts for Watched {
+    type Table = <TrafficReader as ReadCounts>::Table;
 
     fn read(
         &mut self,
@@ -156,27 +134,27 @@ impl Probe for Watched {
         sweep: &mut Sweep,
     ) -> Result<(), Error> {
         self.round.next();
-        self.probe.read(batch_size, sweep)
+        self.reader.read(batch_size, sweep)
     }
 
     fn table(&self) -> Option<&Self::Table> {
-        self.probe.table()
+        self.reader.table()
     }
 
     fn wait_for_programs(&self) -> Result<(), Error> {
-        self.probe.wait_for_programs()
+        self.reader.wait_for_programs()
     }
 
     fn room(&self) -> Room {
-        self.probe.room()
+        self.reader.room()
     }
 
     fn remove_flow(&mut self, flow: &FlowKey) -> Result<bool, Error> {
-        self.probe.remove_flow(flow)
+        self.reader.remove_flow(flow)
     }
 
     fn tick(&self) -> Duration {
-        self.probe.tick()
+        self.reader.tick()
     }
 }
 
@@ -215,10 +193,11 @@ fn measure(keys: u32, rounds: usize, database: Arc<Database>) -> Samples {
         keep: None,
     };
     let polled = publishers.statistics.reader();
+    let Loaded { attacher, reader, .. } = ours::load(entries);
     let poller = Poller::new(
         Logger::root(Discard, o!()),
         Arc::new(config),
-        Watched { probe: ours::load(entries), round },
+        (attacher, Watched { reader, round }),
         Some(database),
         vec![Box::new(Feed::new(TrafficAccount::new()))],
         publishers,

@@ -13,8 +13,9 @@ use super::{Error, sockets};
 use crate::config::{Config, LogFormat, LogLevel};
 use crate::http::GivenSocket;
 use crate::kernel::{
-    self, FollowInterfaces, InterfaceMonitor, Keep, Probe, ProbeSettings,
-    SteerNews, TrafficProbe,
+    self, Adopt, Attach, FollowInterfaces, InterfaceMonitor, IpsecWatch, Keep,
+    Loaded, ProbeSettings, ReadCounts, SteerNews, TrafficAttacher,
+    TrafficReader,
 };
 use crate::logging::{self, LogControl};
 use crate::sandbox::Sandbox;
@@ -22,21 +23,24 @@ use crate::sandbox::Sandbox;
 /// What is kept as long as interfaces are to be followed.
 pub type KeepFollowing = Box<dyn SteerNews>;
 
-/// The machine to count on.
+/// The machine to count on. No method has a default: a test says of everything
+/// what its fake does.
 pub trait Host {
-    /// Its kernel side.
-    type Probe: Probe + 'static;
+    /// Attaches the programs.
+    type Attacher: Attach + Adopt + 'static;
+    /// Reads the counts.
+    type Reader: ReadCounts + 'static;
 
     /// Loads the kernel side, which is kept, or goes on from what was kept,
     /// where that is asked for.
     ///
     /// # Errors
-    /// See [`TrafficProbe::load`].
+    /// See [`kernel::load`].
     fn load(
         &self,
         settings: &ProbeSettings,
         keep: Option<Keep>,
-    ) -> Result<Self::Probe, kernel::Error>;
+    ) -> Result<Loaded<Self::Attacher, Self::Reader>, kernel::Error>;
 
     /// Returns a source of news of network devices, which ends once the second
     /// half is dropped. It also tells the kernel side what that has to know.
@@ -45,14 +49,12 @@ pub trait Host {
     /// See [`InterfaceMonitor::open`].
     fn follow_interfaces(
         &self,
-        probe: &mut Self::Probe,
+        ipsec: Option<IpsecWatch>,
     ) -> Result<(Box<dyn FollowInterfaces>, KeepFollowing), kernel::Error>;
 
     /// Returns the sockets that the service manager opened for the exporter,
     /// once.
-    fn take_sockets(&self) -> Vec<GivenSocket> {
-        Vec::new()
-    }
+    fn take_sockets(&self) -> Vec<GivenSocket>;
 
     /// Turns signals into events from now on, by a thread that does `prepare`
     /// first.
@@ -61,28 +63,20 @@ pub trait Host {
     /// Where the system has no thread left.
     fn forward_signals(
         &self,
-        _events: Sender<Event>,
-        _prepare: Box<dyn FnOnce() + Send>,
-    ) -> io::Result<()> {
-        Ok(())
-    }
+        events: Sender<Event>,
+        prepare: Box<dyn FnOnce() + Send>,
+    ) -> io::Result<()>;
 
     /// Returns what is done about privileges: nothing, where this process is
     /// more than the daemon.
-    fn sandbox(&self, _config: &Config) -> Sandbox {
-        Sandbox::new(false)
-    }
+    fn sandbox(&self, config: &Config) -> Sandbox;
 
-    /// Opens the log: standard error, with every panic in it.
+    /// Opens the log.
     fn open_log(
         &self,
         level: LogLevel,
         format: LogFormat,
-    ) -> (Logger, LogControl) {
-        let (log, control) = logging::to_stderr(level, format);
-        logging::log_panics(&log);
-        (log, control)
-    }
+    ) -> (Logger, LogControl);
 }
 
 /// The machine this process runs on, and the process itself.
@@ -111,22 +105,22 @@ impl ThisHost {
 }
 
 impl Host for ThisHost {
-    type Probe = TrafficProbe;
+    type Attacher = TrafficAttacher;
+    type Reader = TrafficReader;
 
     fn load(
         &self,
         settings: &ProbeSettings,
         keep: Option<Keep>,
-    ) -> Result<TrafficProbe, kernel::Error> {
-        TrafficProbe::load(settings, keep)
+    ) -> Result<Loaded<TrafficAttacher, TrafficReader>, kernel::Error> {
+        kernel::load(settings, keep)
     }
 
     fn follow_interfaces(
         &self,
-        probe: &mut TrafficProbe,
+        ipsec: Option<IpsecWatch>,
     ) -> Result<(Box<dyn FollowInterfaces>, KeepFollowing), kernel::Error> {
-        let (monitor, orders) =
-            InterfaceMonitor::open(probe.take_ipsec_watch())?;
+        let (monitor, orders) = InterfaceMonitor::open(ipsec)?;
         Ok((Box::new(monitor), Box::new(orders)))
     }
 
@@ -147,5 +141,16 @@ impl Host for ThisHost {
 
     fn sandbox(&self, config: &Config) -> Sandbox {
         Sandbox::new(config.sandbox)
+    }
+
+    /// Opens the log: standard error, with every panic in it.
+    fn open_log(
+        &self,
+        level: LogLevel,
+        format: LogFormat,
+    ) -> (Logger, LogControl) {
+        let (log, control) = logging::to_stderr(level, format);
+        logging::log_panics(&log);
+        (log, control)
     }
 }

@@ -9,7 +9,7 @@ use crossbeam_channel::bounded;
 use slog::{Logger, info, warn};
 
 use crate::config::{Config, ListenAddress};
-use crate::kernel::{self, Hook, Probe};
+use crate::kernel::{self, Attach, Hook};
 use crate::logging::chain;
 use crate::sandbox::{Duty, Error, Files, Sandbox};
 
@@ -87,12 +87,12 @@ impl Privileges {
     /// Returns the duty of the poller's thread on this kernel: before Linux
     /// 5.19, and where unprivileged users have no eBPF, only CAP_BPF reads
     /// maps.
-    pub(super) fn counting(&self, probe: &impl Probe) -> Duty {
+    pub(super) fn counting(&self, attacher: &impl Attach) -> Duty {
         let least = Duty::Count { needs_bpf: false };
         if !self.sandbox.is_on() {
             return least;
         }
-        match self.sandbox.try_duty(least, || probe.may_read()) {
+        match self.sandbox.try_duty(least, || attacher.may_use_maps()) {
             Ok(true) => least,
             Ok(false) => Duty::Count { needs_bpf: true },
             Err(error) => {

@@ -1,89 +1,78 @@
-//! Which devices are attached, under which number, and what is written down of
-//! it for the next process.
+//! The attached devices by their numbers. If the maps are pinned, the next
+//! process finds them in the ledger.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aya::Ebpf;
 use aya::maps::{Array, HashMap, MapData, MapError};
 
-use super::abi::{DIRECT_IFINDEXES, HAS_IPSEC, INTERFACES, TrafficTotal};
+use super::abi::{DIRECT_IFINDEXES, HAS_IPSEC, INTERFACES};
+use super::baselines::Baselines;
+use super::counters::Totals;
 use super::error::{Error, io_error};
 use super::ipsec::IpsecSwitch;
 use super::kept::{Kept, unique};
 use super::ledger::Record;
-use super::links::{Attacher, Links, Programs};
+use super::links::{Links, Method, Programs};
+use super::mapping::MappedWords;
 use super::slots::Slots;
-use super::{Adopted, Interface};
-use crate::accounting::InterfaceId;
+use super::{Adopt, Adopted, Attach, Hook, Interface, object};
+use crate::accounting::{Incarnation, InterfaceId};
 
-/// What there is to know about a number that is in use.
+/// A number that is in use.
 #[derive(Debug)]
-pub(super) struct Attachment {
+struct NumberInUse {
     /// None once the interface is detached.
     links: Option<Links>,
-    /// What the totals showed when the number was taken: they are never set
-    /// back, so that a packet still being counted cannot undo it.
-    pub(super) baseline: [TrafficTotal; 2],
     /// No other attachment has it.
-    pub(super) serial: u64,
+    serial: u64,
 }
 
-/// The attachments, by number. Dropping them detaches what is not kept.
-pub(super) struct Attachments {
-    pub(super) attacher: Attacher,
-    pub(super) kept: Option<Kept>,
+/// Attaches the real programs. Dropping it detaches all that is not pinned.
+pub struct TrafficAttacher {
+    ebpf: Arc<Ebpf>,
+    method: Method,
+    kept: Option<Kept>,
     interfaces: Array<MapData, u32>,
     far_interfaces: HashMap<MapData, u32, u32>,
     ipsec: Arc<IpsecSwitch>,
+    totals: Arc<Totals<MappedWords>>,
+    baselines: Baselines,
     slots: Slots,
-    by_number: BTreeMap<InterfaceId, Attachment>,
-    /// Whether it was said that a link is not kept.
+    by_number: BTreeMap<InterfaceId, NumberInUse>,
+    /// Whether it was said that a link is not pinned.
     is_loss_told: bool,
     notices: Vec<String>,
 }
 
-impl Attachments {
+impl TrafficAttacher {
+    #[expect(clippy::too_many_arguments, reason = "the maps, each once")]
     pub(super) fn new(
-        attacher: Attacher,
+        ebpf: Arc<Ebpf>,
+        method: Method,
         kept: Option<Kept>,
         interfaces: Array<MapData, u32>,
         far_interfaces: HashMap<MapData, u32, u32>,
         ipsec: Arc<IpsecSwitch>,
+        totals: Arc<Totals<MappedWords>>,
+        baselines: Baselines,
+        notices: Vec<String>,
     ) -> Self {
         Self {
-            attacher,
+            ebpf,
+            method,
             kept,
             interfaces,
             far_interfaces,
             ipsec,
+            totals,
+            baselines,
             slots: Slots::new(INTERFACES),
             by_number: BTreeMap::new(),
             is_loss_told: false,
-            notices: Vec::new(),
+            notices,
         }
-    }
-
-    pub(super) fn iter(
-        &self,
-    ) -> impl Iterator<Item = (&InterfaceId, &Attachment)> {
-        self.by_number.iter()
-    }
-
-    pub(super) fn has_number(&self) -> bool {
-        self.slots.has_free()
-    }
-
-    /// Takes over what an earlier process attached, and has these programs
-    /// count there. What cannot be taken over counts no more from here on.
-    pub(super) fn adopt(&mut self, programs: Programs<'_>) -> Vec<Adopted> {
-        let Some(kept) = &self.kept else { return Vec::new() };
-        let records: Vec<_> = kept.ledger.records().collect();
-        self.slots =
-            Slots::taken(INTERFACES, records.iter().map(|(id, _)| *id));
-        records
-            .into_iter()
-            .map(|(id, record)| self.adopt_one(id, record, programs))
-            .collect()
     }
 
     fn adopt_one(
@@ -118,42 +107,9 @@ impl Attachments {
             }
         };
         let is_attached = links.is_some();
-        self.by_number.insert(id, Attachment { links, baseline, serial });
+        self.baselines.insert(id, baseline);
+        self.by_number.insert(id, NumberInUse { links, serial });
         Adopted { id, serial, ifindex, name, link_layer, is_attached }
-    }
-
-    /// Attaches to a device and gives it a number. `totals` returns what the
-    /// totals of the number show.
-    pub(super) fn attach(
-        &mut self,
-        interface: &Interface,
-        programs: Programs<'_>,
-        totals: impl FnOnce(InterfaceId) -> [TrafficTotal; 2],
-    ) -> Result<InterfaceId, Error> {
-        let id = self
-            .slots
-            .take()
-            .ok_or(Error::TooManyInterfaces { limit: INTERFACES })?;
-        let baseline = totals(id);
-        let serial = unique("attachment");
-        if let Some(kept) = &self.kept {
-            let Interface { ifindex, link_layer, .. } = *interface;
-            let name = interface.name;
-            let record = Record { serial, ifindex, link_layer, name, baseline };
-            kept.ledger.record(id, &record);
-        }
-        match self.attach_as(id, interface, programs) {
-            Ok(links) => {
-                let links = Some(links);
-                let attachment = Attachment { links, baseline, serial };
-                self.by_number.insert(id, attachment);
-                Ok(id)
-            }
-            Err(error) => {
-                self.give_back(id);
-                Err(error)
-            }
-        }
     }
 
     /// First the links, then the number: no packet is counted before it is
@@ -164,9 +120,8 @@ impl Attachments {
         interface: &Interface,
         programs: Programs<'_>,
     ) -> Result<Links, Error> {
-        let links = self
-            .attacher
-            .attach(interface, programs.of(interface.link_layer))?;
+        let links =
+            self.method.attach(interface, programs.of(interface.link_layer))?;
         if let Some(kept) = &self.kept
             && let Err(error) = links.pin(kept.pins(), id)
             && !std::mem::replace(&mut self.is_loss_told, true)
@@ -187,43 +142,6 @@ impl Attachments {
         }
     }
 
-    /// Returns what an operator should know since the last call.
-    pub(super) fn take_notices(&mut self) -> Vec<String> {
-        let mut notices = self.attacher.take_notices();
-        notices.append(&mut self.notices);
-        notices
-    }
-
-    pub(super) fn detach(&mut self, id: InterfaceId) {
-        let links = self
-            .by_number
-            .get_mut(&id)
-            .and_then(|attachment| attachment.links.take());
-        let Some(links) = links else { return };
-        // First the number, then the links, which takes long: a device that
-        // was moved to another network namespace is still seen. Where the
-        // entry cannot be cleared, the number in it is soon another's; but no
-        // program runs on that device any more.
-        let _ = self.set_number(links.ifindex(), 0);
-        links.detach(self.kept.as_ref().map(Kept::pins), id);
-    }
-
-    pub(super) fn is_attached(&self, id: InterfaceId) -> bool {
-        self.by_number
-            .get(&id)
-            .and_then(|attachment| attachment.links.as_ref())
-            .is_some_and(Links::are_attached)
-    }
-
-    /// Gives a number free, and returns whether it was in use.
-    pub(super) fn release(&mut self, id: InterfaceId) -> bool {
-        let was_in_use = self.by_number.remove(&id).is_some();
-        if was_in_use {
-            self.give_back(id);
-        }
-        was_in_use
-    }
-
     fn give_back(&mut self, id: InterfaceId) {
         if let Some(kept) = &self.kept {
             kept.ledger.erase(id);
@@ -231,16 +149,8 @@ impl Attachments {
         self.slots.give_back(id);
     }
 
-    /// Asks for what is counted under the first ifindex.
-    pub(super) fn may_read(&self) -> bool {
-        let read = self.interfaces.get(&0, 0).map_err(|error| {
-            Error::call("read the map of interfaces", io_error(error))
-        });
-        !matches!(read, Err(Error::NotPermitted { .. }))
-    }
-
-    /// Returns which number a device's packets are counted under, and one; zero
-    /// where under none.
+    /// Returns one more than the number that a device's packets are counted
+    /// under, or zero if they are not counted.
     fn number(&self, ifindex: u32) -> u32 {
         let number = if ifindex < DIRECT_IFINDEXES {
             self.interfaces.get(&ifindex, 0)
@@ -250,8 +160,8 @@ impl Attachments {
         number.unwrap_or(0) & !HAS_IPSEC
     }
 
-    /// Writes which number a device's packets are counted under: none where
-    /// `number` is zero.
+    /// Writes one more than the number that a device's packets are counted
+    /// under, or zero to stop counting them.
     fn set_number(&mut self, ifindex: u32, number: u32) -> Result<(), Error> {
         let result = if ifindex < DIRECT_IFINDEXES {
             self.set_direct(ifindex, number)
@@ -283,7 +193,119 @@ impl Attachments {
     }
 }
 
-impl Drop for Attachments {
+impl Attach for TrafficAttacher {
+    fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error> {
+        let ebpf = Arc::clone(&self.ebpf);
+        let programs = object::programs(&ebpf)?;
+        let id = self
+            .slots
+            .take()
+            .ok_or(Error::TooManyInterfaces { limit: INTERFACES })?;
+        let baseline = [0, 1].map(|direction| self.totals.of(id, direction));
+        let serial = unique("attachment");
+        if let Some(kept) = &self.kept {
+            let Interface { ifindex, link_layer, .. } = *interface;
+            let name = interface.name;
+            let record = Record { serial, ifindex, link_layer, name, baseline };
+            kept.ledger.record(id, &record);
+        }
+        match self.attach_as(id, interface, programs) {
+            Ok(links) => {
+                self.baselines.insert(id, baseline);
+                let links = Some(links);
+                self.by_number.insert(id, NumberInUse { links, serial });
+                Ok(id)
+            }
+            Err(error) => {
+                self.give_back(id);
+                Err(error)
+            }
+        }
+    }
+
+    fn has_number(&self) -> bool {
+        self.slots.has_free()
+    }
+
+    fn detach(&mut self, id: InterfaceId) {
+        let links =
+            self.by_number.get_mut(&id).and_then(|number| number.links.take());
+        let Some(links) = links else { return };
+        // First the number, then the links, which takes long: a device that
+        // was moved to another network namespace is still seen. If the entry
+        // cannot be cleared, the number in it is soon another's; but no program
+        // runs on that device any more.
+        let _ = self.set_number(links.ifindex(), 0);
+        links.detach(self.kept.as_ref().map(Kept::pins), id);
+    }
+
+    fn is_attached(&self, id: InterfaceId) -> bool {
+        self.by_number
+            .get(&id)
+            .and_then(|number| number.links.as_ref())
+            .is_some_and(Links::are_attached)
+    }
+
+    fn release(&mut self, id: InterfaceId) {
+        if self.by_number.remove(&id).is_some() {
+            self.baselines.release(id);
+            self.give_back(id);
+        }
+    }
+
+    fn hook(&self) -> Hook {
+        self.method.hook()
+    }
+
+    fn take_notices(&mut self) -> Vec<String> {
+        let mut notices = std::mem::take(&mut self.notices);
+        notices.append(&mut self.method.take_notices());
+        notices
+    }
+
+    /// Asks for the number of the first ifindex.
+    fn may_use_maps(&self) -> bool {
+        let read = self.interfaces.get(&0, 0).map_err(|error| {
+            Error::call("read the map of interfaces", io_error(error))
+        });
+        !matches!(read, Err(Error::NotPermitted { .. }))
+    }
+}
+
+impl Adopt for TrafficAttacher {
+    /// Attachments that cannot be adopted count no more from here on.
+    fn adopt(&mut self) -> Result<Option<Vec<Adopted>>, Error> {
+        let Some(kept) = self.kept.as_ref().filter(|it| it.is_adopted) else {
+            return Ok(None);
+        };
+        let ebpf = Arc::clone(&self.ebpf);
+        let programs = object::programs(&ebpf)?;
+        let records: Vec<_> = kept.ledger.records().collect();
+        self.slots =
+            Slots::taken(INTERFACES, records.iter().map(|(id, _)| *id));
+        let adopted = records
+            .into_iter()
+            .map(|(id, record)| self.adopt_one(id, record, programs))
+            .collect();
+        Ok(Some(adopted))
+    }
+
+    fn incarnation(&self) -> Option<Incarnation> {
+        let kept = self.kept.as_ref()?;
+        let of =
+            |(&id, number): (&InterfaceId, &NumberInUse)| (id, number.serial);
+        let serials = self.by_number.iter().map(of).collect();
+        Some(Incarnation { epoch: kept.ledger.epoch(), serials })
+    }
+
+    fn keep_counting(&mut self) {
+        if let Some(kept) = &mut self.kept {
+            kept.let_stay();
+        }
+    }
+}
+
+impl Drop for TrafficAttacher {
     fn drop(&mut self) {
         // Nobody will see IPsec come while the programs go on counting.
         if self.kept.as_ref().is_some_and(Kept::stays) {

@@ -145,7 +145,7 @@ fn fits(
 }
 
 /// What was loaded.
-pub(super) struct Loaded {
+pub(super) struct LoadedObject {
     pub(super) ebpf: Ebpf,
     /// The pins and the ledger, if it is pinned.
     pub(super) kept: Option<Kept>,
@@ -169,7 +169,10 @@ impl Loader<'_> {
     ///
     /// # Errors
     /// Where it cannot be loaded, kept or not.
-    pub(super) fn load(&self, keep: Option<Keep>) -> Result<Loaded, Error> {
+    pub(super) fn load(
+        &self,
+        keep: Option<Keep>,
+    ) -> Result<LoadedObject, Error> {
         let mut notices = Vec::new();
         match keep {
             Some(_) if self.hook == Hook::Clsact => notices.push(format!(
@@ -180,7 +183,11 @@ impl Loader<'_> {
                 let directory = keep.pins.directory().display().to_string();
                 match self.load_kept(keep, &mut notices) {
                     Ok((ebpf, kept)) => {
-                        return Ok(Loaded { ebpf, kept: Some(kept), notices });
+                        return Ok(LoadedObject {
+                            ebpf,
+                            kept: Some(kept),
+                            notices,
+                        });
                     }
                     // It may be the pins that it fails for. What it is
                     // otherwise, shows.
@@ -194,7 +201,7 @@ impl Loader<'_> {
         }
         let on = self.conditions(object::random_seeds(), false);
         let ebpf = object::load(&on, None)?;
-        Ok(Loaded { ebpf, kept: None, notices })
+        Ok(LoadedObject { ebpf, kept: None, notices })
     }
 
     fn conditions(&self, seeds: [u64; 3], are_pinned: bool) -> Conditions<'_> {

@@ -30,8 +30,8 @@ impl Hook {
     }
 }
 
-/// Attaches in the way that this kernel has.
-pub(super) enum Attacher {
+/// The method of attaching that this kernel has.
+pub(super) enum Method {
     Tcx,
     Clsact(Arc<Clsact>),
 }
@@ -80,7 +80,7 @@ struct Link {
     id: u32,
 }
 
-impl Attacher {
+impl Method {
     /// Asks the kernel what it has, in the calling thread's network namespace.
     ///
     /// # Errors

@@ -1,11 +1,14 @@
 //! Everything that talks to the kernel, behind a safe interface: loading and
 //! attaching the programs, reading their maps, following network devices.
 //!
-//! The only directory where aya, netlink and `unsafe` may appear. The rest of
-//! the program sees [`Probe`], [`Sweep`] and [`Interface`].
+//! The only directory where aya, netlink and `unsafe` may appear. [`load`] loads
+//! the programs and hands out their parts, each of which a thread of its own may
+//! take: the rest of the program sees them as [`Attach`], [`Adopt`] and
+//! [`ReadCounts`].
 
 pub mod abi;
 mod attachments;
+mod baselines;
 mod capabilities;
 mod clsact;
 mod counters;
@@ -19,15 +22,17 @@ mod ipsec;
 mod kept;
 mod ledger;
 mod links;
+mod load;
 mod map_shape;
 mod mapping;
 mod name;
 mod netlink;
 mod object;
 mod owner;
+mod parts;
 mod pins;
-mod probe;
 mod read_volumes;
+mod reader;
 mod settings;
 mod sizes;
 mod slots;
@@ -36,12 +41,8 @@ mod table;
 mod tc;
 mod version;
 
-use std::num::NonZeroU32;
-use std::time::Duration;
-
-use crate::accounting::{
-    FlowKey, FlowTable, Incarnation, InterfaceId, InterfaceTotal, Reading,
-};
+use crate::accounting::{InterfaceId, InterfaceTotal, Reading};
+pub use attachments::TrafficAttacher;
 pub use capabilities::capabilities_are_given_up;
 pub use error::Error;
 pub use features::pinned_maps;
@@ -53,11 +54,13 @@ pub use interfaces::{
 pub use ipsec::IpsecWatch;
 pub use kept::Keep;
 pub use links::Hook;
+pub use load::load;
 pub use mapping::MappedWords;
 pub use name::InterfaceName;
 pub use netlink::{InterfaceEvent, InterfaceMonitor, MonitorOrders};
+pub use parts::{Adopt, Attach, Loaded, ReadCounts};
 pub use pins::{Fault as PinsFault, Pins};
-pub use probe::TrafficProbe;
+pub use reader::TrafficReader;
 pub use settings::ProbeSettings;
 pub use sys::{
     keep_memory_small, reset_signals, take_descriptors, trim_memory,
@@ -133,101 +136,6 @@ pub struct Adopted {
     pub is_attached: bool,
 }
 
-/// The kernel side as the poller sees it.
-pub trait Probe: Send {
-    /// The first tier of flows.
-    type Table: FlowTable;
-
-    /// Takes over what an earlier process attached. Returns all numbers that
-    /// were in use, or `None` where the maps are new. To be called before
-    /// anything else is attached.
-    ///
-    /// # Errors
-    /// Where the programs are not there.
-    fn adopt(&mut self) -> Result<Option<Vec<Adopted>>, Error> {
-        Ok(None)
-    }
-
-    /// Returns what is counted in, where that is kept.
-    fn incarnation(&self) -> Option<Incarnation> {
-        None
-    }
-
-    /// Lets what is kept go on counting when the process ends, from now on.
-    fn keep_counting(&mut self) {}
-
-    /// Starts counting on a device, under a number of its own. Where that
-    /// fails, nothing was counted.
-    ///
-    /// # Errors
-    /// [`Error::is_gone`] where there is no device with this ifindex and this
-    /// name any more.
-    fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error>;
-
-    /// Returns whether there is a number for another device.
-    fn has_number(&self) -> bool;
-
-    /// Stops counting. What was counted can still be read, until the number
-    /// is released.
-    fn detach(&mut self, interface: InterfaceId);
-
-    /// Returns whether the device that has the ifindex now is still the one
-    /// that was attached.
-    fn is_attached(&self, interface: InterfaceId) -> bool;
-
-    /// Returns how programs are attached to devices.
-    fn hook(&self) -> Hook {
-        Hook::Tcx
-    }
-
-    /// Returns what an operator should know of what was done since the last
-    /// call, a sentence each.
-    fn take_notices(&mut self) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// Gives the number of a detached interface free. To be called once all
-    /// that was counted under it was read and its flows were removed.
-    fn release(&mut self, interface: InterfaceId);
-
-    /// Returns whether what is counted can be read by the rights that are in
-    /// effect. Changes nothing.
-    fn may_read(&self) -> bool {
-        true
-    }
-
-    /// Reads everything but the table, flows in batches of `batch_size`.
-    ///
-    /// # Errors
-    /// Where anything could not be read; `sweep` is then of no use.
-    fn read(
-        &mut self,
-        batch_size: NonZeroU32,
-        sweep: &mut Sweep,
-    ) -> Result<(), Error>;
-
-    /// Returns the table of flows, if there is one. To be read behind `read`.
-    fn table(&self) -> Option<&Self::Table>;
-
-    /// Waits until all programs that are running now have ended.
-    ///
-    /// # Errors
-    /// Where the kernel does not tell.
-    fn wait_for_programs(&self) -> Result<(), Error>;
-
-    /// Returns how much room flows have.
-    fn room(&self) -> Room;
-
-    /// Removes a flow from the map and returns whether it was still there.
-    ///
-    /// # Errors
-    /// Whatever the kernel says but that it was not.
-    fn remove_flow(&mut self, flow: &FlowKey) -> Result<bool, Error>;
-
-    /// Returns the length of a tick, the unit of [`Sweep::now`].
-    fn tick(&self) -> Duration;
-}
-
 /// Steers where news of network devices comes from. Dropping it ends the news.
 pub trait SteerNews: Send {
     /// Has the news tell of default routes, where no device is on a bus, or no
@@ -248,7 +156,5 @@ pub trait FollowInterfaces: Send {
 
     /// Returns true once, when IPsec was found on this host: from then on
     /// packets cost more, because the programs look for decrypted ones.
-    fn found_ipsec(&mut self) -> bool {
-        false
-    }
+    fn found_ipsec(&mut self) -> bool;
 }

@@ -20,14 +20,14 @@ use slog::{Logger, debug, info, trace, warn};
 use crate::accounting::InterfaceId;
 use crate::config::Interfaces;
 use crate::kernel::{
-    Action, Adopted, Attached, Error, Interface, InterfaceEvent, InterfaceName,
-    InterfaceTable, Probe, reconcile,
+    Action, Adopted, Attach, Attached, Error, Interface, InterfaceEvent,
+    InterfaceName, InterfaceTable, reconcile,
 };
 use crate::metrics::published::Sink;
 use news::{Failure, LeftOut};
 pub(super) use retiring::Kept;
 
-/// The attachments of one probe.
+/// The attachments of one attacher.
 pub(super) struct Attachments {
     log: Logger,
     table: InterfaceTable,
@@ -140,12 +140,12 @@ impl Attachments {
     }
 
     /// Finds what is to be done so that what is attached is what should be.
-    pub(super) fn plan<P: Probe>(
+    pub(super) fn plan(
         &mut self,
         wanted: &Interfaces,
-        probe: &mut P,
+        attacher: &mut impl Attach,
     ) {
-        self.detach_replaced(probe);
+        self.detach_replaced(attacher);
         if self.table.is_doubtful(wanted) {
             return;
         }
@@ -192,10 +192,10 @@ impl Attachments {
 
     /// Returns whether the next thing to be done needs a number, and all are
     /// taken, but a poll would give some free.
-    pub(super) fn waits_for_number<P: Probe>(&self, probe: &P) -> bool {
+    pub(super) fn waits_for_number(&self, attacher: &impl Attach) -> bool {
         matches!(self.queue.front(), Some(Action::Attach(_)))
             && !(self.retiring.is_empty() && self.drained.is_empty())
-            && !probe.has_number()
+            && !attacher.has_number()
     }
 
     /// Does one thing that is to be done.
@@ -203,18 +203,18 @@ impl Attachments {
     /// # Errors
     /// Where it failed, which has been logged. It is tried again at the next
     /// plan.
-    pub(super) fn do_next<P: Probe>(
+    pub(super) fn do_next(
         &mut self,
-        probe: &mut P,
+        attacher: &mut impl Attach,
         sinks: &mut [Box<dyn Sink>],
     ) -> Result<(), Error> {
         let result = match self.queue.pop_front() {
             Some(Action::Detach(ifindex)) => {
-                self.detach(ifindex, probe);
+                self.detach(ifindex, attacher);
                 Ok(())
             }
             Some(Action::Attach(interface)) => {
-                self.attach(&interface, probe, sinks)
+                self.attach(&interface, attacher, sinks)
             }
             Some(Action::Rename(_)) | None => Ok(()),
         };
@@ -232,22 +232,22 @@ impl Attachments {
 
     /// Detaches what was attached to another device than the one that has the
     /// number now.
-    fn detach_replaced<P: Probe>(&mut self, probe: &mut P) {
+    fn detach_replaced(&mut self, attacher: &mut impl Attach) {
         for ifindex in std::mem::take(&mut self.doubtful) {
             let is_replaced = self.table.get(ifindex).is_some()
                 && self
                     .attached
                     .get(&ifindex)
-                    .is_some_and(|attached| !probe.is_attached(attached.id));
+                    .is_some_and(|attached| !attacher.is_attached(attached.id));
             if is_replaced {
-                self.detach(ifindex, probe);
+                self.detach(ifindex, attacher);
             }
         }
     }
 
-    fn detach<P: Probe>(&mut self, ifindex: u32, probe: &mut P) {
+    fn detach(&mut self, ifindex: u32, attacher: &mut impl Attach) {
         if let Some(attached) = self.attached.remove(&ifindex) {
-            probe.detach(attached.id);
+            attacher.detach(attached.id);
             self.retiring.insert(attached.id);
             info!(self.log, "detached"; "interface" => %attached.name);
         }
@@ -276,14 +276,14 @@ impl Attachments {
         }
     }
 
-    fn attach<P: Probe>(
+    fn attach(
         &mut self,
         interface: &Interface,
-        probe: &mut P,
+        attacher: &mut impl Attach,
         sinks: &mut [Box<dyn Sink>],
     ) -> Result<(), Error> {
         let Interface { ifindex, name, link_layer, .. } = *interface;
-        let id = match probe.attach(interface) {
+        let id = match attacher.attach(interface) {
             Ok(id) => id,
             // Its end has been told, or will be.
             Err(error) if error.is_gone() => {
@@ -312,7 +312,7 @@ impl Attachments {
             sink.name_interface(id, &shared);
         }
         info!(self.log, "attached"; "interface" => %name);
-        for notice in probe.take_notices() {
+        for notice in attacher.take_notices() {
             warn!(self.log, "attached with a limit"; "notice" => notice);
         }
         Ok(())

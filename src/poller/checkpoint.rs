@@ -3,7 +3,7 @@
 use super::Poller;
 use super::attachments::Kept;
 use crate::accounting::{CountingMarks, PollCounters, PollStatistics};
-use crate::kernel::{Adopted, Probe};
+use crate::kernel::{Adopted, Attach};
 
 /// The poller's knowledge at the end of a poll, when the accounts were
 /// published.
@@ -42,14 +42,14 @@ pub struct Resumed {
     pub earlier: PollCounters,
 }
 
-impl<P: Probe> Poller<P> {
+impl<A: Attach, R> Poller<A, R> {
     /// Returns which checkpoints are saved. A number may not be given free
     /// before its last totals are, as the maps forget them then.
     pub(super) fn kept(&self) -> Kept {
         let keep = self.publishers.keep.as_ref();
         match keep.filter(|_| self.marks.is_some()) {
             // Without a free number, the next interface would not be counted.
-            Some(keep) if self.probe.has_number() => {
+            Some(keep) if self.attacher.has_number() => {
                 Kept { newest: keep.newest_kept(), next: self.checkpoints + 1 }
             }
             _ => Kept::EVERYTHING,

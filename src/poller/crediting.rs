@@ -6,15 +6,15 @@ use slog::debug;
 
 use super::Poller;
 use crate::accounting::{CountingMarks, Counts, MapSweep, PollEnd};
-use crate::kernel::Probe;
+use crate::kernel::{Adopt, Attach, ReadCounts};
 
-impl<P: Probe> Poller<P> {
+impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
     /// Waits until the ways that the last sweep retired can be freed.
     pub(super) fn wait_for_grace(&mut self) -> bool {
         if !self.tracker.waits_for_grace() {
             return false;
         }
-        match self.probe.wait_for_programs() {
+        match self.reader.wait_for_programs() {
             Ok(()) => true,
             // They stay as they are until it works.
             Err(error) => {
@@ -28,7 +28,7 @@ impl<P: Probe> Poller<P> {
     /// Credits what the sweep shows.
     pub(super) fn account(&mut self, has_grace_passed: bool) {
         let Self {
-            probe, sweep, tracker, classifier, sinks, publishers, ..
+            reader, sweep, tracker, classifier, sinks, publishers, ..
         } = self;
         let counts = Counts {
             new_keys: sweep.statistics.new_keys,
@@ -39,7 +39,7 @@ impl<P: Probe> Poller<P> {
         let seen = tracker.observe(
             counts,
             sweep.has_readings.then_some(map),
-            probe.table(),
+            reader.table(),
             has_grace_passed,
             |delta, note| {
                 let origin = *note.get_or_insert_with(|| {
@@ -67,7 +67,7 @@ impl<P: Probe> Poller<P> {
             earlier.table_reclaims + seen.table_reclaims;
         statistics.minimum_eviction_age =
             seen.minimum_eviction_age.map(|ticks| {
-                self.probe
+                self.reader
                     .tick()
                     .saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX))
             });
@@ -80,7 +80,8 @@ impl<P: Probe> Poller<P> {
         }
         let kept = self.kept();
         self.attachments.retire(
-            &mut self.probe,
+            &mut self.attacher,
+            &mut self.reader,
             &mut self.tracker,
             &mut self.sinks,
             kept,
@@ -94,10 +95,9 @@ impl<P: Probe> Poller<P> {
             sink.publish(end);
         }
         if self.publishers.keep.is_some() {
-            let Self { probe, tracker, .. } = self;
-            self.marks = probe.incarnation().map(|incarnation| CountingMarks {
-                incarnation,
-                flows: tracker.marks(),
+            let Self { attacher, tracker, .. } = self;
+            self.marks = attacher.incarnation().map(|incarnation| {
+                CountingMarks { incarnation, flows: tracker.marks() }
             });
         }
     }

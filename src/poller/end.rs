@@ -3,21 +3,21 @@
 use slog::info;
 
 use super::Poller;
-use crate::kernel::Probe;
+use crate::kernel::{Adopt, Attach, ReadCounts};
 
-impl<P: Probe> Poller<P> {
+impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
     /// Polls a last time and detaches, unless counting goes on.
     pub(super) fn end(mut self) {
         self.poll();
         let count = self.attachments.len();
-        match self.probe.incarnation() {
+        match self.attacher.incarnation() {
             Some(_) => info!(self.log, "counting goes on without the exporter";
                 "interfaces" => count),
             None => {
                 info!(self.log, "detaching"; "interfaces" => count);
                 let overseer = &mut self.publishers.overseer;
                 let tell = |left| overseer.detaches(left);
-                self.attachments.detach_all(&mut self.probe, tell);
+                self.attachments.detach_all(&mut self.attacher, tell);
             }
         }
     }

@@ -23,7 +23,7 @@ use crate::accounting::{
 use crate::classifier::Classifier;
 use crate::config::Config;
 use crate::geoip::Database;
-use crate::kernel::{self, InterfaceEvent, Probe, Sweep};
+use crate::kernel::{self, Adopt, Attach, InterfaceEvent, ReadCounts, Sweep};
 use crate::metrics::published::Sink;
 use attachments::Attachments;
 pub use checkpoint::{Checkpoint, Keep, Resumed};
@@ -31,10 +31,11 @@ pub use control::{Control, Publishers, Start};
 pub use overseer::Overseer;
 
 /// The poller, ready to run.
-pub struct Poller<P> {
+pub struct Poller<A, R> {
     log: Logger,
     config: Arc<Config>,
-    probe: P,
+    attacher: A,
+    reader: R,
     attachments: Attachments,
     tracker: FlowTracker<Option<Origin>>,
     classifier: Classifier,
@@ -57,7 +58,7 @@ pub struct Poller<P> {
     started: Instant,
 }
 
-impl<P: Probe> Poller<P> {
+impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
     /// Attaches to the first of the interfaces that are there and returns a
     /// poller that will attach to the others, and follow `interfaces`. It
     /// counts on from the statistics that are published.
@@ -68,7 +69,7 @@ impl<P: Probe> Poller<P> {
     pub fn new(
         log: Logger,
         config: Arc<Config>,
-        probe: P,
+        (attacher, reader): (A, R),
         database: Option<Arc<Database>>,
         sinks: Vec<Box<dyn Sink>>,
         publishers: Publishers,
@@ -94,7 +95,8 @@ impl<P: Probe> Poller<P> {
             ),
             log,
             config,
-            probe,
+            attacher,
+            reader,
             tracker,
             sinks,
             publishers,
@@ -107,7 +109,7 @@ impl<P: Probe> Poller<P> {
             applying: None,
             started: Instant::now(),
         };
-        let room = poller.probe.room();
+        let room = poller.reader.room();
         poller.statistics.flow_table.bytes = room.table_bytes;
         poller.statistics.flow_table.max_entries = room.table_entries;
         for sink in &mut poller.sinks {
@@ -135,7 +137,7 @@ impl<P: Probe> Poller<P> {
         control: &Receiver<Control>,
         devices: &Receiver<Vec<InterfaceEvent>>,
     ) {
-        self.probe.keep_counting();
+        self.attacher.keep_counting();
         let mut devices = devices.clone();
         let mut ticks = tick(self.config.poll_interval);
         // Wakes the loop, which tells, and nothing else: who tells by a thread
@@ -233,7 +235,7 @@ impl<P: Probe> Poller<P> {
     /// Finds what there is to attach and detach, and shows how the interfaces
     /// are.
     fn plan(&mut self) {
-        self.attachments.plan(&self.config.interfaces, &mut self.probe);
+        self.attachments.plan(&self.config.interfaces, &mut self.attacher);
         if self.attachments.has_renames() {
             self.poll();
             self.attachments.rename(&mut self.sinks);
@@ -252,11 +254,12 @@ impl<P: Probe> Poller<P> {
         }
         // One poll finds what is to be given up, the next one gives it up.
         for _ in 0..2 {
-            if self.attachments.waits_for_number(&self.probe) {
+            if self.attachments.waits_for_number(&self.attacher) {
                 self.poll();
             }
         }
-        let done = self.attachments.do_next(&mut self.probe, &mut self.sinks);
+        let done =
+            self.attachments.do_next(&mut self.attacher, &mut self.sinks);
         self.publishers.overseer.gets_on();
         done?;
         // Every time, as attaching many takes long.
@@ -273,7 +276,7 @@ impl<P: Probe> Poller<P> {
         let started = Instant::now();
         let has_grace_passed = self.wait_for_grace();
         let reading = Instant::now();
-        match self.probe.read(self.config.flow_batch_size, &mut self.sweep) {
+        match self.reader.read(self.config.flow_batch_size, &mut self.sweep) {
             Ok(()) => {
                 self.account(has_grace_passed);
                 self.statistics.map_read_duration = reading.elapsed();

@@ -9,7 +9,8 @@ use geoip_exporter::accounting::{
     Direction, FlowKey, FlowTable as _, IpVersion, Volume, Way,
 };
 use geoip_exporter::kernel::{
-    Interface, LinkLayer, Probe, ProbeSettings, Relations, Sweep, TrafficProbe,
+    self, Attach as _, Interface, LinkLayer, Loaded, ProbeSettings,
+    ReadCounts as _, Relations, Sweep, TrafficAttacher, TrafficReader,
 };
 
 use crate::harness::driver::{
@@ -32,13 +33,16 @@ fn loopback() -> Interface {
     }
 }
 
-fn probe(map_max_entries: u32, prefix_length: u8) -> TrafficProbe {
+fn load(
+    map_max_entries: u32,
+    prefix_length: u8,
+) -> Loaded<TrafficAttacher, TrafficReader> {
     let settings = ProbeSettings {
         map_max_entries: NonZeroU32::new(map_max_entries).unwrap(),
         ipv4_prefix_length: prefix_length,
         ipv6_prefix_length: 48,
     };
-    TrafficProbe::load(&settings, None).expect("cannot load the programs")
+    kernel::load(&settings, None).expect("cannot load the programs")
 }
 
 /// Returns how many packets of each remote prefix the driver has made.
@@ -58,9 +62,10 @@ fn made(driver: &Driver, workload: &Workload) -> BTreeMap<[u8; 16], u64> {
 /// what was counted with what was made.
 fn drive(workload: Workload, packets: u32) {
     let namespace = Netns::new();
-    let mut probe = probe(100_000, workload.prefix_length.min(32));
+    let Loaded { mut attacher, mut reader, .. } =
+        load(100_000, workload.prefix_length.min(32));
     let driver = namespace.run(|| {
-        probe.attach(&loopback()).expect("cannot attach");
+        attacher.attach(&loopback()).expect("cannot attach");
         Driver::new(&attached_program("lo", workload.direction), workload)
     });
     thread::scope(|scope| {
@@ -75,7 +80,7 @@ fn drive(workload: Workload, packets: u32) {
         }
     });
     let mut sweep = Sweep::default();
-    probe.read(NonZeroU32::new(1000).unwrap(), &mut sweep).unwrap();
+    reader.read(NonZeroU32::new(1000).unwrap(), &mut sweep).unwrap();
     let mut counted = BTreeMap::new();
     let mut count = |key: FlowKey, volume: Volume| {
         assert_eq!(key.direction, workload.direction);
@@ -86,7 +91,7 @@ fn drive(workload: Workload, packets: u32) {
     for reading in &sweep.readings {
         count(reading.key, reading.volume);
     }
-    if let Some(table) = probe.table() {
+    if let Some(table) = reader.table() {
         for cpu in 0..table.cpus() {
             table.visit(cpu, |way, Way { volume, .. }| {
                 count(table.key(cpu * table.ways() + way), volume);
@@ -139,10 +144,10 @@ fn flows_of_the_map_are_counted_while_it_takes_in_no_others() {
     let workload =
         Workload { order: Order::Ascending, ..Workload::received(PREFIXES) };
     let namespace = Netns::new();
-    let mut probe = probe(8_192, 24);
+    let Loaded { mut attacher, mut reader, .. } = load(8_192, 24);
     namespace.run(|| {
         pin_to_cpu(0).expect("cannot choose a CPU");
-        probe.attach(&loopback()).expect("cannot attach");
+        attacher.attach(&loopback()).expect("cannot attach");
         let program = attached_program("lo", workload.direction);
         let driver = Driver::new(&program, workload);
         for _ in 0..3 {
@@ -150,7 +155,7 @@ fn flows_of_the_map_are_counted_while_it_takes_in_no_others() {
         }
     });
     let mut sweep = Sweep::default();
-    probe.read(NonZeroU32::new(1000).unwrap(), &mut sweep).unwrap();
+    reader.read(NonZeroU32::new(1000).unwrap(), &mut sweep).unwrap();
     let packets: Vec<_> =
         sweep.readings.iter().map(|reading| reading.volume.packets).collect();
     assert_eq!(packets.len(), 1_024, "half of what there is room for");

@@ -12,8 +12,8 @@ use geoip_exporter::accounting::{
     InterfaceId, InterfaceTotal, IpVersion, MapSweep, Volume,
 };
 use geoip_exporter::kernel::{
-    Interface, LinkLayer, Probe as _, ProbeSettings, Relations, Sweep,
-    TrafficProbe,
+    self, Attach as _, Interface, LinkLayer, Loaded, ProbeSettings,
+    ReadCounts as _, Relations, Sweep, TrafficAttacher, TrafficReader,
 };
 
 use crate::harness::driver::{
@@ -29,7 +29,9 @@ const BURST: u32 = 20_000;
 
 /// The programs, and everything that was ever credited.
 struct Books {
-    probe: TrafficProbe,
+    /// Attached as long as this exists.
+    _attacher: TrafficAttacher,
+    reader: TrafficReader,
     tracker: FlowTracker<()>,
     sweep: Sweep,
     credited: BTreeMap<FlowKey, Volume>,
@@ -46,8 +48,9 @@ impl Books {
             ipv4_prefix_length: 24,
             ipv6_prefix_length: 48,
         };
-        let mut probe = TrafficProbe::load(&settings, None).unwrap();
-        assert_eq!(probe.room().without_table, None);
+        let Loaded { mut attacher, reader, .. } =
+            kernel::load(&settings, None).unwrap();
+        assert_eq!(reader.room().without_table, None);
         let loopback = Interface {
             ifindex: 1,
             name: "lo".into(),
@@ -58,9 +61,10 @@ impl Books {
             is_on_bus: false,
             relations: Relations::default(),
         };
-        probe.attach(&loopback).unwrap();
+        attacher.attach(&loopback).unwrap();
         Self {
-            probe,
+            _attacher: attacher,
+            reader,
             tracker: FlowTracker::default(),
             sweep: Sweep::default(),
             credited: BTreeMap::new(),
@@ -71,12 +75,12 @@ impl Books {
 
     /// Sweeps as a poll does, behind a grace period where one is needed.
     fn sweep(&mut self) {
-        let Self { probe, tracker, sweep, credited, .. } = self;
+        let Self { reader, tracker, sweep, credited, .. } = self;
         let has_retired = tracker.waits_for_grace();
         if has_retired {
-            probe.wait_for_programs().unwrap();
+            reader.wait_for_programs().unwrap();
         }
-        probe.read(NonZeroU32::new(10_000).unwrap(), sweep).unwrap();
+        reader.read(NonZeroU32::new(10_000).unwrap(), sweep).unwrap();
         let counts = Counts {
             new_keys: sweep.statistics.new_keys,
             map_packets: sweep.statistics.map_packets,
@@ -85,7 +89,7 @@ impl Books {
         self.statistics = tracker.observe(
             counts,
             sweep.has_readings.then_some(map),
-            probe.table(),
+            reader.table(),
             has_retired,
             |delta, ()| {
                 *credited.entry(delta.key).or_default() += delta.volume;
@@ -96,7 +100,7 @@ impl Books {
 
     /// Retires every way that is known, whether it is idle or not.
     fn retire_all(&mut self) {
-        let table = self.probe.table().unwrap();
+        let table = self.reader.table().unwrap();
         let all = BTreeSet::from([InterfaceId(0)]);
         self.tracker.retire(table, &all);
     }

@@ -22,7 +22,7 @@ use crate::collectors::interfaces;
 use crate::collectors::traffic::{Snapshot, TrafficAccount};
 use crate::http::pages::{Fresh, Metrics, Refresh};
 use crate::http::{self, Routes};
-use crate::kernel::{Hook, Probe};
+use crate::kernel::{Adopt, Attach, Hook, ReadCounts};
 use crate::metrics::Registry;
 use crate::metrics::published::{Feed, Published, Publisher, Sink};
 use crate::poller::{self, Poller};
@@ -39,16 +39,19 @@ impl Start<'_> {
     /// # Errors
     /// If the exporter is not permitted to attach, or the system has no thread
     /// left.
-    pub(in crate::daemon) fn begin<P: Probe + 'static>(
+    pub(in crate::daemon) fn begin<
+        A: Attach + Adopt + 'static,
+        R: ReadCounts + 'static,
+    >(
         &self,
         published: &State,
         manager: &ServiceManager,
         privileges: &Privileges,
         progress: &Progress,
-        counting: Counting<P>,
+        counting: Counting<A, R>,
         server: http::Server,
     ) -> Begun {
-        let Counting { probe, left, .. } = counting;
+        let Counting { attacher, reader, left, .. } = counting;
         let (account, statistics) = resume(&left);
         let newest = (account.reader(), statistics.reader());
         let (shown, keep) = Shown::new(self.log, counting.store, left, newest);
@@ -67,12 +70,12 @@ impl Start<'_> {
         let (settling, settled) = bounded::<Infallible>(0);
         let overseer = manager.overseer(
             progress.clone(),
-            self.on_ready(privileges, published, probe.hook(), settled),
+            self.on_ready(privileges, published, attacher.hook(), settled),
         );
         let poller = Poller::new(
             self.log.clone(),
             published.config(),
-            probe,
+            (attacher, reader),
             counting.database,
             std::mem::take(&mut parts.sinks),
             poller::Publishers { statistics, interfaces, overseer, keep },

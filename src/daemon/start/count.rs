@@ -18,14 +18,18 @@ use super::super::{Host, probe_settings};
 use super::{Ended, Start};
 use crate::config::Config;
 use crate::geoip::Database;
-use crate::kernel::{self, FollowInterfaces, InterfaceEvent, Probe};
+use crate::kernel::{
+    self, Adopt as _, Attach, FollowInterfaces, InterfaceEvent, Loaded,
+    ReadCounts,
+};
 use crate::poller::Resumed;
 use crate::sandbox::Duty;
 use crate::state::{State, Store};
 
 /// Everything that the poller begins with.
-pub(in crate::daemon) struct Counting<P> {
-    pub(in crate::daemon) probe: P,
+pub(in crate::daemon) struct Counting<A, R> {
+    pub(in crate::daemon) attacher: A,
+    pub(in crate::daemon) reader: R,
     /// The duty of the poller's thread.
     pub(in crate::daemon) duty: Duty,
     pub(in crate::daemon) database: Option<Arc<Database>>,
@@ -54,7 +58,7 @@ impl Start<'_> {
         privileges: &Privileges,
         followers: &mut Followers,
         made: continuity::Made,
-    ) -> Result<Counting<H::Probe>, Ended> {
+    ) -> Result<Counting<H::Attacher, H::Reader>, Ended> {
         let (store, mut left) = self.take_over(config, made.state)?;
         let keep = continuity::keep(
             self.log,
@@ -67,20 +71,20 @@ impl Start<'_> {
         // programs, and neither needs the other.
         let began = Instant::now();
         followers.open_database(config);
-        let mut probe = host.load(&probe_settings(config), keep)?;
+        let Loaded { mut attacher, reader, ipsec } =
+            host.load(&probe_settings(config), keep)?;
         let opened = self.wait_for_database(&followers.database, began)?;
         let (database, database_fault) =
             database::first(self.log, config, opened);
         kernel::trim_memory();
-        let duty = privileges.counting(&probe);
-        self.log_loaded(&mut probe);
-        let adopted = probe.adopt()?;
+        let duty = privileges.counting(&attacher);
+        self.log_loaded(&mut attacher, &reader);
+        let adopted = attacher.adopt()?;
         let has_new_maps = adopted.is_none();
-        let incarnation = probe.incarnation();
+        let incarnation = attacher.incarnation();
         let resumed =
             continuity::resume(self.log, &mut left, adopted, incarnation);
-        let (mut devices, keep_following) =
-            host.follow_interfaces(&mut probe)?;
+        let (mut devices, keep_following) = host.follow_interfaces(ipsec)?;
         keep_following.want_default_routes(config.interfaces.have_uplinks());
         let first_devices = devices.next()?.unwrap_or_default();
         let (store, left) = match has_new_maps && resumed.is_some() {
@@ -88,7 +92,8 @@ impl Start<'_> {
             false => (store, left),
         };
         Ok(Counting {
-            probe,
+            attacher,
+            reader,
             duty,
             database,
             database_fault,
@@ -125,18 +130,18 @@ impl Start<'_> {
         self.wait(saved)
     }
 
-    fn log_loaded(&self, probe: &mut impl Probe) {
-        for notice in probe.take_notices() {
+    fn log_loaded(&self, attacher: &mut impl Attach, reader: &impl ReadCounts) {
+        for notice in attacher.take_notices() {
             warn!(self.log, "notice about the eBPF programs";
                 "notice" => notice);
         }
-        let room = probe.room();
+        let room = reader.room();
         if let Some(reason) = &room.without_table {
             warn!(self.log, "no flow table: each packet costs more";
                 "reason" => reason);
         }
         info!(self.log, "loaded the eBPF programs";
-            "attached_by" => probe.hook().name(),
+            "attached_by" => attacher.hook().name(),
             "flow_table_entries" => room.table_entries,
             "flow_table_bytes" => room.table_bytes,
             "flow_map_entries" => room.map_entries);

@@ -5,7 +5,7 @@ use slog::debug;
 
 use super::Attachments;
 use crate::accounting::FlowTracker;
-use crate::kernel::Probe;
+use crate::kernel::{Attach, ReadCounts};
 use crate::logging::chain;
 use crate::metrics::published::Sink;
 
@@ -33,14 +33,15 @@ impl Attachments {
     /// Ends what was detached before the poll that was just credited. Where
     /// flows of it are in the table, that takes until the next poll; and its
     /// number is given free once its last totals are saved.
-    pub(in crate::poller) fn retire<N: Copy + Default, P: Probe>(
+    pub(in crate::poller) fn retire<N: Copy + Default>(
         &mut self,
-        probe: &mut P,
+        attacher: &mut impl Attach,
+        reader: &mut impl ReadCounts,
         tracker: &mut FlowTracker<N>,
         sinks: &mut [Box<dyn Sink>],
         kept: Kept,
     ) {
-        self.drain(probe, tracker, kept);
+        self.drain(reader, tracker, kept);
         self.drained.retain(|&interface, in_checkpoint| {
             if *in_checkpoint > kept.newest {
                 return true;
@@ -48,15 +49,15 @@ impl Attachments {
             for sink in sinks.iter_mut() {
                 sink.forget_interface(interface);
             }
-            probe.release(interface);
+            attacher.release(interface);
             false
         });
     }
 
     /// Removes the flows of what was detached.
-    fn drain<N: Copy + Default, P: Probe>(
+    fn drain<N: Copy + Default>(
         &mut self,
-        probe: &mut P,
+        reader: &mut impl ReadCounts,
         tracker: &mut FlowTracker<N>,
         kept: Kept,
     ) {
@@ -64,8 +65,8 @@ impl Attachments {
             return;
         }
         for flow in tracker.map_flows_of(&self.retiring) {
-            match probe.remove_flow(&flow) {
-                Ok(true) => tracker.forget(&flow, probe.table()),
+            match reader.remove_flow(&flow) {
+                Ok(true) => tracker.forget(&flow, reader.table()),
                 // Evicted since the poll, as the next one will find.
                 Ok(false) => {}
                 Err(error) => {
@@ -75,7 +76,7 @@ impl Attachments {
                 }
             }
         }
-        let left = probe
+        let left = reader
             .table()
             .map_or(0, |table| tracker.retire(table, &self.retiring));
         if left > 0 {

@@ -11,7 +11,9 @@ use crate::accounting::{
 };
 use crate::collectors::interfaces::{State, Status};
 use crate::geoip::CountryLabels;
-use crate::kernel::{LinkLayer, Relations, Room, Sweep, Table};
+use crate::kernel::{
+    Hook, LinkLayer, ReadCounts, Relations, Room, Sweep, Table,
+};
 
 /// How many numbers the fake kernel side has.
 const LIMIT: u32 = 4;
@@ -19,16 +21,14 @@ const LIMIT: u32 = 4;
 /// A kernel side in which every device is its ifindex and a birth, so that one
 /// that was made anew is another.
 #[derive(Default)]
-struct FakeProbe {
+struct FakeAttacher {
     /// The devices there are: name and birth by ifindex.
     devices: BTreeMap<u32, (InterfaceName, u32)>,
     /// By number: ifindex and birth of what was attached, none once detached.
     numbers: BTreeMap<InterfaceId, Option<(u32, u32)>>,
 }
 
-impl Probe for FakeProbe {
-    type Table = Table<Vec<AtomicU64>>;
-
+impl Attach for FakeAttacher {
     fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error> {
         let id = (0..LIMIT)
             .map(InterfaceId)
@@ -61,6 +61,25 @@ impl Probe for FakeProbe {
     fn release(&mut self, interface: InterfaceId) {
         assert_eq!(self.numbers.remove(&interface), Some(None));
     }
+
+    fn hook(&self) -> Hook {
+        Hook::Tcx
+    }
+
+    fn take_notices(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn may_use_maps(&self) -> bool {
+        true
+    }
+}
+
+/// A map of flows in which there is nothing.
+struct NoFlows;
+
+impl ReadCounts for NoFlows {
+    type Table = Table<Vec<AtomicU64>>;
 
     fn read(&mut self, _: NonZeroU32, _: &mut Sweep) -> Result<(), Error> {
         Ok(())
@@ -120,7 +139,7 @@ impl Write for Lines {
 /// Attachments, the kernel below, and what came out of them.
 struct Host {
     attachments: Attachments,
-    probe: FakeProbe,
+    attacher: FakeAttacher,
     sinks: Vec<Box<dyn Sink>>,
     names: Arc<Mutex<BTreeMap<InterfaceId, String>>>,
     wanted: Interfaces,
@@ -136,7 +155,7 @@ impl Host {
         let names = Names::default();
         Self {
             attachments: Attachments::new(Logger::root(drain, o!())),
-            probe: FakeProbe::default(),
+            attacher: FakeAttacher::default(),
             names: Arc::clone(&names.0),
             sinks: vec![Box::new(names)],
             wanted: Interfaces::read(wanted).unwrap(),
@@ -148,36 +167,38 @@ impl Host {
     /// A device appears.
     fn add(&mut self, ifindex: u32, name: &str) -> InterfaceEvent {
         self.births += 1;
-        self.probe.devices.insert(ifindex, (name.into(), self.births));
+        self.attacher.devices.insert(ifindex, (name.into(), self.births));
         changed(ifindex, name)
     }
 
     fn remove(&mut self, ifindex: u32) -> InterfaceEvent {
-        self.probe.devices.remove(&ifindex);
+        self.attacher.devices.remove(&ifindex);
         InterfaceEvent::Gone(ifindex)
     }
 
     fn rename(&mut self, ifindex: u32, name: &str) -> InterfaceEvent {
-        self.probe.devices.get_mut(&ifindex).unwrap().0 = name.into();
+        self.attacher.devices.get_mut(&ifindex).unwrap().0 = name.into();
         changed(ifindex, name)
     }
 
     fn note(&mut self, events: Vec<InterfaceEvent>) {
         self.attachments.note(events);
-        self.attachments.plan(&self.wanted, &mut self.probe);
+        self.attachments.plan(&self.wanted, &mut self.attacher);
         self.attachments.rename(&mut self.sinks);
     }
 
     fn work(&mut self) {
         while self.attachments.has_work() {
-            let _ = self.attachments.do_next(&mut self.probe, &mut self.sinks);
+            let _ =
+                self.attachments.do_next(&mut self.attacher, &mut self.sinks);
         }
     }
 
     fn poll(&mut self) {
         let mut tracker = FlowTracker::<()>::default();
         self.attachments.retire(
-            &mut self.probe,
+            &mut self.attacher,
+            &mut NoFlows,
             &mut tracker,
             &mut self.sinks,
             Kept::EVERYTHING,
@@ -188,7 +209,7 @@ impl Host {
     fn counted(&self) -> Vec<(String, u32)> {
         let names = self.names.lock().unwrap();
         let mut counted: Vec<_> = self
-            .probe
+            .attacher
             .numbers
             .iter()
             .filter_map(|(id, on)| Some((names[id].clone(), (*on)?.0)))
@@ -245,7 +266,7 @@ fn a_double_with_the_same_number_and_name_is_attached_again() {
     host.work();
     assert_eq!(host.counted(), counted(&[("eth0", 5)]));
     let id = host.attachments.attached[&5].id;
-    assert!(host.probe.is_attached(id));
+    assert!(host.attacher.is_attached(id));
 }
 
 #[test]
@@ -259,7 +280,7 @@ fn a_double_is_found_by_a_list_when_its_events_were_lost() {
     let InterfaceEvent::Changed(device) = first else { unreachable!() };
     host.note(vec![InterfaceEvent::Listed(vec![device])]);
     host.work();
-    assert!(host.probe.is_attached(host.attachments.attached[&5].id));
+    assert!(host.attacher.is_attached(host.attachments.attached[&5].id));
 }
 
 #[test]
@@ -283,7 +304,7 @@ fn what_is_still_to_be_done_follows_the_newest_events() {
     let mut host = Host::new("a,b");
     let events = vec![host.add(2, "a"), host.add(3, "b"), host.add(4, "c")];
     host.note(events);
-    let _ = host.attachments.do_next(&mut host.probe, &mut host.sinks);
+    let _ = host.attachments.do_next(&mut host.attacher, &mut host.sinks);
     assert_eq!(host.counted(), counted(&[("a", 2)]));
     // `b` goes, before its turn, and the others swap names.
     let events = vec![
@@ -310,7 +331,7 @@ fn numbers_come_back_however_often_interfaces_do() {
         host.note(events);
         host.work();
         host.poll();
-        assert!(host.probe.numbers.is_empty());
+        assert!(host.attacher.numbers.is_empty());
         assert!(host.names.lock().unwrap().is_empty());
     }
     assert!(host.attachments.failed.is_empty());
@@ -331,7 +352,7 @@ fn a_state_is_attached_from_the_interface_s_turn_to_its_end() {
     let events = vec![host.add(2, "a"), host.add(3, "b")];
     host.note(events);
     assert_eq!(host.states(), states(&[("a", Up, false), ("b", Up, false)]));
-    let _ = host.attachments.do_next(&mut host.probe, &mut host.sinks);
+    let _ = host.attachments.do_next(&mut host.attacher, &mut host.sinks);
     assert_eq!(host.states(), states(&[("a", Up, true), ("b", Up, false)]));
     host.work();
     let InterfaceEvent::Changed(mut down) = changed(2, "a") else {
@@ -362,7 +383,7 @@ fn a_state_is_not_attached_while_attaching_fails() {
     host.note(vec![event]);
     while host.attachments.has_work() {
         host.poll();
-        let _ = host.attachments.do_next(&mut host.probe, &mut host.sinks);
+        let _ = host.attachments.do_next(&mut host.attacher, &mut host.sinks);
     }
     expected.remove(0);
     expected.iter_mut().for_each(|state| state.2 = true);

@@ -10,6 +10,7 @@ mod kills;
 mod life;
 mod log;
 mod news;
+mod parts;
 mod patterns;
 mod property;
 mod reload;

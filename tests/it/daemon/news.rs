@@ -69,6 +69,11 @@ impl FollowInterfaces for Feed {
             }
         }
     }
+
+    /// There is no IPsec in memory.
+    fn found_ipsec(&mut self) -> bool {
+        false
+    }
 }
 
 /// A system call that failed.

@@ -19,10 +19,10 @@ fn interfaces_without_a_number_are_one_line() {
     host.note(vec![event]);
     assert!(host.attachments.has_work());
     while host.attachments.has_work() {
-        if host.attachments.waits_for_number(&host.probe) {
+        if host.attachments.waits_for_number(&host.attacher) {
             host.poll();
         }
-        let _ = host.attachments.do_next(&mut host.probe, &mut host.sinks);
+        let _ = host.attachments.do_next(&mut host.attacher, &mut host.sinks);
     }
     assert_eq!(host.counted().len(), LIMIT as usize);
     assert_eq!(host.counted().last(), Some(&("e4".into(), 14)));
