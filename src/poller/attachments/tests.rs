@@ -1,7 +1,5 @@
 use std::io::Write;
-use std::num::NonZeroU32;
-use std::sync::{Mutex, atomic::AtomicU64};
-use std::time::Duration;
+use std::sync::Mutex;
 
 use slog::{Drain, o};
 
@@ -11,9 +9,7 @@ use crate::accounting::{
 };
 use crate::collectors::interfaces::{State, Status};
 use crate::geoip::CountryLabels;
-use crate::kernel::{
-    Hook, LinkLayer, ReadCounts, Relations, Room, Sweep, Table,
-};
+use crate::kernel::{Hook, LinkLayer, Relations};
 
 /// How many numbers the fake kernel side has.
 const LIMIT: u32 = 4;
@@ -72,37 +68,6 @@ impl Attach for FakeAttacher {
 
     fn may_use_maps(&self) -> bool {
         true
-    }
-}
-
-/// A map of flows in which there is nothing.
-struct NoFlows;
-
-impl ReadCounts for NoFlows {
-    type Table = Table<Vec<AtomicU64>>;
-
-    fn read(&mut self, _: NonZeroU32, _: &mut Sweep) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn remove_flow(&mut self, _: &FlowKey) -> Result<bool, Error> {
-        Ok(true)
-    }
-
-    fn table(&self) -> Option<&Self::Table> {
-        None
-    }
-
-    fn wait_for_programs(&self) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn room(&self) -> Room {
-        Room::default()
-    }
-
-    fn tick(&self) -> Duration {
-        Duration::from_millis(4)
     }
 }
 
@@ -198,7 +163,7 @@ impl Host {
         let mut tracker = FlowTracker::<()>::default();
         self.attachments.retire(
             &mut self.attacher,
-            &mut NoFlows,
+            &mut no_flows::NoFlows,
             &mut tracker,
             &mut self.sinks,
             Kept::EVERYTHING,
@@ -402,3 +367,4 @@ fn a_renamed_state_stays_attached() {
 }
 
 mod log;
+mod no_flows;
