@@ -8,7 +8,10 @@ use aya::programs::{SchedClassifier, TcAttachType};
 use aya::sys::{Stats, enable_stats};
 use aya::util::nr_cpus;
 use geoip_exporter::accounting::{Counts, FlowTracker, MapSweep};
-use geoip_exporter::kernel::{Interface, Probe as _, Sweep, TrafficProbe};
+use geoip_exporter::kernel::{
+    Attach as _, Interface, Loaded, ReadCounts as _, Sweep, TrafficAttacher,
+    TrafficReader,
+};
 
 use crate::Effort;
 use crate::harness::frames::Packet;
@@ -60,35 +63,38 @@ impl Subject {
 
 /// The exporter's programs, and its polls.
 struct Exporter {
-    probe: TrafficProbe,
+    loaded: Loaded<TrafficAttacher, TrafficReader>,
     sweep: Sweep,
     tracker: FlowTracker<u32>,
 }
 
 impl Exporter {
     fn attach() -> Self {
-        let mut probe = ours::load(MAP_MAX_ENTRIES);
+        let mut loaded = ours::load(MAP_MAX_ENTRIES);
         let interface = Interface {
             ifindex: interface_index(END).expect("it is there"),
             name: END.into(),
             is_loopback: false,
             ..ours::loopback()
         };
-        probe.attach(&interface).expect("cannot attach");
+        loaded.attacher.attach(&interface).expect("cannot attach");
         let (sweep, tracker) = (Sweep::default(), FlowTracker::default());
-        Self { probe, sweep, tracker }
+        Self { loaded, sweep, tracker }
     }
 
     /// Reads the counters and reclaims idle entries, as the exporter does every
     /// two seconds.
     fn poll(&mut self) {
-        let Self { probe, sweep, tracker } = self;
+        let Self { loaded, sweep, tracker } = self;
         let has_grace_passed = tracker.waits_for_grace();
         if has_grace_passed {
-            probe.wait_for_programs().expect("cannot wait for programs");
+            loaded
+                .reader
+                .wait_for_programs()
+                .expect("cannot wait for programs");
         }
         let batch = NonZeroU32::new(10_000).expect("not zero");
-        probe.read(batch, sweep).expect("cannot read");
+        loaded.reader.read(batch, sweep).expect("cannot read");
         let counts = Counts {
             new_keys: sweep.statistics.new_keys,
             map_packets: sweep.statistics.map_packets,
@@ -97,7 +103,7 @@ impl Exporter {
         tracker.observe(
             counts,
             sweep.has_readings.then_some(map),
-            probe.table(),
+            loaded.reader.table(),
             has_grace_passed,
             |_, _| {},
         );
