@@ -1,11 +1,12 @@
-//! Somebody who wants a reload, and waits for its outcome.
+//! A request for a reload whose sender waits for the outcome.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-/// What came of a reload: why it changed nothing, a line for each fault.
+/// The outcome of a reload. An error has a line for each fault; nothing was
+/// changed then.
 pub(super) type Outcome = Result<(), String>;
 
-/// Where the outcome is waited for.
+/// The end that is told the outcome.
 #[derive(Clone, Debug)]
 pub struct Asked(Sender<Outcome>);
 
@@ -23,7 +24,7 @@ impl Asked {
 
     /// Tells the outcome, once.
     pub fn tell(self, outcome: Outcome) {
-        // Who has given up waiting need not know.
+        // The other end may have given up.
         let _ = self.0.try_send(outcome);
     }
 }
@@ -40,7 +41,7 @@ impl Answer {
     /// Waits for the outcome.
     ///
     /// # Errors
-    /// Why nothing was reloaded: also that nobody reloads any more.
+    /// The faults of the reload, or that the exporter is stopping.
     pub fn wait(&self) -> Outcome {
         let stopping = |_| Err("the exporter is stopping".into());
         self.0.recv().unwrap_or_else(stopping)

@@ -1,6 +1,5 @@
-//! Counting goes on while no exporter runs, where the counters are kept: the
-//! maps and links are pinned, and the next start goes on from how far they were
-//! read.
+//! Pins: with them, the kernel counts on while no exporter runs. The next start
+//! adopts the maps and continues from the marks of the saved counters.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,19 +16,19 @@ use crate::logging::chain;
 use crate::poller::Resumed;
 use crate::state::{State, Store};
 
-/// Returns the directory of the pins, if there are to be any.
+/// Returns the directory of the pins, if the exporter pins at all.
 fn pin_directory(config: &Config) -> Option<&Path> {
     config.state_directory.as_ref()?;
     config.pin_directory.as_deref()
 }
 
-/// Returns the directories in which something is kept.
+/// Returns the directories of the saved counters and of the pins.
 pub(super) fn directories(config: &Config) -> Vec<&Path> {
     let state = config.state_directory.as_deref();
     state.into_iter().chain(pin_directory(config)).collect()
 }
 
-/// What came of making the directories that were missing.
+/// The outcome of making the missing directories.
 pub(super) struct Made {
     pub(super) state: io::Result<()>,
     pub(super) pins: io::Result<()>,
@@ -54,25 +53,25 @@ pub(super) fn make_directories(config: &Config, place: &Place) -> Made {
     made
 }
 
-/// Waits until a directory can be opened, or not.
+/// Waits until the disk of a directory answers.
 fn wait_for(directory: &Path) {
     let _ = File::open(directory);
 }
 
-/// Warns of what an exporter pinned before, where none is to pin anything now.
+/// Warns of pins of an earlier exporter if this one does not use them.
 fn warn_of_others(log: &Logger, config: &Config) {
     let Some(directory) = &config.pin_directory else { return };
-    // One that is missing, or that an exporter has, is as it should be.
+    // It may be missing, or another exporter may use it: both are in order.
     let Ok(pins) = Pins::open(directory) else { return };
     if pins.count().is_ok_and(|count| count > 0) {
-        warn!(log, "what an exporter pinned before counts on for nobody; \
-            geoip-exporter --remove-pins ends that";
+        warn!(log, "pinned programs of an earlier exporter still count, but \
+            nothing reads them; remove them with geoip-exporter remove-pins";
             "pin_directory" => %directory.display());
     }
 }
 
-/// Opens the directory of the pins. What goes wrong is logged: it is no reason
-/// not to count.
+/// Opens the directory of the pins. A failure is logged: the exporter counts
+/// without pins.
 pub(super) fn keep(
     log: &Logger,
     config: &Config,
@@ -83,7 +82,7 @@ pub(super) fn keep(
     if config.state_directory.is_none() {
         warn_of_others(log, config);
     }
-    // What was counted meanwhile would be of no use without the counters.
+    // Without saved counters, nothing could continue from the pinned maps.
     store?;
     match Pins::open(pin_directory(config)?) {
         Ok(pins) => {
@@ -99,9 +98,8 @@ pub(super) fn keep(
     }
 }
 
-/// Returns the maps that are kept and the point from which the poller
-/// continues in them. The state then is as a save at this moment would need it:
-/// it has the marks of these maps, and of no others.
+/// Returns the adopted maps and the marks from which the poller continues. After
+/// this, the state has the marks of these maps only, so that it can be saved.
 pub(super) fn resume(
     log: &Logger,
     left: &mut State,
@@ -129,7 +127,7 @@ pub(super) fn resume(
         }
     }
     let attached = adopted.iter().filter(|one| one.is_attached).count();
-    info!(log, "counting went on"; "interfaces" => attached,
+    info!(log, "adopted the pinned maps"; "interfaces" => attached,
         "interfaces_gone" => adopted.len() - attached);
     let marks = left.counting.clone().unwrap_or_default();
     Some(Resumed { adopted, marks, earlier: left.earlier })

@@ -1,7 +1,7 @@
-//! Work that reads or writes files, done by a thread of its own.
+//! Errands: work that reads or writes files, each on a thread of its own.
 //!
-//! A disk may not answer. The main thread, which takes signals, never waits
-//! for one: it waits for the result of an errand and for events at once.
+//! A disk may hang. The main thread, which takes signals, never waits for a
+//! disk: it waits for the result of an errand and for events at the same time.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,11 +12,11 @@ use crossbeam_channel::{Receiver, bounded};
 
 use crate::files::Place;
 
-/// How long a file may take before the log names it.
+/// The time after which the log names a file that does not answer.
 pub(super) const LATE: Duration = Duration::from_secs(5);
 
-/// How long a file may take before the daemon goes on without it. Most
-/// databases take some tens of milliseconds, the largest seconds.
+/// The time after which the daemon continues without a file. Most databases
+/// take some tens of milliseconds, the largest take seconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Work that a thread does. Its result is sent once; a panic sends nothing and
@@ -31,7 +31,7 @@ impl<T: Send + 'static> Errand<T> {
     /// Starts the work on a thread of this name.
     ///
     /// # Errors
-    /// Where the system has no thread left.
+    /// If the system has no thread left.
     pub(super) fn start(
         name: &str,
         work: impl FnOnce(&Place) -> T + Send + 'static,
@@ -42,8 +42,7 @@ impl<T: Send + 'static> Errand<T> {
         thread::Builder::new().name(name.into()).spawn(move || {
             let outcome = work(&own);
             own.leave();
-            // Nobody listens any more once the daemon has ended, or has given
-            // up waiting.
+            // The daemon may have ended or given up.
             let _ = tell.send(outcome);
         })?;
         Ok(Self { place, began: Instant::now(), result })

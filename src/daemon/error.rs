@@ -19,7 +19,7 @@ pub enum Error {
     /// The kernel refused.
     #[error(transparent)]
     Kernel(#[from] kernel::Error),
-    /// What is pinned cannot be removed.
+    /// The pins cannot be removed.
     #[error(transparent)]
     Pins(#[from] kernel::PinsFault),
     /// The configuration is not for this machine, a line each.
@@ -48,9 +48,9 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns whether the log of a daemon that has ended has it. Before there
-    /// is a log, and where it has no thread, whoever started the daemon has to
-    /// say it; what is no daemon has no log.
+    /// Returns whether the daemon logged the error before it ended. Errors from
+    /// before the log has its thread, and errors of commands, are printed by
+    /// `main` instead.
     #[must_use]
     pub fn is_logged(&self) -> bool {
         !matches!(

@@ -8,8 +8,8 @@ use slog::{Logger, info, warn};
 use crate::kernel::{FollowInterfaces, InterfaceEvent};
 use crate::logging;
 
-/// Passes the news of devices on to the poller, until either has enough. What
-/// is counted already goes on being counted while there is no news.
+/// Passes the news of devices on to the poller, until either end is dropped.
+/// While there is no news, counting continues on the attached interfaces.
 pub(super) fn follow(
     log: &Logger,
     devices: &mut dyn FollowInterfaces,

@@ -19,7 +19,7 @@ use slog::{Logger, debug};
 use super::errand::{LATE, PATIENCE};
 use crate::files::{Identity, Place, States, Watch};
 
-/// How often the files are looked at.
+/// The interval at which a thread looks at its files.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Files, and the state in which each was read.
@@ -27,15 +27,15 @@ pub(super) type Files = Vec<(PathBuf, Option<Identity>)>;
 
 /// Something that is made of files.
 pub(super) trait Resource: Clone + Send + 'static {
-    /// What is made of them.
+    /// The result of reading the files.
     type Content: Send + 'static;
-    /// Why that failed.
+    /// The reason of a failure.
     type Error: Send + 'static;
 
     /// Reads the files.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// The fault of the files.
     fn open(&self, place: &Place) -> Result<Self::Content, Self::Error>;
 
     /// Returns the files that this was made of.
@@ -48,21 +48,20 @@ pub(super) trait Resource: Clone + Send + 'static {
     fn panicked(&self) -> Self::Error;
 }
 
-/// What to follow from now on.
+/// An order to follow a resource from now on.
 #[derive(Clone)]
 struct Order<R> {
     /// Tells the news of this order from those of earlier ones.
     number: u64,
     resource: R,
     files: Files,
-    /// Whether to open it without waiting for a change.
+    /// Whether to open the resource at once, without a change.
     opens_first: bool,
-    /// Whether to look at the files.
+    /// Whether to follow the files at all.
     is_followed: bool,
 }
 
-/// What the files hold now, or why they cannot be used, with the number of the
-/// order.
+/// The number of an order, with the new content of its files or their fault.
 pub(super) type News<R> =
     (u64, Result<<R as Resource>::Content, <R as Resource>::Error>);
 
@@ -80,7 +79,7 @@ impl<R: Resource> Follower<R> {
     /// orders.
     ///
     /// # Errors
-    /// Where the system has no thread left.
+    /// If the system has no thread left.
     pub(super) fn start(
         log: &Logger,
         name: &str,
@@ -119,7 +118,7 @@ impl<R: Resource> Follower<R> {
     }
 
     /// Follows a resource that was made of these files, if that is wanted.
-    /// News of what was followed before are out of date from now on.
+    /// News of earlier orders are out of date from now on.
     pub(super) fn follow(
         &mut self,
         resource: R,
@@ -134,7 +133,7 @@ impl<R: Resource> Follower<R> {
         &self.news
     }
 
-    /// Returns what the news say, unless they are out of date.
+    /// Returns the content of the news, unless they are out of date.
     pub(super) fn accept(
         &self,
         (number, news): News<R>,
@@ -182,7 +181,7 @@ fn follow<R: Resource>(
             if !watch.is_new(look(&order, place)) {
                 continue;
             }
-            debug!(log, "opening what has changed";
+            debug!(log, "opening a changed file";
                 "file" => order.files.first().map(|(f, _)| f.display().to_string()));
             if !open(&mut order, &mut watch, tell, place) {
                 return;
@@ -202,8 +201,8 @@ fn look<R>(order: &Order<R>, place: &Place) -> States {
     states
 }
 
-/// Opens the resource and tells how that went. Returns false where nobody
-/// wants to know any more.
+/// Opens the resource and sends the outcome. Returns false once the other end
+/// is dropped.
 fn open<R: Resource>(
     order: &mut Order<R>,
     watch: &mut Watch,

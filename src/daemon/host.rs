@@ -20,7 +20,7 @@ use crate::kernel::{
 use crate::logging::{self, LogControl};
 use crate::sandbox::Sandbox;
 
-/// What is kept as long as interfaces are to be followed.
+/// Keeps the interfaces followed until it is dropped.
 pub type KeepFollowing = Box<dyn SteerNews>;
 
 /// The machine to count on. No method has a default: a test says of everything
@@ -31,8 +31,8 @@ pub trait Host {
     /// Reads the counts.
     type Reader: ReadCounts + 'static;
 
-    /// Loads the kernel side, which is kept, or goes on from what was kept,
-    /// where that is asked for.
+    /// Loads the kernel side. With `keep`, it is pinned, or the pins are
+    /// adopted.
     ///
     /// # Errors
     /// See [`kernel::load`].
@@ -43,7 +43,7 @@ pub trait Host {
     ) -> Result<Loaded<Self::Attacher, Self::Reader>, kernel::Error>;
 
     /// Returns a source of news of network devices, which ends once the second
-    /// half is dropped. It also tells the kernel side what that has to know.
+    /// half is dropped. The source also tells the kernel side about IPsec.
     ///
     /// # Errors
     /// See [`InterfaceMonitor::open`].
@@ -56,19 +56,19 @@ pub trait Host {
     /// once.
     fn take_sockets(&self) -> Vec<GivenSocket>;
 
-    /// Turns signals into events from now on, by a thread that does `prepare`
+    /// Turns signals into events from now on, on a thread that calls `prepare`
     /// first.
     ///
     /// # Errors
-    /// Where the system has no thread left.
+    /// If the system has no thread left.
     fn forward_signals(
         &self,
         events: Sender<Event>,
         prepare: Box<dyn FnOnce() + Send>,
     ) -> io::Result<()>;
 
-    /// Returns what is done about privileges: nothing, where this process is
-    /// more than the daemon.
+    /// Returns the sandbox: one that restricts nothing if this process is more
+    /// than the daemon.
     fn sandbox(&self, config: &Config) -> Sandbox;
 
     /// Opens the log.
@@ -92,7 +92,7 @@ impl ThisHost {
     /// anything, as sockets may have been opened for it.
     ///
     /// # Errors
-    /// Where the system refuses, or sockets are not there that this
+    /// If the system refuses, or sockets are not there that this
     /// environment tells of.
     pub fn new(environment: &[(OsString, OsString)]) -> Result<Self, Error> {
         let sockets = sockets::take(environment).map_err(Error::Sockets)?;

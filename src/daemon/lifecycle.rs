@@ -1,4 +1,4 @@
-//! What the daemon does about what happens to it.
+//! The decisions of the daemon: an event in, an action out.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -19,30 +19,30 @@ pub enum Event {
     WorkerExited {
         /// The thread's name.
         name: &'static str,
-        /// What went wrong, if anything did.
+        /// The fault, unless it ended well.
         failure: Option<String>,
     },
 }
 
-/// What there is to do about it.
+/// The reaction to an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Re-read the configuration, and tell whoever asked for it.
+    /// Reload, and tell the outcome to the sender of the request, if any.
     Reload(Option<Asked>),
     /// Tell the workers to end.
     Stop,
-    /// All that should end has ended.
+    /// All workers have ended.
     Exit,
-    /// A worker ended that should not: end all others, and fail.
+    /// A worker ended unexpectedly: end all others, and fail.
     Fail {
         /// The worker.
         name: &'static str,
-        /// What went wrong.
+        /// The fault.
         reason: String,
     },
 }
 
-/// How far the daemon is.
+/// The stage of the daemon's life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lifecycle {
     /// The workers that have not ended.
@@ -63,7 +63,7 @@ impl Lifecycle {
             Event::Hangup => {
                 (!self.is_stopping).then_some(Action::Reload(None))
             }
-            // Who is not told sees that nobody is left to tell.
+            // When stopping, the sender sees that this end is dropped.
             Event::ReloadAsked(by) => {
                 (!self.is_stopping).then_some(Action::Reload(Some(by)))
             }
@@ -74,8 +74,7 @@ impl Lifecycle {
             }
             Event::WorkerExited { name, failure } => {
                 self.running.retain(|&running| running != name);
-                // Better no exporter, and a restart, than one that serves what
-                // nobody counts any more.
+                // A restart is better than an exporter that serves old numbers.
                 if let Some(reason) = failure {
                     return Some(Action::Fail { name, reason });
                 }

@@ -47,18 +47,17 @@ use reload::Reloads;
 use start::{Confined, Ended, Start};
 use supervisor::{Faults, Followers, State, Supervisor};
 
-/// What the exporter says it is.
+/// The version and revision that the exporter shows.
 const BUILD: Build = Build::THIS;
 
-/// Where the layers of the configuration come from, at the start and at every
-/// reload.
+/// The sources of the configuration's layers, at the start and at every reload.
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
     /// The command line.
     pub flags: Flags,
     /// The environment of the process.
     pub environment: Vec<(OsString, OsString)>,
-    /// Where files are looked for.
+    /// The paths of the files.
     pub paths: Paths,
 }
 
@@ -71,7 +70,7 @@ impl Layers {
         config::load(&self.flags, &self.environment, &self.paths)
     }
 
-    /// The same, and `place` shows at which file it is.
+    /// As [`Layers::load`]; `place` shows the file that is being read.
     ///
     /// # Errors
     /// As [`Layers::load`].
@@ -80,7 +79,7 @@ impl Layers {
     }
 }
 
-/// Both ends of the channel on which everything reports to the supervisor.
+/// Both ends of the channel of events for the supervisor.
 pub type EventChannel = (Sender<Event>, Receiver<Event>);
 
 /// Runs the daemon until it is told to stop, or fails.
@@ -182,7 +181,7 @@ fn run_logged<H: Host>(
     Ok(())
 }
 
-/// Logs what is started and by which files.
+/// Logs the version and the files of the configuration.
 fn announce(log: &Logger, loaded: &config::Loaded) {
     info!(log, "starting"; "version" => BUILD.version,
         "revision" => BUILD.revision, "config" => file_list(&loaded.files));

@@ -14,25 +14,26 @@ use rustix::time::ClockId;
 use super::patience::Progress;
 use crate::poller::Overseer;
 
-/// How much longer a start or a stop may take each time it got on by one step.
+/// The extension of the time limit of a start or a stop after each step.
 const EXTENSION: Duration = Duration::from_secs(60);
 
-/// How often an extension is asked for.
+/// The least time between two requests for an extension.
 const PACE: Duration = Duration::from_secs(5);
 
-/// The service manager, if there is one that wants to know.
+/// The service manager, if there is one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ServiceManager {
     socket: Option<Arc<UnixDatagram>>,
-    /// Within which the poller must have got on, or the daemon is killed.
+    /// The time within which the poller must report progress. Otherwise the
+    /// service manager kills the daemon.
     watchdog: Option<Duration>,
 }
 
 impl ServiceManager {
-    /// Returns the one that the environment names.
+    /// Returns the service manager that the environment names.
     ///
     /// # Errors
-    /// Where it names one that cannot be reached.
+    /// If it cannot be reached.
     pub(super) fn of(environment: &[(OsString, OsString)]) -> io::Result<Self> {
         let find = |name: &str| {
             environment
@@ -45,7 +46,7 @@ impl ServiceManager {
         };
         let socket = UnixDatagram::unbound()?;
         socket.connect_addr(&address_of(address)?)?;
-        // Nothing waits for a service manager that does not read.
+        // The daemon never waits for a service manager that does not read.
         socket.set_nonblocking(true)?;
         let number = |name| find(name)?.to_str()?.parse::<u64>().ok();
         let own = u64::from(std::process::id());
@@ -59,17 +60,17 @@ impl ServiceManager {
 
     fn tell(&self, message: &str) {
         if let Some(socket) = &self.socket {
-            // It is there to help: what it misses is no reason to end.
+            // A lost message is no reason to end.
             let _ = socket.send(message.as_bytes());
         }
     }
 
-    /// Says what the daemon does, in words.
+    /// Sends a status text.
     pub(super) fn status(&self, text: &str) {
         self.tell(&format!("STATUS={text}"));
     }
 
-    /// Says that a reload begins; `ready` ends it.
+    /// Reports that a reload begins; [`Self::ready`] ends it.
     pub(super) fn reloading(&self) {
         // Tells this reload from an earlier one, to systemd 253 and later.
         let now = rustix::time::clock_gettime(ClockId::Monotonic);
@@ -77,24 +78,24 @@ impl ServiceManager {
         self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={microseconds}"));
     }
 
-    /// Says that everything is as it should be.
+    /// Reports that the daemon is ready, with a status text.
     pub(super) fn ready(&self, status: &str) {
         self.tell(&format!("READY=1\nSTATUS={status}"));
     }
 
-    /// Asks for more time, as something takes long and gets on.
+    /// Asks for more time for a step that makes progress.
     fn ask_for_time(&self) {
         let more = EXTENSION.as_micros();
         self.tell(&format!("EXTEND_TIMEOUT_USEC={more}"));
     }
 
-    /// Says that the daemon ends.
+    /// Reports that the daemon ends.
     pub(super) fn stopping(&self) {
         self.tell("STOPPING=1\nSTATUS=stopping");
     }
 
-    /// Returns what the poller is to tell, for it, and for who looks at its
-    /// progress.
+    /// Returns the overseer through which the poller reports its progress to
+    /// the service manager and to the supervisor.
     pub(super) fn overseer(
         &self,
         progress: Progress,
@@ -118,13 +119,13 @@ fn address_of(text: &OsStr) -> io::Result<SocketAddr> {
     }
 }
 
-/// What the poller tells.
+/// The reports of the poller.
 struct PollerReports {
     manager: ServiceManager,
     progress: Progress,
     /// When it last told that it gets on.
     last: Option<Instant>,
-    /// Whether it told that it detaches.
+    /// Whether it reported that it detaches.
     is_stopping: bool,
     /// Until it is ready.
     on_ready: Option<Box<dyn FnOnce(usize) + Send>>,
@@ -165,7 +166,7 @@ impl Overseer for PollerReports {
 
     fn detaches(&mut self, left: usize) {
         self.progress.note();
-        // At once the first time: what was told before was of another kind.
+        // The first report is sent at once: earlier ones were of other kinds.
         let is_first = !std::mem::replace(&mut self.is_stopping, true);
         let is_soon = self.last.is_some_and(|last| last.elapsed() < PACE);
         if left == 0 || (is_soon && !is_first) {

@@ -1,4 +1,4 @@
-//! How long the end may take.
+//! The time limit of a stop.
 //!
 //! Pure but for the counter: the time is an argument.
 
@@ -6,18 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long a stop may stand still: a poll of a large map takes less than a
+/// The longest time without progress in a stop: a poll of a large map takes less than a
 /// second, and an answer to a slow client half of one. Detaching takes some
 /// 35 ms an interface, and each is a step. The supervisor looks once a second,
 /// so that the first SIGTERM ends the daemon within ten seconds.
 pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(7);
 
-/// What the poller did, by number. Clones are the same.
+/// The number of steps that the poller has done. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress(Arc<AtomicU64>);
 
 impl Progress {
-    /// Notes that something was done.
+    /// Notes a step.
     pub(super) fn note(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
@@ -27,7 +27,7 @@ impl Progress {
     }
 }
 
-/// Looks whether a stop gets on.
+/// Watches the progress of a stop.
 #[derive(Debug)]
 pub(super) struct Patience {
     progress: Progress,

@@ -1,4 +1,5 @@
-//! What becomes of the privileges that the daemon was started with.
+//! Gives up the privileges that the daemon was started with and no longer
+//! needs.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -20,8 +21,8 @@ const FIRST_FREE_PORT: u16 = 1024;
 /// absolute paths and colons between them.
 const DIRECTORIES: [&str; 2] = ["STATE_DIRECTORY", "RUNTIME_DIRECTORY"];
 
-/// What is given up, when, and by whom. A clone does the same. What cannot be
-/// given up is logged: it is no reason not to count.
+/// Gives up privileges, thread by thread. Clones do the same. A privilege that
+/// cannot be given up is logged, and the exporter counts all the same.
 #[derive(Clone)]
 pub(super) struct Privileges {
     log: Logger,
@@ -57,14 +58,13 @@ impl Privileges {
         }
     }
 
-    /// Keeps only what the duty of the calling thread needs, for good.
+    /// Restricts the calling thread to the privileges of a duty, for good.
     pub(super) fn take_up(&self, duty: Duty) {
         self.warn(self.sandbox.take_up(duty));
     }
 
-    /// Calls `start`, which starts a thread that does first what it is given,
-    /// and waits until that thread has no other privileges than those of its
-    /// duty.
+    /// Calls `start` with a closure that the new thread must call first. Waits
+    /// until the thread has only the privileges of its duty.
     ///
     /// # Errors
     /// Those of `start`.
@@ -102,7 +102,7 @@ impl Privileges {
         }
     }
 
-    /// Remembers that what is missing from now on was given up.
+    /// Notes that capabilities which are missing from now on were given up.
     pub(super) fn begin_giving_up(&self) {
         if self.sandbox.is_on() {
             kernel::capabilities_are_given_up();
@@ -116,8 +116,8 @@ impl Privileges {
         }
     }
 
-    /// Logs what is in force. To be called once, when every thread has given
-    /// up what it does not need.
+    /// Logs the privileges that are left. To be called once, after every thread
+    /// has been restricted.
     pub(super) fn report(&self) {
         let files = self.files.to_string();
         match self.sandbox.report() {
@@ -134,9 +134,9 @@ impl Privileges {
     }
 }
 
-/// Returns how many interfaces there are to be, where these are all and the
-/// kernel attaches to them again without a capability, should they be made anew:
-/// a link to a TCX hook needs none, a filter does.
+/// Returns the number of interfaces if the configuration names each of them and
+/// attaching to them again needs no capability. A link to a TCX hook needs none,
+/// a filter needs one.
 pub(super) fn fixed_interfaces(config: &Config, hook: Hook) -> Option<usize> {
     match hook {
         Hook::Tcx => config.interfaces.fixed(),
@@ -144,7 +144,7 @@ pub(super) fn fixed_interfaces(config: &Config, hook: Hook) -> Option<usize> {
     }
 }
 
-/// Returns the duty of who opens the sockets that listen at these addresses.
+/// Returns the duty of the thread that opens the sockets at these addresses.
 pub(super) fn binding(addresses: &[ListenAddress]) -> Duty {
     let is_low = |port: &u16| (1..FIRST_FREE_PORT).contains(port);
     Duty::Bind { is_low: ports(addresses).iter().any(is_low) }
@@ -228,7 +228,7 @@ mod tests {
             assert!(is_done.load(Ordering::SeqCst));
             thread.join().unwrap();
         }
-        // What is not started is not waited for.
+        // A thread that is not started is not waited for.
         privileges.starting(Duty::Follow, |_| Ok(())).unwrap();
     }
 

@@ -1,8 +1,8 @@
-//! Reloading: everything is read by an errand, and then all of it is put in
-//! force, or nothing.
+//! Reloading: an errand reads and checks everything, and then all of it is put
+//! in force, or nothing.
 //!
-//! Neither the errand nor the poller is waited for: signals are heard, and
-//! polls made, while a disk does not answer or interfaces are attached.
+//! The supervisor waits neither for the errand nor for the poller: it takes
+//! signals while a disk hangs or interfaces are attached.
 
 use std::collections::VecDeque;
 use std::io;
@@ -27,20 +27,20 @@ use crate::http;
 use crate::logging::chain;
 use crate::poller::Control;
 
-/// All that was read, and is to be put in force.
+/// The content of all files, ready to be put in force.
 pub(super) struct Prepared {
     pub(super) plan: Plan,
-    /// What is wrong with the configuration but harmless.
+    /// Harmless faults of the configuration.
     pub(super) warnings: Vec<String>,
     pub(super) left_out: Vec<(PathBuf, &'static str)>,
     pub(super) web: Web,
-    /// None where there is no file and none was in use.
+    /// None if there is no file and no database was in use.
     pub(super) database: Option<Arc<Database>>,
-    /// Why there is none.
+    /// The reason why there is none.
     pub(super) missing: Option<geoip::Error>,
 }
 
-/// Why a reload changes nothing.
+/// The reason why a reload changes nothing.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReloadError {
     #[error(transparent)]
@@ -82,14 +82,14 @@ impl ReloadError {
     }
 }
 
-/// What came of reading.
+/// The outcome of reading.
 type Outcome = Result<Prepared, ReloadError>;
 
-/// Reads everything that a reload puts in force. `has_database` says whether a
-/// database is in use: then a missing file is a fault.
+/// Reads everything that a reload puts in force. While a database is in use
+/// (`has_database`), a missing file is a fault.
 ///
 /// # Errors
-/// The faults of the first thing that is wrong.
+/// The faults of the first file that is wrong.
 fn prepare(
     layers: &Layers,
     in_force: &Config,
@@ -115,47 +115,47 @@ fn prepare(
     Ok(Prepared { plan, warnings, left_out, web, database, missing })
 }
 
-/// Whom to tell how a reload went.
+/// The senders who wait for the outcome of a reload.
 type Askers = Vec<Asked>;
 
 /// A reload whose files are being read.
 struct Reading {
     errand: Errand<Outcome>,
     asked: Askers,
-    /// Whether nobody waits for it any more, because it took too long.
+    /// Whether it took too long, so that its outcome is not used.
     is_given_up: bool,
 }
 
-/// Something that the poller has been told and has not yet done.
+/// An order to the poller that it has not carried out yet.
 struct Applying {
-    /// Is dropped by the poller once it is done.
+    /// The poller drops its end once it is done.
     done: Receiver<()>,
-    /// The database that is in use from then on.
+    /// The database in use from then on.
     shown: Option<exporter::Database>,
-    /// The reload it belongs to: what it changed, and who asked for it.
+    /// The reload it belongs to: the changed settings, and the senders.
     reload: Option<(Vec<&'static str>, Askers)>,
 }
 
-/// The reloads that are on their way.
+/// The reloads that have begun.
 #[derive(Default)]
 pub(super) struct Reloads {
     reading: Option<Reading>,
-    /// In the order in which the poller does it.
+    /// In the order in which the poller carries them out.
     applying: VecDeque<Applying>,
-    /// Those who asked while files were read, and are to see what they hold
-    /// now. None where nobody asked.
+    /// The senders of requests that came while files were read. Their reload
+    /// begins afterwards. None without such a request.
     next: Option<Askers>,
 }
 
 impl Reloads {
-    /// Returns the channel of what is read.
+    /// Returns the channel of the outcome of reading.
     pub(super) fn read(&self) -> Receiver<Outcome> {
         let reading = self.reading.as_ref();
         reading.map_or_else(never, |one| one.errand.result().clone())
     }
 
-    /// Returns the channel that ends once the poller has done what it was told
-    /// first.
+    /// Returns the channel that ends once the poller has carried out the oldest
+    /// order.
     pub(super) fn applied(&self) -> Receiver<()> {
         self.applying.front().map_or_else(never, |one| one.done.clone())
     }
@@ -167,8 +167,8 @@ impl Reloads {
 }
 
 impl Supervisor {
-    /// Begins to read everything again; where that is going on, a second time
-    /// when it is done.
+    /// Begins to read everything again. If a reload is under way, the next one
+    /// begins after it.
     pub(super) fn reload(&mut self, asked: Option<Asked>) {
         let asked = asked.into_iter().collect();
         if self.reloads.is_busy() {
@@ -199,7 +199,8 @@ impl Supervisor {
         }
     }
 
-    /// Puts in force what was read, unless it is wrong; None after a panic.
+    /// Puts the content of the files in force, unless they are wrong. None means
+    /// that reading panicked.
     pub(super) fn end_reading(&mut self, prepared: Option<Outcome>) {
         let Some(reading) = self.reloads.reading.take() else { return };
         if !reading.is_given_up {
@@ -211,7 +212,7 @@ impl Supervisor {
         self.begin_next();
     }
 
-    /// Begins the reload that was asked for meanwhile.
+    /// Begins the reload that was requested in the meantime.
     fn begin_next(&mut self) {
         if !self.reloads.is_busy()
             && let Some(asked) = self.reloads.next.take()
@@ -220,7 +221,7 @@ impl Supervisor {
         }
     }
 
-    /// Says that everything stays as it was.
+    /// Logs and shows a failed reload. Everything stays as it was.
     fn fail_reload(&mut self, failure: &ReloadError, asked: Askers) {
         // Before the log: after the line, a scrape shows the failure.
         if let ReloadError::Database(_) = failure {
@@ -237,7 +238,7 @@ impl Supervisor {
         }
     }
 
-    /// Puts in force what was read. Nothing of it can fail.
+    /// Puts the content of the files in force. Nothing of this can fail.
     fn commit(&mut self, prepared: Prepared, asked: Askers) {
         let Prepared { plan, warnings, left_out, web, database, missing } =
             prepared;
@@ -271,7 +272,7 @@ impl Supervisor {
         self.tell_poller(control, shown, Some((plan.changed, asked)));
     }
 
-    /// Follows the files that were read last.
+    /// Follows the new files from now on.
     fn follow(
         &mut self,
         config: &Config,
@@ -290,7 +291,7 @@ impl Supervisor {
         self.followers.web.follow(web, files, true);
     }
 
-    /// Hands something over, and goes on with the reload once it is in force.
+    /// Gives an order to the poller. The reload continues once it is done.
     pub(super) fn tell_poller(
         &mut self,
         control: impl FnOnce(Sender<()>) -> Control,
@@ -298,18 +299,18 @@ impl Supervisor {
         reload: Option<(Vec<&'static str>, Askers)>,
     ) {
         let Some(controls) = &self.controls else { return };
-        // Nothing is ever sent: the poller drops its end. Were it gone, its
-        // end would be dropped with it, and its exit is an event.
+        // Nothing is ever sent: the poller drops its end when it is done, or
+        // when it ends, which is an event of its own.
         let (end, done) = bounded(0);
         let _ = controls.poller.send(control(end));
         let applying = Applying { done, shown, reload };
         self.reloads.applying.push_back(applying);
     }
 
-    /// Shows what the poller does from now on.
+    /// Shows that the poller has carried out the oldest order.
     pub(super) fn end_applying(&mut self) {
         let Some(applied) = self.reloads.applying.pop_front() else { return };
-        // Behind the poller: a scrape that shows a database has its countries.
+        // After the poller: a scrape that shows a database has its countries.
         self.published.show_database(applied.shown);
         if let Some((changed, asked)) = applied.reload {
             self.published.last_reload.publish(succeeded_now());
@@ -322,7 +323,7 @@ impl Supervisor {
         self.begin_next();
     }
 
-    /// Fails a reload whose files do not answer.
+    /// Fails a reload if a file does not answer in time.
     pub(super) fn look_at_reload(&mut self) {
         let Some(reading) = &mut self.reloads.reading else { return };
         if let Some(file) = reading.errand.complaint() {

@@ -1,4 +1,4 @@
-//! Scrapes show numbers that are saved, or none.
+//! Saves the counters before a scrape shows them.
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -13,17 +13,17 @@ use super::state::Ended;
 use crate::http::pages::Refresh;
 use crate::metrics::published::Published;
 
-/// How long a scrape waits for the disk before it is refused. Older numbers
-/// would be wrong, and newer ones could be set back by the next start.
+/// The time after which a scrape that waits for the disk gets status 503. Older
+/// numbers would be wrong, and unsaved ones could be set back by the next start.
 const SCRAPE_PATIENCE: Duration = Duration::from_secs(3);
 
-/// Has everything saved before it is shown.
+/// Has the newest counters saved before they are shown.
 pub(super) struct SaveFirst {
     pub(super) log: Logger,
     pub(super) file: PathBuf,
     pub(super) ask: Sender<Sender<Infallible>>,
     pub(super) ended: Published<Ended>,
-    /// Which version of `ended` is shown.
+    /// The version of `ended` that is shown.
     pub(super) shown: AtomicU64,
     pub(super) saving: Saving,
 }
@@ -44,7 +44,7 @@ impl Refresh for SaveFirst {
             if self.ask.send(done).is_err() {
                 return Ok(());
             }
-            // Nothing is ever sent: its end is dropped.
+            // Nothing is ever sent: the keeper drops its end.
             if saved.recv_timeout(patience)
                 == Err(RecvTimeoutError::Disconnected)
             {
@@ -61,11 +61,11 @@ impl Refresh for SaveFirst {
     }
 }
 
-/// Since when a save has been under way. A clone is the same.
+/// The start of the save that is under way, if any. Clones share it.
 #[derive(Clone, Default)]
 pub(super) struct Saving {
     since: Arc<Mutex<Option<Instant>>>,
-    /// Whether a warning said that it takes long.
+    /// Whether a warning was logged because it takes long.
     pub(super) is_told: Arc<AtomicBool>,
 }
 

@@ -30,7 +30,7 @@ impl Caught {
     /// gives a process that the signal killed.
     ///
     /// # Errors
-    /// Where the system refuses.
+    /// If the system refuses.
     pub(super) fn new() -> io::Result<Self> {
         let is_ending = Arc::new(AtomicBool::new(true));
         for signal in [SIGTERM, SIGINT] {
@@ -50,7 +50,7 @@ impl Caught {
     /// that does `prepare` first.
     ///
     /// # Errors
-    /// Where the system has no thread left.
+    /// If the system has no thread left.
     pub(super) fn forward(
         mut self,
         events: Sender<Event>,

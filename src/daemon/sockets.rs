@@ -11,17 +11,18 @@ use crate::kernel;
 /// The descriptor of the first one.
 const FIRST: RawFd = 3;
 
-/// The name of one that has none.
+/// The name of a socket without one.
 const UNNAMED: &str = "unknown";
 
 /// More is a mistake: the exporter needs descriptors of its own.
 const MOST: usize = 64;
 
-/// Takes the sockets that the environment tells of. To be called before the
-/// process opens anything: what the environment says may be wrong.
+/// Takes the sockets that the environment names. To be called before the process
+/// opens anything: the environment may be wrong, and a descriptor of the process
+/// must not be taken for a socket.
 ///
 /// # Errors
-/// Where they are not there.
+/// If they do not exist.
 pub(super) fn take(
     environment: &[(OsString, OsString)],
 ) -> io::Result<Vec<GivenSocket>> {
@@ -31,8 +32,7 @@ pub(super) fn take(
     Ok(given.map(|(name, socket)| GivenSocket { name, socket }).collect())
 }
 
-/// Returns the names of the sockets; none where there are none, or where they
-/// are for another process.
+/// Returns the names of the sockets; none if they are for another process.
 fn names(
     environment: &[(OsString, OsString)],
     own: u32,

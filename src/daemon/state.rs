@@ -1,8 +1,8 @@
-//! Keeps the counters for the next start.
+//! Saves the counters for the next start.
 //!
-//! What a scrape shows has been saved before. Otherwise an exporter that was
-//! killed would go on below what Prometheus has seen, which takes that for a
-//! reset and counts everything once more.
+//! Counters are saved before a scrape shows them. Otherwise an exporter that was
+//! killed would continue below the values that Prometheus has seen. Prometheus
+//! would take that for a reset and count everything once more.
 
 use std::convert::Infallible;
 use std::io;
@@ -26,11 +26,11 @@ use crate::metrics::published::{Published, Publisher};
 use crate::poller::{self, Checkpoint};
 use crate::state::{Found, SaveError, State, Store};
 
-/// What a kill can cost where nobody scrapes.
+/// The interval of saves if nobody scrapes: a kill costs this much at most.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Opens the state directory, if there is to be one, and takes over what the
-/// last process left. What goes wrong is logged: it is no reason not to count.
+/// Opens the state directory, if one is set, and takes over the counters of the
+/// last process. A failure is logged: the exporter counts all the same.
 pub(super) fn take_over(
     log: &Logger,
     config: &Config,
@@ -54,12 +54,12 @@ pub(super) fn take_over(
     };
     let state = match found {
         Found::Nothing => {
-            info!(log, "no counters were saved; they begin at zero";
+            info!(log, "no saved counters found; counters begin at zero";
                 "file" => %store.path().display());
             State::default()
         }
         Found::SetAside { path, reason } => {
-            warn!(log, "the saved counters are of no use; they begin at zero";
+            warn!(log, "the saved counters cannot be used; counters begin at zero";
                 "file" => %store.path().display(),
                 "error" => chain(&reason),
                 "renamed_to" => %path.display());
@@ -74,7 +74,7 @@ pub(super) fn take_over(
                     path.display().to_string()
                 }));
             }
-            info!(log, "counters go on";
+            info!(log, "counters continue from the saved state";
                 "file" => %store.path().display(),
                 "interfaces" => state.traffic.interfaces.len());
             *state
@@ -83,8 +83,8 @@ pub(super) fn take_over(
     (Some(store), state)
 }
 
-/// Saves which maps are counted in from now on, before anything is: a start
-/// that does not know them would begin in new ones.
+/// Saves the identity of new maps before anything is counted in them: a later
+/// start that does not know them would begin in new ones.
 pub(super) fn save_first(store: Option<&Store>, state: &State, place: &Place) {
     let Some(store) = store else { return };
     place.enter(&store.path());
@@ -92,21 +92,22 @@ pub(super) fn save_first(store: Option<&Store>, state: &State, place: &Place) {
     let _ = store.save(state);
 }
 
-/// What scrapes may see.
+/// The publications that scrapes may see.
 pub(super) struct Shown {
     pub(super) traffic: Published<Snapshot>,
     pub(super) polls: Published<PollStatistics>,
-    /// Whether they were saved, if they are to be.
+    /// Whether they are saved; none without a state directory.
     pub(super) is_saved: Option<Published<bool>>,
-    /// To be collected before both.
+    /// Saves before a scrape shows anything.
     pub(super) save_first: Option<Box<dyn Refresh>>,
-    /// What saves it, for a thread.
+    /// Saves on a thread of its own.
     pub(super) keeper: Option<Keeper>,
 }
 
 impl Shown {
-    /// Returns what is shown of what the poller publishes: all of it at once,
-    /// or as soon as it is saved; and who is to be told of every poll then.
+    /// Returns the publications that scrapes may see: those of the poller, or
+    /// saved copies of them. Then also the end that the poller tells of every
+    /// poll.
     pub(super) fn new(
         log: &Logger,
         store: Option<Store>,
@@ -214,7 +215,7 @@ impl Ended {
     }
 }
 
-/// Saves what the poller publishes, and shows it.
+/// Saves the poller's publications, and shows them.
 pub(super) struct Keeper {
     log: Logger,
     store: Store,
@@ -228,7 +229,7 @@ pub(super) struct Keeper {
     newest: Arc<AtomicU64>,
     saving: Saving,
     saved: Option<State>,
-    /// How many flows found no room in it.
+    /// The number of flows that found no room in it.
     left_out: usize,
     /// Why the last save failed, so that it is said once.
     fault: Option<String>,
@@ -265,15 +266,15 @@ impl Keeper {
         self.save_last();
     }
 
-    /// Saves what is new, and shows it. It is shown as well where it cannot be
-    /// saved, counting being more important; but then what was saved before has
-    /// to go: counters may begin at zero, and never be set back.
+    /// Saves the newest counters, and shows them. If they cannot be saved they
+    /// are shown all the same, and the older file is removed: after a restart,
+    /// counters may begin at zero, but must never be set back.
     fn show(&mut self) {
         let ended = self.ended.get();
         let state = ended.state();
         self.saving.set(Some(Instant::now()));
         let saved = self.save(&state).or_else(|_| {
-            // This may be what it takes to have room for it.
+            // Removing the file may make room on the disk.
             self.saved = None;
             self.store.discard();
             self.save(&state)
@@ -309,14 +310,14 @@ impl Keeper {
         }
     }
 
-    /// Saves what nobody will see any more.
+    /// Saves the counters of the last poll.
     fn save_last(&mut self) {
         let state = self.ended.get().state();
         let failure = self.save(&state).err();
         self.tell(failure);
     }
 
-    /// Logs what changed.
+    /// Logs a change of the outcome.
     fn tell(&mut self, failure: Option<SaveError>) {
         let Some(error) = failure else {
             if self.fault.take().is_some() {

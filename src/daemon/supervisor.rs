@@ -1,4 +1,4 @@
-//! Waits for what happens and does about it what the lifecycle says.
+//! Waits for events and carries out the decisions of the lifecycle.
 //!
 //! Runs on the main thread.
 
@@ -29,7 +29,7 @@ use crate::metrics::published::Publisher;
 use crate::poller::Control;
 use crate::sandbox::Duty;
 
-/// How often the supervisor looks whether something takes too long.
+/// The interval at which the supervisor looks for work that takes too long.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The supervisor's publications, which collectors and pages read.
@@ -84,7 +84,7 @@ pub(super) struct Controls {
     pub(super) server: http::Handle,
 }
 
-/// What is followed on disk.
+/// The resources that are followed on disk.
 pub(super) struct Followers {
     pub(super) database: Follower<DatabaseFile>,
     pub(super) web: Follower<WebConfig>,
@@ -94,7 +94,7 @@ impl Followers {
     /// Starts their threads.
     ///
     /// # Errors
-    /// Where the system has no thread left.
+    /// If the system has no thread left.
     pub(super) fn start(
         log: &Logger,
         privileges: &Privileges,
@@ -128,22 +128,21 @@ pub(super) struct Supervisor {
     pub(super) manager: ServiceManager,
     pub(super) layers: Layers,
     pub(super) published: State,
-    /// What the poller does.
+    /// The progress of the poller.
     pub(super) progress: Progress,
     /// None once the workers were told to end.
     pub(super) controls: Option<Controls>,
     pub(super) followers: Followers,
-    /// What was last said of a file that could not be used, so that it is said
-    /// once.
+    /// The faults that were logged last, so that each is logged once.
     pub(super) faults: Faults,
     pub(super) reloads: Reloads,
 }
 
-/// What was last said of what could not be opened.
+/// The faults that were logged last, by resource.
 #[derive(Default)]
 pub(super) struct Faults {
     pub(super) database: Option<String>,
-    /// Whether its file does not answer.
+    /// Whether the file of the database does not answer.
     pub(super) is_database_stuck: bool,
     pub(super) web: Option<String>,
 }
@@ -196,7 +195,7 @@ impl Supervisor {
                     info!(self.log, "stopping");
                     self.manager.stopping();
                     self.controls = None;
-                    // Those who asked are told that it stops.
+                    // This tells the senders of requests that it stops.
                     self.reloads = Reloads::default();
                     let progress = self.progress.clone();
                     patience = Some(Patience::new(progress, Instant::now()));
@@ -212,7 +211,7 @@ impl Supervisor {
         }
     }
 
-    /// Complains of what takes too long.
+    /// Warns of files that take too long.
     fn look(&mut self) {
         self.look_at_reload();
         let late = [
@@ -238,7 +237,7 @@ impl Supervisor {
         }
     }
 
-    /// Takes a database that has been opened because its file has changed.
+    /// Takes a database that was opened after a change of its file.
     fn take_database(&mut self, news: Option<News<DatabaseFile>>) {
         let news = news.and_then(|news| self.followers.database.accept(news));
         if news.is_some() {
@@ -258,7 +257,7 @@ impl Supervisor {
         }
     }
 
-    /// Goes on with the last good database, if any, and says so once.
+    /// Continues with the last good database, if any, and logs the fault once.
     fn miss_database(&mut self, fault: &geoip::Error) {
         self.published.show_loaded(false);
         let fault = Some(chain(fault));
@@ -277,7 +276,7 @@ impl Supervisor {
         self.faults.database = fault;
     }
 
-    /// Takes rules for clients that have been read because a file has changed.
+    /// Takes a web configuration that was read after a change of a file.
     fn take_web(&mut self, news: Option<News<WebConfig>>) {
         let news = news.and_then(|news| self.followers.web.accept(news));
         match news {
@@ -288,7 +287,7 @@ impl Supervisor {
                 if let Some(controls) = &self.controls {
                     controls.server.secure(web.security);
                 }
-                // Behind it: the line says that new connections have it.
+                // After it: the line means that new connections use it.
                 info!(self.log, "read the web configuration again");
             }
             Some(Err(faults)) => {

@@ -1,4 +1,5 @@
-//! What the web server needs of the rest: its rules, and a way to reload.
+//! The web configuration as a resource, and the parts of the daemon that the
+//! web server uses.
 
 use std::path::PathBuf;
 
@@ -18,10 +19,10 @@ use crate::http::{GivenSocket, Security, WebConfigError};
 #[derive(Clone, Debug)]
 pub(super) struct WebConfig(pub(super) Option<PathBuf>);
 
-/// What it says.
+/// The content of the web configuration.
 pub(super) struct Web {
     pub(super) security: Security,
-    /// What is without effect, a line each.
+    /// Settings without effect, a line each.
     warnings: Vec<String>,
 }
 
@@ -57,16 +58,16 @@ impl Resource for WebConfig {
     }
 }
 
-/// Logs which files of settings were left out.
+/// Logs the configuration files that were left out.
 pub(super) fn log_left_out(log: &Logger, files: &[(PathBuf, &'static str)]) {
     for (file, reason) in files {
-        info!(log, "left out a file of settings";
+        info!(log, "left out a configuration file";
             "file" => %file.display(), "reason" => reason);
     }
 }
 
-/// Returns the addresses that the exporter has to listen on itself: none
-/// where the service manager does.
+/// Returns the addresses that the exporter opens itself: none if the service
+/// manager opened the sockets.
 pub(super) fn own_addresses(
     log: &Logger,
     config: &Config,
@@ -81,11 +82,11 @@ pub(super) fn own_addresses(
     Vec::new()
 }
 
-/// Has the supervisor reload, and waits for it.
+/// Returns a function that asks the supervisor for a reload and waits for it.
 pub(super) fn reload_over(events: Sender<Event>) -> ReloadNow {
     Box::new(move || {
         let (asked, answer) = Asked::new();
-        // Nobody listens any more: then nobody answers either.
+        // If the supervisor has ended, waiting ends at once.
         let _ = events.send(Event::ReloadAsked(asked));
         answer.wait()
     })

@@ -35,9 +35,9 @@ impl Worker {
 
 /// Starts threads.
 pub(super) struct Spawner {
-    /// Where each tells that it has ended.
+    /// Takes the end of each thread as an event.
     pub(super) events: Sender<Event>,
-    /// What each gives up first.
+    /// Restricts each thread first.
     pub(super) privileges: Privileges,
 }
 
@@ -76,7 +76,7 @@ struct Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         let failure = self.failure.take();
-        // Nobody listens any more once the daemon has ended.
+        // The daemon may have ended.
         let _ =
             self.events.send(Event::WorkerExited { name: self.name, failure });
     }

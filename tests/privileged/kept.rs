@@ -92,7 +92,7 @@ fn what_passes_between_a_stop_and_a_start_is_counted() {
     for round in 0..3 {
         let mut daemon = kept.setup().start();
         traffic.await_booked(&daemon);
-        assert_eq!(said(&mut daemon, "counting went on"), round > 0);
+        assert_eq!(said(&mut daemon, "adopted the pinned maps"), round > 0);
         assert_eq!(said(&mut daemon, "attached"), round == 0);
         traffic.exchange();
         end(daemon, Signal::Terminate);
@@ -251,7 +251,7 @@ fn what_is_pinned_and_nobody_goes_on_with_is_warned_of() {
     let mut daemon = kept.setup().set("state_directory", "").start();
     let log = daemon.log();
     let warned = log.iter().any(|line| {
-        line.message().contains("counts on for nobody")
+        line.message().contains("pinned programs of an earlier exporter")
             && line.get("pin_directory").as_deref() == kept.pins().to_str()
     });
     assert!(warned);

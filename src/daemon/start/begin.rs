@@ -29,7 +29,7 @@ use crate::poller::{self, Poller};
 use crate::sandbox::Duty;
 use crate::state as saved;
 
-/// Why nothing was begun, or the controls and the names of the workers.
+/// The controls and the names of the workers, or the reason of a failure.
 type Begun = Result<(Controls, Vec<&'static str>), Ended>;
 
 impl Start<'_> {
@@ -163,9 +163,9 @@ impl Start<'_> {
         Ok(())
     }
 
-    /// Returns what the poller calls once all interfaces that were there at
-    /// the start are counted. `settled` ends when the main thread has given up
-    /// its privileges.
+    /// Returns the function that the poller calls once all interfaces of the
+    /// start are counted. `settled` ends when the main thread has given up its
+    /// privileges.
     fn on_ready(
         &self,
         privileges: &Privileges,

@@ -26,14 +26,14 @@ use super::{Error, EventChannel, Host, Layers};
 use crate::config::{self, Config};
 use crate::logging::LogControl;
 
-/// How often the start looks whether something takes too long.
+/// The interval at which the start looks for work that takes too long.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Why the start went no further.
+/// The reason why the start ended early.
 pub(super) enum Ended {
-    /// It was told to stop.
+    /// A signal asked it to stop.
     Asked,
-    /// Something is wrong.
+    /// A fault.
     Failed(Error),
 }
 
@@ -75,7 +75,7 @@ pub(super) struct Start<'a> {
     log: &'a Logger,
     log_control: &'a LogControl,
     events: &'a EventChannel,
-    /// Whether a reload was asked for meanwhile.
+    /// Whether a reload was requested in the meantime.
     wants_reload: bool,
 }
 
@@ -91,7 +91,7 @@ impl<'a> Start<'a> {
     /// Waits for an errand, for as long as it takes.
     ///
     /// # Errors
-    /// Where it was told to stop, or where the work panicked.
+    /// If it was told to stop, or where the work panicked.
     pub(super) fn wait<T: Send + 'static>(
         &mut self,
         errand: io::Result<Errand<T>>,
@@ -140,7 +140,7 @@ impl<'a> Start<'a> {
     /// counts without one, and takes it once it is there.
     ///
     /// # Errors
-    /// Where it was told to stop.
+    /// If it was told to stop.
     pub(super) fn wait_for_database(
         &mut self,
         follower: &Follower<DatabaseFile>,
@@ -169,17 +169,17 @@ impl<'a> Start<'a> {
                 info!(self.log, "stopping");
                 Err(Ended::Asked)
             }
-            // It may be about files that have been read.
+            // It may concern files that were read already.
             Some(Event::Hangup) => {
                 self.wants_reload = true;
                 Ok(())
             }
-            // Nothing runs yet that sends others.
+            // No thread that sends other events runs yet.
             _ => Ok(()),
         }
     }
 
-    /// Has a reload made that was asked for meanwhile.
+    /// Starts the reload that was requested in the meantime, if any.
     pub(super) fn end(self) {
         if self.wants_reload {
             let _ = self.events.0.send(Event::Hangup);
@@ -187,7 +187,7 @@ impl<'a> Start<'a> {
     }
 }
 
-/// How opening the database ended.
+/// The outcome of opening the database.
 pub(super) type Opened = Result<
     <DatabaseFile as Resource>::Content,
     <DatabaseFile as Resource>::Error,

@@ -120,7 +120,7 @@ fn a_stop_does_not_wait_for_a_database_that_is_being_checked() {
     let daemon = Running::start(FakeHost::new(&[(2, "eth0")]), &config);
     let mark = daemon.host.log.mark();
     replace(&path, &mmdb::slow());
-    daemon.host.log.wait_for(mark, &["opening what has changed"]);
+    daemon.host.log.wait_for(mark, &["opening a changed file"]);
     daemon.host.receive(2, "192.0.2.7", 30);
     assert_eq!(daemon.settled().received("DE", "eth0"), 30.0);
     let log = daemon.host.log.clone();

@@ -61,7 +61,7 @@ fn all_counters_go_on_after_a_stop() {
 
     let daemon = start(state.path());
     let log = daemon.host.log.text();
-    assert!(log.contains("counters go on"), "{log}");
+    assert!(log.contains("counters continue"), "{log}");
     let after = daemon.settled();
     assert_eq!(counters(&after), counters(&before));
     exchange(&daemon);

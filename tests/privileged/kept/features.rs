@@ -36,7 +36,7 @@ fn goes_on(
     traffic.exchange();
     then(&kept);
     let mut daemon = next(setup()).start();
-    assert!(said(&mut daemon, "counting went on"));
+    assert!(said(&mut daemon, "adopted the pinned maps"));
     assert_eq!(kept.programs(WAN), 2);
     check(&daemon, &traffic);
     traffic.exchange();
@@ -164,7 +164,7 @@ fn settings_of_flows_cost_no_byte_of_the_totals() {
         traffic.exchange();
         for start in 0..2 {
             let mut daemon = kept.setup().set(key, value).start();
-            assert!(said(&mut daemon, "counting went on"));
+            assert!(said(&mut daemon, "adopted the pinned maps"));
             all_counted(&daemon, &traffic);
             traffic.exchange();
             all_counted(&daemon, &traffic);

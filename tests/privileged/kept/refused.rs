@@ -48,7 +48,7 @@ fn starts_clean(
     // Nobody will know.
     Traffic::new(&kept.lab).exchange();
     let mut daemon = next(kept.setup()).start();
-    assert!(!said(&mut daemon, "counting went on"));
+    assert!(!said(&mut daemon, "adopted the pinned maps"));
     assert_eq!(kept.programs(WAN), 2, "the old ones are gone");
     traffic.await_booked(&daemon);
     traffic.exchange();
@@ -156,7 +156,7 @@ fn a_link_that_cannot_be_taken_over_is_replaced() {
     let fault = Fault::of(LINK_UPDATE);
     fault.fail(EPERM);
     let mut daemon = kept.setup().with_fault(&fault).start();
-    assert!(said(&mut daemon, "counting went on"));
+    assert!(said(&mut daemon, "adopted the pinned maps"));
     assert!(said(&mut daemon, "attached"));
     assert_eq!(kept.programs(WAN), 2);
     traffic.exchange();
