@@ -45,7 +45,7 @@ use lifecycle::{Event, Lifecycle};
 use patience::Progress;
 use reload::Reloads;
 use start::{Confined, Ended, Start};
-use supervisor::{Faults, Followers, State, Supervisor};
+use supervisor::{Faults, Followers, Publications, Supervisor};
 
 /// The version and revision that the exporter shows.
 const BUILD: Build = Build::THIS;
@@ -154,7 +154,7 @@ fn run_logged<H: Host>(
         database: counting.database_fault.clone(),
         ..Faults::default()
     };
-    let published = State::new(config, counting.database.as_deref());
+    let published = Publications::new(config, counting.database.as_deref());
     let progress = Progress::default();
     let (controls, workers) = start.begin(
         &published,

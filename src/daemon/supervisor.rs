@@ -33,13 +33,13 @@ use crate::sandbox::Duty;
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The supervisor's publications, which collectors and pages read.
-pub(super) struct State {
+pub(super) struct Publications {
     pub(super) config: Publisher<Config>,
     pub(super) last_reload: Publisher<LastReload>,
     pub(super) database: Publisher<DatabaseStatus>,
 }
 
-impl State {
+impl Publications {
     pub(super) fn new(config: Config, database: Option<&Database>) -> Self {
         Self {
             config: Publisher::new(config),
@@ -127,7 +127,7 @@ pub(super) struct Supervisor {
     pub(super) log_control: LogControl,
     pub(super) manager: ServiceManager,
     pub(super) layers: Layers,
-    pub(super) published: State,
+    pub(super) published: Publications,
     /// The progress of the poller.
     pub(super) progress: Progress,
     /// None once the workers were told to end.

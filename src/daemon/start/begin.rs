@@ -14,7 +14,7 @@ use super::super::patience::Progress;
 use super::super::privileges::{Privileges, fixed_interfaces};
 use super::super::slices::{self, Commit, Devices, Slice, Sources};
 use super::super::state::Shown;
-use super::super::supervisor::{Controls, State};
+use super::super::supervisor::{Controls, Publications};
 use super::super::worker::{Spawner, Worker};
 use super::{Counting, Ended, Start};
 use crate::accounting::{PollStatistics, Timestamp};
@@ -27,7 +27,7 @@ use crate::metrics::Registry;
 use crate::metrics::published::{Feed, Published, Publisher, Sink};
 use crate::poller::{self, Poller};
 use crate::sandbox::Duty;
-use crate::state as saved;
+use crate::state::State;
 
 /// The controls and the names of the workers, or the reason of a failure.
 type Begun = Result<(Controls, Vec<&'static str>), Ended>;
@@ -44,7 +44,7 @@ impl Start<'_> {
         R: ReadCounts + 'static,
     >(
         &self,
-        published: &State,
+        published: &Publications,
         manager: &ServiceManager,
         privileges: &Privileges,
         progress: &Progress,
@@ -124,7 +124,7 @@ impl Start<'_> {
     /// Gathers the publications that the slices use.
     fn sources(
         &self,
-        published: &State,
+        published: &Publications,
         shown: &Shown,
         (newest_polls, interfaces): (
             Published<PollStatistics>,
@@ -169,7 +169,7 @@ impl Start<'_> {
     fn on_ready(
         &self,
         privileges: &Privileges,
-        published: &State,
+        published: &Publications,
         hook: Hook,
         settled: Receiver<Infallible>,
     ) -> impl FnOnce(usize) + Send + 'static {
@@ -189,9 +189,7 @@ impl Start<'_> {
 
 /// Returns the account and the statistics, which continue from the saved
 /// counters.
-fn resume(
-    left: &saved::State,
-) -> (Feed<TrafficAccount>, Publisher<PollStatistics>) {
+fn resume(left: &State) -> (Feed<TrafficAccount>, Publisher<PollStatistics>) {
     let now = Timestamp::from(SystemTime::now());
     let traffic = Snapshot::clone(&left.traffic);
     let account = TrafficAccount::resume(traffic).starting(now);
