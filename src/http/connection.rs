@@ -53,7 +53,7 @@ pub(super) struct Connection {
     /// Whether the client sends nothing more.
     has_ended: bool,
     /// Whether it waits for a turn.
-    pub(super) is_queued: bool,
+    is_queued: bool,
 }
 
 impl Connection {
@@ -92,18 +92,6 @@ impl Connection {
 
     pub(super) fn client(&self) -> Client {
         self.client
-    }
-
-    /// Returns the bytes that the client has yet to take, divided among those
-    /// that share them.
-    pub(super) fn unsent(&self) -> usize {
-        match &self.phase {
-            Phase::Replying { reply, .. } => {
-                let sharing = Arc::strong_count(&reply.body).max(1);
-                reply.body.len() / sharing
-            }
-            _ => 0,
-        }
     }
 
     /// Returns when its patience ends.
@@ -149,7 +137,7 @@ impl Connection {
     /// Sends the answer to the request that `turn` returned.
     pub(super) fn answer(&mut self, mut reply: Reply, now: Instant) {
         reply.keep_alive &= !self.is_last;
-        self.enter(Phase::Replying { reply, at: 0 }, now);
+        self.enter(Phase::replying(reply), now);
     }
 
     /// Goes on after a worker was at the handshake.
@@ -179,7 +167,12 @@ impl Connection {
     pub(super) fn turn(&mut self, now: Instant, scratch: &mut [u8]) -> Step {
         match self.try_turn(now, scratch) {
             Ok(step) => step,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Step::Wait,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if let Phase::Replying { pace, .. } = &mut self.phase {
+                    pace.stop(now);
+                }
+                Step::Wait
+            }
             Err(_) => Step::Close,
         }
     }
@@ -281,13 +274,14 @@ impl Connection {
         now: Instant,
         budget: &mut Budget,
     ) -> io::Result<Option<Step>> {
-        let Phase::Replying { reply, at } = &mut self.phase else {
+        let Phase::Replying { reply, at, pace } = &mut self.phase else {
             return Ok(None);
         };
         if let Some(rest) = reply.rest(*at) {
             let count = rest.len().min(budget.bytes());
             let sent = self.stream.write(rest.get(..count).unwrap_or(rest))?;
             *at += sent;
+            pace.take(sent, now);
             self.moved = now;
             budget.spend(sent);
             // Where the client is gone, its system says so before the next
@@ -298,6 +292,9 @@ impl Connection {
                 true => Some(Step::Again),
                 false => None,
             });
+        }
+        if !reply.keep_alive {
+            self.stream.announce_end();
         }
         self.stream.flush()?;
         if reply.keep_alive {
@@ -340,7 +337,7 @@ impl Connection {
 
     fn refuse(&mut self, refusal: Refusal, now: Instant) {
         let reply = Reply::refuse(refusal, SystemTime::now());
-        self.enter(Phase::Replying { reply, at: 0 }, now);
+        self.enter(Phase::replying(reply), now);
     }
 
     /// Returns the request that has arrived, if one has, or else refuses it,

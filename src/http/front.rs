@@ -34,6 +34,10 @@ const EVENTS_AT_ONCE: usize = 256;
 /// How long accepting pauses when the system is out of something.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long the server waits before it looks again for a connection that can
+/// be spared. Time alone makes a client late, so no event tells of it.
+const ROOM_PAUSE: Duration = Duration::from_millis(10);
+
 /// How long stopping waits for answers under way.
 const STOP_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -59,6 +63,9 @@ pub(super) struct Front {
     news: Receiver<(usize, News)>,
     limits: Limits,
     log: Logger,
+    /// Whether answers take more memory than they should, although no client
+    /// is late.
+    is_over: bool,
     /// When somebody's patience ends, at the earliest.
     next_deadline: Option<Instant>,
     /// Until when nobody is accepted.
@@ -98,6 +105,7 @@ impl Front {
             news: parts.news,
             limits: parts.limits,
             log: parts.log,
+            is_over: false,
             next_deadline: None,
             paused_until: None,
             complained: None,
@@ -133,7 +141,7 @@ impl Front {
                     {
                         connection.end();
                     }
-                    self.places.wake(id);
+                    self.places.wake(id, now);
                 }
             }
             self.take_news(now);
@@ -151,11 +159,15 @@ impl Front {
     }
 
     fn timeout(&self, now: Instant) -> Option<Duration> {
-        let accepts = self.doors.iter().any(|door| door.is_ready)
-            && (self.has_room() || self.paused_until.is_some());
-        let accept_at = accepts.then(|| self.paused_until.unwrap_or(now));
+        let has_callers = self.doors.iter().any(|door| door.is_ready);
+        let accept_at = has_callers.then(|| match self.paused_until {
+            Some(until) => until,
+            None if self.has_room(now) => now,
+            None => now + ROOM_PAUSE,
+        });
+        let bound_at = self.is_over.then_some(now + ROOM_PAUSE);
         let turn_at = self.places.has_ready().then_some(now);
-        [self.next_deadline, accept_at, turn_at, self.stop_at]
+        [self.next_deadline, accept_at, bound_at, turn_at, self.stop_at]
             .into_iter()
             .flatten()
             .min()
@@ -172,7 +184,8 @@ impl Front {
             self.give_turn(id, now);
             now = Instant::now();
         }
-        self.places.bound_unsent(self.limits.unsent_bytes);
+        let most = self.limits.unsent_bytes;
+        self.is_over = self.places.bound_unsent(most, now);
     }
 
     fn give_turn(&mut self, id: usize, now: Instant) {
@@ -192,7 +205,7 @@ impl Front {
                 return;
             }
             Step::Wait => {}
-            Step::Again => self.places.wake(id),
+            Step::Again => self.places.wake(id, now),
             Step::Shake(handshake) => self.queue.shake(client, id, handshake),
             Step::Ask(request) => {
                 // Those of this moment: whoever changed the rules may ask
@@ -209,7 +222,7 @@ impl Front {
                     // Not now: it is others' turn.
                     Verdict::Refuse(reply) => {
                         connection.answer(reply, now);
-                        self.places.wake(id);
+                        self.places.wake(id, now);
                     }
                 }
             }
@@ -299,7 +312,7 @@ impl Front {
         for index in 0..self.doors.len() {
             let mut has_made_room = false;
             for _ in 0..ACCEPTED_AT_ONCE {
-                if !self.has_room() {
+                if !self.has_room(Instant::now()) {
                     break;
                 }
                 let door = self.doors.get_mut(index);
@@ -322,7 +335,9 @@ impl Front {
                         // Out of descriptors or memory. A client of ours
                         // gives back what it has; if that does not help, it
                         // is not for them to help.
-                        _ if !has_made_room && self.places.make_room(None) => {
+                        _ if !has_made_room
+                            && self.places.make_room(None, now) =>
+                        {
                             has_made_room = true;
                         }
                         _ => {
@@ -360,7 +375,7 @@ impl Front {
         self.give_turn(id, now);
         if self.places.len() > self.limits.connections {
             while self.places.len() > self.limits.connections
-                && self.places.make_room(Some(id))
+                && self.places.make_room(Some(id), now)
             {}
             let is_quiet =
                 self.complained.is_none_or(|at| now - at > COMPLAINT_INTERVAL);
@@ -374,8 +389,9 @@ impl Front {
         Ok(())
     }
 
-    /// Whether a new client can have a place, if need be another's.
-    fn has_room(&self) -> bool {
-        self.places.len() < self.limits.connections || self.places.has_spare()
+    /// Returns whether a new client can have a place, if need be another's.
+    fn has_room(&self, now: Instant) -> bool {
+        self.places.len() < self.limits.connections
+            || self.places.has_spare(now)
     }
 }

@@ -38,6 +38,7 @@ mod line;
 mod listener;
 mod logins;
 mod owner;
+mod pace;
 pub mod pages;
 mod places;
 mod pool;

@@ -54,9 +54,9 @@ impl Places {
     }
 
     /// Gives a connection a turn, after those that want one already.
-    pub(super) fn wake(&mut self, id: usize) {
+    pub(super) fn wake(&mut self, id: usize, now: Instant) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        if !std::mem::replace(&mut connection.is_queued, true) {
+        if !connection.queue(now) {
             self.ready.push(connection.client(), id);
         }
     }
@@ -71,27 +71,59 @@ impl Places {
         loop {
             let id = self.ready.pop()?;
             if let Some(connection) = self.connections.get_mut(&id) {
-                connection.is_queued = false;
+                connection.dequeue();
                 return Some(id);
             }
         }
     }
 
-    /// Whether a connection can be closed for another one.
-    pub(super) fn has_spare(&self) -> bool {
-        // A page is about to be sent: the others can wait for that.
-        let now = Instant::now();
+    /// Returns whether a connection can be closed for another one.
+    pub(super) fn has_spare(&self, now: Instant) -> bool {
         self.values().any(|one| one.rank(now) != Rank::Ours)
     }
 
-    /// Closes a connection other than `newest`: of the client that has most,
-    /// the one that is first in rank. Returns whether there was one.
-    pub(super) fn make_room(&mut self, newest: Option<usize>) -> bool {
-        let now = Instant::now();
-        while let Some(id) = self.first_to_go(newest, now) {
-            if self.get_mut(id).is_some_and(|one| one.has_unseen_input()) {
-                // It is its turn, and then it is asked again.
-                self.wake(id);
+    /// Closes a connection other than `newest`. Returns whether there was one
+    /// that could be spared.
+    pub(super) fn make_room(
+        &mut self,
+        newest: Option<usize>,
+        now: Instant,
+    ) -> bool {
+        self.close_first(now, |id, _| Some(id) != newest)
+    }
+
+    /// Closes connections until the answers that clients have yet to take have
+    /// no more bytes than this. Clients that take theirs fast enough stay
+    /// connected. Returns whether there are still too many bytes.
+    pub(super) fn bound_unsent(&mut self, most: usize, now: Instant) -> bool {
+        while self.unsent() > most {
+            if !self.close_first(now, |_, one| one.unsent().is_some()) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Returns the bytes of all answers that clients have yet to take. An answer
+    /// that many of them share counts once.
+    fn unsent(&self) -> usize {
+        let bodies = self.values().filter_map(Connection::unsent);
+        let bodies: HashMap<_, _> =
+            bodies.map(|body| (body.as_ptr(), body.len())).collect();
+        bodies.values().sum()
+    }
+
+    /// Closes one of these connections: of the client that has most, the one
+    /// that is first in rank. Returns whether there was one.
+    fn close_first(
+        &mut self,
+        now: Instant,
+        is_meant: impl Fn(usize, &Connection) -> bool,
+    ) -> bool {
+        while let Some(id) = self.first_to_go(now, &is_meant) {
+            if self.get_mut(id).is_some_and(|one| one.has_gone_on(now)) {
+                // Its rank is another one now.
+                self.wake(id, now);
                 continue;
             }
             self.remove(id);
@@ -102,11 +134,11 @@ impl Places {
 
     fn first_to_go(
         &self,
-        newest: Option<usize>,
         now: Instant,
+        is_meant: impl Fn(usize, &Connection) -> bool,
     ) -> Option<usize> {
         let spare = self.connections.iter().filter(|&(&id, connection)| {
-            Some(id) != newest && connection.rank(now) != Rank::Ours
+            connection.rank(now) != Rank::Ours && is_meant(id, connection)
         });
         let first = spare.min_by_key(|&(&id, connection)| {
             let held = self.held.get(&connection.client()).copied();
@@ -114,25 +146,7 @@ impl Places {
         });
         first.map(|(&id, _)| id)
     }
-
-    /// Closes connections whose clients have not gone on for longest, until no
-    /// more bytes than this wait for clients.
-    pub(super) fn bound_unsent(&mut self, most: usize) {
-        let now = Instant::now();
-        loop {
-            let waiting = self.connections.iter().filter_map(|(&id, one)| {
-                let bytes = one.unsent();
-                (bytes > 0).then_some((bytes, one.rank(now), id))
-            });
-            let (mut sum, mut first) = (0_usize, None);
-            for (bytes, rank, id) in waiting {
-                sum = sum.saturating_add(bytes);
-                first = first.into_iter().chain([(rank, id)]).min();
-            }
-            match first {
-                Some((_, id)) if sum > most => self.remove(id),
-                _ => return,
-            }
-        }
-    }
 }
+
+#[cfg(test)]
+mod tests;

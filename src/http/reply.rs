@@ -23,19 +23,22 @@ const OURS: [&str; 6] = [
     "Upgrade",
 ];
 
+/// The bytes of an answer, which clients that asked for the same share.
+pub(super) type Body = Arc<[u8]>;
+
 /// A page's answer. Clients that asked for the same share its body.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
-    body: Arc<[u8]>,
+    body: Body,
 }
 
 /// An answer to one client.
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
     pub(super) head: Vec<u8>,
-    pub(super) body: Arc<[u8]>,
+    pub(super) body: Body,
     /// Whether the connection is kept for another request.
     pub(super) keep_alive: bool,
 }

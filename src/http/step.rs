@@ -9,11 +9,8 @@ use std::time::Duration;
 
 use super::handshake::Handshake;
 use super::head::Head;
+use super::pace::Pace;
 use super::reply::Reply;
-
-/// How many times as long a client seems to have waited that never sent a
-/// whole request or greeting, or may be gone.
-const USELESS: u32 = 10;
 
 /// What a connection is doing.
 #[derive(Debug)]
@@ -26,44 +23,29 @@ pub(super) enum Phase {
     Idle,
     /// A worker has the request.
     Answering(Arc<Request>),
-    /// The reply goes out, and stands at this byte.
-    Replying { reply: Reply, at: usize },
+    /// The reply is being sent, and this byte is the next one.
+    Replying { reply: Reply, at: usize, pace: Pace },
     /// Everything is said, but not heard.
     Lingering { bytes: usize },
 }
 
 impl Phase {
-    /// Returns how far a connection can be spared on which the client has not
-    /// gone on for so long; and whether it ever asked. A poor one trickles
-    /// or may be gone.
-    pub(super) fn rank(
-        &self,
-        waited: Duration,
-        was_heard: bool,
-        is_poor: bool,
-    ) -> Rank {
-        let weight = match self {
-            // It has got all it asked for.
-            Self::Lingering { .. } => u32::MAX,
-            _ if is_poor => USELESS,
-            Self::Shaking { is_ours: true } => return Rank::Handshake(waited),
-            Self::Answering(_) => return Rank::Ours,
-            _ if !was_heard => USELESS,
-            _ => 1,
-        };
-        Rank::Theirs(Reverse(waited.saturating_mul(weight)))
+    /// Returns the phase in which a reply is sent.
+    pub(super) fn replying(reply: Reply) -> Self {
+        Self::Replying { reply, at: 0, pace: Pace::default() }
     }
 }
 
 /// In which order connections make room for new ones: the least goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
-    /// It is for the client to go on, and it has not for so long.
+    /// The server has waited for the client, this much longer than it should.
     Theirs(Reverse<Duration>),
     /// A handshake has waited so long for a worker. They are done in order, so
     /// the newest one loses least.
     Handshake(Duration),
-    /// It is about to get its answer, and stays.
+    /// The client waits for the server, or takes its answer fast enough. It
+    /// stays.
     Ours,
 }
 

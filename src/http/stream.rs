@@ -193,13 +193,17 @@ impl Stream {
         }
     }
 
-    /// Says that nothing more is written.
-    pub(super) fn end(&mut self) -> io::Result<()> {
+    /// Tells a client of TLS that nothing more is written. `flush` sends it:
+    /// without it the client could not tell a whole answer from one that was
+    /// cut.
+    pub(super) fn announce_end(&mut self) {
         if let Tls::On(session) = &mut self.tls {
             session.send_close_notify();
-            // A client that takes nothing does not get this either.
-            would_block_is_fine(flush(session, &mut self.socket))?;
         }
+    }
+
+    /// Ends the direction to the client.
+    pub(super) fn end(&self) -> io::Result<()> {
         match &self.socket {
             Socket::Tcp(socket) => socket.shutdown(Shutdown::Write),
             Socket::Unix(socket) => socket.shutdown(Shutdown::Write),

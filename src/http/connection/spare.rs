@@ -1,21 +1,38 @@
-//! Whether a connection can make room for another one.
+//! Decides how easily a connection can make room for another one.
 
-use std::time::Instant;
+use std::cmp::Reverse;
+use std::time::{Duration, Instant};
 
 use super::{Connection, Phase};
-use crate::http::step::Rank;
+use crate::http::budget::Budget;
+use crate::http::reply::Body;
+use crate::http::step::{Rank, Step};
+
+/// The factor for the time that the server has waited for a client that has not
+/// sent a whole request or greeting yet, or that may be gone.
+const USELESS: u32 = 10;
 
 impl Connection {
-    /// Returns how far the connection can be spared.
+    /// Returns how easily the connection can be spared.
     pub(in crate::http) fn rank(&self, now: Instant) -> Rank {
         let is_poor = self.is_poor();
-        let has_all = matches!(self.phase, Phase::Lingering { .. });
-        // The client waits for its turn.
-        if self.is_queued && !has_all && !is_poor {
-            return Rank::Ours;
-        }
-        let waited = now.saturating_duration_since(self.moved);
-        self.phase.rank(waited, self.was_heard, is_poor)
+        let still = now.saturating_duration_since(self.moved);
+        let waited = match &self.phase {
+            // The client has its answer.
+            Phase::Lingering { .. } => Duration::MAX,
+            Phase::Replying { pace, .. } => match pace.delay(now) {
+                Duration::ZERO => return Rank::Ours,
+                delay => delay,
+            },
+            _ if is_poor => still,
+            Phase::Shaking { is_ours: true } => return Rank::Handshake(still),
+            Phase::Answering(_) => return Rank::Ours,
+            // The client waits for its turn.
+            _ if self.is_queued => return Rank::Ours,
+            _ => still,
+        };
+        let weight = if is_poor || !self.was_heard { USELESS } else { 1 };
+        Rank::Theirs(Reverse(waited.saturating_mul(weight)))
     }
 
     /// Returns whether the client trickles its first words, or may be gone.
@@ -23,14 +40,45 @@ impl Connection {
         self.has_ended || (self.trickles && !self.was_heard)
     }
 
-    /// Returns whether it deserves a turn that it does not wait for yet: the
-    /// client has gone on, and that was not seen.
-    pub(in crate::http) fn has_unseen_input(&self) -> bool {
-        let reads = matches!(
-            self.phase,
-            Phase::Shaking { is_ours: false } | Phase::Receiving | Phase::Idle
-        );
-        !self.is_queued && !self.is_poor() && reads && self.stream.has_input()
+    /// Returns whether the client has gone on since the last turn, although no
+    /// event has told so yet. Then the connection deserves a turn.
+    pub(in crate::http) fn has_gone_on(&mut self, now: Instant) -> bool {
+        match self.phase {
+            Phase::Shaking { is_ours: false }
+            | Phase::Receiving
+            | Phase::Idle => {
+                !self.is_queued && !self.is_poor() && self.stream.has_input()
+            }
+            // The kernel reports a socket ready only once a third of its
+            // buffer is free. An attempt tells of any progress.
+            Phase::Replying { .. } => {
+                let step = self.reply(now, &mut Budget::new());
+                matches!(step, Ok(None | Some(Step::Again)))
+            }
+            _ => false,
+        }
+    }
+
+    /// Notes that the connection waits for a turn. Returns whether it did so
+    /// before.
+    pub(in crate::http) fn queue(&mut self, now: Instant) -> bool {
+        if let Phase::Replying { pace, .. } = &mut self.phase {
+            pace.wake(now);
+        }
+        std::mem::replace(&mut self.is_queued, true)
+    }
+
+    /// Notes that it is the connection's turn.
+    pub(in crate::http) fn dequeue(&mut self) {
+        self.is_queued = false;
+    }
+
+    /// Returns the body of which the client has yet to take a part.
+    pub(in crate::http) fn unsent(&self) -> Option<&Body> {
+        match &self.phase {
+            Phase::Replying { reply, .. } => Some(&reply.body),
+            _ => None,
+        }
     }
 
     /// Returns whether something of a request is under way.

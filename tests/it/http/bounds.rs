@@ -15,15 +15,12 @@ use socket2::SockRef;
 use super::client::{Client, status};
 use super::server::{LARGE, Running};
 
-/// What a scrape may take beside any attack.
-const IN_TIME: Duration = Duration::from_secs(1);
-
-fn scrape_in_time(server: &Running) {
-    let asked = Instant::now();
+/// Scrapes over a new connection. How long that takes beside an attack is
+/// measured in `tests/privileged/clients`.
+fn scrape(server: &Running) {
     let (head, body) = server.ask("GET /metrics HTTP/1.1");
-    let took = asked.elapsed();
     assert_eq!(status(&head), 200);
-    assert!(body.len() > 1000 && took < IN_TIME, "it took {took:?}");
+    assert!(body.len() > 1000, "{} bytes", body.len());
 }
 
 fn short(what: impl FnOnce(&mut Limits)) -> Limits {
@@ -43,7 +40,7 @@ fn connect(server: &Running) -> Client<TcpStream> {
 #[test]
 fn a_scrape_gets_through_two_thousand_idle_connections() {
     let server = Running::start();
-    scrape_in_time(&server);
+    scrape(&server);
     // The tests beside this one have threads too, but not two thousand.
     let before = threads();
     let mut clients = Vec::new();
@@ -58,13 +55,13 @@ fn a_scrape_gets_through_two_thousand_idle_connections() {
         }
         clients.push(client);
         if number % 250 == 0 {
-            scrape_in_time(&server);
+            scrape(&server);
         }
         if clients.len() > 300 {
             clients.swap_remove(number % 300);
         }
     }
-    scrape_in_time(&server);
+    scrape(&server);
     assert!(threads() < before + 500, "{} threads", threads());
 }
 
@@ -142,7 +139,7 @@ fn answers_nobody_takes_are_bounded_and_a_scrape_gets_through() {
         client.send("GET /large?own HTTP/1.1\r\nHost: x\r\n\r\n");
         clients.push(client);
     }
-    scrape_in_time(&server);
+    scrape(&server);
     // The last of them was not stopped for the others, and gets it all.
     let taken: Vec<_> = clients
         .iter_mut()
@@ -164,7 +161,7 @@ fn a_client_that_pipelines_without_reading_holds_nobody() {
         clients.push(client);
     }
     for _ in 0..10 {
-        scrape_in_time(&server);
+        scrape(&server);
     }
     // Each gets one page at a time, beside what the sockets take.
     let made = server.made.load(Ordering::Relaxed);
@@ -265,7 +262,7 @@ fn who_reads_its_answer_stays_and_who_does_not_makes_room() {
     let mut taken = vec![0; LARGE / 2];
     reader.stream.read_exact(&mut taken).unwrap();
     for _ in 0..3 {
-        scrape_in_time(&server);
+        scrape(&server);
     }
     let mut newer: Vec<_> =
         (0..3).map(|_| ask(&server, "/large?own")).collect();
@@ -302,35 +299,13 @@ fn who_has_most_connections_makes_room_first() {
 
 #[test]
 fn fifty_scrapers_at_once_are_all_answered() {
-    let seconds = std::env::var("GEOIP_TEST_SCRAPE_SECONDS");
-    let seconds = seconds.ok().and_then(|s| s.parse().ok()).unwrap_or(5);
+    const SCRAPES: usize = 20;
     let server = Running::start();
-    let is_over = Arc::new(AtomicBool::new(false));
-    let address = server.address;
-    let scrapers: Vec<_> = (0..50)
-        .map(|_| {
-            let is_over = Arc::clone(&is_over);
-            thread::spawn(move || {
-                let (mut count, mut slowest) = (0, Duration::ZERO);
-                while !is_over.load(Ordering::Relaxed) {
-                    let asked = Instant::now();
-                    let mut client = Client::connect(address);
-                    let (head, _) = client.get("/metrics").unwrap();
-                    assert_eq!(status(&head), 200);
-                    slowest = slowest.max(asked.elapsed());
-                    count += 1;
-                }
-                (count, slowest)
-            })
-        })
-        .collect();
-    thread::sleep(Duration::from_secs(seconds));
-    scrape_in_time(&server);
-    is_over.store(true, Ordering::Relaxed);
-    for scraper in scrapers {
-        let (count, slowest) = scraper.join().unwrap();
-        assert!(count > 0 && slowest < IN_TIME, "{count}: {slowest:?}");
-    }
+    thread::scope(|scope| {
+        for _ in 0..50 {
+            scope.spawn(|| (0..SCRAPES).for_each(|_| scrape(&server)));
+        }
+    });
 }
 
 /// The test calls itself in a process with few descriptors.
