@@ -1,7 +1,6 @@
 //! What a scrape costs: the page itself, without a socket.
 
 use std::hint::black_box;
-use std::io::Read as _;
 use std::sync::Arc;
 
 use geoip_exporter::accounting::{
@@ -10,11 +9,10 @@ use geoip_exporter::accounting::{
 use geoip_exporter::collectors::traffic::{TrafficAccount, TrafficCollector};
 use geoip_exporter::config::Config;
 use geoip_exporter::geoip::Country;
-use geoip_exporter::http::Routes;
 use geoip_exporter::http::pages::Metrics;
+use geoip_exporter::http::{Request, Routes, Site as _};
 use geoip_exporter::metrics::Registry;
 use geoip_exporter::metrics::published::{Feed, Publisher};
-use rouille::Request;
 
 use crate::Effort;
 use crate::database::codes;
@@ -64,11 +62,8 @@ fn routes(interfaces: u32, countries: usize) -> Routes {
 /// compressed.
 fn scrape(routes: &Routes, coding: &str) -> Vec<u8> {
     let headers = vec![("Accept-Encoding".to_owned(), coding.to_owned())];
-    let request = Request::fake_http("GET", "/metrics", headers, vec![]);
-    let (mut reader, _) = routes.answer(&request).data.into_reader_and_size();
-    let mut page = Vec::new();
-    reader.read_to_end(&mut page).expect("it is in memory");
-    page
+    let request = Request::new("GET", "/metrics", headers);
+    routes.answer(&request).body
 }
 
 /// Returns the CPU time of a scrape in ms: as text, then compressed.

@@ -1,22 +1,22 @@
-//! Pages that show newest numbers or none.
+//! Pages that show the newest numbers, or none.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
 #![forbid(unsafe_code)]
 
-use rouille::{Request, Response};
+use super::content::Content;
+use super::routes::Page;
+use crate::http::server::{Edition, Request};
 
-use crate::http::routes::{Edition, Page};
-
-/// Makes the numbers of a page ready to be shown.
+/// Brings the numbers of a page up to date.
 pub trait Refresh: Send + Sync {
-    /// Returns a number that grows whenever there is something newer to show.
+    /// Returns a number that grows when there are newer numbers.
     fn version(&self) -> u64;
 
-    /// Returns once that is done.
+    /// Returns once the numbers are up to date.
     ///
     /// # Errors
-    /// The reason why it cannot be done now.
+    /// The reason why they cannot be now.
     fn refresh(&self) -> Result<(), String>;
 }
 
@@ -24,7 +24,7 @@ pub trait Refresh: Send + Sync {
 pub struct Fresh<P> {
     /// The page.
     pub page: P,
-    /// Its numbers, if they need it.
+    /// Brings them up to date, if that is needed.
     pub refresh: Option<Box<dyn Refresh>>,
 }
 
@@ -33,24 +33,36 @@ impl<P: Page> Page for Fresh<P> {
         self.page.serves(path)
     }
 
-    fn edition(&self, request: &Request) -> Option<Edition> {
-        let Edition { form, version } = self.page.edition(request)?;
+    fn methods(&self) -> &'static [&'static str] {
+        self.page.methods()
+    }
+
+    fn is_public(&self) -> bool {
+        self.page.is_public()
+    }
+
+    fn is_compressed(&self) -> bool {
+        self.page.is_compressed()
+    }
+
+    fn shared(&self, request: &Request) -> Option<Edition> {
+        let Edition { form, version } = self.page.shared(request)?;
         let newest = self.refresh.as_ref().map_or(0, |it| it.version());
         Some(Edition { form, version: version.wrapping_add(newest) })
     }
 
     fn prepare(&self) {
-        // `answer` says where it fails, and is not shared then.
+        // If it fails, `content` says so, and clients do not share that.
         let _ = self.refresh();
         self.page.prepare();
     }
 
-    fn answer(&self, request: &Request) -> Response {
+    fn content(&self, request: &Request) -> Content<'_> {
         match self.refresh() {
-            Ok(()) => self.page.answer(request),
-            Err(reason) => Response::text(format!("503: {reason}\n"))
-                .with_status_code(503)
-                .with_no_cache(),
+            Ok(()) => self.page.content(request),
+            Err(reason) => {
+                Content::text(503, format!("503: {reason}\n")).with_no_cache()
+            }
         }
     }
 }

@@ -1,13 +1,13 @@
-//! Whether the exporter lives, and whether it has something to say.
+//! Pages for supervisors: the exporter runs, and it counts on all interfaces.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
 #![forbid(unsafe_code)]
 
-use rouille::{Request, Response};
-
+use super::content::Content;
+use super::routes::Page;
 use crate::accounting::PollStatistics;
-use crate::http::routes::Page;
+use crate::http::server::{Edition, Request};
 use crate::metrics::published::Published;
 
 /// `/-/healthy`: the process answers.
@@ -19,22 +19,30 @@ impl Page for Healthy {
         path == "/-/healthy"
     }
 
-    fn answer(&self, _: &Request) -> Response {
-        Response::text("geoip-exporter is healthy\n").with_no_cache()
+    fn is_public(&self) -> bool {
+        true
+    }
+
+    fn shared(&self, _: &Request) -> Option<Edition> {
+        None
+    }
+
+    fn content(&self, _: &Request) -> Content<'_> {
+        Content::text(200, "geoip-exporter is healthy\n").with_no_cache()
     }
 }
 
-/// What an answer of `/-/healthy` says.
+/// The meaning of an answer of `/-/healthy`.
 pub const HEALTHY_MEANS: &str = "200 while the exporter runs";
 
-/// What an answer of `/-/ready` says, in the words of all documents.
+/// The meaning of an answer of `/-/ready`, in the words of all documents.
 pub const READY_MEANS: &str =
     "200 once every interface is attached and was polled, else 503";
 
 /// `/-/ready`: see [`READY_MEANS`].
 #[derive(Debug)]
 pub struct Ready {
-    /// Where polls are published.
+    /// The newest statistics of polls.
     pub polls: Published<PollStatistics>,
 }
 
@@ -43,13 +51,19 @@ impl Page for Ready {
         path == "/-/ready"
     }
 
-    fn answer(&self, _: &Request) -> Response {
-        let response = if self.polls.get().is_ready {
-            Response::text("geoip-exporter is ready\n")
-        } else {
-            Response::text("geoip-exporter is attaching to interfaces\n")
-                .with_status_code(503)
+    fn is_public(&self) -> bool {
+        true
+    }
+
+    fn shared(&self, _: &Request) -> Option<Edition> {
+        None
+    }
+
+    fn content(&self, _: &Request) -> Content<'_> {
+        let (status, text) = match self.polls.get().is_ready {
+            true => (200, "geoip-exporter is ready\n"),
+            false => (503, "geoip-exporter is attaching to interfaces\n"),
         };
-        response.with_no_cache()
+        Content::text(status, text).with_no_cache()
     }
 }

@@ -1,23 +1,24 @@
-//! The landing page: what this is, and where everything else is.
+//! The landing page: the version, links to the other pages, and the state of the
+//! interfaces.
 //!
-//! It needs no script and nothing from elsewhere.
+//! It needs no script and loads no other resource.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
 #![forbid(unsafe_code)]
 
-use rouille::{Request, Response};
-
+use super::content::Content;
 use super::health::{HEALTHY_MEANS, READY_MEANS};
+use super::routes::Page;
 use crate::collectors::interfaces;
 use crate::config::Config;
-use crate::http::routes::{Edition, Page};
+use crate::http::server::{Edition, Request};
 use crate::metrics::published::Published;
 use crate::release::Build;
 
 const TEMPLATE: &str = include_str!("index.html");
 
-/// Nothing but the page itself and the style in it.
+/// Browsers use the page itself and the style in it, and load nothing.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -26,20 +27,20 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inl
 pub struct Link {
     /// The page's path.
     pub path: &'static str,
-    /// What is there.
+    /// A description of the page.
     pub text: &'static str,
 }
 
 /// `/`: links to the other pages, and the state of the interfaces.
 #[derive(Debug)]
 pub struct Index {
-    /// Which program this is.
+    /// The version of the exporter.
     pub build: Build,
-    /// Says where the metrics are.
+    /// The configuration, with the path of the metrics.
     pub config: Published<Config>,
     /// The states of the interfaces.
     pub interfaces: Published<interfaces::Snapshot>,
-    /// Pages beside those every exporter has.
+    /// Further pages.
     pub links: Vec<Link>,
 }
 
@@ -48,23 +49,20 @@ impl Page for Index {
         path == "/"
     }
 
-    fn edition(&self, _: &Request) -> Option<Edition> {
+    fn shared(&self, _: &Request) -> Option<Edition> {
         let version = self.config.version() + self.interfaces.version();
         Some(Edition { form: 0, version })
     }
 
-    fn answer(&self, _: &Request) -> Response {
+    fn content(&self, _: &Request) -> Content<'_> {
         let Build { version, revision } = self.build;
         let version = format!("Version {version}, revision {revision}");
         let page = TEMPLATE
             .replace("{{version}}", &escape(&version))
             .replace("{{links}}", &self.link_list())
             .replace("{{interfaces}}", &self.interface_table());
-        Response::html(page)
-            .with_unique_header(
-                "Content-Security-Policy",
-                CONTENT_SECURITY_POLICY,
-            )
+        Content::html(page)
+            .with_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
             .with_no_cache()
     }
 }

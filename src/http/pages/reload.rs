@@ -1,4 +1,4 @@
-//! `POST /-/reload`: what SIGHUP does, for those who cannot send a signal.
+//! `POST /-/reload`: reloads like SIGHUP, for clients that cannot send a signal.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -6,22 +6,22 @@
 
 use std::sync::{Mutex, TryLockError};
 
-use rouille::{Request, Response};
-
+use super::content::Content;
+use super::routes::Page;
 use crate::config::Config;
-use crate::http::routes::Page;
+use crate::http::server::{Edition, Request};
 use crate::metrics::published::Published;
 
-/// Has everything read again, and returns once that is in force, or else why
-/// it is not, a line for each fault.
+/// Reloads, and returns once the new configuration is in force, or else the
+/// faults, one a line.
 pub type ReloadNow = Box<dyn Fn() -> Result<(), String> + Send>;
 
-/// `/-/reload`, where `enable_reload` is on.
+/// `/-/reload`, which works if `enable_reload` is on.
 pub struct Reload {
-    /// Says whether it is on.
+    /// The configuration, with `enable_reload`.
     pub config: Published<Config>,
-    /// What it does. One request at a time has it done: it takes a worker for
-    /// as long as it takes, and the others have scrapes to answer.
+    /// Reloads. One request at a time can, because it occupies a worker, and the
+    /// other workers answer scrapes meanwhile.
     pub reload: Mutex<ReloadNow>,
 }
 
@@ -34,10 +34,13 @@ impl Page for Reload {
         &["POST"]
     }
 
-    fn answer(&self, request: &Request) -> Response {
+    fn shared(&self, _: &Request) -> Option<Edition> {
+        None
+    }
+
+    fn content(&self, request: &Request) -> Content<'_> {
         let refuse = |status: u16, why: &str| {
-            Response::text(format!("{status}: {why}\n"))
-                .with_status_code(status)
+            Content::text(status, format!("{status}: {why}\n"))
         };
         if !self.config.get().enable_reload {
             return refuse(
@@ -45,7 +48,7 @@ impl Page for Reload {
                 "reloading over HTTP is off; enable_reload = true allows it",
             );
         }
-        // A page of somebody else, in the browser of somebody who may.
+        // A script of another site, in the browser of a user who can reload.
         if request.header("Origin").is_some() {
             return refuse(403, "reloading is not for browsers");
         }
@@ -57,7 +60,7 @@ impl Page for Reload {
             }
         };
         let response = match reload() {
-            Ok(()) => Response::text("reloaded\n"),
+            Ok(()) => Content::text(200, "reloaded\n"),
             Err(why) => refuse(
                 500,
                 &format!("not reloaded; everything stays as it was\n{why}"),

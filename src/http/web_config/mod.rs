@@ -18,8 +18,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::guard::Users;
-use super::security::Security;
+use super::server::{Security, Users};
 use crate::config::utf8;
 use crate::files::{self, Identity, Place, Unread};
 use schema::Pem;

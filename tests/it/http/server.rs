@@ -1,6 +1,7 @@
 //! A server on loopback, and pages that behave badly.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,12 +10,14 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use geoip_exporter::accounting::PollStatistics;
 use geoip_exporter::config::{Config, ListenAddress};
-use geoip_exporter::http::pages::{Healthy, Index, Metrics, Ready};
-use geoip_exporter::http::routes::{Edition, Page};
-use geoip_exporter::http::{self, Handle, Limits, Routes, Security, Server};
+use geoip_exporter::http::pages::{
+    Content, Healthy, Index, Metrics, Page, Ready,
+};
+use geoip_exporter::http::{
+    self, Edition, Handle, Limits, Request, Routes, Security, Server,
+};
 use geoip_exporter::metrics::published::Publisher;
 use geoip_exporter::release::Build;
-use rouille::{Request, Response};
 
 use super::client::{Client, PATIENCE};
 use crate::exposition::registry;
@@ -39,22 +42,23 @@ impl Page for Bad {
     }
 
     /// There is one `/large` for all, and `/large?own` for each.
-    fn edition(&self, request: &Request) -> Option<Edition> {
-        let is_shared =
-            request.url() == "/large" && request.raw_query_string() != "own";
+    fn shared(&self, request: &Request) -> Option<Edition> {
+        let is_shared = request.path() == "/large" && request.query() != "own";
         is_shared.then_some(Edition { form: 0, version: 0 })
     }
 
-    fn answer(&self, request: &Request) -> Response {
+    fn content(&self, request: &Request) -> Content<'_> {
         self.made.fetch_add(1, Ordering::Relaxed);
-        match &*request.url() {
+        match &*request.path() {
             "/panic" => panic!("on purpose"),
-            "/large" => Response::from_data("text/plain", vec![b'x'; LARGE]),
+            "/large" => Content::written("text/plain", |output| {
+                output.write_all(&vec![b'x'; LARGE])
+            }),
             _ => {
                 // A test that has ended does not wait.
                 let _ = self.entered.send(());
                 let _ = self.opened.recv_timeout(PATIENCE);
-                Response::text("gate\n")
+                Content::text(200, "gate\n")
             }
         }
     }

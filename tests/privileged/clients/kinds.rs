@@ -27,9 +27,20 @@ const GREEDY: usize = 600;
 /// Keeps so many connections, each as `begin` leaves it, with a new one for the
 /// oldest all the time.
 fn hold(clients: &Clients, count: usize, begin: impl Fn(&mut TcpStream)) {
+    hold_from(clients, count, |_| HOME, begin);
+}
+
+/// The same from the address that `from` chooses for each.
+fn hold_from(
+    clients: &Clients,
+    count: usize,
+    from: impl Fn(u8) -> Ipv4Addr,
+    begin: impl Fn(&mut TcpStream),
+) {
     let mut held = std::collections::VecDeque::new();
-    while clients.go_on() {
-        let Some(mut client) = clients.try_connect(HOME) else { continue };
+    for number in (0..=u8::MAX).cycle().take_while(|_| clients.go_on()) {
+        let from = from(number);
+        let Some(mut client) = clients.try_connect(from) else { continue };
         begin(&mut client);
         held.push_back(client);
         if held.len() > count {
@@ -52,6 +63,13 @@ pub(super) fn idle(clients: &Clients) {
 /// Sends so many requests a byte at a time.
 pub(super) fn trickling(clients: &Clients) {
     trickle(clients, SLOW, b"GET /metrics HTTP/1.1\r\nHost: x\r\nA: ");
+}
+
+/// The same with bodies.
+pub(super) fn trickling_body(clients: &Clients) {
+    let head = b"POST /metrics HTTP/1.1\r\nHost: x\r\n\
+        Content-Length: 4000\r\n\r\n";
+    trickle(clients, GREEDY, head);
 }
 
 /// The same with handshakes.
@@ -115,6 +133,21 @@ pub(super) fn greedy(clients: &Clients) {
     }
 }
 
+/// Asks for the page from another address each time, and never reads it.
+pub(super) fn greedy_from_everywhere(clients: &Clients) {
+    let request = clients.request("/metrics", 0);
+    let others = std::cell::Cell::new(0);
+    let from = |number| {
+        if number == 0 {
+            others.set((others.get() + 1) % 3);
+        }
+        Ipv4Addr::new(127, 1, others.get(), number)
+    };
+    hold_from(clients, GREEDY, from, |client| {
+        let _ = client.write_all(request.as_bytes());
+    });
+}
+
 /// Asks for the page and reads it a little at a time.
 pub(super) fn dawdling(clients: &Clients) {
     let request = clients.request("/metrics", 0);
@@ -139,7 +172,8 @@ pub(super) fn dawdling(clients: &Clients) {
 
 pub(super) fn scraping(clients: &Clients) {
     while clients.go_on() {
-        clients.scrape(0);
+        // The scrape beside this one tells whether any is cut.
+        let _ = clients.scrape(0);
         clients.done.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -220,6 +254,18 @@ pub(super) fn heading(clients: &Clients) {
         format!(
             "HEAD /metrics HTTP/1.1\r\nHost: x\r\n{headers}Accept: {accept}\
              \r\n\r\n"
+        )
+    });
+}
+
+pub(super) fn ranging(clients: &Clients) {
+    let query = "a=b&".repeat(3_500);
+    let ranges: String = (0..200).map(|at| format!(",{at}-{at}")).collect();
+    ask_on(clients, |number| {
+        format!(
+            "GET /metrics?{query}{number} HTTP/1.0\r\n\
+             Connection: keep-alive\r\nRange: bytes=0-0{ranges}\r\n\
+             If-Range: \"{number}\"\r\n\r\n"
         )
     });
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -156,19 +156,24 @@ impl Clients {
 
     /// Asks over a new connection and returns the time and the bytes that the
     /// answer took.
-    pub(super) fn scrape(&self, user: usize) -> (Duration, usize) {
+    ///
+    /// # Errors
+    /// When it is cut off.
+    pub(super) fn scrape(&self, user: usize) -> io::Result<(Duration, usize)> {
         let asked = Instant::now();
-        let socket = TcpStream::connect(self.server).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let socket = TcpStream::connect(self.server)?;
+        socket.set_read_timeout(Some(Duration::from_secs(30)))?;
         let mut client = self.talk(socket);
         let request = self.request("/metrics", user);
         let request =
             request.replace("Host: x\r\n", "Host: x\r\nConnection: close\r\n");
-        client.write_all(request.as_bytes()).unwrap();
+        client.write_all(request.as_bytes())?;
         let mut answer = Vec::new();
-        client.read_to_end(&mut answer).unwrap();
+        client.read_to_end(&mut answer)?;
         let start = String::from_utf8_lossy(&answer[..answer.len().min(99)]);
-        assert!(start.starts_with("HTTP/1.1 200 OK\r\n"), "{start}");
-        (asked.elapsed(), answer.len())
+        if !start.starts_with("HTTP/1.1 200 OK\r\n") {
+            return Err(io::Error::other(format!("answered {start:?}")));
+        }
+        Ok((asked.elapsed(), answer.len()))
     }
 }

@@ -15,7 +15,7 @@ use super::client::Client;
 use super::head::{self, LONGEST_HEAD, Refusal};
 use super::limits::Limits;
 use super::reply::Reply;
-use super::step::{Phase, Request, Step};
+use super::step::{Pending, Phase, Step};
 use super::stream::Stream;
 
 /// How long and for how many bytes a client that was refused may go on
@@ -342,7 +342,7 @@ impl Connection {
 
     /// Returns the request that has arrived, if one has, or else refuses it,
     /// if it will never be one.
-    fn parse(&mut self, now: Instant) -> Option<Arc<Request>> {
+    fn parse(&mut self, now: Instant) -> Option<Arc<Pending>> {
         // However slowly a head arrives, it is looked at once a line at most.
         if !std::mem::take(&mut self.has_news) || self.received.is_empty() {
             return None;
@@ -371,10 +371,9 @@ impl Connection {
         // An idle connection takes no memory for what it may send one day.
         self.received.shrink_to_fit();
         self.has_ended |= self.stream.is_at_end();
-        let request = Arc::new(Request {
+        let request = Arc::new(Pending {
             head,
             peer: self.peer,
-            is_tls: self.stream.is_tls(),
             has_ended: self.has_ended.into(),
         });
         self.enter(Phase::Answering(Arc::clone(&request)), now);

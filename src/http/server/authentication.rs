@@ -1,13 +1,11 @@
 //! Basic authentication: names and passwords against bcrypt hashes.
 //!
-//! A check takes bcrypt some 50 ms, by design. So it is made on a thread of
-//! its own, one at a time, and its outcome is remembered: who is known is
-//! answered at once, also while somebody tries passwords. Who is not yet waits
-//! for one check of every other client, however many those have asked for.
+//! bcrypt makes a check take some 50 ms, by design. So a thread of its own makes
+//! the checks, one at a time, and their outcomes are remembered. A password that
+//! was right before is accepted at once, also while another client guesses
+//! passwords. A new password waits for at most one check of every other client,
+//! however many checks those clients wait for.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -15,109 +13,32 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::SystemTime;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use lru::LruCache;
 use ring::hmac;
-use rouille::Response;
 
 use super::client::Client;
+use super::failed_logins::FailedLogins;
 use super::line::{Line, Work};
-use super::logins::FailedLogins;
 use super::pool::{Job, Queue};
 use super::reply::{Answer, Reply};
 use super::security::Security;
-use super::step::Request;
+use super::site::{Response, Site};
+use super::step::Pending;
+use super::users::{Credentials, Users};
 use super::{News, Shared};
 
-/// How many requests wait for their check. With more, the newest of the client
-/// that has most of them is turned away: it would be seconds before its turn.
+/// How many requests wait for their check. If there are more, the newest one of
+/// the client with the most is refused: its turn would come only after seconds.
 const MOST_CHECKS: usize = 64;
 
-/// How many outcomes are remembered, of each kind, so that whoever tries
-/// passwords does not push out those that are right.
+/// How many outcomes of each kind are remembered. Right and wrong ones have
+/// memories of their own, so guesses do not displace right passwords.
 const REMEMBERED: NonZeroUsize = const { NonZeroUsize::new(128).unwrap() };
-
-/// What is answered without a password: what asks whether the exporter lives,
-/// and has none. It tells nothing else.
-const PUBLIC: [&str; 2] = ["/-/healthy", "/-/ready"];
-
-/// Returns whether everybody may ask for it. Written in another way, such as
-/// with escapes, it is for users.
-fn is_public(target: &str) -> bool {
-    let path = target.split_once('?').map_or(target, |(path, _)| path);
-    PUBLIC.contains(&path)
-}
-
-/// Names and the bcrypt hashes of their passwords.
-pub(super) struct Users {
-    hashes: BTreeMap<String, String>,
-    /// Chooses with whose hash the password of nobody is compared.
-    choice: RandomState,
-}
-
-impl fmt::Debug for Users {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Hashes belong in no log.
-        f.debug_set().entries(self.hashes.keys()).finish()
-    }
-}
-
-impl Users {
-    pub(super) fn new(hashes: BTreeMap<String, String>) -> Self {
-        Self { hashes, choice: RandomState::new() }
-    }
-
-    /// Returns the hash to compare with, and whether equal is right. For a
-    /// name nobody has it is somebody's all the same: so the answer takes as
-    /// long, and does not tell which names there are.
-    fn hash_of(&self, name: &str) -> Option<(&str, bool)> {
-        if let Some(hash) = self.hashes.get(name) {
-            return Some((hash, true));
-        }
-        let count = u64::try_from(self.hashes.len()).ok()?;
-        let index = self.choice.hash_one(name).checked_rem(count)?;
-        let hash = self.hashes.values().nth(usize::try_from(index).ok()?)?;
-        Some((hash, false))
-    }
-
-    /// Whether name and password are right; takes its time.
-    fn check(&self, credentials: &Credentials) -> bool {
-        let Some((hash, is_known)) = self.hash_of(&credentials.name) else {
-            return false;
-        };
-        // bcrypt compares in constant time. Hashes were read before.
-        let is_equal =
-            bcrypt::verify(&credentials.password, hash).unwrap_or(false);
-        is_known && is_equal
-    }
-}
-
-/// What a client says it is.
-struct Credentials {
-    name: String,
-    password: Vec<u8>,
-}
-
-impl Credentials {
-    /// Reads the value of `Authorization`.
-    fn parse(value: &str) -> Option<Self> {
-        let (scheme, code) = value.trim().split_once(' ')?;
-        if !scheme.eq_ignore_ascii_case("basic") {
-            return None;
-        }
-        let text = BASE64_STANDARD.decode(code.trim()).ok()?;
-        let colon = text.iter().position(|&byte| byte == b':')?;
-        let (name, rest) = text.split_at(colon);
-        let name = String::from_utf8(name.into()).ok()?;
-        Some(Self { name, password: rest.get(1..)?.into() })
-    }
-}
 
 /// Outcomes of checks, without the passwords.
 struct Memory {
-    /// Made up at the start and never written: without it nobody can try
-    /// passwords against what is remembered.
+    /// A random key that exists in memory only. A copy of the remembered
+    /// outcomes does not help to guess passwords without it.
     key: hmac::Key,
     right: LruCache<Tag, ()>,
     wrong: LruCache<Tag, ()>,
@@ -135,8 +56,8 @@ impl Memory {
         Ok(Self { key, right, wrong })
     }
 
-    /// Returns what stands for these credentials. The hash is part of it, so
-    /// a password that was changed has no outcome yet.
+    /// Returns the tag of these credentials. It covers the hash, so a password
+    /// that was changed has no outcome yet.
     fn tag(&self, credentials: &Credentials, hash: &str, known: bool) -> Tag {
         let mut context = hmac::Context::with_key(&self.key);
         for part in [
@@ -161,7 +82,7 @@ impl Memory {
     }
 }
 
-/// A request whose sender is to be checked.
+/// A request that waits for the check of its password.
 struct Check {
     client: Client,
     peer: Option<SocketAddr>,
@@ -181,43 +102,47 @@ impl Work for Check {
     }
 }
 
-/// What becomes of a request.
+/// The decision on a request.
 pub(super) enum Verdict {
-    /// It is to be answered.
+    /// A page answers it.
     Pass(Job),
-    /// That is being found out.
+    /// Its password is being checked.
     Later,
-    /// This is the answer.
+    /// It is refused with this reply.
     Refuse(Reply),
 }
 
-/// Looks at who asks.
-pub(super) struct Guard {
+/// Decides which requests are answered.
+pub(super) struct Authentication {
+    site: Arc<dyn Site>,
     memory: Arc<Mutex<Memory>>,
     checks: Arc<Line<Client, Check>>,
     shared: Arc<Shared>,
     failed: Arc<FailedLogins>,
 }
 
-impl Drop for Guard {
+impl Drop for Authentication {
     fn drop(&mut self) {
         self.checks.end();
     }
 }
 
-impl Guard {
-    /// Starts the thread that compares passwords. It ends with the guard.
+impl Authentication {
+    /// Starts the thread that checks passwords. It ends when the returned value
+    /// is dropped.
     ///
     /// # Errors
-    /// Where the system has no thread or no randomness left.
+    /// When the system has no thread or no randomness left.
     pub(super) fn start(
+        site: Arc<dyn Site>,
         queue: Arc<Queue>,
         shared: Arc<Shared>,
         failed: Arc<FailedLogins>,
     ) -> io::Result<Self> {
         let memory = Arc::new(Mutex::new(Memory::new()?));
         let checks = Arc::new(Line::new(MOST_CHECKS));
-        let guard = Self {
+        let authentication = Self {
+            site,
             memory: Arc::clone(&memory),
             checks: Arc::clone(&checks),
             shared: Arc::clone(&shared),
@@ -226,30 +151,27 @@ impl Guard {
         thread::Builder::new().name("http-auth".into()).spawn(move || {
             check_all(&checks, &memory, &queue, &shared, &failed);
         })?;
-        Ok(guard)
+        Ok(authentication)
     }
 
-    /// Says what becomes of a request.
+    /// Decides on a request.
     pub(super) fn look_at(
         &self,
         client: Client,
-        request: &Request,
+        pending: &Pending,
         job: Job,
         security: &Security,
     ) -> Verdict {
         let Some(users) = &security.users else { return Verdict::Pass(job) };
-        if is_public(&request.head.target) {
+        let request = &pending.head.request;
+        if self.site.is_public(request) {
             return Verdict::Pass(job);
         }
         let refuse =
-            |job: &Job| Verdict::Refuse(unauthorized(request, &job.headers));
-        let mut given = request
-            .head
-            .headers
-            .iter()
-            .filter(|(name, _)| name.eq_ignore_ascii_case("Authorization"));
+            |job: &Job| Verdict::Refuse(unauthorized(pending, &job.headers));
+        let mut given = request.headers_named("Authorization");
         let credentials = match (given.next(), given.next()) {
-            (Some((_, value)), None) => Credentials::parse(value),
+            (Some(value), None) => Credentials::parse(value),
             _ => None,
         };
         let Some(credentials) = credentials else {
@@ -264,14 +186,14 @@ impl Guard {
         match memory.outcome(&tag) {
             Some(true) => return Verdict::Pass(job),
             Some(false) => {
-                self.failed.log(request.peer, &credentials.name);
+                self.failed.log(pending.peer, &credentials.name);
                 return refuse(&job);
             }
             None => {}
         }
         drop(memory);
         let users = Arc::clone(users);
-        let peer = request.peer;
+        let peer = pending.peer;
         let check = Check { client, peer, job, users, credentials, tag };
         if let Some(Check { job, .. }) = self.checks.push(client, check)
             && let Some(request) = job.request.upgrade()
@@ -310,29 +232,26 @@ fn check_all(
     }
 }
 
-type Headers = [(String, String)];
-
-fn unauthorized(request: &Request, headers: &Headers) -> Reply {
-    let response = Response::text("401: name and password, please\n")
-        .with_status_code(401)
-        .with_unique_header(
+fn unauthorized(pending: &Pending, headers: &[(String, String)]) -> Reply {
+    let response = Response::text(401, "401: name and password, please\n")
+        .with_header(
             "WWW-Authenticate",
             "Basic realm=\"geoip-exporter\", charset=\"UTF-8\"",
         );
-    reply(request, headers, response)
+    reply(pending, headers, response)
 }
 
-fn busy(request: &Request, headers: &Headers) -> Reply {
+fn busy(pending: &Pending, headers: &[(String, String)]) -> Reply {
     let text = "503: too many passwords to check; try again\n";
-    reply(request, headers, Response::text(text).with_status_code(503))
+    reply(pending, headers, Response::text(503, text))
 }
 
-fn reply(request: &Request, headers: &Headers, response: Response) -> Reply {
-    let is_head = request.head.method == "HEAD";
-    let keep_alive = request.head.keep_alive;
-    let now = SystemTime::now();
-    match Answer::new(response, headers) {
-        Ok(answer) => answer.reply(is_head, keep_alive, now),
-        Err(_) => Reply::refuse(super::head::Refusal::UNREADABLE, now),
-    }
+fn reply(
+    pending: &Pending,
+    headers: &[(String, String)],
+    response: Response,
+) -> Reply {
+    let answer = Answer::new(response, headers);
+    let head = &pending.head;
+    answer.reply(&head.request, head.keep_alive, SystemTime::now())
 }

@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
 use super::{Connection, Phase};
-use crate::http::budget::Budget;
-use crate::http::reply::Body;
-use crate::http::step::{Rank, Step};
+use crate::http::server::budget::Budget;
+use crate::http::server::reply::Body;
+use crate::http::server::step::{Rank, Step};
 
 /// The factor for the time that the server has waited for a client that has not
 /// sent a whole request or greeting yet, or that may be gone.
@@ -14,7 +14,7 @@ const USELESS: u32 = 10;
 
 impl Connection {
     /// Returns how easily the connection can be spared.
-    pub(in crate::http) fn rank(&self, now: Instant) -> Rank {
+    pub(in crate::http::server) fn rank(&self, now: Instant) -> Rank {
         let is_poor = self.is_poor();
         let still = now.saturating_duration_since(self.moved);
         let waited = match &self.phase {
@@ -42,7 +42,10 @@ impl Connection {
 
     /// Returns whether the client has gone on since the last turn, although no
     /// event has told so yet. Then the connection deserves a turn.
-    pub(in crate::http) fn has_gone_on(&mut self, now: Instant) -> bool {
+    pub(in crate::http::server) fn has_gone_on(
+        &mut self,
+        now: Instant,
+    ) -> bool {
         match self.phase {
             Phase::Shaking { is_ours: false }
             | Phase::Receiving
@@ -61,7 +64,7 @@ impl Connection {
 
     /// Notes that the connection waits for a turn. Returns whether it did so
     /// before.
-    pub(in crate::http) fn queue(&mut self, now: Instant) -> bool {
+    pub(in crate::http::server) fn queue(&mut self, now: Instant) -> bool {
         if let Phase::Replying { pace, .. } = &mut self.phase {
             pace.wake(now);
         }
@@ -69,12 +72,12 @@ impl Connection {
     }
 
     /// Notes that it is the connection's turn.
-    pub(in crate::http) fn dequeue(&mut self) {
+    pub(in crate::http::server) fn dequeue(&mut self) {
         self.is_queued = false;
     }
 
     /// Returns the body of which the client has yet to take a part.
-    pub(in crate::http) fn unsent(&self) -> Option<&Body> {
+    pub(in crate::http::server) fn unsent(&self) -> Option<&Body> {
         match &self.phase {
             Phase::Replying { reply, .. } => Some(&reply.body),
             _ => None,
@@ -82,7 +85,7 @@ impl Connection {
     }
 
     /// Returns whether something of a request is under way.
-    pub(in crate::http) fn is_busy(&self) -> bool {
+    pub(in crate::http::server) fn is_busy(&self) -> bool {
         matches!(self.phase, Phase::Answering(_) | Phase::Replying { .. })
     }
 }

@@ -4,14 +4,13 @@
 
 #![forbid(unsafe_code)]
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io::{self, Read as _};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rouille::Response;
-
 use super::head::Refusal;
+use super::site::{Request, Response};
 
 /// What the server decides about every answer, and no page.
 const OURS: [&str; 6] = [
@@ -24,13 +23,13 @@ const OURS: [&str; 6] = [
 ];
 
 /// The bytes of an answer, which clients that asked for the same share.
-pub(super) type Body = Arc<[u8]>;
+pub(super) type Body = Arc<Vec<u8>>;
 
-/// A page's answer. Clients that asked for the same share its body.
+/// The answer to a request. Clients that asked for the same share its body.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     status: u16,
-    headers: Vec<(String, String)>,
+    headers: Vec<(Cow<'static, str>, Cow<'static, str>)>,
     body: Body,
 }
 
@@ -44,55 +43,60 @@ pub(super) struct Reply {
 }
 
 impl Answer {
-    /// Takes a response; `headers` replace those of the same name.
-    ///
-    /// # Errors
-    /// When its body cannot be read.
-    pub(super) fn new(
-        response: Response,
-        headers: &[(String, String)],
-    ) -> io::Result<Self> {
-        let (mut reader, size) = response.data.into_reader_and_size();
-        let mut body = Vec::with_capacity(size.unwrap_or_default());
-        reader.read_to_end(&mut body)?;
-        let is_ours = |name: &str| {
-            OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name))
-                || headers.iter().any(|(h, _)| h.eq_ignore_ascii_case(name))
-        };
-        let kept = response
-            .headers
-            .into_iter()
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
-            .filter(|(name, _)| !is_ours(name));
-        Ok(Self {
-            status: response.status_code,
-            headers: kept.chain(headers.iter().cloned()).collect(),
-            body: body.into(),
-        })
+    /// Takes a response. `extra` headers replace those of the same name.
+    pub(super) fn new(response: Response, extra: &[(String, String)]) -> Self {
+        let Response { status, mut headers, mut body } = response;
+        headers.retain(|(name, _)| {
+            !OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name))
+                && !extra.iter().any(|(it, _)| it.eq_ignore_ascii_case(name))
+        });
+        let extra = extra.iter().cloned();
+        headers.extend(extra.map(|(name, value)| (name.into(), value.into())));
+        // The allocator returns the pages behind the end. It copies nothing.
+        body.shrink_to_fit();
+        Self { status, headers, body: Arc::new(body) }
     }
 
-    /// Returns whether it is what was asked for.
-    pub(super) fn is_good(&self) -> bool {
-        self.status == 200
-    }
-
-    /// Returns the answer to a client: to HEAD without its body.
+    /// Returns the answer to a client: without its body for HEAD, and as "not
+    /// modified" if the client has it already.
     pub(super) fn reply(
         &self,
-        is_head: bool,
+        request: &Request,
         keep_alive: bool,
         now: SystemTime,
     ) -> Reply {
-        // 204 and 304 have no body, nor a length.
-        let has_body = !matches!(self.status, 204 | 304);
+        if self.is_known_to(request) {
+            let is_about_body =
+                |name: &str| name.to_ascii_lowercase().starts_with("content-");
+            let mut headers = self.headers.clone();
+            headers.retain(|(name, _)| !is_about_body(name));
+            let head = head(304, &headers, None, keep_alive, now);
+            return Reply { head, body: Body::default(), keep_alive };
+        }
+        // 204 has no body, nor a length.
+        let has_body = self.status != 204;
         let length = has_body.then_some(self.body.len());
-        let body = if is_head || !has_body {
-            Arc::from([])
-        } else {
-            Arc::clone(&self.body)
+        let body = match request.method() == "HEAD" || !has_body {
+            true => Body::default(),
+            false => Arc::clone(&self.body),
         };
         let head = head(self.status, &self.headers, length, keep_alive, now);
         Reply { head, body, keep_alive }
+    }
+
+    /// Returns whether the client says that it has this answer.
+    fn is_known_to(&self, request: &Request) -> bool {
+        // RFC 9110 compares these tags without regard to `W/`.
+        let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+        let mut headers = self.headers.iter();
+        let Some((_, tag)) = headers.find(|(name, _)| name == "ETag") else {
+            return false;
+        };
+        let tag = opaque(tag);
+        request
+            .headers_named("If-None-Match")
+            .flat_map(|list| list.split(','))
+            .any(|one| one.trim() == "*" || opaque(one) == tag)
     }
 }
 
@@ -109,19 +113,17 @@ impl Reply {
     /// Returns the answer to what is no request; the connection ends with it.
     pub(super) fn refuse(refusal: Refusal, now: SystemTime) -> Self {
         let Refusal { status, reason } = refusal;
-        let body = format!("{status}: {reason}\n").into_bytes();
-        let headers = [
-            ("Content-Type".into(), "text/plain; charset=utf-8".into()),
-            ("X-Content-Type-Options".into(), "nosniff".into()),
-        ];
+        let Response { headers, body, .. } =
+            Response::text(status, format!("{status}: {reason}\n"))
+                .with_header("X-Content-Type-Options", "nosniff");
         let head = head(status, &headers, Some(body.len()), false, now);
-        Self { head, body: body.into(), keep_alive: false }
+        Self { head, body: Arc::new(body), keep_alive: false }
     }
 }
 
 fn head(
     status: u16,
-    headers: &[(String, String)],
+    headers: &[(Cow<'_, str>, Cow<'_, str>)],
     length: Option<usize>,
     keep_alive: bool,
     now: SystemTime,
@@ -185,20 +187,27 @@ mod tests {
         String::from_utf8(bytes).unwrap()
     }
 
+    fn request(method: &str, headers: &[(&str, &str)]) -> Request {
+        let owned =
+            |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+        Request::new(method, "/", headers.iter().map(owned).collect())
+    }
+
     fn answer() -> Answer {
-        let response = Response::text("hello\n")
-            .with_unique_header("X-A", "b")
-            .with_unique_header("X-Bad", "a\r\nSet-Cookie: b")
-            .with_unique_header("connection", "upgrade")
-            .with_unique_header("X-Frame-Options", "deny");
+        let response = Response::text(200, "hello\n")
+            .with_header("X-A", "b")
+            .with_header("X-Bad", "a\r\nSet-Cookie: b")
+            .with_header("connection", "upgrade")
+            .with_header("X-Frame-Options", "deny");
         let ours = [("x-frame-options".to_owned(), "sameorigin".to_owned())];
-        Answer::new(response, &ours).unwrap()
+        Answer::new(response, &ours)
     }
 
     #[test]
     fn an_answer_has_its_length_and_says_whether_the_connection_stays() {
+        let reply = answer().reply(&request("GET", &[]), true, UNIX_EPOCH);
         assert_eq!(
-            text(&answer().reply(false, true, UNIX_EPOCH)),
+            text(&reply),
             "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\
              Content-Type: text/plain; charset=utf-8\r\nX-A: b\r\n\
              x-frame-options: sameorigin\r\nContent-Length: 6\r\n\
@@ -208,16 +217,53 @@ mod tests {
 
     #[test]
     fn the_answer_to_head_has_the_length_and_not_the_body() {
-        let reply = text(&answer().reply(true, false, UNIX_EPOCH));
+        let reply = answer().reply(&request("HEAD", &[]), false, UNIX_EPOCH);
+        let reply = text(&reply);
         assert!(reply.contains("Content-Length: 6\r\n"), "{reply}");
         assert!(reply.ends_with("Connection: close\r\n\r\n"), "{reply}");
     }
 
     #[test]
     fn an_answer_without_content_has_no_length() {
-        let answer = Answer::new(Response::empty_204(), &[]).unwrap();
-        let reply = text(&answer.reply(false, true, UNIX_EPOCH));
+        let answer = Answer::new(Response::text(204, ""), &[]);
+        let reply = answer.reply(&request("GET", &[]), true, UNIX_EPOCH);
+        let reply = text(&reply);
         assert!(!reply.contains("Content-Length"), "{reply}");
+    }
+
+    #[test]
+    fn an_answer_that_the_client_has_is_not_sent_again() {
+        let response = Response::text(200, "hello\n");
+        let answer = Answer::new(response.with_header("ETag", "W/\"1\""), &[]);
+        let reply = |value: &str| {
+            let request = request("GET", &[("if-none-match", value)]);
+            text(&answer.reply(&request, true, UNIX_EPOCH))
+        };
+        for known in ["W/\"1\"", "\"1\"", "\"0\" , W/\"1\"", "*"] {
+            assert_eq!(
+                reply(known),
+                "HTTP/1.1 304 Not Modified\r\n\
+                 Date: Thu, 01 Jan 1970 00:00:00 GMT\r\nETag: W/\"1\"\r\n\
+                 Connection: keep-alive\r\n\r\n"
+            );
+        }
+        for other in ["W/\"2\"", "1", ""] {
+            assert!(reply(other).ends_with("\r\n\r\nhello\n"), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_never_copied_on_its_way_to_the_socket() {
+        let mut body = Vec::with_capacity(1 << 20);
+        body.resize(1 << 20, b'x');
+        let place = body.as_ptr();
+        let headers = Vec::new();
+        let answer = Answer::new(Response { status: 200, headers, body }, &[]);
+        for _ in 0..2 {
+            let reply = answer.reply(&request("GET", &[]), true, UNIX_EPOCH);
+            let rest = reply.rest(reply.head.len()).unwrap();
+            assert_eq!((rest.as_ptr(), rest.len()), (place, 1 << 20));
+        }
     }
 
     #[test]

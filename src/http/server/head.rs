@@ -9,6 +9,8 @@
 
 use httparse::{EMPTY_HEADER, Error, Header, Status};
 
+use super::site::Request;
+
 /// The longest head.
 pub(super) const LONGEST_HEAD: usize = 16 * 1024;
 
@@ -22,10 +24,7 @@ const LONGEST_BODY: usize = 4 * 1024;
 /// The head of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Head {
-    pub(super) method: String,
-    /// From the first slash on, with its query string.
-    pub(super) target: String,
-    pub(super) headers: Vec<(String, String)>,
+    pub(super) request: Request,
     /// Bytes of the head.
     pub(super) length: usize,
     /// Bytes of the body behind it.
@@ -50,8 +49,6 @@ impl Refusal {
         status: 400,
         reason: "this port speaks TLS: ask with https instead of http",
     };
-    pub(super) const UNREADABLE: Self =
-        Self { status: 500, reason: "the page cannot be read" };
     const MALFORMED: Self =
         Self { status: 400, reason: "this is not an HTTP request" };
     const LINE_FEED: Self = Self {
@@ -140,20 +137,17 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
         && values(headers, "Expect").any(|value| {
             value.trim_ascii().eq_ignore_ascii_case(b"100-continue")
         });
+    let owned = |header: &Header<'_>| {
+        let value = String::from_utf8_lossy(header.value);
+        (header.name.to_owned(), value.into_owned())
+    };
+    let owned = headers.iter().map(owned).collect();
     Ok(Some(Head {
-        method: method.to_owned(),
-        target: target.to_owned(),
+        request: Request::new(method, target, owned),
         length,
         body_length: body_length(headers)?,
         keep_alive,
         expects_continue,
-        headers: headers
-            .iter()
-            .map(|header| {
-                let value = String::from_utf8_lossy(header.value);
-                (header.name.to_owned(), value.into_owned())
-            })
-            .collect(),
     }))
 }
 
@@ -233,11 +227,12 @@ mod tests {
         let bytes = b"POST /a?b HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\
             Expect: 100-Continue\r\nX: \xff\r\n\r\nokGET";
         let head = parse(bytes).unwrap().unwrap();
-        assert_eq!((&*head.method, &*head.target), ("POST", "/a?b"));
+        let request = &head.request;
+        assert_eq!((request.method(), request.target()), ("POST", "/a?b"));
         assert_eq!(&bytes[head.length..], b"okGET");
         assert_eq!(head.body_length, 2);
         assert!(head.keep_alive && head.expects_continue);
-        assert_eq!(head.headers[3], ("X".into(), "\u{fffd}".into()));
+        assert_eq!(request.header("X"), Some("\u{fffd}"));
         for end in 0..head.length {
             assert_eq!(parse(&bytes[..end]), Ok(None), "{end}");
         }
@@ -253,7 +248,7 @@ mod tests {
         ] {
             let request = format!("GET {target} HTTP/1.0\r\n\r\n");
             let head = parse(request.as_bytes()).unwrap().unwrap();
-            assert_eq!(head.target, path);
+            assert_eq!(head.request.target(), path);
         }
         for target in ["metrics", "ftp://x/", "host:80", "é"] {
             assert_eq!(status(&format!("GET {target} HTTP/1.0\r\n\r\n")), 400);

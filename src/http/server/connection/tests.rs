@@ -2,7 +2,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 
 use super::*;
-use crate::http::stream::Socket;
+use crate::http::server::stream::Socket;
 
 /// Bytes of a turn, as documented.
 const TURN: usize = 64 * 1024;
@@ -68,7 +68,7 @@ fn a_turn_ends_however_much_there_is_to_write() {
     let (mut client, mut connection) = pair();
     let body = vec![b'x'; 1024 * 1024];
     let reply =
-        Reply { head: b"head".into(), body: body.into(), keep_alive: true };
+        Reply { head: b"head".into(), body: Arc::new(body), keep_alive: true };
     connection.answer(reply, Instant::now());
     let (mut sum, mut step) = (0, Step::Again);
     while matches!(step, Step::Again) {
@@ -89,7 +89,7 @@ fn a_client_that_may_be_gone_gets_the_head_before_the_body() {
     assert!(request.has_ended.load(Ordering::Relaxed));
     let reply = Reply {
         head: b"head".into(),
-        body: b"body".as_slice().into(),
+        body: Arc::new(b"body".into()),
         keep_alive: false,
     };
     connection.answer(reply, Instant::now());

@@ -1,11 +1,12 @@
 use std::io::Read as _;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::http::reply::{Body, Reply};
-use crate::http::step::Step;
-use crate::http::stream::{Socket, Stream};
+use crate::http::server::reply::{Body, Reply};
+use crate::http::server::step::Step;
+use crate::http::server::stream::{Socket, Stream};
 
 /// Bytes of an answer, more than sockets hold.
 const LARGE: usize = 4 << 20;
@@ -60,7 +61,7 @@ const HOME: [u8; 4] = [127, 0, 0, 1];
 const ELSEWHERE: [u8; 4] = [192, 0, 2, 1];
 
 fn body() -> Body {
-    vec![b'x'; LARGE].into()
+    Arc::new(vec![b'x'; LARGE])
 }
 
 fn seconds(number: u64) -> Duration {

@@ -10,8 +10,8 @@ use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token};
 use slog::{Logger, debug, info, warn};
 
+use super::authentication::{Authentication, Verdict};
 use super::connection::Connection;
-use super::guard::{Guard, Verdict};
 use super::limits::Limits;
 use super::listener::Listener;
 use super::places::Places;
@@ -59,7 +59,7 @@ pub(super) struct Front {
     /// The rules that open connections were looked at under.
     security: Arc<Security>,
     queue: Arc<Queue>,
-    guard: Guard,
+    authentication: Authentication,
     news: Receiver<(usize, News)>,
     limits: Limits,
     log: Logger,
@@ -81,7 +81,7 @@ pub(super) struct Parts {
     pub(super) listeners: Vec<Listener>,
     pub(super) shared: Arc<Shared>,
     pub(super) queue: Arc<Queue>,
-    pub(super) guard: Guard,
+    pub(super) authentication: Authentication,
     pub(super) news: Receiver<(usize, News)>,
     pub(super) limits: Limits,
     pub(super) log: Logger,
@@ -101,7 +101,7 @@ impl Front {
             security: parts.shared.security(),
             shared: parts.shared,
             queue: parts.queue,
-            guard: parts.guard,
+            authentication: parts.authentication,
             news: parts.news,
             limits: parts.limits,
             log: parts.log,
@@ -216,7 +216,10 @@ impl Front {
                     request: Arc::downgrade(&request),
                     headers: Arc::clone(&security.headers),
                 };
-                match self.guard.look_at(client, &request, job, &security) {
+                match self
+                    .authentication
+                    .look_at(client, &request, job, &security)
+                {
                     Verdict::Pass(job) => self.queue.answer(client, job),
                     Verdict::Later => {}
                     // Not now: it is others' turn.

@@ -22,7 +22,7 @@ pub(super) enum Phase {
     /// Kept for another request.
     Idle,
     /// A worker has the request.
-    Answering(Arc<Request>),
+    Answering(Arc<Pending>),
     /// The reply is being sent, and this byte is the next one.
     Replying { reply: Reply, at: usize, pace: Pace },
     /// Everything is said, but not heard.
@@ -49,12 +49,11 @@ pub(super) enum Rank {
     Ours,
 }
 
-/// A request for a worker.
+/// A request that waits for its answer.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct Pending {
     pub(super) head: Head,
     pub(super) peer: Option<SocketAddr>,
-    pub(super) is_tls: bool,
     /// Whether the client sends nothing more: it may be gone, or wait for the
     /// answer all the same.
     pub(super) has_ended: AtomicBool,
@@ -70,7 +69,7 @@ pub(super) enum Step {
     /// Have a worker go on with this.
     Shake(Weak<Handshake>),
     /// Have this answered.
-    Ask(Arc<Request>),
+    Ask(Arc<Pending>),
     /// Drop it.
     Close,
 }

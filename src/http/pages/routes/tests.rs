@@ -12,15 +12,15 @@ use crate::metrics::Registry;
 use crate::metrics::published::Publisher;
 use crate::release::Build;
 
-/// A site, and what changes it.
-struct Site {
+/// Pages, and what changes them.
+struct Pages {
     routes: Routes,
     config: Publisher<Config>,
     interfaces: Publisher<interfaces::Snapshot>,
     polls: Publisher<PollStatistics>,
 }
 
-fn site() -> Site {
+fn site() -> Pages {
     let config = Publisher::new(Config::default());
     let interfaces = Publisher::new(
         [
@@ -46,46 +46,30 @@ fn site() -> Site {
             interfaces: interfaces.reader(),
             links: vec![Link { path: "/map", text: "Live map" }],
         });
-    Site { routes, config, interfaces, polls }
+    Pages { routes, config, interfaces, polls }
 }
 
-struct Answer {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
-}
+struct Answer(Response);
 
 impl Answer {
     fn header(&self, name: &str) -> Option<&str> {
-        let mut found = self.headers.iter().filter(|(key, _)| key == name);
-        let value = found.next().map(|(_, value)| value.as_str());
-        assert!(found.next().is_none(), "{name} stands there twice");
-        value
+        let named = |(key, _): &&(_, _)| key == name;
+        assert!(self.0.headers.iter().filter(named).count() < 2, "{name}");
+        self.0.header(name)
     }
 
     fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).unwrap()
+        std::str::from_utf8(&self.0.body).unwrap()
     }
 }
 
-impl Site {
+impl Pages {
     fn ask(&self, method: &str, url: &str, headers: &[(&str, &str)]) -> Answer {
         let headers = headers
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        let request = Request::fake_http(method, url, headers, vec![]);
-        let response = self.routes.answer(&request);
-        let mut body = Vec::new();
-        let (mut reader, size) = response.data.into_reader_and_size();
-        reader.read_to_end(&mut body).unwrap();
-        assert_eq!(size, Some(body.len()), "the length is known beforehand");
-        let headers = response
-            .headers
-            .into_iter()
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
-            .collect();
-        Answer { status: response.status_code, headers, body }
+        Answer(self.routes.answer(&Request::new(method, url, headers)))
     }
 
     fn get(&self, url: &str) -> Answer {
@@ -109,7 +93,7 @@ const METRICS: &str = "# HELP geoip_interface_status State of the interface: \
 #[test]
 fn metrics_are_text_unless_asked_otherwise() {
     let answer = site().get("/metrics");
-    assert_eq!(answer.status, 200);
+    assert_eq!(answer.0.status, 200);
     assert_eq!(answer.text(), METRICS);
     assert_eq!(
         answer.header("Content-Type"),
@@ -136,14 +120,14 @@ fn metrics_are_compressed_when_accepted() {
     let answer = site().ask("GET", "/metrics", &[("accept-encoding", "gzip")]);
     assert_eq!(answer.header("Content-Encoding"), Some("gzip"));
     let mut page = String::new();
-    GzDecoder::new(&*answer.body).read_to_string(&mut page).unwrap();
+    GzDecoder::new(&*answer.0.body).read_to_string(&mut page).unwrap();
     assert_eq!(page, METRICS);
 }
 
 #[test]
 fn a_query_string_changes_nothing() {
     assert_eq!(site().get("/metrics?name[]=x&y=%zz").text(), METRICS);
-    assert_eq!(site().get("/-/healthy?").status, 200);
+    assert_eq!(site().get("/-/healthy?").0.status, 200);
 }
 
 #[test]
@@ -151,9 +135,9 @@ fn the_metrics_path_moves_while_the_server_runs() {
     let mut site = site();
     let metrics_path = "/m".into();
     site.config.publish(Config { metrics_path, ..Config::default() });
-    assert_eq!(site.get("/m").status, 200);
+    assert_eq!(site.get("/m").0.status, 200);
     let old = site.get("/metrics");
-    assert_eq!(old.status, 404);
+    assert_eq!(old.0.status, 404);
     assert!(old.text().contains("metrics are at /m\n"), "{}", old.text());
     assert!(site.get("/").text().contains("<a href=\"/m\">"));
 }
@@ -170,7 +154,7 @@ fn metrics_may_take_the_place_of_the_landing_page() {
 fn a_page_that_does_not_exist_gets_a_hint() {
     for url in ["/metric", "/metrics/", "//", "/%00%ff", "", "*"] {
         let answer = site().get(url);
-        assert_eq!(answer.status, 404, "{url}");
+        assert_eq!(answer.0.status, 404, "{url}");
         assert_eq!(
             answer.text(),
             "404: there is no such page; the metrics are at /metrics\n"
@@ -183,28 +167,28 @@ fn a_page_that_does_not_exist_gets_a_hint() {
 fn only_get_and_head_are_taken() {
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "get", "X"] {
         let answer = site().ask(method, "/metrics", &[]);
-        assert_eq!(answer.status, 405, "{method}");
+        assert_eq!(answer.0.status, 405, "{method}");
         assert_eq!(answer.header("Allow"), Some("GET, HEAD"));
         assert_eq!(answer.text(), "405: this page takes GET and HEAD only\n");
     }
-    assert_eq!(site().ask("HEAD", "/metrics", &[]).status, 200);
+    assert_eq!(site().ask("HEAD", "/metrics", &[]).0.status, 200);
 }
 
 #[test]
 fn healthy_from_the_start_and_ready_once_all_is_attached() {
     let mut site = site();
     let healthy = site.get("/-/healthy");
-    assert_eq!(healthy.status, 200);
+    assert_eq!(healthy.0.status, 200);
     assert_eq!(healthy.text(), "geoip-exporter is healthy\n");
-    assert_eq!(site.get("/-/ready").status, 503);
+    assert_eq!(site.get("/-/ready").0.status, 503);
     let failed = PollStatistics { poll_failures: 1, ..Default::default() };
     site.polls.publish(failed);
-    assert_eq!(site.get("/-/ready").status, 503);
+    assert_eq!(site.get("/-/ready").0.status, 503);
     let polled = PollStatistics { polls: 1, ..failed };
     site.polls.publish(polled);
-    assert_eq!(site.get("/-/ready").status, 503);
+    assert_eq!(site.get("/-/ready").0.status, 503);
     site.polls.publish(PollStatistics { is_ready: true, ..polled });
-    assert_eq!(site.get("/-/ready").status, 200);
+    assert_eq!(site.get("/-/ready").0.status, 200);
 }
 
 #[test]
@@ -233,12 +217,12 @@ fn the_landing_page_links_to_everything_and_trusts_nothing() {
 #[test]
 fn a_page_has_few_editions_however_it_is_asked_for() {
     let mut site = site();
-    let edition = |site: &Site, target: &str, accept: &str, coding: &str| {
+    let edition = |site: &Pages, target: &str, accept: &str, coding: &str| {
         let headers = vec![
             ("Accept".to_owned(), accept.to_owned()),
             ("Accept-Encoding".to_owned(), coding.to_owned()),
         ];
-        let request = Request::fake_http("GET", target, headers, vec![]);
+        let request = Request::new("GET", target, headers);
         site.routes.edition(&request)
     };
     let text = edition(&site, "/metrics", "text/plain", "identity").unwrap();
@@ -256,7 +240,7 @@ fn a_page_has_few_editions_however_it_is_asked_for() {
     // What is made on request is not shared, nor what is refused.
     assert_eq!(edition(&site, "/-/healthy", "", ""), None);
     assert_eq!(edition(&site, "/nothing", "", ""), None);
-    let post = Request::fake_http("POST", "/metrics", vec![], vec![]);
+    let post = Request::new("POST", "/metrics", vec![]);
     assert_eq!(site.routes.edition(&post), None);
 
     site.interfaces.publish(interfaces::Snapshot::new());
@@ -264,4 +248,56 @@ fn a_page_has_few_editions_however_it_is_asked_for() {
     assert_eq!(newer.0, text.0);
     assert_eq!(newer.1.form, text.1.form);
     assert!(newer.1.version > text.1.version);
+}
+
+#[test]
+fn health_is_public_unless_its_path_is_written_with_escapes() {
+    let site = site();
+    let is_public = |target: &str| {
+        site.routes.is_public(&Request::new("GET", target, Vec::new()))
+    };
+    assert!(is_public("/-/healthy") && is_public("/-/ready?x=%20"));
+    for target in ["/-/health%79", "/", "/metrics", "/nothing", "/-/reload"] {
+        assert!(!is_public(target), "{target}");
+    }
+}
+
+/// The example of the head of this room.
+struct Countries(BTreeMap<&'static str, u64>);
+
+impl Page for Countries {
+    fn serves(&self, path: &str) -> bool {
+        path == "/api/countries"
+    }
+
+    fn shared(&self, _: &Request) -> Option<Edition> {
+        Some(Edition { form: 0, version: 7 })
+    }
+
+    fn is_compressed(&self) -> bool {
+        true
+    }
+
+    fn content(&self, _: &Request) -> Content<'_> {
+        Content::written("application/json", |output| {
+            Ok(serde_json::to_writer(output, &self.0)?)
+        })
+    }
+}
+
+#[test]
+fn a_page_of_json_needs_nothing_of_its_own() {
+    let mut site = site();
+    let countries = Countries([("DE", 1), ("FR", 2)].into());
+    site.routes = site.routes.with(countries);
+    let plain = site.get("/api/countries");
+    assert_eq!(plain.text(), "{\"DE\":1,\"FR\":2}");
+    assert_eq!(plain.header("Content-Type"), Some("application/json"));
+    assert_eq!(plain.header("Vary"), Some("Accept-Encoding"));
+    let gzip = [("Accept-Encoding", "gzip")];
+    let packed = site.ask("GET", "/api/countries", &gzip);
+    assert_eq!(packed.header("Content-Encoding"), Some("gzip"));
+    let mut page = String::new();
+    GzDecoder::new(&*packed.0.body).read_to_string(&mut page).unwrap();
+    assert_eq!(page, plain.text());
 }

@@ -10,25 +10,20 @@ use std::time::SystemTime;
 use super::client::Client;
 use super::editions::Editions;
 use super::handshake::Handshake;
-use super::head::Refusal;
+use super::head::Head;
 use super::line::{Line, Work};
-use super::reply::Reply;
-use super::routes::Routes;
-use super::step::Request;
+use super::security::ExtraHeaders;
+use super::site::Site;
+use super::step::Pending;
 use super::{News, Shared};
 
-/// Where an answer without a client's address is said to go: to a socket in
-/// the file system.
-const NO_PEER: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
-
-/// A request, whose answer it is, and what else is said with it.
+/// A request to answer, and the connection it came on.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) connection: usize,
-    /// The connection has it, for as long as it waits.
-    pub(super) request: Weak<Request>,
-    /// Headers for this answer, from `web.config.file`.
-    pub(super) headers: Arc<[(String, String)]>,
+    /// The connection owns it, for as long as it waits for the answer.
+    pub(super) request: Weak<Pending>,
+    pub(super) headers: ExtraHeaders,
 }
 
 impl Work for Job {
@@ -37,7 +32,7 @@ impl Work for Job {
     }
 
     fn is_doubtful(&self) -> bool {
-        let has_ended = |it: Arc<Request>| it.has_ended.load(Ordering::Relaxed);
+        let has_ended = |it: Arc<Pending>| it.has_ended.load(Ordering::Relaxed);
         self.request.upgrade().is_some_and(has_ended)
     }
 }
@@ -114,19 +109,19 @@ impl Queue {
 pub(super) fn start(
     workers: usize,
     queue: &Arc<Queue>,
-    routes: &Arc<Routes>,
+    site: &Arc<dyn Site>,
     shared: &Arc<Shared>,
 ) -> io::Result<()> {
-    let editions = Arc::new(Editions::default());
+    let editions = Arc::new(Editions::new());
     for number in 0..workers.max(1) {
         let queue = Arc::clone(queue);
-        let routes = Arc::clone(routes);
+        let site = Arc::clone(site);
         let shared = Arc::clone(shared);
         let editions = Arc::clone(&editions);
         thread::Builder::new().name(format!("http-{number}")).spawn(
             move || {
                 while let Some(task) = queue.0.take() {
-                    work(&routes, &editions, task, &shared);
+                    work(&*site, &editions, task, &shared);
                 }
             },
         )?;
@@ -134,7 +129,7 @@ pub(super) fn start(
     Ok(())
 }
 
-fn work(routes: &Routes, editions: &Editions, task: Task, shared: &Shared) {
+fn work(site: &dyn Site, editions: &Editions, task: Task, shared: &Shared) {
     match task {
         Task::Shake { connection, handshake } => {
             if let Some(handshake) = handshake.upgrade() {
@@ -143,53 +138,13 @@ fn work(routes: &Routes, editions: &Editions, task: Task, shared: &Shared) {
             }
         }
         Task::Answer(job) => {
-            if let Some(request) = job.request.upgrade() {
-                let reply = answer(routes, editions, &request, &job);
+            if let Some(pending) = job.request.upgrade() {
+                let Head { request, keep_alive, .. } = &pending.head;
+                let answer = editions.answer(site, request, &job.headers);
+                let reply =
+                    answer.reply(request, *keep_alive, SystemTime::now());
                 shared.deliver(job.connection, News::Reply(reply));
             }
         }
-    }
-}
-
-fn answer(
-    routes: &Routes,
-    editions: &Editions,
-    request: &Request,
-    job: &Job,
-) -> Reply {
-    let is_head = request.head.method == "HEAD";
-    let keep_alive = request.head.keep_alive;
-    let answer =
-        editions.answer(routes, &rouille_request(request), &job.headers);
-    let now = SystemTime::now();
-    match answer {
-        Ok(answer) => answer.reply(is_head, keep_alive, now),
-        Err(_) => Reply::refuse(Refusal::UNREADABLE, now),
-    }
-}
-
-/// Makes of a request what the pages take. Its body was let fall: none of
-/// them reads one.
-fn rouille_request(request: &Request) -> rouille::Request {
-    let peer = request.peer.unwrap_or_else(|| NO_PEER.into());
-    let head = &request.head;
-    let (method, target) = (head.method.clone(), head.target.clone());
-    let headers = head.headers.clone();
-    if request.is_tls {
-        rouille::Request::fake_https_from(
-            peer,
-            method,
-            target,
-            headers,
-            Vec::new(),
-        )
-    } else {
-        rouille::Request::fake_http_from(
-            peer,
-            method,
-            target,
-            headers,
-            Vec::new(),
-        )
     }
 }

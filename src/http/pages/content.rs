@@ -1,0 +1,189 @@
+//! The content of a page, and how it becomes bytes.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::http::server::Response;
+
+/// Bytes that go to the compressor at once: a call of it is expensive, and the
+/// pieces of a page are short.
+const COMPRESSED_AT_ONCE: usize = 32 * 1024;
+
+/// Writes the body of a page.
+type WriteBody<'a> = Box<dyn FnOnce(&mut Output) -> io::Result<()> + 'a>;
+
+/// The answer of a page, whose body is not written yet.
+pub struct Content<'a> {
+    response: Response,
+    body: Option<WriteBody<'a>>,
+}
+
+impl<'a> Content<'a> {
+    /// Returns plain text.
+    #[must_use]
+    pub fn text(status: u16, text: impl Into<String>) -> Self {
+        Self { response: Response::text(status, text), body: None }
+    }
+
+    /// Returns a page of HTML.
+    #[must_use]
+    pub fn html(text: impl Into<String>) -> Self {
+        Self::text(200, text)
+            .with_header("Content-Type", "text/html; charset=utf-8")
+    }
+
+    /// Returns a page whose body `write` writes, compressed or not.
+    #[must_use]
+    pub fn written(
+        content_type: &'static str,
+        write: impl FnOnce(&mut Output) -> io::Result<()> + 'a,
+    ) -> Self {
+        let response = Response::text(200, String::new())
+            .with_header("Content-Type", content_type);
+        Self { response, body: Some(Box::new(write)) }
+    }
+
+    /// Adds a header, which replaces those of the same name.
+    #[must_use]
+    pub fn with_header(
+        self,
+        name: &'static str,
+        value: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { response: self.response.with_header(name, value), ..self }
+    }
+
+    /// Has browsers and proxies ask for the page each time.
+    #[must_use]
+    pub fn with_no_cache(self) -> Self {
+        self.with_header("Cache-Control", "no-cache, no-store, must-revalidate")
+            .with_header("Expires", "0")
+            .with_header("Pragma", "no-cache")
+    }
+
+    /// Writes the body, compressed with gzip if `gzip` says so and the body is
+    /// written piece by piece.
+    pub(super) fn finish(self, gzip: bool) -> Response {
+        let Self { response, body } = self;
+        let Some(write) = body else { return response };
+        let mut output = Output::new(gzip);
+        match write(&mut output).and_then(|()| output.finish()) {
+            Ok(body) if gzip => {
+                let response = Response { body, ..response };
+                response.with_header("Content-Encoding", "gzip")
+            }
+            Ok(body) => Response { body, ..response },
+            Err(error) => Response::text(
+                500,
+                format!("500: cannot write the page: {error}\n"),
+            ),
+        }
+    }
+}
+
+/// Takes the bytes of a page. The buffer that they are written to, or that the
+/// compressor fills, is the one that the server sends.
+pub struct Output {
+    buffer: Vec<u8>,
+    compressor: Option<GzEncoder<Vec<u8>>>,
+}
+
+impl Output {
+    fn new(gzip: bool) -> Self {
+        let compressor =
+            gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast()));
+        Self { buffer: Vec::new(), compressor }
+    }
+
+    fn compress(&mut self) -> io::Result<()> {
+        if let Some(compressor) = &mut self.compressor {
+            compressor.write_all(&self.buffer)?;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> io::Result<Vec<u8>> {
+        self.compress()?;
+        match self.compressor {
+            None => Ok(self.buffer),
+            Some(compressor) => compressor.finish(),
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= COMPRESSED_AT_ONCE {
+            self.compress()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use flate2::read::GzDecoder;
+
+    use super::*;
+
+    /// Writes more than the compressor takes at once, in short pieces.
+    fn large(output: &mut Output) -> io::Result<()> {
+        (0..20_000).try_for_each(|number| writeln!(output, "line {number}"))
+    }
+
+    #[test]
+    fn a_written_page_is_the_same_compressed_or_not() {
+        let finish = |gzip| Content::written("text/plain", large).finish(gzip);
+        let (plain, packed) = (finish(false), finish(true));
+        let mut unpacked = Vec::new();
+        GzDecoder::new(&*packed.body).read_to_end(&mut unpacked).unwrap();
+        assert!(packed.body.len() < plain.body.len() / 2);
+        assert_eq!(unpacked, plain.body);
+        assert_eq!(
+            plain.headers,
+            [("Content-Type".into(), "text/plain".into())]
+        );
+        assert!(
+            packed
+                .headers
+                .contains(&("Content-Encoding".into(), "gzip".into()))
+        );
+    }
+
+    #[test]
+    fn the_bytes_that_a_page_writes_are_those_that_are_sent() {
+        let mut place = std::ptr::null();
+        let page = Content::written("text/plain", |output| {
+            output.buffer.reserve(1 << 20);
+            place = output.buffer.as_ptr();
+            output.write_all(b"hello")
+        });
+        assert_eq!(page.finish(false).body.as_ptr(), place);
+    }
+
+    #[test]
+    fn a_page_that_cannot_be_written_is_a_failure_of_the_server() {
+        let page = Content::written("text/plain", |output| {
+            output.write_all(b"half of it")?;
+            Err(io::Error::other("a fault"))
+        });
+        let response = page.finish(true);
+        assert_eq!(response.status, 500);
+        assert_eq!(response.body, b"500: cannot write the page: a fault\n");
+    }
+}
