@@ -1,4 +1,4 @@
-//! How much is done for one client before it is another's turn.
+//! The bound of one turn of a connection.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ const BYTES: usize = 64 * 1024;
 /// The time of one turn.
 const TIME: Duration = Duration::from_millis(1);
 
-/// What a step costs at least, however few bytes it moves.
+/// The least cost of a step, in bytes.
 const LEAST: usize = 1024;
 
-/// What is left of a turn.
+/// The rest of a turn.
 #[derive(Debug)]
 pub(super) struct Budget {
     bytes: usize,
@@ -23,12 +23,12 @@ impl Budget {
         Self { bytes: BYTES, until: Instant::now() + TIME }
     }
 
-    /// Returns how many bytes may still be moved.
+    /// Returns the bytes that can still be moved.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Takes off what a step has cost.
+    /// Subtracts the cost of a step.
     pub(super) fn spend(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_sub(bytes.max(LEAST));
     }

@@ -1,4 +1,4 @@
-//! Whom a connection belongs to, as far as its address tells.
+//! The client of a connection, as far as its address tells.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -6,8 +6,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// A client: an IPv4 address, the /64 of an IPv6 address, which one machine
-/// mostly has to itself, or everybody who comes by a socket in the file system.
+/// A client: an IPv4 address, the /64 of an IPv6 address, which usually belongs to
+/// one machine, or all processes that connect to a socket in the file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Client {
     V4(Ipv4Addr),

@@ -1,7 +1,7 @@
-//! One client: what it sends becomes requests, and replies go back to it, as
-//! far as its socket goes along.
+//! A connection: the bytes of a client become requests, and replies are written
+//! as far as its socket takes them.
 //!
-//! A request is read only after the answer to the one before has been taken,
+//! A request is read only after the client has taken the answer to the one before,
 //! so a client holds one answer at most.
 
 use std::io::{self, ErrorKind};
@@ -18,8 +18,9 @@ use super::reply::Reply;
 use super::step::{Pending, Phase, Step};
 use super::stream::Stream;
 
-/// How long and for how many bytes a client that was refused may go on
-/// sending. Closed at once, it would be told of a broken connection instead.
+/// The time and the bytes for a client that goes on sending after the last answer.
+/// If its connection were closed at once, it would get an error in place of the
+/// answer.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 1024 * 1024;
 
@@ -32,27 +33,27 @@ pub(super) struct Connection {
     peer: Option<SocketAddr>,
     client: Client,
     phase: Phase,
-    /// When what has to end in its time began.
+    /// The begin of the phase, for its deadline.
     since: Instant,
-    /// When the client did something last that brings it on.
+    /// The last time that the client made progress.
     moved: Instant,
     received: Vec<u8>,
-    /// Whether `received` has a line that was not there when last parsed.
+    /// True if `received` has a line that was not there when last parsed.
     has_news: bool,
-    /// Whether ever a request came, or what begins a handshake.
+    /// True if a request or the first message of a handshake came.
     was_heard: bool,
-    /// Whether what begins it came in pieces.
+    /// True if the begin of that came in pieces.
     trickles: bool,
-    /// Whether a part of a handshake came.
+    /// True if a part of a handshake came.
     was_read: bool,
     was_continued: bool,
-    /// Not yet, where TLS is expected.
+    /// False before the first byte of a connection with TLS.
     is_tls_certain: bool,
-    /// Whether it ends with the answer under way.
+    /// True if the connection ends with the answer under way.
     is_last: bool,
-    /// Whether the client sends nothing more.
+    /// True if the client sends nothing more.
     has_ended: bool,
-    /// Whether it waits for a turn.
+    /// True if the connection waits for a turn.
     is_queued: bool,
 }
 
@@ -94,7 +95,7 @@ impl Connection {
         self.client
     }
 
-    /// Returns when its patience ends.
+    /// Returns the time at which the connection is closed without progress.
     pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
         Some(match self.phase {
             Phase::Shaking { .. } | Phase::Receiving => {
@@ -119,8 +120,8 @@ impl Connection {
         Step::Again
     }
 
-    /// Sees to it that no other request is taken than one that is arriving.
-    /// Returns whether the connection can be dropped at once.
+    /// Takes no more requests than one that is arriving. Returns whether the
+    /// connection can be closed at once.
     pub(super) fn finish(&mut self) -> bool {
         self.is_last = true;
         matches!(self.phase, Phase::Idle)
@@ -152,7 +153,7 @@ impl Connection {
             }
             _ => {
                 self.phase = Phase::Shaking { is_ours: false };
-                // However it trickles, it goes on when there is an answer.
+                // It makes progress once there is a message to answer.
                 let handshake = self.stream.handshake();
                 if !self.was_heard && handshake.is_some_and(|h| h.is_known()) {
                     (self.was_heard, self.moved) = (true, now);
@@ -162,8 +163,8 @@ impl Connection {
         }
     }
 
-    /// Goes as far as the socket goes along, and a turn allows. `scratch` is
-    /// room for what is read, of any content.
+    /// Goes on as far as the socket and the budget of a turn allow. Bytes are
+    /// read into `scratch`.
     pub(super) fn turn(&mut self, now: Instant, scratch: &mut [u8]) -> Step {
         match self.try_turn(now, scratch) {
             Ok(step) => step,
@@ -214,7 +215,7 @@ impl Connection {
         if !self.is_tls_certain {
             let first = self.stream.peek()?;
             self.is_tls_certain = true;
-            // Every method of HTTP begins with a letter, no handshake does.
+            // Every method of HTTP begins with a letter, and no handshake does.
             if first.is_some_and(|byte| byte.is_ascii_alphabetic()) {
                 self.stream.give_up_tls();
                 self.refuse(Refusal::NOT_TLS, now);
@@ -224,7 +225,7 @@ impl Connection {
         let read = self.stream.read(scratch, &mut self.received)?;
         self.trickles = self.was_read;
         self.was_read = true;
-        // Who has gone needs no handshake.
+        // A client that is gone needs no handshake.
         if read.is_end || self.has_ended || self.stream.is_at_end() {
             return Ok(Some(Step::Close));
         }
@@ -264,7 +265,7 @@ impl Connection {
         } else if read.is_end {
             return Ok(Some(Step::Close));
         }
-        // What came with the end is looked at, and then there is an end.
+        // The next step looks at bytes that came with the end.
         Ok(None)
     }
 
@@ -284,8 +285,8 @@ impl Connection {
             pace.take(sent, now);
             self.moved = now;
             budget.spend(sent);
-            // Where the client is gone, its system says so before the next
-            // turn, to the head, and the body stays here.
+            // If the client is gone, its kernel answers the head with a reset
+            // before the next turn, and the body is not sent.
             let is_over = sent == 0;
             return Ok(match self.has_ended {
                 _ if is_over => Some(Step::Close),
@@ -312,7 +313,7 @@ impl Connection {
         Ok(None)
     }
 
-    /// Reads what is not wanted any more.
+    /// Reads bytes that come after the last answer, and drops them.
     fn linger(
         &mut self,
         scratch: &mut [u8],
@@ -343,7 +344,7 @@ impl Connection {
     /// Returns the request that has arrived, if one has, or else refuses it,
     /// if it will never be one.
     fn parse(&mut self, now: Instant) -> Option<Arc<Pending>> {
-        // However slowly a head arrives, it is looked at once a line at most.
+        // A head is parsed once a line at most, however slowly it arrives.
         if !std::mem::take(&mut self.has_news) || self.received.is_empty() {
             return None;
         }
@@ -360,15 +361,15 @@ impl Connection {
             self.has_news = true;
             if head.expects_continue && !self.was_continued {
                 self.was_continued = true;
-                // Should it not fit into an empty socket, the client goes on
-                // after a second of its own accord.
+                // If the socket does not take it, the client goes on without
+                // it after a second.
                 let _ = self.stream.write(CONTINUE);
             }
             return None;
         }
         (self.was_continued, self.was_heard) = (false, true);
         self.received.drain(..end);
-        // An idle connection takes no memory for what it may send one day.
+        // An idle connection holds no buffer.
         self.received.shrink_to_fit();
         self.has_ended |= self.stream.is_at_end();
         let request = Arc::new(Pending {

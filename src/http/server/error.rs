@@ -1,4 +1,4 @@
-//! What can go wrong with the socket, and what would help.
+//! Errors of the sockets that listen, with the remedy.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -10,10 +10,10 @@ use std::path::PathBuf;
 
 use crate::config::ListenAddress;
 
-/// Why there is no web server.
+/// The reason why there is no web server.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Somebody else listens there.
+    /// Another process listens there.
     #[error(
         "cannot listen on {address}: the port is in use{}; choose another \
          with --listen-address, such as --listen-address {}",
@@ -21,7 +21,7 @@ pub enum Error {
         example(*address)
     )]
     AddressInUse {
-        /// Where.
+        /// The address.
         address: SocketAddr,
     },
     /// The port is reserved.
@@ -32,17 +32,17 @@ pub enum Error {
         example(*address)
     )]
     PermissionDenied {
-        /// Where.
+        /// The address.
         address: SocketAddr,
     },
-    /// The address belongs to nobody here.
+    /// No interface has the address.
     #[error(
         "cannot listen on {address}: no interface has the address {}; choose \
          one of this machine's with --listen-address, or 0.0.0.0 for all",
         address.ip()
     )]
     AddressNotAvailable {
-        /// Where.
+        /// The address.
         address: SocketAddr,
     },
     /// The kernel was built or started without IPv6.
@@ -51,15 +51,15 @@ pub enum Error {
          (ipv6.disable=1?); choose an address of IPv4 with --listen-address"
     )]
     NoIpv6 {
-        /// Where.
+        /// The address.
         address: SocketAddr,
     },
     /// Anything else.
     #[error("cannot listen on {address}")]
     Listen {
-        /// Where.
+        /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// Another of our own addresses is the same.
@@ -68,9 +68,9 @@ pub enum Error {
          already; leave one of them out of listen_address"
     )]
     Overlap {
-        /// Where.
+        /// The address.
         address: SocketAddr,
-        /// Who was first.
+        /// The address that was first.
         other: ListenAddress,
     },
     /// Another process answers there.
@@ -80,17 +80,17 @@ pub enum Error {
         path.display()
     )]
     SocketInUse {
-        /// Where.
+        /// The address.
         path: PathBuf,
     },
-    /// Something else has the name.
+    /// A file that is no socket has the name.
     #[error(
         "cannot listen on unix:{}: there is something that is no socket; \
          remove it, or choose another path with --listen-address",
         path.display()
     )]
     NotASocket {
-        /// Where.
+        /// The address.
         path: PathBuf,
     },
     /// Anything else about a socket in the file system.
@@ -99,9 +99,9 @@ pub enum Error {
         path.display()
     )]
     Socket {
-        /// Where.
+        /// The address.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The service manager passed something else.
@@ -112,7 +112,7 @@ pub enum Error {
     Given {
         /// Its name there.
         name: String,
-        /// What it is.
+        /// The reason.
         why: String,
     },
     /// The system cannot wait for several sockets at once.
@@ -127,7 +127,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns what a failed bind means.
+    /// Returns the error for a failed bind.
     pub(super) fn from_bind(address: SocketAddr, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::AddrInUse => Self::AddressInUse { address },
@@ -153,7 +153,7 @@ impl Error {
         }
     }
 
-    /// Blames one of our own addresses for being in use, where it is one.
+    /// Names the address of our own list that is in the way, if one is.
     pub(super) fn among(self, ours: &[ListenAddress]) -> Self {
         let Self::AddressInUse { address } = self else { return self };
         let other = ours.iter().find(|other| match other {
@@ -172,7 +172,7 @@ impl Error {
     }
 }
 
-/// Says who may be there already.
+/// Names a program that usually has the port.
 fn likely_owner(port: u16) -> &'static str {
     match port {
         9100 => ", perhaps by node_exporter, whose default it is too",

@@ -1,5 +1,5 @@
-//! Tells the operator of logins that failed, with a bound: somebody who tries
-//! passwords decides neither how long the log gets nor what falls out of it.
+//! Logs failed logins, with a bound: a client that guesses passwords cannot fill
+//! the log.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +16,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// The most of a name that is logged, in characters.
 const LONGEST_NAME: usize = 64;
 
-/// What was said of failed logins.
+/// The log of failed logins.
 pub(super) struct FailedLogins {
     log: Logger,
     said: Mutex<Said>,

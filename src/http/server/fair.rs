@@ -1,4 +1,4 @@
-//! A queue that serves everybody in turn, however much one of them queues.
+//! A queue that serves its owners in turn, however many items one of them has.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -7,8 +7,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
-/// Items by whose they are. An owner's first item is taken, then the first one
-/// of the next owner.
+/// Items by owner. The first item of an owner is taken, then the first item of the
+/// next owner.
 #[derive(Debug)]
 pub(super) struct FairQueue<K, T> {
     /// None of them is empty.
@@ -56,7 +56,7 @@ impl<K: Copy + Eq + Hash, T> FairQueue<K, T> {
         Some(item)
     }
 
-    /// Takes the last item of the owner who has most of them.
+    /// Takes the last item of the owner with the most items.
     pub(super) fn pop_excess(&mut self) -> Option<T> {
         let longest = self.lanes.iter().max_by_key(|(_, lane)| lane.len());
         let owner = *longest?.0;
@@ -123,7 +123,7 @@ mod tests {
     }
 
     proptest! {
-        /// Nothing is lost, and what is one owner's stays in its order.
+        /// No item is lost, and the items of an owner keep their order.
         #[test]
         fn every_item_is_taken_once_and_in_its_owners_order(
             owners in proptest::collection::vec(0..5_u8, 0..60),

@@ -1,5 +1,5 @@
-//! The loop that all connections share: it accepts, gives turns to whoever is
-//! ready, and ends what has taken too long.
+//! The loop that all connections share. It accepts clients, gives turns to the
+//! connections that are ready, and closes those that take too long.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -21,30 +21,30 @@ use super::step::Step;
 use super::stream::{Socket, Stream};
 use super::{News, Shared, WAKER};
 
-/// How many clients are accepted before those that are there get their turn:
-/// so many that no flood of them fills the kernel's queue.
+/// Clients that are accepted before the connections get their turns. The number
+/// is large enough to keep a flood of clients from filling the kernel's queue.
 const ACCEPTED_AT_ONCE: usize = 256;
 
-/// How long turns are given before it is looked who else is ready.
+/// The time for turns before the loop asks again which sockets are ready.
 const TURNS_TIME: Duration = Duration::from_millis(5);
 
-/// How many sockets are reported ready at once.
+/// Sockets that the kernel reports at once.
 const EVENTS_AT_ONCE: usize = 256;
 
-/// How long accepting pauses when the system is out of something.
+/// The pause in accepting when the system is out of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long the server waits before it looks again for a connection that can
-/// be spared. Time alone makes a client late, so no event tells of it.
+/// The time after which the server looks again for a connection that can be
+/// spared. No event tells that a client has become late.
 const ROOM_PAUSE: Duration = Duration::from_millis(10);
 
-/// How long stopping waits for answers under way.
+/// The time for answers under way after the server is told to stop.
 const STOP_PATIENCE: Duration = Duration::from_millis(500);
 
-/// How often it is said that there are too many clients.
+/// The least time between two warnings of too many clients.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A listener, and whether clients may be waiting for it.
+/// A listener, and a mark if clients may be waiting for it.
 struct Door {
     listener: Listener,
     is_ready: bool,
@@ -56,26 +56,26 @@ pub(super) struct Front {
     places: Places,
     next_id: usize,
     pub(super) shared: Arc<Shared>,
-    /// The rules that open connections were looked at under.
+    /// The rules that applied when the open connections were last checked.
     security: Arc<Security>,
     queue: Arc<Queue>,
     authentication: Authentication,
     news: Receiver<(usize, News)>,
     limits: Limits,
     log: Logger,
-    /// Whether answers take more memory than they should, although no client
-    /// is late.
+    /// True if answers take more memory than they should, although no client is
+    /// late.
     is_over: bool,
-    /// When somebody's patience ends, at the earliest.
+    /// The earliest deadline of a connection.
     next_deadline: Option<Instant>,
-    /// Until when nobody is accepted.
+    /// The end of a pause in accepting.
     paused_until: Option<Instant>,
     complained: Option<Instant>,
     stop_at: Option<Instant>,
     scratch: Box<[u8]>,
 }
 
-/// What the loop works with.
+/// The parts of the loop.
 pub(super) struct Parts {
     pub(super) poll: Poll,
     pub(super) listeners: Vec<Listener>,
@@ -117,7 +117,7 @@ impl Front {
     /// Serves until it is told to stop.
     ///
     /// # Errors
-    /// When the system does not tell any more which socket is ready.
+    /// When the kernel cannot report ready sockets any more.
     pub(super) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_AT_ONCE);
         loop {
@@ -148,7 +148,7 @@ impl Front {
             self.obey(now);
             self.end_overdue(now);
             self.give_turns();
-            // After the turns: who has had one can make room.
+            // After the turns, because a connection that had one can make room.
             self.accept(Instant::now());
             if let Some(at) = self.stop_at
                 && (now >= at || !self.places.values().any(Connection::is_busy))
@@ -174,7 +174,7 @@ impl Front {
             .map(|at| at.saturating_duration_since(now))
     }
 
-    /// Gives turns to those that want one, for a while.
+    /// Gives turns to connections, for [`TURNS_TIME`].
     fn give_turns(&mut self) {
         let began = Instant::now();
         let mut now = began;
@@ -195,7 +195,7 @@ impl Front {
         }
     }
 
-    /// Does what a connection wants done.
+    /// Takes the next step of a connection.
     fn follow(&mut self, id: usize, step: Step, now: Instant) {
         let Some(connection) = self.places.get_mut(id) else { return };
         let client = connection.client();
@@ -208,8 +208,8 @@ impl Front {
             Step::Again => self.places.wake(id, now),
             Step::Shake(handshake) => self.queue.shake(client, id, handshake),
             Step::Ask(request) => {
-                // Those of this moment: whoever changed the rules may ask
-                // before the loop has come to see to it.
+                // The newest rules, because a client may ask before the loop
+                // has noticed that they changed.
                 let security = self.shared.security();
                 let job = Job {
                     connection: id,
@@ -222,7 +222,7 @@ impl Front {
                 {
                     Verdict::Pass(job) => self.queue.answer(client, job),
                     Verdict::Later => {}
-                    // Not now: it is others' turn.
+                    // It is written in the next turn of the connection.
                     Verdict::Refuse(reply) => {
                         connection.answer(reply, now);
                         self.places.wake(id, now);
@@ -240,7 +240,7 @@ impl Front {
         }
     }
 
-    /// Takes what workers have done.
+    /// Takes the results of the workers.
     fn take_news(&mut self, now: Instant) {
         for _ in 0..self.news.len() {
             let Ok((id, news)) = self.news.try_recv() else { break };
@@ -256,13 +256,13 @@ impl Front {
         }
     }
 
-    /// Sees what the owner of the handle wants.
+    /// Applies new rules, and stops if the handle was dropped.
     fn obey(&mut self, now: Instant) {
         let security = self.shared.security();
         if !Arc::ptr_eq(&security, &self.security) {
             let old = std::mem::replace(&mut self.security, security);
-            // Users are looked up for every request, but TLS is begun once.
-            // What was begun before ends as it began.
+            // Users are looked up for every request, but TLS begins once. So
+            // older connections end after their answer.
             if old.tls.is_some() || self.security.tls.is_some() {
                 self.finish(|connection| !connection.finish());
             }
@@ -306,7 +306,7 @@ impl Front {
         }
     }
 
-    /// Lets clients in, from each door in turn.
+    /// Accepts clients, from each listener in turn.
     fn accept(&mut self, now: Instant) {
         if self.paused_until.is_some_and(|until| now < until) {
             return;
@@ -335,9 +335,9 @@ impl Front {
                         // The client is gone again.
                         ErrorKind::ConnectionAborted
                         | ErrorKind::Interrupted => {}
-                        // Out of descriptors or memory. A client of ours
-                        // gives back what it has; if that does not help, it
-                        // is not for them to help.
+                        // Out of descriptors or memory. A connection is closed
+                        // to free some. If that does not help, other parts of
+                        // the process or the system use them.
                         _ if !has_made_room
                             && self.places.make_room(None, now) =>
                         {
@@ -365,7 +365,7 @@ impl Front {
         socket: Socket,
         peer: Option<SocketAddr>,
     ) -> io::Result<()> {
-        // Of those that are accepted together, the first one is the oldest.
+        // Each has a time of its own, so the first one accepted is the oldest.
         let now = Instant::now();
         let id = self.next_id;
         self.next_id += 1;
@@ -374,7 +374,7 @@ impl Front {
         let mut connection = Connection::new(stream, peer, now);
         connection.stream().register(self.poll.registry(), Token(id))?;
         self.places.insert(id, connection);
-        // It has mostly sent its request by now, and who asks can stay.
+        // Most clients have sent their request by now, so they can stay.
         self.give_turn(id, now);
         if self.places.len() > self.limits.connections {
             while self.places.len() > self.limits.connections

@@ -1,5 +1,5 @@
-//! A TLS handshake under way: its arithmetic takes so long that it is done by
-//! a worker, and the loop only carries the bytes.
+//! A TLS handshake under way. Its arithmetic takes long, so a worker does it, and
+//! the loop only carries the bytes.
 
 use std::fmt;
 use std::io::{self, Read as _, Write};
@@ -7,19 +7,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::{ServerConfig, ServerConnection};
 
-/// Bytes that TLS keeps of an answer the socket does not take yet.
+/// Bytes of an answer that TLS keeps while the socket takes no more.
 const TLS_BUFFER: usize = 64 * 1024;
 
-pub(super) struct Handshake(Mutex<State>);
+pub(super) struct Handshake(Mutex<Progress>);
 
-struct State {
-    /// None once it has been taken out, or where it has failed.
+struct Progress {
+    /// None once it has been taken out.
     session: Option<Box<ServerConnection>>,
-    /// What arrived and was not looked at yet.
+    /// Bytes that have arrived and are not processed yet.
     received: Vec<u8>,
-    /// What the client said behind the handshake.
+    /// Bytes of the client behind the handshake, decrypted.
     plain: Vec<u8>,
-    /// Whether there was anything to answer.
+    /// True if the client has sent a message that has an answer.
     is_known: bool,
     fault: Option<io::Error>,
 }
@@ -39,7 +39,7 @@ impl Handshake {
         let mut session = ServerConnection::new(Arc::clone(config))
             .map_err(io::Error::other)?;
         session.set_buffer_limit(Some(TLS_BUFFER));
-        Ok(Self(Mutex::new(State {
+        Ok(Self(Mutex::new(Progress {
             session: Some(Box::new(session)),
             received: Vec::new(),
             plain: Vec::new(),
@@ -48,12 +48,12 @@ impl Handshake {
         })))
     }
 
-    /// Takes bytes of the client, for the worker.
+    /// Adds bytes of the client, for the worker.
     pub(super) fn put(&self, bytes: &[u8]) {
         self.lock().received.extend_from_slice(bytes);
     }
 
-    /// Goes on with what has arrived. This is what takes long.
+    /// Processes the bytes that have arrived. This takes long.
     pub(super) fn advance(&self) {
         let mut state = self.lock();
         let received = std::mem::take(&mut state.received);
@@ -70,8 +70,8 @@ impl Handshake {
         self.lock().is_known
     }
 
-    /// Sends what there is to send, and returns the session once it can be
-    /// used, with what the client has said already.
+    /// Sends the messages that wait, and returns the session once the handshake
+    /// is complete, with bytes of the client behind it.
     ///
     /// # Errors
     /// When the handshake has failed, or the socket has.
@@ -83,7 +83,7 @@ impl Handshake {
         let fault = state.fault.take();
         let Some(session) = &mut state.session else { return Ok(None) };
         let flushed = flush(session, socket);
-        // It may have been for an alert that says why.
+        // The bytes may be an alert that tells the client the reason.
         if let Some(fault) = fault {
             return Err(fault);
         }
@@ -95,13 +95,13 @@ impl Handshake {
         Ok(session.map(|session| (session, std::mem::take(&mut state.plain))))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Progress> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Has a session read `bytes`, and appends what they say to `plain`. Returns
-/// whether the client has said farewell.
+/// Decrypts `bytes` and appends the result to `plain`. Returns whether the client
+/// has ended the session.
 ///
 /// # Errors
 /// When they are not TLS.
@@ -111,7 +111,7 @@ pub(super) fn feed(
     plain: &mut Vec<u8>,
 ) -> io::Result<bool> {
     while !bytes.is_empty() {
-        // Nothing is read behind the farewell.
+        // The session reads nothing behind its end.
         if session.read_tls(&mut bytes)? == 0 {
             return Ok(true);
         }
@@ -128,10 +128,10 @@ pub(super) fn feed(
     Ok(false)
 }
 
-/// Sends what a session has to send, as far as the socket goes along.
+/// Sends the bytes that a session has ready, as far as the socket takes them.
 ///
 /// # Errors
-/// `WouldBlock` where that is not all; whatever the socket says.
+/// `WouldBlock` if some are left, or the error of the socket.
 pub(super) fn flush(
     session: &mut ServerConnection,
     socket: &mut impl Write,

@@ -1,7 +1,7 @@
 //! Reads the head of a request: bytes in, a request or a refusal out.
 //!
-//! What two readers could understand differently is refused, so that no proxy
-//! in front can be led to see other requests than we do.
+//! A head that two readers could understand differently is refused. Otherwise a
+//! proxy in front could see other requests than the server does.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -17,8 +17,8 @@ pub(super) const LONGEST_HEAD: usize = 16 * 1024;
 /// The most header lines, with blank ones before the request.
 const MOST_HEADERS: usize = 100;
 
-/// The longest body. No page reads one; what a client sends along all the
-/// same, such as `curl -d ''`, is put up with.
+/// The longest body. No page reads one. Short ones are accepted and dropped, such
+/// as that of `curl -d ''`.
 const LONGEST_BODY: usize = 4 * 1024;
 
 /// The head of a request.
@@ -29,13 +29,13 @@ pub(super) struct Head {
     pub(super) length: usize,
     /// Bytes of the body behind it.
     pub(super) body_length: usize,
-    /// Whether the client wants to ask more over the same connection.
+    /// True if the client wants to keep the connection.
     pub(super) keep_alive: bool,
-    /// Whether the client waits for a word before it sends the body.
+    /// True if the client waits for `100 Continue` before it sends the body.
     pub(super) expects_continue: bool,
 }
 
-/// Why a request is not answered.
+/// The reason why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: u16,
@@ -83,7 +83,7 @@ impl Refusal {
 /// Returns the head that `bytes` begin with; `None` while it is not whole.
 ///
 /// # Errors
-/// Why there will never be one.
+/// The reason why it cannot become one.
 pub(super) fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
     let mut headers = [EMPTY_HEADER; MOST_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
@@ -157,7 +157,8 @@ fn blank_lines(bytes: &[u8]) -> usize {
     bytes.chunks_exact(2).take_while(|&two| two == b"\r\n").count()
 }
 
-/// Whether a line ends with a line feed alone, which proxies read in two ways.
+/// Returns whether a line ends with a line feed alone, which proxies read in
+/// different ways.
 fn has_bare_line_feed(bytes: &[u8]) -> bool {
     let mut before = None;
     bytes.iter().any(|&byte| {
@@ -183,7 +184,7 @@ fn body_length(headers: &[Header<'_>]) -> Result<usize, Refusal> {
     if !is_number || lengths.any(|other| other != length) {
         return Err(Refusal::LENGTH);
     }
-    // What does not fit into a number is too large as well.
+    // A length that does not fit into a number is too large as well.
     std::str::from_utf8(length)
         .ok()
         .and_then(|length| length.parse().ok())
@@ -309,7 +310,7 @@ mod tests {
             assert_eq!(refusal, Refusal::LINE_FEED, "{request:?}");
         }
         assert_eq!(status("\r"), 100);
-        // What is behind the head is not of its lines.
+        // Bytes behind the head are not checked.
         assert_eq!(status("GET / HTTP/1.0\r\n\r\n\n"), 200);
     }
 
@@ -344,7 +345,7 @@ mod tests {
             if let Ok(Some(head)) = parse(&bytes) {
                 prop_assert!(head.length <= bytes.len());
                 prop_assert!(head.body_length <= LONGEST_BODY);
-                // It is the same however it arrives.
+                // A part of it is never refused or taken for a whole one.
                 for end in 0..head.length {
                     prop_assert_eq!(parse(&bytes[..end]), Ok(None));
                 }

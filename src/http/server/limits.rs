@@ -1,4 +1,4 @@
-//! How much of the machine clients may take, and for how long.
+//! Bounds on the resources that clients can take.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -10,21 +10,21 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections at the same time. Each takes a file descriptor and some
-    /// memory; with one more, the client that has most loses one.
+    /// memory. If there are more, the client with the most loses one.
     pub connections: usize,
     /// Threads that answer and make TLS handshakes.
     pub workers: usize,
-    /// The time from the first moment of a connection, or the first byte of
-    /// another request on it, to the end of that request; a TLS handshake is
-    /// part of it.
+    /// The time for a request, with the TLS handshake before the first one. It
+    /// begins with the connection, or with the first byte of a later request.
     pub request_timeout: Duration,
-    /// The time a connection is kept between two requests: longer than the
+    /// The time between two requests on a connection. It is longer than the
     /// usual time between two scrapes.
     pub idle_timeout: Duration,
-    /// The time in which a client that takes nothing of its answer is cut off.
+    /// The time after which a client that takes nothing of its answer is cut
+    /// off.
     pub answer_timeout: Duration,
-    /// Bytes of answers that clients have yet to take. With more, the client
-    /// that has stood still for longest is cut off.
+    /// Bytes of answers that clients have yet to take. If there are more, late
+    /// clients are cut off. An answer that clients share counts once.
     pub unsent_bytes: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Where work waits for a thread to do it.
+//! A queue of work for threads.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -7,26 +7,26 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::fair::FairQueue;
 
-/// How much may wait before it is looked at what nobody wants any more.
+/// The length from which on unwanted work is searched for and removed.
 const MOST_UNWANTED: usize = 2048;
 
 /// Work for a client.
 pub(super) trait Work {
-    /// Whether the client is still connected.
+    /// Returns whether the client is still connected.
     fn is_wanted(&self) -> bool;
 
-    /// Whether the client will send nothing more, and so may be gone.
+    /// Returns whether the client sends nothing more, and so may be gone.
     fn is_doubtful(&self) -> bool;
 }
 
 struct Waiting<K, T> {
     queue: FairQueue<K, T>,
-    /// For clients that may be gone: done once nothing else waits.
+    /// Work for clients that may be gone, done after all other work.
     doubtful: VecDeque<T>,
     has_ended: bool,
 }
 
-/// Work that waits, by whose it is.
+/// Work that waits, by owner.
 pub(super) struct Line<K, T> {
     waiting: Mutex<Waiting<K, T>>,
     changed: Condvar,
@@ -40,7 +40,7 @@ impl<K, T> fmt::Debug for Line<K, T> {
 }
 
 impl<K: Copy + Eq + Hash, T: Work> Line<K, T> {
-    /// Returns a line that holds so much.
+    /// Returns a line for this much work.
     pub(super) fn new(most: usize) -> Self {
         let waiting = Waiting {
             queue: FairQueue::default(),
@@ -51,8 +51,8 @@ impl<K: Copy + Eq + Hash, T: Work> Line<K, T> {
         Self { waiting, changed, most }
     }
 
-    /// Adds work, and returns what there is no room for: the newest of the
-    /// owner who has most.
+    /// Adds work. If there is too much, returns the newest work of the owner with
+    /// the most.
     pub(super) fn push(&self, owner: K, work: T) -> Option<T> {
         let mut waiting = self.lock();
         if waiting.has_ended {
@@ -98,7 +98,7 @@ impl<K: Copy + Eq + Hash, T: Work> Line<K, T> {
         }
     }
 
-    /// Ends those who take, each after its work.
+    /// Ends the threads that take work, each after its current work.
     pub(super) fn end(&self) {
         let mut waiting = self.lock();
         waiting.has_ended = true;

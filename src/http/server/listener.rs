@@ -19,16 +19,16 @@ use super::error::Error;
 use super::stream::Socket;
 use crate::config::ListenAddress;
 
-/// How many clients wait in the kernel to be accepted, at most; the usual limit
-/// of the system. One that finds no place tries again only after a second.
+/// The most clients that wait in the kernel to be accepted: the usual limit of the
+/// system. A client that finds no place tries again only after a second.
 const BACKLOG: i32 = 4096;
 
-/// What the kernel keeps for one client, in and out: so little that a
+/// Buffers of the kernel for one client, in and out. They are so small that a
 /// thousand clients that never read do not fill the memory.
 const RECEIVE_BUFFER: usize = 16 * 1024;
 const SEND_BUFFER: usize = 128 * 1024;
 
-/// Who may connect to a socket in the file system: its owner and group.
+/// The mode of a socket in the file system: its owner and group can connect.
 const MODE: u32 = 0o660;
 
 /// A socket that listens.
@@ -43,14 +43,14 @@ pub(super) enum Listener {
 pub(super) enum UnixName {
     /// Made here, and removed at the end.
     Own(Arc<SocketFile>),
-    /// Somebody else's. An abstract one begins with an `@`.
+    /// Made by the service manager. An abstract name begins with an `@`.
     Given(PathBuf),
 }
 
-/// A socket that somebody else opened: the service manager.
+/// A socket that the service manager opened.
 #[derive(Debug)]
 pub struct GivenSocket {
-    /// What it is called there.
+    /// Its name there.
     pub name: String,
     /// The socket.
     pub socket: OwnedFd,
@@ -73,7 +73,7 @@ impl Listener {
         }
     }
 
-    /// Listens on a socket that somebody else opened.
+    /// Listens on a socket that the service manager opened.
     ///
     /// # Errors
     /// When it is no stream socket that listens.
@@ -83,7 +83,7 @@ impl Listener {
         take(socket).map_err(|why| Error::Given { name, why })
     }
 
-    /// Returns where it listens, with the real port.
+    /// Returns its address, with the real port.
     pub(super) fn address(&self) -> io::Result<ListenAddress> {
         Ok(match self {
             Self::Tcp(socket) => ListenAddress::Tcp(socket.local_addr()?),
@@ -107,13 +107,14 @@ impl Listener {
     /// Returns the next client, and its address if it has one.
     ///
     /// # Errors
-    /// `WouldBlock` when there is none; whatever accept(2) says.
+    /// `WouldBlock` when there is none, or the error of accept(2).
     pub(super) fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
         Ok(match self {
             Self::Tcp(socket) => {
                 let (client, peer) = socket.accept()?;
-                // An answer is written in few pieces, none to be waited for.
-                // It fails where the client is gone, which is seen later.
+                // An answer is written in few large pieces, so the kernel need
+                // not wait for more. This fails if the client is gone, and a
+                // later read shows that.
                 let _ = client.set_nodelay(true);
                 (Socket::Tcp(client), Some(peer))
             }
@@ -140,7 +141,7 @@ impl Listener {
 fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
     let domain = Domain::for_address(address);
     let socket = socket2::Socket::new(domain, Type::STREAM, None)?;
-    // Else nobody could listen for a minute after a restart.
+    // Without it the port would be taken for a minute after a restart.
     socket.set_reuse_address(true)?;
     if domain == Domain::IPV6 {
         socket.set_only_v6(false)?;
@@ -152,13 +153,12 @@ fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
     Ok(Listener::Tcp(TcpListener::from_std(socket.into())))
 }
 
-/// Returns whether that is why it failed: the kernel was built or started
-/// without IPv6.
+/// Returns whether it failed because the kernel was built or started without IPv6.
 fn is_without_ipv6(address: SocketAddr, error: &io::Error) -> bool {
     address.is_ipv6() && error.raw_os_error() == Some(libc::EAFNOSUPPORT)
 }
 
-/// Listens on all addresses of IPv4, where all of both were meant.
+/// Listens on all IPv4 addresses, in place of all addresses of both versions.
 fn bind_without_ipv6(address: SocketAddr) -> Result<Listener, Error> {
     if address.ip() != Ipv6Addr::UNSPECIFIED {
         return Err(Error::NoIpv6 { address });
@@ -181,14 +181,14 @@ fn bind_unix(path: &Path) -> Result<Listener, Error> {
         socket.bind(&address).map_err(failed)?;
     }
     let file = Arc::new(SocketFile::new(path).map_err(failed)?);
-    // Nobody can connect before it listens, so nobody does who may not.
+    // Clients can connect only after the next line, and with this mode.
     fs::set_permissions(path, Permissions::from_mode(MODE)).map_err(failed)?;
     socket.listen(BACKLOG).map_err(failed)?;
     let listener = UnixListener::from_std(socket.into());
     Ok(Listener::Unix(listener, UnixName::Own(file)))
 }
 
-/// Takes a socket over, or says what is wrong with it.
+/// Takes a socket over, or returns the reason why it cannot be used.
 fn take(socket: socket2::Socket) -> Result<Listener, String> {
     let cannot = |error: io::Error| format!("it cannot be used: {error}");
     let kind = socket.r#type().map_err(|error| match error.raw_os_error() {
@@ -227,13 +227,13 @@ fn unix_name(address: &SockAddr) -> PathBuf {
     }
 }
 
-/// What clients are accepted with.
+/// Sets the buffers, which accepted sockets inherit.
 fn bound_buffers(socket: &socket2::Socket) -> io::Result<()> {
     socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
     socket.set_send_buffer_size(SEND_BUFFER)
 }
 
-/// Removes what a process left behind that could not clean up any more.
+/// Removes the socket of a process that ended without removing it.
 fn remove_stale(path: &Path) -> Result<(), Error> {
     let failed = |source| Error::Socket { path: path.into(), source };
     let found = fs::symlink_metadata(path).map_err(failed)?;
@@ -244,13 +244,13 @@ fn remove_stale(path: &Path) -> Result<(), Error> {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
             fs::remove_file(path).map_err(failed)
         }
-        // Whoever cannot be asked may well be alive.
+        // The process behind it may be alive.
         _ => Err(Error::SocketInUse { path: path.into() }),
     }
 }
 
-/// A socket's file, which is removed with it, unless another has taken its
-/// place.
+/// The file of a socket. It is removed with the socket, unless another file has
+/// taken its place.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
@@ -265,7 +265,7 @@ impl SocketFile {
     /// Removes it, as far as that is possible.
     pub(super) fn remove(&self) {
         if identity(&self.path).is_ok_and(|found| found == self.identity) {
-            // The next start removes what cannot be removed now.
+            // If this fails, the next start removes it.
             let _ = fs::remove_file(&self.path);
         }
     }

@@ -1,25 +1,24 @@
-//! The web server. What is answered is decided in [`routes`], which knows no
-//! sockets; this is the front of it, and holds whatever clients do.
+//! The server: connections, and their bounds. A [`Site`] answers the requests.
 //!
-//! # The front
+//! One thread (`front`) waits for all sockets with epoll, through mio. So a client
+//! that is idle, slow or gone costs a file descriptor and a few hundred bytes,
+//! and no thread. The thread gives each connection that is ready a turn, which
+//! ends with its `budget`. It reads requests (`connection`, `head`) and writes
+//! replies (`reply`). A fixed number of workers (`pool`) makes pages, each edition
+//! once for all clients (`editions`), and TLS handshakes (`handshake`). One more
+//! thread checks passwords (`authentication`), which is slow by design. There is
+//! no asynchronous runtime, because this loop is the only part that waits, and it
+//! is short.
 //!
-//! One thread (`front`) waits for every socket at once, with epoll by way of
-//! mio: so a client that is idle, slow or gone takes a file descriptor and a
-//! few hundred bytes, and never a thread. It gives each connection that is
-//! ready a turn, which ends with its `budget`. It reads requests (`connection`,
-//! `head`) and writes replies (`reply`). A fixed number of workers (`pool`)
-//! makes pages, each once for all who ask for the same (`editions`), and goes
-//! on with TLS handshakes (`handshake`). One thread more compares passwords
-//! (`guard`), which is slow by design. There is no asynchronous runtime: all
-//! that waits is this loop, and it is short.
+//! Turns, pages, handshakes and passwords have a queue each. It serves one
+//! `client` after the other (`fair`, `line`), so a client that wants much delays
+//! only itself.
 //!
-//! Turns, pages, handshakes and passwords have a queue each, that goes round
-//! by `client` (`fair`, `line`): one that wants much waits for itself.
-//!
-//! [`Limits`] bounds everything that clients can take: connections, where the
-//! client that has most of them loses one to a newcomer (`places`), so that
-//! another scrape always gets through; the time for a request, a pause and an
-//! answer; the bytes of answers nobody takes; the size of a request.
+//! [`Limits`] bounds everything that clients can take: connections, the time for
+//! a request, a pause and an answer, the bytes of answers that clients do not
+//! take, and the size of a request. If there are too many connections, the client
+//! with the most loses one (`places`). A client that reads its answer loses none
+//! (`pace`).
 //!
 //! [`Server::run`] occupies the thread that calls it.
 
@@ -100,9 +99,9 @@ pub struct Server {
 pub struct Handle(Arc<Shared>);
 
 impl Handle {
-    /// Puts other rules in force: users and headers for every request that
-    /// comes from now on, TLS for every connection. Those that began before
-    /// end where TLS is or was spoken, each after its answer.
+    /// Puts other rules in force: users and headers for the next requests, TLS
+    /// for new connections. Older connections end after their answer if TLS is
+    /// or was on.
     pub fn secure(&self, security: Security) {
         self.0.secure(security);
         self.0.wake();
@@ -117,11 +116,11 @@ impl Drop for Handle {
     }
 }
 
-/// Removes the files of sockets, by a thread that who stops the server started:
-/// the server's own may remove none, and who stops it is not to wait for a disk
-/// that does not answer.
+/// Removes the files of sockets. The sandbox lets no thread of the server remove
+/// one, and a disk that hangs must not delay the caller. So the caller starts a
+/// thread for it.
 fn remove_files(shared: &Arc<Shared>) {
-    /// How long that is waited for.
+    /// The time that the caller waits for it.
     const PATIENCE: Duration = Duration::from_secs(1);
     if shared.files.is_empty() {
         return;
@@ -133,35 +132,35 @@ fn remove_files(shared: &Arc<Shared>) {
             shared.files.iter().for_each(|file| file.remove());
             drop(removing);
         });
-    // Where no thread is left, the next start removes them.
+    // If the system has no thread left, the next start removes them.
     if removal.is_ok() {
         let _ = removed.recv_timeout(PATIENCE);
     }
 }
 
-/// What others tell the loop of a connection.
+/// News of a connection for the loop.
 #[derive(Debug)]
 enum News {
     /// The answer to its request.
     Reply(Reply),
-    /// Its handshake went on.
+    /// A worker has gone on with its handshake.
     Shaken,
 }
 
-/// What the loop and everybody else share.
+/// The state that the loop shares with other threads.
 #[derive(Debug)]
 struct Shared {
     waker: Waker,
     is_stopping: AtomicBool,
     security: RwLock<Arc<Security>>,
     news: Sender<(usize, News)>,
-    /// Those of Unix sockets, to be removed at the end.
+    /// The files of Unix sockets, to be removed at the end.
     files: Vec<Arc<SocketFile>>,
 }
 
 impl Shared {
     fn wake(&self) {
-        // The loop is gone, or awake.
+        // An error means that the loop is gone.
         let _ = self.waker.wake();
     }
 
@@ -207,7 +206,7 @@ impl Server {
         Self::over(listeners)
     }
 
-    /// Listens on sockets that somebody else opened.
+    /// Listens on sockets that the service manager opened.
     ///
     /// # Errors
     ///
@@ -245,43 +244,42 @@ impl Server {
         })
     }
 
-    /// Says in this log, not nowhere, when clients are turned away.
+    /// Logs there. Without it, the server logs nothing.
     #[must_use]
     pub fn log_to(mut self, log: Logger) -> Self {
         self.log = log;
         self
     }
 
-    /// Sets the rules for clients, from the first one on.
+    /// Sets the rules for clients.
     #[must_use]
     pub fn secure(self, security: Security) -> Self {
         self.shared.secure(security);
         self
     }
 
-    /// Sets how much clients may take.
+    /// Sets the bounds.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Returns where it listens, with the real ports.
+    /// Returns the addresses of its sockets, with the real ports.
     #[must_use]
     pub fn addresses(&self) -> &[ListenAddress] {
         &self.addresses
     }
 
-    /// Returns what tells when the certificate that is served expires, in
-    /// seconds since 1970, if there is one.
+    /// Returns a function that tells the expiry of the served certificate.
     #[must_use]
     pub fn certificate_expiry(&self) -> CertificateExpiry {
         let shared = Arc::clone(&self.shared);
         Arc::new(move || shared.security().certificate_expiry)
     }
 
-    /// Returns what stops it. There is one: the server ends with the first
-    /// that is dropped.
+    /// Returns a handle that stops the server when it is dropped. Ask for one
+    /// only: the server ends with the first.
     #[must_use]
     pub fn handle(&self) -> Handle {
         Handle(Arc::clone(&self.shared))
@@ -321,10 +319,9 @@ impl Server {
     }
 }
 
-/// Returns how many files the process may have open. The interfaces need most
-/// of them.
+/// Returns the limit of open files. The interfaces need most of them.
 fn open_files() -> usize {
-    /// The usual limit, where it is not told.
+    /// The usual limit, in case that the kernel does not tell it.
     const USUAL: usize = 1024;
     let limit = |text: String| {
         let line = text.lines().find(|l| l.starts_with("Max open files"))?;

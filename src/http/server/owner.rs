@@ -22,7 +22,7 @@ pub struct Owner {
     pub name: String,
 }
 
-/// Returns who listens at an address.
+/// Returns the process that listens at an address.
 pub(super) fn of(address: &ListenAddress) -> Option<Owner> {
     let read = |name| {
         let path = Path::new("/proc/self/net").join(name);
@@ -60,7 +60,7 @@ pub(super) fn of(address: &ListenAddress) -> Option<Owner> {
 }
 
 /// Returns the inode of a socket in a line of /proc/net/tcp, if it listens
-/// where it keeps another from listening at `wanted`.
+/// where it keeps another socket from listening at `wanted`.
 fn tcp_socket(line: &str, wanted: SocketAddr) -> Option<u64> {
     let fields: Vec<&str> = line.split_whitespace().collect();
     let (ip, port) = fields.get(1)?.split_once(':')?;

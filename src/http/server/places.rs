@@ -1,5 +1,5 @@
-//! The connections there are: whose turn it is, and who goes when there are
-//! too many.
+//! All connections: the order of their turns, and the choice of those that are
+//! closed when there are too many.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -13,9 +13,10 @@ use super::step::Rank;
 #[derive(Debug, Default)]
 pub(super) struct Places {
     connections: HashMap<usize, Connection>,
-    /// How many of them each client has.
+    /// The number of connections of each client.
     held: HashMap<Client, usize>,
-    /// Those that want a turn: clients in turn, and the connections of each.
+    /// Connections that wait for a turn. Clients take turns, and then the
+    /// connections of each.
     ready: FairQueue<Client, usize>,
 }
 
@@ -53,7 +54,7 @@ impl Places {
         }
     }
 
-    /// Gives a connection a turn, after those that want one already.
+    /// Gives a connection a turn, after those that wait for one already.
     pub(super) fn wake(&mut self, id: usize, now: Instant) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if !connection.queue(now) {
@@ -61,7 +62,7 @@ impl Places {
         }
     }
 
-    /// Returns whether anybody wants a turn.
+    /// Returns whether a connection waits for a turn.
     pub(super) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
     }
@@ -137,14 +138,15 @@ impl Places {
         now: Instant,
         is_meant: impl Fn(usize, &Connection) -> bool,
     ) -> Option<usize> {
-        let spare = self.connections.iter().filter(|&(&id, connection)| {
-            connection.rank(now) != Rank::Ours && is_meant(id, connection)
+        let spare = self.connections.iter().filter_map(|(&id, one)| {
+            let rank = one.rank(now);
+            let is_spare = rank != Rank::Ours && is_meant(id, one);
+            is_spare.then(|| {
+                let held = self.held.get(&one.client()).copied();
+                (Reverse(held), rank, id)
+            })
         });
-        let first = spare.min_by_key(|&(&id, connection)| {
-            let held = self.held.get(&connection.client()).copied();
-            (Reverse(held), connection.rank(now), id)
-        });
-        first.map(|(&id, _)| id)
+        spare.min().map(|(_, _, id)| id)
     }
 }
 

@@ -1,5 +1,5 @@
-//! The threads that do what takes longer than the loop may: pages and TLS
-//! handshakes. A fixed number, whatever is asked.
+//! The workers: a fixed number of threads that make pages and TLS handshakes, which
+//! take too long for the loop.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -37,7 +37,7 @@ impl Work for Job {
     }
 }
 
-/// What a worker can do.
+/// A task for a worker.
 #[derive(Debug)]
 pub(super) enum Task {
     Answer(Job),
@@ -60,7 +60,7 @@ impl Work for Task {
     }
 }
 
-/// Whose turn it is, and for what: pages do not wait for the handshakes of the
+/// An owner of tasks in the queue. Pages do not wait for the handshakes of the
 /// same client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Turn {
@@ -68,24 +68,24 @@ pub(super) enum Turn {
     Handshakes(Client),
 }
 
-/// Where work waits for the workers.
+/// The tasks that wait for a worker.
 #[derive(Debug)]
 pub(super) struct Queue(Line<Turn, Task>);
 
 impl Default for Queue {
     fn default() -> Self {
-        // There is one task a connection at most.
+        // A connection has one task at most, so this is bounded.
         Self(Line::new(usize::MAX))
     }
 }
 
 impl Queue {
-    /// Has a request answered.
+    /// Adds a request.
     pub(super) fn answer(&self, client: Client, job: Job) {
         self.0.push(Turn::Answers(client), Task::Answer(job));
     }
 
-    /// Has a handshake go on.
+    /// Adds a handshake.
     pub(super) fn shake(
         &self,
         client: Client,
@@ -102,10 +102,10 @@ impl Queue {
     }
 }
 
-/// Starts the workers; `shared` gets what they have for each connection.
+/// Starts the workers. `shared` gets their results.
 ///
 /// # Errors
-/// Where the system has no thread left.
+/// When the system has no thread left.
 pub(super) fn start(
     workers: usize,
     queue: &Arc<Queue>,

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use super::head::Refusal;
 use super::site::{Request, Response};
 
-/// What the server decides about every answer, and no page.
+/// Headers that the server sets. Those of pages are dropped.
 const OURS: [&str; 6] = [
     "Connection",
     "Content-Length",
@@ -38,7 +38,7 @@ pub(super) struct Answer {
 pub(super) struct Reply {
     pub(super) head: Vec<u8>,
     pub(super) body: Body,
-    /// Whether the connection is kept for another request.
+    /// True if the connection is kept for another request.
     pub(super) keep_alive: bool,
 }
 
@@ -101,8 +101,8 @@ impl Answer {
 }
 
 impl Reply {
-    /// Returns what is left to write from a byte on, of the head or else of
-    /// the body.
+    /// Returns the bytes from `at` on: the rest of the head, or else of the
+    /// body.
     pub(super) fn rest(&self, at: usize) -> Option<&[u8]> {
         match at.checked_sub(self.head.len()) {
             None => self.head.get(at..),
@@ -110,7 +110,7 @@ impl Reply {
         }
     }
 
-    /// Returns the answer to what is no request; the connection ends with it.
+    /// Returns the reply that refuses a request and ends the connection.
     pub(super) fn refuse(refusal: Refusal, now: SystemTime) -> Self {
         let Refusal { status, reason } = refusal;
         let Response { headers, body, .. } =
@@ -146,7 +146,7 @@ fn head(
     head.into_bytes()
 }
 
-/// Whether this is a header, and nothing behind it.
+/// Returns whether this is one header and cannot inject another.
 fn is_line(name: &str, value: &str) -> bool {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     !name.is_empty()
@@ -171,7 +171,7 @@ fn reason(status: u16) -> &'static str {
         501 => "Not Implemented",
         503 => "Service Unavailable",
         505 => "HTTP Version Not Supported",
-        // The number says it; the words are for people.
+        // Clients read the number only.
         _ => "",
     }
 }

@@ -1,4 +1,4 @@
-//! The rules for clients: who can read the pages, and how they are sent.
+//! The rules for clients: TLS, users and headers.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,9 +15,9 @@ pub(in crate::http) type ExtraHeaders = Arc<[(String, String)]>;
 /// The rules for connections and requests. The default has none.
 #[derive(Clone, Default)]
 pub struct Security {
-    /// How to speak TLS. Without it, connections are not encrypted.
+    /// The configuration of TLS. Without it, connections are not encrypted.
     pub(in crate::http) tls: Option<Arc<ServerConfig>>,
-    /// The users who can ask. Without it, every client can.
+    /// The users. Without it, every client can read every page.
     pub(in crate::http) users: Option<Arc<Users>>,
     pub(in crate::http) headers: ExtraHeaders,
     /// The files that the rules were read from, and the state of each.

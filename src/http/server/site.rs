@@ -48,7 +48,7 @@ impl Request {
         percent_decode_str(path).decode_utf8_lossy()
     }
 
-    /// Returns what follows the question mark, as the client wrote it.
+    /// Returns the part behind the question mark, as the client wrote it.
     #[must_use]
     pub fn query(&self) -> &str {
         self.target.split_once('?').map_or("", |(_, query)| query)
@@ -111,7 +111,7 @@ impl Response {
     }
 }
 
-/// Names an answer that all clients share who ask for it.
+/// Identifies an answer that clients share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edition {
     /// Which of the few forms of the page it has.

@@ -1,5 +1,5 @@
-//! What a connection is at: its phase, its request, what is to be done with it
-//! next, and how far it can be spared.
+//! The phase of a connection, its request, its next step, and its rank among
+//! connections that can make room for a new one.
 
 use std::cmp::Reverse;
 use std::net::SocketAddr;
@@ -12,20 +12,20 @@ use super::head::Head;
 use super::pace::Pace;
 use super::reply::Reply;
 
-/// What a connection is doing.
+/// The phase of a connection.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// TLS is being begun; a worker may be at it.
+    /// A TLS handshake. `is_ours` if a worker has it.
     Shaking { is_ours: bool },
     /// A request is arriving.
     Receiving,
-    /// Kept for another request.
+    /// The client can send another request.
     Idle,
-    /// A worker has the request.
+    /// The request waits for its answer.
     Answering(Arc<Pending>),
     /// The reply is being sent, and this byte is the next one.
     Replying { reply: Reply, at: usize, pace: Pace },
-    /// Everything is said, but not heard.
+    /// The answer is complete. The client may still be sending.
     Lingering { bytes: usize },
 }
 
@@ -36,13 +36,13 @@ impl Phase {
     }
 }
 
-/// In which order connections make room for new ones: the least goes first.
+/// The order in which connections make room for new ones: the least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
-    /// The server has waited for the client, this much longer than it should.
+    /// The client is late by this time.
     Theirs(Reverse<Duration>),
-    /// A handshake has waited so long for a worker. They are done in order, so
-    /// the newest one loses least.
+    /// A handshake has waited this time for a worker. Workers take them in
+    /// order, so the newest one loses least.
     Handshake(Duration),
     /// The client waits for the server, or takes its answer fast enough. It
     /// stays.
@@ -54,22 +54,22 @@ pub(super) enum Rank {
 pub(super) struct Pending {
     pub(super) head: Head,
     pub(super) peer: Option<SocketAddr>,
-    /// Whether the client sends nothing more: it may be gone, or wait for the
-    /// answer all the same.
+    /// True if the client sends nothing more. It may be gone, or still wait for
+    /// the answer.
     pub(super) has_ended: AtomicBool,
 }
 
-/// What to do with a connection.
+/// The next step of a connection.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// Nothing until its socket is ready.
+    /// Wait until its socket is ready.
     Wait,
     /// Give it another turn, after the others.
     Again,
-    /// Have a worker go on with this.
+    /// Give this handshake to a worker.
     Shake(Weak<Handshake>),
-    /// Have this answered.
+    /// Answer this request.
     Ask(Arc<Pending>),
-    /// Drop it.
+    /// Close it.
     Close,
 }

@@ -1,5 +1,5 @@
-//! The sockets of clients, of either kind, plain or in TLS. None of them ever
-//! waits: what cannot be done at once is `WouldBlock`.
+//! The sockets of clients, of TCP or Unix, plain or with TLS. No call waits: it
+//! returns `WouldBlock` instead.
 
 use std::io::{self, ErrorKind, Write as _};
 use std::mem::MaybeUninit;
@@ -43,7 +43,7 @@ impl io::Write for Socket {
     }
 }
 
-/// What is spoken with a client.
+/// The state of TLS with a client.
 #[derive(Debug)]
 enum Tls {
     Off,
@@ -51,23 +51,23 @@ enum Tls {
     On(Box<ServerConnection>),
 }
 
-/// A client's bytes, in the clear.
+/// The bytes of a client, decrypted.
 #[derive(Debug)]
 pub(super) struct Stream {
     socket: Socket,
     tls: Tls,
 }
 
-/// What was read at once.
+/// The result of one read.
 pub(super) struct Read {
     /// Bytes that came over the socket.
     pub(super) bytes: usize,
-    /// Whether no more will come.
+    /// True if the client sends nothing more.
     pub(super) is_end: bool,
 }
 
 impl Stream {
-    /// Takes a socket, and speaks TLS with it where there is a configuration.
+    /// Takes a socket, and begins TLS if there is a configuration for it.
     ///
     /// # Errors
     /// When TLS cannot be begun.
@@ -101,7 +101,7 @@ impl Stream {
         Ok((socket.peek(&mut byte)? > 0).then_some(byte[0]))
     }
 
-    /// Returns whether the client has said all it will, and all was read.
+    /// Returns whether the client sends nothing more and all was read.
     pub(super) fn is_at_end(&self) -> bool {
         matches!(self.waiting(), Ok(0))
     }
@@ -125,8 +125,8 @@ impl Stream {
         self.tls = Tls::Off;
     }
 
-    /// Reads once, as much as `scratch` holds, and appends what it says to
-    /// `to`: nothing where it belongs to a handshake.
+    /// Reads once, as much as `scratch` holds, and appends the decrypted bytes to
+    /// `to`. Bytes of a handshake go to the handshake.
     pub(super) fn read(
         &mut self,
         scratch: &mut [u8],
@@ -145,7 +145,7 @@ impl Stream {
             }
             Tls::On(session) => {
                 let fed = feed(session, news, to);
-                // An alert that says why, or an answer to a change of keys.
+                // An alert with the reason, or the answer to a change of keys.
                 would_block_is_fine(flush(session, &mut self.socket))?;
                 fed?
             }
@@ -153,11 +153,11 @@ impl Stream {
         Ok(Read { bytes, is_end: bytes == 0 || has_ended })
     }
 
-    /// Sends what the handshake has to say, and ends it where it is done:
-    /// then `to` gets what followed it. Returns whether it is.
+    /// Sends the messages of the handshake. Returns whether it is complete: then
+    /// `to` gets the bytes that followed it.
     ///
     /// # Errors
-    /// When it failed.
+    /// When it has failed.
     pub(super) fn settle(&mut self, to: &mut Vec<u8>) -> io::Result<bool> {
         let Tls::Beginning(handshake) = &self.tls else { return Ok(true) };
         let Some((session, plain)) = handshake.settle(&mut self.socket)? else {
@@ -173,7 +173,7 @@ impl Stream {
         match &mut self.tls {
             Tls::Off | Tls::Beginning(_) => retry(|| self.socket.write(bytes)),
             Tls::On(session) => {
-                // What it has not sent yet comes first, and is bounded.
+                // Earlier bytes come first. Their number is bounded.
                 flush(session, &mut self.socket)?;
                 let count = session.writer().write(bytes)?;
                 would_block_is_fine(flush(session, &mut self.socket))?;
@@ -182,10 +182,10 @@ impl Stream {
         }
     }
 
-    /// Sends what TLS keeps.
+    /// Sends the bytes that TLS keeps.
     ///
     /// # Errors
-    /// `WouldBlock` where the socket does not take it all.
+    /// `WouldBlock` if the socket does not take them all.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         match &mut self.tls {
             Tls::Off | Tls::Beginning(_) => Ok(()),
@@ -232,7 +232,7 @@ fn would_block_is_fine(result: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Does it again where a signal came in between.
+/// Repeats a call that a signal interrupted.
 fn retry<T>(mut io: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match io() {

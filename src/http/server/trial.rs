@@ -1,5 +1,5 @@
-//! Tries whether an address could be listened on, without listening: nobody
-//! can connect meanwhile, and a start at the same time is not in the way.
+//! Checks that a server could listen on an address, without listening. So no client
+//! can connect meanwhile, and a start at the same time does not fail.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -15,18 +15,19 @@ use super::error::Error;
 use super::owner::{self, Owner};
 use crate::config::ListenAddress;
 
-/// What became of an attempt.
+/// The result of the check.
 #[derive(Debug)]
 pub enum Trial {
-    /// It could be listened on.
+    /// A server could listen there.
     Free,
-    /// Somebody does, who is known only to those who may see all processes.
+    /// Another process listens there. Its name is known only with the right to
+    /// see all processes.
     Taken(Error, Option<Owner>),
-    /// It cannot be.
+    /// No server can listen there.
     Refused(Error),
 }
 
-/// Tries an address; `ours` are those that are to be listened on before.
+/// Checks an address. `ours` are the addresses before it in the list.
 #[must_use]
 pub fn try_address(address: &ListenAddress, ours: &[ListenAddress]) -> Trial {
     match address {
@@ -54,8 +55,8 @@ fn try_tcp(address: SocketAddr, ours: &[ListenAddress]) -> Trial {
     }
 }
 
-/// Returns whether two addresses cannot be listened on at the same time, as the
-/// kernel says of another port.
+/// Returns whether two addresses exclude each other. The kernel tells, for another
+/// port.
 fn overlaps(one: SocketAddr, mut other: SocketAddr) -> io::Result<bool> {
     if one.port() != other.port() || one.port() == 0 {
         return Ok(false);
@@ -96,7 +97,7 @@ fn try_unix(path: &Path) -> Trial {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             return failed(error);
         }
-        // One that a dead process left is replaced.
+        // The socket of a dead process is replaced.
         Ok(_) | Err(_) => {}
     }
     let directory = path.parent().unwrap_or(Path::new("/"));
@@ -129,7 +130,7 @@ mod tests {
         assert_eq!(owner.pid, std::process::id());
         drop(other);
         assert!(matches!(try_address(&address, &[]), Trial::Free));
-        // Nothing stays, and nobody listens.
+        // The check leaves nothing behind.
         assert!(matches!(try_address(&address, &[]), Trial::Free));
     }
 

@@ -1,5 +1,4 @@
-//! Names and passwords: what the web configuration lists, and what a client
-//! sends.
+//! Names and passwords: those of the web configuration, and those of a client.
 //!
 //! Pure: no I/O, clock, threads or logging.
 

@@ -8,11 +8,11 @@
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject as _;
 
-/// What can be signed by.
+/// The kinds of keys that can sign.
 const TAKEN: &str = "take RSA of 2048 to 4096 bits, ECDSA on P-256 or P-384, \
                      or Ed25519";
 
-/// The contents of an object identifier in DER, and what it stands for.
+/// The contents of an object identifier in DER, and its name.
 const KINDS: [(&[u8], &str); 11] = [
     (&[0x2b, 0x81, 0x04, 0x00, 0x23], "a key on the curve P-521"),
     (&[0x2b, 0x81, 0x04, 0x00, 0x21], "a key on the curve P-224"),
@@ -43,7 +43,7 @@ const SEQUENCE: u8 = 0x30;
 /// Returns the key in the text of a PEM file.
 ///
 /// # Errors
-/// Says what the file has instead.
+/// Names the content that the file has instead.
 pub(super) fn read(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|_| {
         let text = String::from_utf8_lossy(pem);
@@ -62,7 +62,7 @@ pub(super) fn read(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
     })
 }
 
-/// Says why a key is not taken: its kind, where that is known.
+/// Returns the reason why a key is not accepted, with its kind if that is known.
 pub(super) fn refusal(key: &PrivateKeyDer<'_>) -> String {
     let bits = match key {
         PrivateKeyDer::Pkcs1(key) => rsa_bits(key.secret_pkcs1_der()),
@@ -110,7 +110,7 @@ fn rsa_bits(der: &[u8]) -> Option<usize> {
     Some((modulus.len() - zeros) * 8 - leading)
 }
 
-/// Takes an element of DER: its contents and what is behind it.
+/// Takes an element of DER: its contents, and the bytes behind it.
 fn take(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&found, rest) = der.split_first()?;
     let (&short, rest) = rest.split_first()?;

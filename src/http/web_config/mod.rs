@@ -26,14 +26,14 @@ use schema::Pem;
 /// No configuration, certificate or key is larger.
 const LARGEST_FILE: u64 = 1024 * 1024;
 
-/// One thing that is wrong with a file.
+/// A fault of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Where, from 1; 0 for the file as a whole.
+    /// The line, from 1. 0 for the file as a whole.
     pub line: usize,
-    /// The key, if it is about one.
+    /// The key, if the fault concerns one.
     pub key: String,
-    /// What was found and what would be right.
+    /// What was found, and what is allowed.
     pub text: String,
 }
 
@@ -59,7 +59,7 @@ fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
-/// All that is wrong with a file, a line each.
+/// All faults of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebConfigError {
     file: PathBuf,

@@ -1,4 +1,4 @@
-//! Reads maps, lists and texts, and gathers what is wrong with them.
+//! Reads maps, lists and texts, and gathers their faults.
 //!
 //! Pure: no I/O, clock, threads or logging.
 

@@ -1,4 +1,4 @@
-//! What the keys of a `web.config.file` mean.
+//! The keys of a `web.config.file`.
 //!
 //! The format is that of Prometheus' exporter-toolkit. Whatever of it is not
 //! done here is a fault that says so: a certificate that is not asked for, or
@@ -26,7 +26,7 @@ pub(super) struct WebConfig {
     pub(super) headers: Vec<(String, String)>,
     /// Names and bcrypt hashes.
     pub(super) users: BTreeMap<String, String>,
-    /// What is without effect.
+    /// Settings without effect.
     pub(super) warnings: Vec<Fault>,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct TlsSettings {
     pub(super) line: usize,
 }
 
-/// Where PEM text is.
+/// The place of PEM text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pem {
     pub(super) key: &'static str,
@@ -265,7 +265,7 @@ impl Reader {
     }
 
     fn headers(&mut self, node: &Node, path: &str) -> Vec<(String, String)> {
-        /// And the values they may have, where not any.
+        /// The allowed values, if not any is.
         const HEADERS: [(&str, &[&str]); 5] = [
             ("Content-Security-Policy", &[]),
             ("Strict-Transport-Security", &[]),
@@ -329,7 +329,7 @@ impl Reader {
                     );
                     self.fault(entry.line, &key, text);
                 }
-                // What stands there may be the password itself.
+                // The value may be the password itself.
                 Err(_) => self.fault(
                     entry.line,
                     &key,

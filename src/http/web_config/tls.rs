@@ -1,4 +1,4 @@
-//! Makes of settings and PEM text what the TLS library takes.
+//! Makes the configuration of the TLS library from settings and PEM text.
 
 use std::sync::Arc;
 
@@ -20,14 +20,14 @@ use super::{Fault, key};
 /// How many clients may take up a session again.
 const SESSIONS: usize = 256;
 
-/// What is called otherwise by the format than by the library.
+/// Names that the format and the library spell differently.
 const CURVES: [(&str, NamedGroup); 3] = [
     ("X25519", NamedGroup::X25519),
     ("CurveP256", NamedGroup::secp256r1),
     ("CurveP384", NamedGroup::secp384r1),
 ];
 
-/// What the TLS library takes, and what it does not tell.
+/// The configuration of the TLS library, and the validity of its certificate.
 pub(super) struct Tls {
     pub(super) config: Arc<ServerConfig>,
     /// Of the certificate that is served, unless it has none that can be read.

@@ -14,7 +14,7 @@ const INTEGER: u8 = 0x02;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 const SEQUENCE: u8 = 0x30;
-/// The version, which is left out where it is 1.
+/// The version, which is left out if it is 1.
 const VERSION: u8 = 0xa0;
 
 /// The bounds of a certificate, in seconds since 1970.
@@ -25,7 +25,7 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    /// Returns what is wrong with it at a point in time, if anything is.
+    /// Returns the fault of the validity at a point in time, if it has one.
     pub(super) fn fault_at(self, now: i64) -> Option<String> {
         let date = |seconds| {
             UtcDateTime::from_unix_timestamp(seconds)
@@ -97,7 +97,7 @@ fn take_time(from: &[u8]) -> Option<(i64, &[u8])> {
     Some((seconds(number(text.get(..4)?)?, text.get(4..)?)?, rest))
 }
 
-/// Reads what follows the year: `MMDDHHMMSSZ`.
+/// Reads the part behind the year: `MMDDHHMMSSZ`.
 fn seconds(year: u16, rest: &[u8]) -> Option<i64> {
     let (digits, b"Z") = rest.split_at_checked(10)? else { return None };
     let mut parts = digits

@@ -21,7 +21,7 @@ pub(super) struct Node {
     pub(super) value: Value,
 }
 
-/// What a value is.
+/// The kind of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     Null,
@@ -49,7 +49,7 @@ enum Open {
     Map(Vec<Entry>, Option<(String, usize)>),
 }
 
-/// Returns what a text says; an empty one says nothing.
+/// Returns the value of a text. An empty one has none.
 ///
 /// # Errors
 /// The first thing that is wrong.

@@ -4,8 +4,7 @@ use std::fs;
 use std::io::Read as _;
 use std::net::{Shutdown, TcpStream};
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 

@@ -237,7 +237,7 @@ fn a_page_has_few_editions_however_it_is_asked_for() {
     assert_ne!(text, compressed);
     assert_ne!(text, open);
     assert_ne!(compressed, open);
-    // What is made on request is not shared, nor what is refused.
+    // Pages that are made for each client are not shared, nor are refusals.
     assert_eq!(edition(&site, "/-/healthy", "", ""), None);
     assert_eq!(edition(&site, "/nothing", "", ""), None);
     let post = Request::new("POST", "/metrics", vec![]);

@@ -16,13 +16,13 @@ fn pair() -> (UnixStream, Connection) {
     (client, Connection::new(stream, None, Instant::now()))
 }
 
-/// Sends what the socket takes, and returns how much that is.
+/// Fills the socket, and returns the number of bytes.
 fn fill(client: &mut UnixStream) -> usize {
     let some = [b'x'; 4096];
     std::iter::from_fn(|| client.write(&some).ok()).sum()
 }
 
-/// Reads what is there, and returns how much that is.
+/// Reads all that has arrived, and returns the number of bytes.
 fn drain(client: &mut UnixStream) -> usize {
     let mut some = [0; 4096];
     let read = || client.read(&mut some).ok().filter(|&count| count > 0);
@@ -54,7 +54,7 @@ fn a_turn_ends_however_much_there_is_to_read_for_nothing() {
     assert!(sent > 0);
     let mut taken = 0;
     while matches!(turn(&mut connection), Step::Again) {
-        // What is taken makes room for as much.
+        // Bytes that the server takes make room for as many.
         let more = fill(&mut client);
         assert!(more <= TURN + 4096, "{more} bytes in one turn");
         (sent, taken) = (sent + more, taken + 1);

@@ -44,7 +44,7 @@ impl Crowd {
         id
     }
 
-    /// Has a client read what there is for it.
+    /// Has a client read all that has arrived.
     fn read(&mut self, id: usize) -> usize {
         let mut some = [0; 65536];
         let client = &mut self.clients[id];
@@ -127,7 +127,7 @@ fn a_client_that_sends_and_does_not_read_makes_room() {
     let (mut crowd, page) = (Crowd::new(), body());
     let ids = [0, 1].map(|s| crowd.ask(HOME, &page, seconds(s)));
     let now = crowd.start + seconds(10);
-    // What it sends has its socket reported ready.
+    // A byte that it sends has its socket reported ready.
     crowd.places.wake(ids[0], now);
     assert!(crowd.places.make_room(None, now));
     assert!(!crowd.is_there(ids[0]));

@@ -176,7 +176,7 @@ fn what_is_wrong_is_named_with_line_and_key() {
 fn the_sample_is_without_effect_and_right_where_it_is_taken() {
     let sample = include_str!("../../../../etc/geoip-exporter-web.yml");
     assert_eq!(good(sample), WebConfig::default());
-    // What is a setting has no blank behind the sign.
+    // A setting has no blank behind the sign.
     let taken: Vec<&str> = sample
         .lines()
         .map(|line| match line.strip_prefix('#') {
