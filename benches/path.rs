@@ -7,7 +7,9 @@ use std::num::NonZeroU32;
 use aya::programs::{SchedClassifier, TcAttachType};
 use aya::sys::{Stats, enable_stats};
 use aya::util::nr_cpus;
-use geoip_exporter::accounting::{Counts, FlowTracker, MapSweep};
+use geoip_exporter::accounting::{
+    Counts, FlowTracker, KernelCounter, MapSweep,
+};
 use geoip_exporter::kernel::{
     Attach as _, Interface, Loaded, ReadCounts as _, Sweep, TrafficAttacher,
     TrafficReader,
@@ -96,8 +98,8 @@ impl Exporter {
         let batch = NonZeroU32::new(10_000).expect("not zero");
         loaded.reader.read(batch, sweep).expect("cannot read");
         let counts = Counts {
-            new_keys: sweep.statistics.new_keys,
-            map_packets: sweep.statistics.map_packets,
+            new_keys: sweep.counters[KernelCounter::NewKeys],
+            map_packets: sweep.counters[KernelCounter::MapPackets],
         };
         let map = MapSweep { readings: &sweep.readings, now: sweep.now };
         tracker.observe(

@@ -82,7 +82,8 @@ static __always_inline bool create_flow(struct traffic_statistics *own,
 		.packets = size.packets,
 		.bytes = size.bytes,
 		.last_seen = now,
-		.generation = (__u32)(own->new_keys + 1) << 8 |
+		.generation = (__u32)(own->counters[TRAFFIC_NEW_KEYS] + 1)
+				      << 8 |
 			      (bpf_get_smp_processor_id() & 0xFF),
 	};
 
@@ -94,7 +95,7 @@ static __always_inline bool create_flow(struct traffic_statistics *own,
 	if (all)
 		__sync_fetch_and_add(&all->admitted, 1);
 	if (bpf_map_update_elem(&flows, key, &first, BPF_NOEXIST) == 0) {
-		own->new_keys++;
+		own->counters[TRAFFIC_NEW_KEYS]++;
 		return true;
 	}
 	/* Another CPU may have created it in the meantime. */
@@ -127,8 +128,8 @@ static __always_inline void count_in_map(struct traffic_statistics *own,
 			/* Counted in the total alone. Rules that watch either
 			 * counter see it.
 			 */
-			own->lookup_failures++;
-			own->update_failures++;
+			own->counters[TRAFFIC_LOOKUP_FAILURES]++;
+			own->counters[TRAFFIC_UPDATE_FAILURES]++;
 			return;
 		}
 	}
@@ -136,7 +137,7 @@ static __always_inline void count_in_map(struct traffic_statistics *own,
 	/* Behind the map: user space reads it before the map, and reads the
 	 * map again where this has moved since.
 	 */
-	own->map_packets++;
+	own->counters[TRAFFIC_MAP_PACKETS]++;
 }
 
 #endif /* FLOW_MAP_BPF_H */

@@ -235,7 +235,7 @@ static __always_inline bool take_way(struct traffic_statistics *own,
 	}
 	__sync_lock_test_and_set(&entry->tag, key->tag);
 	add_to_entry(entry, size);
-	own->new_entries++;
+	own->counters[TRAFFIC_NEW_ENTRIES]++;
 	return true;
 }
 

@@ -35,6 +35,7 @@ const volatile struct {
 	enum traffic_direction direction;
 	enum traffic_family family;
 	enum traffic_state state;
+	enum traffic_counter counter;
 	enum traffic_abi abi;
 } traffic_enums = {};
 
@@ -154,7 +155,7 @@ __noinline int count_packet(const struct packet *packet)
 							TRAFFIC_RECEIVED;
 	number = packet->interface;
 	if (!number) {
-		own->unknown_interfaces++;
+		own->counters[TRAFFIC_UNKNOWN_INTERFACES]++;
 		return 0;
 	}
 	number--;

@@ -150,15 +150,22 @@ struct traffic_total {
 	__u64 bytes[TRAFFIC_FAMILIES];
 };
 
-/* What one CPU has to say about its flows: a cache line. */
+/*
+ * What a CPU counts of its own work. src/accounting/kernel_counters.rs has the
+ * same in the same order, with their meaning; a new one goes to the end.
+ */
+enum traffic_counter {
+	TRAFFIC_NEW_KEYS = 0,
+	TRAFFIC_LOOKUP_FAILURES = 1,
+	TRAFFIC_UPDATE_FAILURES = 2,
+	TRAFFIC_UNKNOWN_INTERFACES = 3,
+	TRAFFIC_NEW_ENTRIES = 4,
+	TRAFFIC_MAP_PACKETS = 5,
+};
+
+/* A cache line of counters, with room for two more. */
 struct traffic_statistics {
-	__u64 new_keys; /* keys created in the flow map */
-	__u64 lookup_failures; /* packets whose key was not found nor created */
-	__u64 update_failures; /* packets whose key could not be created */
-	__u64 unknown_interfaces; /* packets of a device not being counted */
-	__u64 new_entries; /* ways of the flow table taken */
-	__u64 map_packets; /* packets counted in the flow map */
-	__u64 unused[2];
+	__u64 counters[8];
 };
 
 /* How many keys the flow map still takes in. */

@@ -5,6 +5,7 @@
 
 mod delta;
 mod flow_table;
+mod kernel_counters;
 #[cfg(test)]
 mod kernel_model;
 mod key;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::geoip::{Country, CountryLabels};
 pub use delta::{DeltaTracker, Observation};
 pub use flow_table::{FlowTable, Way};
+pub use kernel_counters::{KernelCounter, KernelCounters};
 pub use key::{Direction, Family, FlowKey, InterfaceId, IpVersion};
 pub use marks::{CountingMarks, FlowMarks, Incarnation, MapMarks};
 use packed::PackedReading;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{KernelCounters, Timestamp};
 
 /// What the poller did and the kernel side said; published with every poll,
 /// also a failed one.
@@ -23,12 +23,8 @@ pub struct PollStatistics {
     pub is_ready: bool,
     /// Polls that failed, whose traffic the next one finds.
     pub poll_failures: u64,
-    /// Packets whose flow was neither found nor created.
-    pub lookup_failures: u64,
-    /// Packets whose flow could not be put into the map.
-    pub update_failures: u64,
-    /// Packets counted in the map of flows, for want of room in the table.
-    pub map_packets: u64,
+    /// The counters of the kernel side.
+    pub kernel: KernelCounters,
     /// Flows that began.
     pub new_keys: u64,
     /// Flows the map dropped to make room.
@@ -56,12 +52,9 @@ pub struct PollCounters {
     pub created: Option<Timestamp>,
     /// See [`PollStatistics::poll_failures`].
     pub poll_failures: u64,
-    /// See [`PollStatistics::lookup_failures`].
-    pub lookup_failures: u64,
-    /// See [`PollStatistics::update_failures`].
-    pub update_failures: u64,
-    /// See [`PollStatistics::map_packets`].
-    pub map_packets: u64,
+    /// See [`PollStatistics::kernel`]. Saved beside the others.
+    #[serde(flatten)]
+    pub kernel: KernelCounters,
     /// See [`PollStatistics::new_keys`].
     pub new_keys: u64,
     /// See [`PollStatistics::evictions`].
@@ -72,27 +65,18 @@ pub struct PollCounters {
 
 impl PollCounters {
     /// Returns the counters without the time.
-    #[must_use]
-    pub fn numbers(&self) -> [u64; 7] {
+    pub fn numbers(&self) -> impl Iterator<Item = u64> {
         let Self {
             created: _,
             poll_failures,
-            lookup_failures,
-            update_failures,
-            map_packets,
+            kernel,
             new_keys,
             evictions,
             table_reclaims,
         } = *self;
-        [
-            poll_failures,
-            lookup_failures,
-            update_failures,
-            map_packets,
-            new_keys,
-            evictions,
-            table_reclaims,
-        ]
+        [poll_failures, new_keys, evictions, table_reclaims]
+            .into_iter()
+            .chain(kernel.shown().map(|(_, value)| value))
     }
 }
 
@@ -104,9 +88,7 @@ impl PollStatistics {
         Self {
             created: from.created,
             poll_failures: from.poll_failures,
-            lookup_failures: from.lookup_failures,
-            update_failures: from.update_failures,
-            map_packets: from.map_packets,
+            kernel: from.kernel,
             new_keys: from.new_keys,
             evictions: from.evictions,
             flow_table: TableStatistics {
@@ -133,9 +115,7 @@ impl PollStatistics {
         PollCounters {
             created: self.created,
             poll_failures: self.poll_failures,
-            lookup_failures: self.lookup_failures,
-            update_failures: self.update_failures,
-            map_packets: self.map_packets,
+            kernel: self.kernel,
             new_keys: self.new_keys,
             evictions: self.evictions,
             table_reclaims: self.flow_table.reclaims,

@@ -10,7 +10,9 @@
 use std::mem::{offset_of, size_of};
 use std::ops::AddAssign;
 
-use crate::accounting::{Direction, Family, FlowKey, InterfaceId, IpVersion};
+use crate::accounting::{
+    Direction, Family, FlowKey, InterfaceId, IpVersion, KernelCounter,
+};
 
 /// Of the totals and of all that the others rely on, as in
 /// `bpf-src/traffic_abi.h`.
@@ -168,24 +170,14 @@ impl AddAssign for TrafficTotal {
     }
 }
 
-/// `struct traffic_statistics`, one a CPU.
+/// `struct traffic_statistics`, one a CPU: the values of
+/// [`KernelCounter`](crate::accounting::KernelCounter) in their order, and room
+/// that fills the cache line.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TrafficStatistics {
-    /// Keys created in the map of flows.
-    pub new_keys: u64,
-    /// Packets whose key was neither found nor created.
-    pub lookup_failures: u64,
-    /// Packets whose key could not be created.
-    pub update_failures: u64,
-    /// Packets of a device that is not being counted.
-    pub unknown_interfaces: u64,
-    /// Ways of the flow table taken.
-    pub new_entries: u64,
-    /// Packets counted in the map of flows.
-    pub map_packets: u64,
-    /// Fills the cache line.
-    pub unused: [u64; 2],
+    /// The counters.
+    pub counters: [u64; 8],
 }
 
 /// `struct traffic_entry`.
@@ -348,6 +340,7 @@ const _: () = {
     assert!(offset_of!(TrafficValue, last_seen) == 16);
     assert!(size_of::<TrafficTotal>() == 48);
     assert!(size_of::<TrafficStatistics>() == 64);
+    assert!(KernelCounter::ALL.len() <= STATISTICS_WORDS);
     assert!(size_of::<TrafficSet>() == SET_WORDS * 8);
     assert!(size_of::<TrafficEntry>() == ENTRY_WORDS * 8);
     assert!(1 << tag::INTERFACE_BITS == INTERFACES);

@@ -8,11 +8,10 @@
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Statistics;
 use super::abi::{
     FAMILIES, INTERFACES, STATISTICS_WORDS, TOTAL_WORDS, TrafficTotal,
 };
-use crate::accounting::InterfaceId;
+use crate::accounting::{InterfaceId, KernelCounter, KernelCounters};
 
 /// Elements of the map of totals that each CPU has.
 pub(super) const TOTALS_PER_CPU: u32 = INTERFACES * 2;
@@ -63,18 +62,14 @@ impl<M: Deref<Target = [AtomicU64]>> Totals<M> {
     }
 }
 
-/// Returns the sums of the statistics of all CPUs.
-pub(super) fn statistics_in(words: &[AtomicU64]) -> Statistics {
-    let mut sum = Statistics::default();
+/// Returns the sums of the counters of all CPUs.
+pub(super) fn counters_in(words: &[AtomicU64]) -> KernelCounters {
+    let mut sum = KernelCounters::default();
     let (all, _) = words.as_chunks::<STATISTICS_WORDS>();
     for one in all {
-        let [new_keys, lookups, updates, unknown, entries, packets, ..] = one;
-        sum.new_keys += read(new_keys);
-        sum.lookup_failures += read(lookups);
-        sum.update_failures += read(updates);
-        sum.unknown_interfaces += read(unknown);
-        sum.new_entries += read(entries);
-        sum.map_packets += read(packets);
+        for (counter, word) in KernelCounter::ALL.into_iter().zip(one) {
+            sum[counter] += read(word);
+        }
     }
     sum
 }
@@ -97,17 +92,13 @@ mod tests {
     }
 
     #[test]
-    fn statistics_are_the_sums_of_all_cpus() {
+    fn a_counter_is_the_sum_of_its_words_on_all_cpus() {
         let words = STATISTICS_WORDS as u64 * 2;
         let words: Vec<_> = (0..words).map(AtomicU64::new).collect();
-        let expected = Statistics {
-            new_keys: 8,
-            lookup_failures: 10,
-            update_failures: 12,
-            unknown_interfaces: 14,
-            new_entries: 16,
-            map_packets: 18,
-        };
-        assert_eq!(statistics_in(&words), expected);
+        let sums = counters_in(&words);
+        for (number, counter) in (0..).zip(KernelCounter::ALL) {
+            let expected = 2 * number + STATISTICS_WORDS as u64;
+            assert_eq!(sums[counter], expected, "{counter:?}");
+        }
     }
 }

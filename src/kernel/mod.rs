@@ -41,7 +41,7 @@ mod table;
 mod tc;
 mod version;
 
-use crate::accounting::{InterfaceId, InterfaceTotal, Reading};
+use crate::accounting::{InterfaceId, InterfaceTotal, KernelCounters, Reading};
 pub use attachments::TrafficAttacher;
 pub use capabilities::capabilities_are_given_up;
 pub use error::Error;
@@ -68,24 +68,6 @@ pub use sys::{
 pub use table::{Table, Word};
 pub use version::check as check_version;
 
-/// What the kernel side says about its flow map, since it was loaded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
-    /// Flows created in the map of flows.
-    pub new_keys: u64,
-    /// Packets whose flow was neither found nor created.
-    pub lookup_failures: u64,
-    /// Packets whose flow could not be created.
-    pub update_failures: u64,
-    /// Packets of a device that is not being counted, seen while it was being
-    /// attached or detached, or moved to another network namespace.
-    pub unknown_interfaces: u64,
-    /// Ways of the flow table taken.
-    pub new_entries: u64,
-    /// Packets counted in the map of flows.
-    pub map_packets: u64,
-}
-
 /// How much room flows have in the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Room {
@@ -103,8 +85,8 @@ pub struct Room {
 /// All that one poll reads. Reused from poll to poll.
 #[derive(Clone, Debug, Default)]
 pub struct Sweep {
-    /// Read first.
-    pub statistics: Statistics,
+    /// The counters since the maps were made. Read first.
+    pub counters: KernelCounters,
     /// Read second, for each attached or retiring interface.
     pub totals: Vec<InterfaceTotal>,
     /// Whether the map of flows was read: not where nothing was counted in it

@@ -21,7 +21,7 @@ use super::flows::FlowReader;
 use super::mapping::MappedWords;
 use super::table::Table;
 use super::{ReadCounts, Room, Sweep, grace, object, sys};
-use crate::accounting::{FlowKey, InterfaceTotal, Volume};
+use crate::accounting::{FlowKey, InterfaceTotal, KernelCounter, Volume};
 
 /// The real maps.
 pub struct TrafficReader {
@@ -113,15 +113,16 @@ impl ReadCounts for TrafficReader {
         batch_size: NonZeroU32,
         sweep: &mut Sweep,
     ) -> Result<(), Error> {
-        let statistics = counters::statistics_in(&self.statistics);
-        sweep.statistics = statistics;
+        sweep.counters = counters::counters_in(&self.statistics);
+        let map_packets = sweep.counters[KernelCounter::MapPackets];
         let packets = self.read_totals(&mut sweep.totals);
         // The program counts a packet of the map, and a flow that is new there,
         // behind the flow and before the total: as long as these numbers, read
         // behind the totals, are the same, the map has no more of what is in
         // them, and no flow that is not known.
-        let newest = counters::statistics_in(&self.statistics);
-        sweep.has_readings = self.map_packets != Some(newest.map_packets);
+        let newest = counters::counters_in(&self.statistics);
+        sweep.has_readings =
+            self.map_packets != Some(newest[KernelCounter::MapPackets]);
         if !sweep.has_readings {
             self.packets = packets;
             return Ok(());
@@ -133,14 +134,14 @@ impl ReadCounts for TrafficReader {
             .read(
                 self.flows.fd().as_fd(),
                 batch_size,
-                newest.new_keys,
+                newest[KernelCounter::NewKeys],
                 &mut sweep.readings,
             )
             .map_err(|source| Error::call("read the map of flows", source))?;
         sweep.now = self.now()?;
         // Not before all went well: what a failed sweep missed, the next one
         // looks for.
-        self.map_packets = Some(statistics.map_packets);
+        self.map_packets = Some(map_packets);
         self.packets = packets;
         // What was taken in is read now, and as much may come again.
         for admitted in &*self.admission {

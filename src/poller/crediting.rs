@@ -5,7 +5,9 @@ use std::time::SystemTime;
 use slog::debug;
 
 use super::Poller;
-use crate::accounting::{CountingMarks, Counts, MapSweep, PollEnd};
+use crate::accounting::{
+    CountingMarks, Counts, KernelCounter, MapSweep, PollEnd,
+};
 use crate::kernel::{Adopt, Attach, ReadCounts};
 
 impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
@@ -31,8 +33,8 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
             reader, sweep, tracker, classifier, sinks, publishers, ..
         } = self;
         let counts = Counts {
-            new_keys: sweep.statistics.new_keys,
-            map_packets: sweep.statistics.map_packets,
+            new_keys: sweep.counters[KernelCounter::NewKeys],
+            map_packets: sweep.counters[KernelCounter::MapPackets],
         };
         let readings = &sweep.readings;
         let map = MapSweep { readings, now: sweep.now };
@@ -53,12 +55,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
             },
         );
         let (statistics, earlier) = (&mut self.statistics, &self.earlier);
-        let kernel = &sweep.statistics;
-        statistics.lookup_failures =
-            earlier.lookup_failures + kernel.lookup_failures;
-        statistics.update_failures =
-            earlier.update_failures + kernel.update_failures;
-        statistics.map_packets = earlier.map_packets + kernel.map_packets;
+        statistics.kernel = earlier.kernel + sweep.counters;
         statistics.new_keys = earlier.new_keys + seen.new_keys;
         statistics.evictions = earlier.evictions + seen.evictions;
         statistics.map_entries = seen.entries;

@@ -18,7 +18,8 @@ use crossbeam_channel::{Receiver, Sender, never, select, tick};
 use slog::{Logger, debug, info, warn};
 
 use crate::accounting::{
-    CountingMarks, FlowTracker, Origin, PollCounters, PollStatistics,
+    CountingMarks, FlowTracker, KernelCounter, Origin, PollCounters,
+    PollStatistics,
 };
 use crate::classifier::Classifier;
 use crate::config::Config;
@@ -306,7 +307,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         self.publishers.overseer.gets_on();
         debug!(self.log, "polled";
             "flows" => self.statistics.map_entries,
-            "unknown_interfaces" => self.sweep.statistics.unknown_interfaces,
+            "unknown_interfaces" => self.sweep.counters[KernelCounter::UnknownInterfaces],
             "seconds" => self.statistics.poll_duration.as_secs_f64());
     }
 }

@@ -14,7 +14,8 @@ use super::State;
 use super::format::Fault;
 use crate::accounting::{
     CountingMarks, Direction, FlowKey, FlowMarks, Incarnation, InterfaceId,
-    IpVersion, LARGEST_COUNTER, MapMarks, PollCounters, Reading, Volume,
+    IpVersion, KernelCounter, KernelCounters, LARGEST_COUNTER, MapMarks,
+    PollCounters, Reading, Volume,
 };
 use crate::collectors::traffic::{
     AttachmentMarks, Breakdown, CountryTraffic, InterfaceTraffic, Snapshot,
@@ -180,9 +181,9 @@ fn polls_from(from: &mut Reader<'_>) -> Result<PollCounters, Fault> {
     Ok(PollCounters {
         created: None,
         poll_failures,
-        lookup_failures: 0,
-        update_failures: from.number()?,
-        map_packets: from.number()?,
+        kernel: KernelCounters::default()
+            .with(KernelCounter::UpdateFailures, from.number()?)
+            .with(KernelCounter::MapPackets, from.number()?),
         new_keys: from.number()?,
         evictions: from.number()?,
         table_reclaims: from.number()?,

@@ -10,7 +10,7 @@ use aya_obj::generated::bpf_map_type::{
     BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH,
 };
 use aya_obj::{Object, ProgramSection};
-use geoip_exporter::accounting::{Direction, Family, IpVersion};
+use geoip_exporter::accounting::{Direction, Family, IpVersion, KernelCounter};
 use geoip_exporter::kernel::abi::{
     ABI_VERSION, DIRECT_IFINDEXES, DIRECTION_ORDER, FAMILIES, FAMILY_ORDER,
     FLOW_MAP_VERSION, FLOW_TABLE_VERSION, INTERFACES, IPSEC_STATES,
@@ -71,15 +71,7 @@ fn every_shared_struct_has_the_same_layout_on_both_sides() {
         ("traffic_total".to_owned(), layout!(TrafficTotal { packets, bytes })),
         (
             "traffic_statistics".to_owned(),
-            layout!(TrafficStatistics {
-                new_keys,
-                lookup_failures,
-                update_failures,
-                unknown_interfaces,
-                new_entries,
-                map_packets,
-                unused,
-            }),
+            layout!(TrafficStatistics { counters }),
         ),
         (
             "traffic_entry".to_owned(),
@@ -142,7 +134,18 @@ fn every_shared_enum_has_the_same_numbers_on_both_sides() {
         ("TRAFFIC_IPSEC_VERSION", IPSEC_VERSION),
     ];
     let versions = versions.map(|(name, version)| (name.to_owned(), version));
+    let counters = (0..).zip(KernelCounter::ALL).map(|(number, counter)| {
+        let mut name = "TRAFFIC".to_owned();
+        for letter in format!("{counter:?}").chars() {
+            if letter.is_uppercase() {
+                name.push('_');
+            }
+            name.push(letter.to_ascii_uppercase());
+        }
+        (name, number)
+    });
     let rust = BTreeMap::from([
+        ("traffic_counter".to_owned(), counters.collect()),
         ("traffic_abi".to_owned(), versions.to_vec()),
         ("traffic_direction".to_owned(), numbered(directions.to_vec())),
         ("traffic_family".to_owned(), families),

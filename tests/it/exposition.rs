@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use geoip_exporter::accounting::{
-    Direction, Family, FlowKey, InterfaceId, InterfaceTotal, IpVersion, Origin,
-    PollEnd, PollStatistics, TableStatistics, Timestamp, Volume,
+    Direction, Family, FlowKey, InterfaceId, InterfaceTotal, IpVersion,
+    KernelCounter, KernelCounters, Origin, PollEnd, PollStatistics,
+    TableStatistics, Timestamp, Volume,
 };
 use geoip_exporter::collectors::exporter::{
     CertificateCollector, Database, DatabaseStatus, ExporterCollector,
@@ -109,9 +110,9 @@ fn exporter(feed: &Feed<TrafficAccount>) -> ExporterCollector {
             created: Some(at(1_600_000_000)),
             is_ready: true,
             poll_failures: 1,
-            lookup_failures: 7,
-            update_failures: 0,
-            map_packets: 3,
+            kernel: KernelCounters::default()
+                .with(KernelCounter::LookupFailures, 7)
+                .with(KernelCounter::MapPackets, 3),
             new_keys: 7,
             evictions: 2,
             map_entries: 5,

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use geoip_exporter::accounting::{
     CountingMarks, Direction, FlowKey, FlowMarks, Incarnation, InterfaceId,
-    IpVersion, MapMarks, PollCounters, Reading, Timestamp, Volume,
+    IpVersion, KernelCounter, KernelCounters, MapMarks, PollCounters, Reading,
+    Timestamp, Volume,
 };
 use geoip_exporter::collectors::traffic::{
     AttachmentMarks, Breakdown, CountryTraffic, Created, InterfaceTraffic,
@@ -46,9 +47,10 @@ fn polls(first: u64) -> PollCounters {
     PollCounters {
         created: at(first),
         poll_failures: first,
-        lookup_failures: first + 1,
-        update_failures: first + 2,
-        map_packets: first + 3,
+        kernel: KernelCounters::default()
+            .with(KernelCounter::LookupFailures, first + 1)
+            .with(KernelCounter::UpdateFailures, first + 2)
+            .with(KernelCounter::MapPackets, first + 3),
         new_keys: first + 4,
         evictions: first + 5,
         table_reclaims: first + 6,
@@ -111,7 +113,7 @@ fn as_of(form: u32, mut state: State) -> State {
     }
     if form < 3 {
         for polls in [&mut state.polls, &mut state.earlier] {
-            polls.lookup_failures = 0;
+            polls.kernel[KernelCounter::LookupFailures] = 0;
         }
     }
     state

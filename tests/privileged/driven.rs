@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::thread;
 
 use geoip_exporter::accounting::{
-    Direction, FlowKey, FlowTable as _, IpVersion, Volume, Way,
+    Direction, FlowKey, FlowTable as _, IpVersion, KernelCounter, Volume, Way,
 };
 use geoip_exporter::kernel::{
     self, Attach as _, Interface, LinkLayer, Loaded, ProbeSettings,
@@ -162,7 +162,7 @@ fn flows_of_the_map_are_counted_while_it_takes_in_no_others() {
     assert!(packets.iter().all(|&packets| packets <= 3));
     let whole = packets.iter().filter(|&&packets| packets == 3).count();
     assert!(whole > 1_000, "of {} flows {whole}", packets.len());
-    let lost = sweep.statistics.update_failures;
+    let lost = sweep.counters[KernelCounter::UpdateFailures];
     let others = u64::from(PREFIXES) - 1_024 - 8_192;
     assert!(lost >= 3 * others, "{lost}");
 }

@@ -9,7 +9,7 @@ use std::thread;
 
 use geoip_exporter::accounting::{
     Counts, Direction, Family, FlowKey, FlowStatistics, FlowTracker,
-    InterfaceId, InterfaceTotal, IpVersion, MapSweep, Volume,
+    InterfaceId, InterfaceTotal, IpVersion, KernelCounter, MapSweep, Volume,
 };
 use geoip_exporter::kernel::{
     self, Attach as _, Interface, LinkLayer, Loaded, ProbeSettings,
@@ -82,8 +82,8 @@ impl Books {
         }
         reader.read(NonZeroU32::new(10_000).unwrap(), sweep).unwrap();
         let counts = Counts {
-            new_keys: sweep.statistics.new_keys,
-            map_packets: sweep.statistics.map_packets,
+            new_keys: sweep.counters[KernelCounter::NewKeys],
+            map_packets: sweep.counters[KernelCounter::MapPackets],
         };
         let map = MapSweep { readings: &sweep.readings, now: sweep.now };
         self.statistics = tracker.observe(
@@ -211,7 +211,7 @@ fn a_hundred_million_packets_are_each_credited_once_while_ways_are_reclaimed() {
     eprintln!("{} sweeps, {:?}", books.sweeps, books.statistics);
     assert!(reclaims > 50_000, "{reclaims} reclaims");
     assert_eq!(books.statistics.evictions, 0);
-    assert_eq!(books.sweep.statistics.update_failures, 0);
+    assert_eq!(books.sweep.counters[KernelCounter::UpdateFailures], 0);
     assert_same(&books.credited, &made);
     let (credited, seen) = books.sums();
     assert_eq!((credited.packets, seen.packets), (100_000_000, 100_000_000));
@@ -224,7 +224,7 @@ fn where_flows_find_no_room_what_is_credited_is_true_and_the_rest_is_known() {
     let (credited, seen) = books.sums();
     eprintln!(
         "{} sweeps, {:?}, {:?}, {credited:?} of {seen:?}",
-        books.sweeps, books.statistics, books.sweep.statistics
+        books.sweeps, books.statistics, books.sweep.counters
     );
     assert_eq!(seen.packets, 20_000_000);
     assert_eq!(seen.bytes, 20_000_000 * PACKET_BYTES as u64);
@@ -234,7 +234,7 @@ fn where_flows_find_no_room_what_is_credited_is_true_and_the_rest_is_known() {
         assert!(volume.bytes <= made.bytes, "{key:?}: {volume:?}");
     }
     // All that is missing was refused or evicted unread, and much is not.
-    assert!(books.sweep.statistics.update_failures > 0);
+    assert!(books.sweep.counters[KernelCounter::UpdateFailures] > 0);
     assert!(credited.packets < seen.packets);
     assert!(credited.packets > seen.packets / 10, "{credited:?}");
 }
@@ -246,7 +246,7 @@ fn a_flow_on_two_cpus_or_in_both_tiers_is_one_flow() {
     let workload = Workload::received(flows);
     let (books, made) = flood(size, workload, 2_000_000, |_| {});
     eprintln!("{:?}", books.statistics);
-    let in_map = books.sweep.statistics.new_keys;
+    let in_map = books.sweep.counters[KernelCounter::NewKeys];
     assert!(in_map > 100, "{in_map} flows in the map");
     assert_eq!(books.statistics.entries, u64::from(flows));
     assert_eq!(books.statistics.new_keys, u64::from(flows));

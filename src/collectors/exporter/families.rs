@@ -5,7 +5,18 @@
 
 #![forbid(unsafe_code)]
 
+use crate::accounting::KernelCounters;
 use crate::metrics::family::Description;
+
+/// Returns the families of the counters of the kernel side, with their values.
+pub(super) fn of_kernel(
+    counters: KernelCounters,
+) -> impl Iterator<Item = (Description, u64)> {
+    counters.shown().filter_map(|(counter, value)| {
+        let (name, help) = counter.metric()?;
+        Some((plain(name, help), value))
+    })
+}
 
 const fn plain(name: &'static str, help: &'static str) -> Description {
     Description { name, help, labels: [] }
@@ -58,12 +69,6 @@ pub(super) const PACKETS: Description = plain(
     "geoip_ebpf_packets_total",
     "Packets the eBPF programs counted on all interfaces.",
 );
-pub(super) const LOOKUP_FAIL: Description = plain(
-    "geoip_ebpf_lookup_fail_total",
-    "Packets whose flow was neither found nor created.",
-);
-pub(super) const UPDATE_FAIL: Description =
-    plain("geoip_ebpf_update_fail_total", "Packets whose flow found no room.");
 pub(super) const NEW_KEYS: Description =
     plain("geoip_ebpf_new_keys_total", "Flows that began.");
 pub(super) const EVICTIONS: Description = plain(
@@ -87,10 +92,6 @@ pub(super) const TABLE_ENTRIES: Description = plain(
 pub(super) const TABLE_RECLAIMS: Description = plain(
     "geoip_ebpf_flow_table_reclaims_total",
     "Entries of the flow table that were idle and were freed.",
-);
-pub(super) const MAP_PACKETS: Description = plain(
-    "geoip_ebpf_flow_map_packets_total",
-    "Packets counted in the kernel's map, for want of room in the flow table.",
 );
 pub(super) const MINIMUM_EVICTION_AGE: Description = plain(
     "geoip_ebpf_minimum_eviction_age_seconds",

@@ -155,14 +155,9 @@ fn collect_database(database: &Database, emit: Emit<'_>) {
 
 fn collect_polls(polls: &PollStatistics, emit: Emit<'_>) {
     let created = polls.created;
-    emit(
-        &families::LOOKUP_FAIL
-            .counter_of(sample(polls.lookup_failures), created),
-    );
-    emit(
-        &families::UPDATE_FAIL
-            .counter_of(sample(polls.update_failures), created),
-    );
+    for (family, value) in families::of_kernel(polls.kernel) {
+        emit(&family.counter_of(sample(value), created));
+    }
     emit(&families::NEW_KEYS.counter_of(sample(polls.new_keys), created));
     emit(&families::EVICTIONS.counter_of(sample(polls.evictions), created));
     emit(&families::MAP_ENTRIES.gauge_of(sample(polls.map_entries)));
@@ -175,7 +170,6 @@ fn collect_polls(polls: &PollStatistics, emit: Emit<'_>) {
     emit(&families::TABLE_MAX_ENTRIES.gauge_of(sample(table.max_entries)));
     emit(&families::TABLE_ENTRIES.gauge_of(sample(table.entries)));
     emit(&families::TABLE_RECLAIMS.counter_of(sample(table.reclaims), created));
-    emit(&families::MAP_PACKETS.counter_of(sample(polls.map_packets), created));
     emit(
         &families::MAP_READ_DURATION
             .gauge_of(polls.map_read_duration.as_secs_f64()),

@@ -32,7 +32,7 @@ impl SectionContent for SavedPolls {
     fn decode(body: &[u8], _: &mut CountryLabels) -> Option<Self> {
         let saved: Self = rmp_serde::from_slice(body).ok()?;
         let is_countable = |polls: PollCounters| {
-            polls.numbers().iter().all(|&number| number <= LARGEST_COUNTER)
+            polls.numbers().all(|number| number <= LARGEST_COUNTER)
         };
         let Self { polls, earlier } = saved;
         (is_countable(polls) && is_countable(earlier)).then_some(saved)

@@ -7,8 +7,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use geoip_exporter::accounting::{Incarnation, InterfaceId};
-use geoip_exporter::kernel::{Adopted, LinkLayer, Statistics};
+use geoip_exporter::accounting::{Incarnation, InterfaceId, KernelCounters};
+use geoip_exporter::kernel::{Adopted, LinkLayer};
 use geoip_exporter::state::decode;
 
 use super::fake::FakeHost;
@@ -51,7 +51,7 @@ impl Kernel {
             self.attachments.clear();
             self.flows.clear();
             self.totals.clear();
-            self.statistics = Statistics::default();
+            self.counters = KernelCounters::default();
             if let Some(ways) = &mut self.ways {
                 *ways = Default::default();
             }

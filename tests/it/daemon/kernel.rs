@@ -6,11 +6,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use geoip_exporter::accounting::{
-    Direction, Family, FlowKey, InterfaceId, IpVersion, Volume,
+    Direction, Family, FlowKey, InterfaceId, IpVersion, KernelCounter,
+    KernelCounters, Volume,
 };
-use geoip_exporter::kernel::{
-    Interface, InterfaceName, ProbeSettings, Statistics,
-};
+use geoip_exporter::kernel::{Interface, InterfaceName, ProbeSettings};
 
 use super::crash::Kept;
 use super::fake::FakeHost;
@@ -78,7 +77,7 @@ pub(super) struct Kernel {
     /// is to be read in any case.
     pub(super) read_map_packets: Option<u64>,
     pub(super) totals: BTreeMap<(InterfaceId, Direction, Family), Volume>,
-    pub(super) statistics: Statistics,
+    pub(super) counters: KernelCounters,
     pub(super) settings: Option<ProbeSettings>,
     /// The time in ticks of 10 ms.
     pub(super) now: u32,
@@ -167,11 +166,11 @@ impl Kernel {
         let cpu = usize::try_from(volume.packets).unwrap() % CPUS;
         let ways = self.ways.as_ref();
         if let Some(is_new) = ways.and_then(|w| w.count(cpu, &key, volume)) {
-            self.statistics.new_entries += u64::from(is_new);
+            self.counters[KernelCounter::NewEntries] += u64::from(is_new);
             return;
         }
         let now = self.now;
-        self.statistics.map_packets += volume.packets;
+        self.counters[KernelCounter::MapPackets] += volume.packets;
         if let Some(flow) = self.flows.get_mut(&key) {
             flow.volume += volume;
             flow.last_seen = now;
@@ -183,8 +182,9 @@ impl Kernel {
             let oldest = *oldest.unwrap().0;
             self.evict(&oldest);
         }
-        self.statistics.new_keys += 1;
-        let generation = u32::try_from(self.statistics.new_keys).unwrap() << 8;
+        self.counters[KernelCounter::NewKeys] += 1;
+        let generation =
+            u32::try_from(self.counters[KernelCounter::NewKeys]).unwrap() << 8;
         self.flows.insert(
             key,
             Flow {

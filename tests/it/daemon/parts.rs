@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 use geoip_exporter::accounting::{
-    FlowKey, Incarnation, InterfaceId, InterfaceTotal, Reading,
+    FlowKey, Incarnation, InterfaceId, InterfaceTotal, KernelCounter, Reading,
 };
 use geoip_exporter::config::{Config, LogFormat, LogLevel};
 use geoip_exporter::daemon::lifecycle::Event;
@@ -237,7 +237,7 @@ impl ReadCounts for FakeReader {
         assert!(!failures.panics, "the test wants a panic");
         std::thread::sleep(failures.slow_reads);
         self.host.change_kernel(|kernel| {
-            sweep.statistics = kernel.statistics;
+            sweep.counters = kernel.counters;
             sweep.totals.clear();
             let totals = kernel.totals.iter();
             sweep.totals.extend(totals.map(
@@ -255,7 +255,7 @@ impl ReadCounts for FakeReader {
             if kernel.failures.reads {
                 return Err(call("read the map of flows", 14));
             }
-            let map_packets = Some(sweep.statistics.map_packets);
+            let map_packets = Some(sweep.counters[KernelCounter::MapPackets]);
             sweep.has_readings = kernel.read_map_packets != map_packets;
             if !sweep.has_readings {
                 return Ok(());

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::super::*;
 use crate::accounting::{
-    Direction, FlowKey, Incarnation, InterfaceId, IpVersion, LARGEST_COUNTER,
-    PollCounters, Reading, Timestamp, Volume,
+    Direction, FlowKey, Incarnation, InterfaceId, IpVersion, KernelCounter,
+    KernelCounters, LARGEST_COUNTER, PollCounters, Reading, Timestamp, Volume,
 };
 use crate::collectors::traffic::{
     AttachmentMarks, Breakdown, CountryTraffic, Created, InterfaceTraffic,
@@ -141,9 +141,10 @@ fn polls(numbers: [u64; 7], times: Times) -> PollCounters {
     PollCounters {
         created: times[0],
         poll_failures: numbers[0],
-        lookup_failures: numbers[1],
-        update_failures: numbers[2],
-        map_packets: numbers[3],
+        kernel: KernelCounters::default()
+            .with(KernelCounter::LookupFailures, numbers[1])
+            .with(KernelCounter::UpdateFailures, numbers[2])
+            .with(KernelCounter::MapPackets, numbers[3]),
         new_keys: numbers[4],
         evictions: numbers[5],
         table_reclaims: numbers[6],
