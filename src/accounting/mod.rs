@@ -140,8 +140,9 @@ pub trait Account: Send {
     /// credited stays under the interface's name.
     fn forget_interface(&mut self, interface: InterfaceId);
 
-    /// Ends a poll: what is credited from now on was not there yet.
-    fn end_poll(&mut self, end: PollEnd);
+    /// Ends a poll: traffic that is credited later did not exist yet. Returns
+    /// whether the sums have changed since the last snapshot.
+    fn end_poll(&mut self, end: PollEnd) -> bool;
 
     /// Returns the sums as they are now.
     fn snapshot(&mut self) -> Self::Snapshot;

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use slog::{Logger, warn};
 
-use super::state::Ended;
+use super::state::PollNumbers;
 use crate::http::pages::Refresh;
-use crate::metrics::published::Published;
 
 /// The time after which a scrape that waits for the disk gets status 503. Older
 /// numbers would be wrong, and unsaved ones could be set back by the next start.
@@ -22,19 +21,19 @@ pub(super) struct SaveFirst {
     pub(super) log: Logger,
     pub(super) file: PathBuf,
     pub(super) ask: Sender<Sender<Infallible>>,
-    pub(super) ended: Published<Ended>,
-    /// The version of `ended` that is shown.
+    pub(super) numbers: PollNumbers,
+    /// The number of the poll that is shown.
     pub(super) shown: AtomicU64,
     pub(super) saving: Saving,
 }
 
 impl Refresh for SaveFirst {
     fn version(&self) -> u64 {
-        self.ended.version()
+        self.numbers.ended()
     }
 
     fn refresh(&self) -> Result<(), String> {
-        let version = self.ended.version();
+        let version = self.numbers.ended();
         if self.shown.load(Ordering::Relaxed) == version {
             return Ok(());
         }

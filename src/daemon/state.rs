@@ -29,6 +29,9 @@ use crate::state::{Found, SaveError, State, Store};
 /// The interval of saves if nobody scrapes: a kill costs this much at most.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);
 
+/// The time for which a save waits for the checkpoint of the last poll.
+const POLLER_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Opens the state directory, if one is set, and takes over the counters of the
 /// last process. A failure is logged: the exporter counts all the same.
 pub(super) fn take_over(
@@ -113,7 +116,7 @@ impl Shown {
         store: Option<Store>,
         left: State,
         (traffic, polls): (Published<Snapshot>, Published<PollStatistics>),
-    ) -> (Self, Option<Box<dyn poller::Keep>>) {
+    ) -> (Self, Option<Box<dyn poller::Saver>>) {
         let Some(store) = store else {
             let shown = Self {
                 traffic,
@@ -126,27 +129,28 @@ impl Shown {
         };
         let (ask, asked) = unbounded();
         let (hurry, hurried) = bounded(1);
-        let newest = Arc::new(AtomicU64::new(0));
-        // Before the first poll it is the state that was read.
-        let published = Publisher::new(Ended {
-            traffic: traffic.get(),
-            checkpoint: Checkpoint {
-                polls: *polls.get(),
-                earlier: left.earlier,
-                counting: left.counting,
-                ..Checkpoint::default()
-            },
-        });
+        let (request, requests) = bounded(1);
+        let (give, given) = unbounded();
+        let numbers = PollNumbers::default();
+        // The state that was read, until the first poll.
+        let checkpoint = Checkpoint {
+            polls: *polls.get(),
+            earlier: left.earlier,
+            counting: left.counting,
+            ..Checkpoint::default()
+        };
         let keeper = Keeper {
             log: log.clone(),
             store,
             shown_traffic: Publisher::new(Snapshot::clone(&traffic.get())),
             shown_polls: Publisher::new(*polls.get()),
             is_saved: Publisher::new(false),
-            ended: published.reader(),
+            ended: Ended { traffic: traffic.get(), checkpoint },
+            request,
+            given,
             asked,
             hurried,
-            newest: Arc::clone(&newest),
+            numbers: numbers.clone(),
             saving: Saving::default(),
             saved: None,
             left_out: 0,
@@ -156,11 +160,11 @@ impl Shown {
             log: log.clone(),
             file: keeper.store.path(),
             ask,
-            ended: keeper.ended.clone(),
+            numbers: numbers.clone(),
             shown: AtomicU64::new(u64::MAX),
             saving: keeper.saving.clone(),
         };
-        let keep = Hand { traffic, published, hurry, newest };
+        let saver = Hand { traffic, requests, give, hurry, numbers };
         let shown = Self {
             traffic: keeper.shown_traffic.reader(),
             polls: keeper.shown_polls.reader(),
@@ -168,38 +172,63 @@ impl Shown {
             save_first: Some(Box::new(save_first)),
             keeper: Some(keeper),
         };
-        (shown, Some(Box::new(keep)))
+        (shown, Some(Box::new(saver)))
     }
 }
 
 /// The accounts and the poller's knowledge at the end of a poll.
-pub(super) struct Ended {
+struct Ended {
     traffic: Arc<Snapshot>,
     checkpoint: Checkpoint,
+}
+
+/// The numbers of polls, which the poller and the thread that saves tell each
+/// other. A clone is the same.
+#[derive(Clone, Default)]
+pub(super) struct PollNumbers(Arc<[AtomicU64; 2]>);
+
+impl PollNumbers {
+    /// Returns the number of the last poll.
+    pub(super) fn ended(&self) -> u64 {
+        self.0[0].load(Ordering::Acquire)
+    }
+
+    /// Returns the number of the newest poll that is saved, or that cannot be.
+    fn saved(&self) -> u64 {
+        self.0[1].load(Ordering::Acquire)
+    }
 }
 
 /// The poller's end of the [`Keeper`].
 struct Hand {
     traffic: Published<Snapshot>,
-    published: Publisher<Ended>,
+    requests: Receiver<()>,
+    give: Sender<Ended>,
     hurry: Sender<()>,
-    newest: Arc<AtomicU64>,
+    numbers: PollNumbers,
 }
 
-impl poller::Keep for Hand {
-    fn keep(&mut self, checkpoint: Checkpoint) {
-        let is_urgent = checkpoint.is_urgent;
-        // On the poller's thread: the accounts are as it left them.
-        let traffic = self.traffic.get();
-        self.published.publish(Ended { traffic, checkpoint });
+impl poller::Saver for Hand {
+    fn requests(&self) -> Receiver<()> {
+        self.requests.clone()
+    }
+
+    fn poll_ended(&mut self, number: u64, is_urgent: bool) {
+        self.numbers.0[0].store(number, Ordering::Release);
         if is_urgent {
-            // A second one would say the same.
+            // A second message would say the same.
             let _ = self.hurry.try_send(());
         }
     }
 
-    fn newest_kept(&self) -> u64 {
-        self.newest.load(Ordering::Acquire)
+    fn save(&mut self, checkpoint: Checkpoint) {
+        // Only this thread publishes the traffic, at the end of a poll.
+        let traffic = self.traffic.get();
+        let _ = self.give.send(Ended { traffic, checkpoint });
+    }
+
+    fn newest_saved(&self) -> u64 {
+        self.numbers.saved()
     }
 }
 
@@ -219,14 +248,16 @@ impl Ended {
 pub(super) struct Keeper {
     log: Logger,
     store: Store,
-    ended: Published<Ended>,
+    /// The newest checkpoint that the poller gave.
+    ended: Ended,
+    request: Sender<()>,
+    given: Receiver<Ended>,
     shown_traffic: Publisher<Snapshot>,
     shown_polls: Publisher<PollStatistics>,
     is_saved: Publisher<bool>,
     asked: Receiver<Sender<Infallible>>,
     hurried: Receiver<()>,
-    /// The newest checkpoint that is saved, or that cannot be.
-    newest: Arc<AtomicU64>,
+    numbers: PollNumbers,
     saving: Saving,
     saved: Option<State>,
     /// The number of flows that found no room in it.
@@ -270,8 +301,8 @@ impl Keeper {
     /// are shown all the same, and the older file is removed: after a restart,
     /// counters may begin at zero, but must never be set back.
     fn show(&mut self) {
-        let ended = self.ended.get();
-        let state = ended.state();
+        self.ask_poller();
+        let state = self.ended.state();
         self.saving.set(Some(Instant::now()));
         let saved = self.save(&state).or_else(|_| {
             // Removing the file may make room on the disk.
@@ -285,10 +316,33 @@ impl Keeper {
                 "file" => %self.store.path().display());
         }
         self.tell(saved.err());
-        self.is_saved.publish(self.fault.is_none());
-        self.shown_traffic.publish_shared(Arc::clone(&ended.traffic));
-        self.shown_polls.publish(ended.checkpoint.polls);
-        self.newest.store(ended.checkpoint.number, Ordering::Release);
+        let is_saved = self.fault.is_none();
+        if *self.is_saved.reader().get() != is_saved {
+            self.is_saved.publish(is_saved);
+        }
+        let Ended { traffic, checkpoint } = &self.ended;
+        if !Arc::ptr_eq(&self.shown_traffic.reader().get(), traffic) {
+            self.shown_traffic.publish_shared(Arc::clone(traffic));
+        }
+        self.shown_polls.publish(checkpoint.polls);
+        self.numbers.0[1].store(checkpoint.number, Ordering::Release);
+    }
+
+    /// Takes the checkpoint of the last poll. If the poller does not answer
+    /// soon, because a poll takes long, the checkpoint before stays the newest.
+    fn ask_poller(&mut self) {
+        let last = self.numbers.ended();
+        let until = Instant::now() + POLLER_PATIENCE;
+        if self.ended.checkpoint.number < last {
+            // A request that waits already will be answered by then.
+            let _ = self.request.try_send(());
+        }
+        while self.ended.checkpoint.number < last {
+            match self.given.recv_deadline(until) {
+                Ok(ended) => self.ended = ended,
+                Err(_) => return,
+            }
+        }
     }
 
     fn save(&mut self, state: &State) -> Result<(), SaveError> {
@@ -312,7 +366,11 @@ impl Keeper {
 
     /// Saves the counters of the last poll.
     fn save_last(&mut self) {
-        let state = self.ended.get().state();
+        // The poller gave the last one unasked, before it ended.
+        if let Some(last) = self.given.try_iter().last() {
+            self.ended = last;
+        }
+        let state = self.ended.state();
         let failure = self.save(&state).err();
         self.tell(failure);
     }

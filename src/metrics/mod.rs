@@ -17,9 +17,6 @@ pub type Emit<'a> = &'a mut dyn FnMut(&Family);
 
 /// A subject that is exported.
 pub trait Collect: Send + Sync {
-    /// Makes what is collected as new as it can be, which may take a while.
-    fn prepare(&self) {}
-
     /// Returns a number that grows whenever there is something else to
     /// collect, so that what was collected before can be used until then.
     fn version(&self) -> u64;
@@ -50,11 +47,6 @@ impl Registry {
     /// As [`Registry::register`], for a collector of any type.
     pub fn register_boxed(&mut self, collector: Box<dyn Collect>) {
         self.collectors.push(collector);
-    }
-
-    /// Makes everything as new as it can be, which may take a while.
-    pub fn prepare(&self) {
-        self.collectors.iter().for_each(|collector| collector.prepare());
     }
 
     /// Returns a number that grows whenever there is something else to write.

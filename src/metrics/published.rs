@@ -96,7 +96,7 @@ pub trait Sink: Send {
     /// See [`Account::forget_interface`].
     fn forget_interface(&mut self, interface: InterfaceId);
 
-    /// Ends a poll, and shows readers the account as it is now.
+    /// Ends a poll, and shows readers the account if it has changed.
     fn publish(&mut self, end: PollEnd);
 }
 
@@ -144,7 +144,8 @@ impl<A: Account> Sink for Feed<A> {
     }
 
     fn publish(&mut self, end: PollEnd) {
-        self.account.end_poll(end);
-        self.publisher.publish(self.account.snapshot());
+        if self.account.end_poll(end) {
+            self.publisher.publish(self.account.snapshot());
+        }
     }
 }

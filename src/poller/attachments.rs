@@ -25,7 +25,7 @@ use crate::kernel::{
 };
 use crate::metrics::published::Sink;
 use news::{Failure, LeftOut};
-pub(super) use retiring::Kept;
+pub(super) use retiring::SavedCheckpoints;
 
 /// The attachments of one attacher.
 pub(super) struct Attachments {

@@ -1,36 +1,49 @@
-//! From where a later poller can go on.
+//! The point from which a later poller can continue.
+//!
+//! A checkpoint is made only for a save that asks for one, as it has every flow
+//! of the kernel's map in it. The poller answers between two polls: the maps,
+//! the accounts and the statistics are then as the last poll left them.
+
+use crossbeam_channel::{Receiver, never};
 
 use super::Poller;
-use super::attachments::Kept;
+use super::attachments::SavedCheckpoints;
 use crate::accounting::{CountingMarks, PollCounters, PollStatistics};
-use crate::kernel::{Adopted, Attach};
+use crate::kernel::{Adopt, Adopted, Attach};
 
 /// The poller's knowledge at the end of a poll, when the accounts were
 /// published.
 #[derive(Clone, Debug, Default)]
 pub struct Checkpoint {
-    /// Its place among the checkpoints of this process, from 1.
+    /// The number of the poll in this process, from 1.
     pub number: u64,
     /// The poller's statistics.
     pub polls: PollStatistics,
     /// The part of them from before the maps were made.
     pub earlier: PollCounters,
-    /// The marks up to which the maps were read, if the maps are kept.
+    /// The marks up to which the maps were read, if the maps are pinned.
     pub counting: Option<CountingMarks>,
-    /// Whether something waits until this is saved.
-    pub is_urgent: bool,
 }
 
-/// Saves what a later poller has to know. Called on the poller's thread.
-pub trait Keep: Send {
-    /// Takes a checkpoint, and does not wait until it is saved.
-    fn keep(&mut self, checkpoint: Checkpoint);
+/// The poller's end of the thread that saves. Its methods are called on the
+/// poller's thread and do not wait.
+pub trait Saver: Send {
+    /// Returns the channel on which a save asks for a checkpoint.
+    fn requests(&self) -> Receiver<()>;
 
-    /// Returns the newest checkpoint that is saved, or that cannot be.
-    fn newest_kept(&self) -> u64;
+    /// Hears that a poll has ended, and whether something waits until it is
+    /// saved.
+    fn poll_ended(&mut self, number: u64, is_urgent: bool);
+
+    /// Takes a checkpoint of the last poll, together with the accounts.
+    fn save(&mut self, checkpoint: Checkpoint);
+
+    /// Returns the number of the newest checkpoint that is saved, or that
+    /// cannot be saved.
+    fn newest_saved(&self) -> u64;
 }
 
-/// The maps that a poller counts in, if they are kept, and the point from
+/// The maps that a poller counts in, if they are pinned, and the point from
 /// which it continues.
 #[derive(Clone, Debug, Default)]
 pub struct Resumed {
@@ -42,34 +55,61 @@ pub struct Resumed {
     pub earlier: PollCounters,
 }
 
-impl<A: Attach, R> Poller<A, R> {
-    /// Returns which checkpoints are saved. A number may not be given free
-    /// before its last totals are, as the maps forget them then.
-    pub(super) fn kept(&self) -> Kept {
-        let keep = self.publishers.keep.as_ref();
-        match keep.filter(|_| self.marks.is_some()) {
+impl<A: Attach + Adopt, R> Poller<A, R> {
+    /// Returns the channel on which a save asks for a checkpoint.
+    pub(super) fn checkpoint_requests(&self) -> Receiver<()> {
+        let saver = self.publishers.saver.as_ref();
+        saver.map_or_else(never, |saver| saver.requests())
+    }
+
+    /// Returns the checkpoints that are saved. A number may not be given free
+    /// before its last totals are saved, as the maps forget them then.
+    pub(super) fn saved_checkpoints(&self) -> SavedCheckpoints {
+        let saver = self.publishers.saver.as_ref();
+        match saver.filter(|_| self.are_maps_pinned) {
             // Without a free number, the next interface would not be counted.
-            Some(keep) if self.attacher.has_number() => {
-                Kept { newest: keep.newest_kept(), next: self.checkpoints + 1 }
-            }
-            _ => Kept::EVERYTHING,
+            Some(saver) if self.attacher.has_number() => SavedCheckpoints {
+                newest: saver.newest_saved(),
+                next: self.polls_ended + 1,
+            },
+            _ => SavedCheckpoints::ALL,
         }
     }
 
-    /// Hands over what a later poller has to know.
-    pub(super) fn keep(&mut self) {
-        if let Some(keep) = &mut self.publishers.keep {
-            self.checkpoints += 1;
-            keep.keep(Checkpoint {
-                number: self.checkpoints,
+    /// Tells the thread that saves of the end of a poll.
+    pub(super) fn tell_saver(&mut self) {
+        self.polls_ended += 1;
+        // The first poll counts the traffic of the time without an exporter,
+        // which may have been long.
+        let is_urgent =
+            self.attachments.wait_to_be_saved() || self.statistics.polls == 1;
+        if let Some(saver) = &mut self.publishers.saver {
+            saver.poll_ended(self.polls_ended, is_urgent);
+        }
+    }
+
+    /// Gives the thread that saves a checkpoint.
+    pub(super) fn save_checkpoint(&mut self) {
+        let counting = self.marks();
+        if let Some(saver) = &mut self.publishers.saver {
+            saver.save(Checkpoint {
+                number: self.polls_ended,
                 polls: self.statistics,
                 earlier: self.earlier,
-                counting: self.marks.clone(),
-                // By the first poll, a long time without an exporter has got
-                // its countries.
-                is_urgent: self.attachments.wait_to_be_kept()
-                    || self.statistics.polls == 1,
+                counting,
             });
         }
+    }
+
+    /// Returns the marks of the last good poll, or of the process before.
+    ///
+    /// The incarnation may list an attachment that is newer than the poll. A
+    /// later process finds no marks of it and reads it from the beginning.
+    fn marks(&mut self) -> Option<CountingMarks> {
+        if let Some(left) = &self.left {
+            return Some(left.clone());
+        }
+        let incarnation = self.attacher.incarnation()?;
+        Some(CountingMarks { incarnation, flows: self.tracker.marks() })
     }
 }

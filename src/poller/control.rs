@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use super::{Keep, Overseer, Resumed};
+use super::{Overseer, Resumed, Saver};
 use crate::accounting::PollStatistics;
 use crate::collectors::interfaces;
 use crate::config::Config;
@@ -52,6 +52,6 @@ pub struct Publishers {
     pub interfaces: Publisher<interfaces::Snapshot>,
     /// Who is told that it gets on.
     pub overseer: Box<dyn Overseer>,
-    /// Who saves what a later poller has to know, if anybody does.
-    pub keep: Option<Box<dyn Keep>>,
+    /// The thread that saves, if the counters are saved.
+    pub saver: Option<Box<dyn Saver>>,
 }

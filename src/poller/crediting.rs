@@ -5,9 +5,7 @@ use std::time::SystemTime;
 use slog::debug;
 
 use super::Poller;
-use crate::accounting::{
-    CountingMarks, Counts, KernelCounter, MapSweep, PollEnd,
-};
+use crate::accounting::{Counts, KernelCounter, MapSweep, PollEnd};
 use crate::kernel::{Adopt, Attach, ReadCounts};
 
 impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
@@ -75,13 +73,13 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         for sink in &mut self.sinks {
             sink.observe_totals(&self.sweep.totals);
         }
-        let kept = self.kept();
+        let saved = self.saved_checkpoints();
         self.attachments.retire(
             &mut self.attacher,
             &mut self.reader,
             &mut self.tracker,
             &mut self.sinks,
-            kept,
+            saved,
         );
         let end = PollEnd {
             at: SystemTime::now().into(),
@@ -91,11 +89,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         for sink in &mut self.sinks {
             sink.publish(end);
         }
-        if self.publishers.keep.is_some() {
-            let Self { attacher, tracker, .. } = self;
-            self.marks = attacher.incarnation().map(|incarnation| {
-                CountingMarks { incarnation, flows: tracker.marks() }
-            });
-        }
+        // The tracker has marks of its own now.
+        self.left = None;
     }
 }

@@ -9,6 +9,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
     /// Polls a last time and detaches, unless counting goes on.
     pub(super) fn end(mut self) {
         self.poll();
+        self.save_checkpoint();
         let count = self.attachments.len();
         match self.attacher.incarnation() {
             Some(_) => info!(self.log, "counting goes on without the exporter";

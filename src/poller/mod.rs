@@ -27,7 +27,7 @@ use crate::geoip::Database;
 use crate::kernel::{self, Adopt, Attach, InterfaceEvent, ReadCounts, Sweep};
 use crate::metrics::published::Sink;
 use attachments::Attachments;
-pub use checkpoint::{Checkpoint, Keep, Resumed};
+pub use checkpoint::{Checkpoint, Resumed, Saver};
 pub use control::{Control, Publishers, Start};
 pub use overseer::Overseer;
 
@@ -45,11 +45,13 @@ pub struct Poller<A, R> {
     statistics: PollStatistics,
     /// What was counted before the maps were made.
     earlier: PollCounters,
-    /// The marks of the last good poll, or of the process before, if the maps
-    /// are kept.
-    marks: Option<CountingMarks>,
-    /// How many checkpoints were made.
-    checkpoints: u64,
+    /// Whether the maps outlive this process.
+    are_maps_pinned: bool,
+    /// The marks of the process before, if the maps are pinned, until a poll
+    /// was good.
+    left: Option<CountingMarks>,
+    /// Polls that ended, well or not.
+    polls_ended: u64,
     /// Whether the last poll failed, so that a lasting failure is one line in
     /// the log.
     is_failing: bool,
@@ -83,7 +85,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
             }
             None => (FlowTracker::default(), statistics.counters()),
         };
-        let (adopted, marks) = match resumed {
+        let (adopted, left) = match resumed {
             Some(Resumed { adopted, marks, .. }) => (adopted, Some(marks)),
             None => (Vec::new(), None),
         };
@@ -103,8 +105,9 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
             publishers,
             statistics,
             earlier,
-            marks,
-            checkpoints: 0,
+            are_maps_pinned: left.is_some(),
+            left,
+            polls_ended: 0,
             is_failing: false,
             sweep: Sweep::default(),
             applying: None,
@@ -145,6 +148,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         // of its own does not know whether this one is stuck.
         let looks = self.publishers.overseer.interval();
         let looks = looks.map_or_else(never, tick);
+        let mut requests = self.checkpoint_requests();
         self.poll();
         loop {
             self.look_whether_ready();
@@ -191,6 +195,10 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
                     let _ = self.do_next();
                 }
                 recv(looks) -> _ => self.publishers.overseer.gets_on(),
+                recv(requests) -> request => match request {
+                    Ok(()) => self.save_checkpoint(),
+                    Err(_) => requests = never(),
+                },
                 default(rest) => {
                     let _ = self.do_next();
                 }
@@ -303,7 +311,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         }
         self.statistics.poll_duration = started.elapsed();
         self.publishers.statistics.publish(self.statistics);
-        self.keep();
+        self.tell_saver();
         self.publishers.overseer.gets_on();
         debug!(self.log, "polled";
             "flows" => self.statistics.map_entries,

@@ -1,15 +1,20 @@
-//! The books: who is credited with what, and what was left over.
+//! The books: the bytes that each interface name is credited with by country,
+//! and those that are left over.
 //!
-//! Memory is bounded: an interface name holds at most [`Country::FIXED`](crate::geoip::Country::FIXED) countries
-//! and [`CountryLabels::MOST_OWN`] own labels. A name whose interface is gone keeps its series for some time, as a counter
-//! that disappears and comes back at zero reads as a reset; at most
-//! [`MOST_ABSENT`] do. After that [`MOST_REMEMBERED`](super::MOST_REMEMBERED) are
-//! remembered without series, and go on from their true value if they return.
-//! A name that nothing was counted under goes with its interface.
+//! Memory is bounded: an interface name holds at most
+//! [`Country::FIXED`](crate::geoip::Country::FIXED) countries and
+//! [`CountryLabels::MOST_OWN`] own labels. A name whose interface is gone keeps
+//! its series for some time, as a counter that disappears and comes back at zero
+//! reads as a reset. At most [`MOST_ABSENT`] names do. Later,
+//! [`MOST_REMEMBERED`](super::MOST_REMEMBERED) names are remembered without
+//! series, and go on from their true value if they return. A name without any
+//! traffic goes with its interface.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
 #![forbid(unsafe_code)]
+
+mod absent;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,10 +40,6 @@ const UNNAMED: &str = "UNKNOWN";
 /// went first lose them first.
 pub const MOST_ABSENT: usize = 4_096;
 
-/// Behind the start, from which interfaces are gone that an earlier process
-/// missed.
-const FIRST_MOMENT: Duration = Duration::from_nanos(1);
-
 /// Sums up what every interface exchanged with every country.
 #[derive(Debug, Default)]
 pub struct TrafficAccount {
@@ -58,6 +59,8 @@ pub struct TrafficAccount {
     has_leaving: bool,
     /// The time since which the first of those with series is gone.
     first_absent: Option<Duration>,
+    /// Whether the last snapshot is out of date.
+    has_changed: bool,
 }
 
 /// What is known of one interface number.
@@ -129,6 +132,7 @@ impl TrafficAccount {
     }
 
     fn push(&mut self, book: Book) -> usize {
+        self.has_changed = true;
         let place = self.books.len();
         self.places.insert(Arc::clone(book.name()), place);
         self.books.push(book);
@@ -170,6 +174,7 @@ impl TrafficAccount {
     }
 
     fn remove(&mut self, place: usize) -> Book {
+        self.has_changed = true;
         let removed = self.books.swap_remove(place);
         self.places.remove(removed.name());
         // The last book has moved to the place.
@@ -183,55 +188,6 @@ impl TrafficAccount {
             }
         }
         removed
-    }
-
-    /// Notes the time for interfaces that went since the last poll.
-    fn note_leaving(&mut self, uptime: Duration) {
-        let mut is_attached = vec![false; self.books.len()];
-        for attachment in self.attachments.iter().flatten() {
-            is_attached[attachment.place] = true;
-        }
-        for (book, is_attached) in self.books.iter_mut().zip(is_attached) {
-            if !is_attached && book.absent_since().is_none() {
-                book.set_absent_since(Some(uptime));
-            }
-        }
-    }
-
-    /// Takes the series of interfaces that have been gone for too long, or are
-    /// too many, and remembers their counters.
-    fn retain_absent(&mut self, end: PollEnd) {
-        // Without a limit, those that were gone when the exporter started.
-        let limit = match end.absent_retention {
-            Some(retention) => end.uptime.saturating_sub(retention),
-            None => FIRST_MOMENT,
-        };
-        let is_over = |since| since < limit;
-        let have_left = std::mem::take(&mut self.has_leaving);
-        if have_left {
-            self.note_leaving(end.uptime.max(FIRST_MOMENT));
-        } else if !self.first_absent.is_some_and(is_over) {
-            return;
-        }
-        let since = || self.books.iter().filter_map(Book::absent_since);
-        self.first_absent = since().min();
-        let is_first_over = self.first_absent.is_some_and(is_over);
-        if !is_first_over && since().count() <= MOST_ABSENT {
-            return;
-        }
-        let absent = |book: &Book| {
-            let name = Arc::clone(book.name());
-            Some((book.absent_since()?, book.bytes(), name))
-        };
-        let mut absent: Vec<_> = self.books.iter().filter_map(absent).collect();
-        absent.sort_unstable();
-        let over = absent.partition_point(|(since, ..)| is_over(*since));
-        let over = over.max(absent.len().saturating_sub(MOST_ABSENT));
-        self.first_absent = absent.get(over).map(|(since, ..)| *since);
-        for (.., name) in &absent[..over] {
-            let mut book = self.remove(self.places[name]);
-            self.remembered.insert(book.show());
-        }
     }
 
     /// Returns what is known of an interface. One that nobody named gets a
@@ -267,6 +223,7 @@ impl Account for TrafficAccount {
     type Snapshot = Snapshot;
 
     fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>) {
+        self.has_changed = true;
         let place = self.place_of(name);
         match self.slot_mut(interface) {
             Some(attachment) => {
@@ -280,6 +237,7 @@ impl Account for TrafficAccount {
     }
 
     fn label_countries(&mut self, labels: &Arc<CountryLabels>) {
+        self.has_changed |= !Arc::ptr_eq(&self.labels, labels);
         self.labels = Arc::clone(labels);
     }
 
@@ -291,6 +249,7 @@ impl Account for TrafficAccount {
         else {
             return self.credit_unnamed(key, volume, origin);
         };
+        self.has_changed = true;
         *attachment.credited.get_mut(key.direction, key.ip_version) += volume;
         self.books[attachment.place].credit(
             origin.country,
@@ -320,6 +279,7 @@ impl Account for TrafficAccount {
                         attachment.unattributed.get_mut(direction, version),
                         left_over,
                     );
+                    self.has_changed |= growth != Volume::default();
                     book.add_unattributed(direction, version, growth);
                     raise(
                         attachment.totals.get_mut(direction, version),
@@ -334,24 +294,28 @@ impl Account for TrafficAccount {
                     seen
                 }
             };
+            self.has_changed |= seen != Volume::default();
             self.packets += seen.packets;
         }
     }
 
     fn forget_interface(&mut self, interface: InterfaceId) {
         let Some(attachment) = self.slot_mut(interface).take() else { return };
+        self.has_changed = true;
         while let Some(None) = self.attachments.last() {
             self.attachments.pop();
         }
         self.leave(attachment.place);
     }
 
-    fn end_poll(&mut self, end: PollEnd) {
+    fn end_poll(&mut self, end: PollEnd) -> bool {
         self.last_poll = Some(end.at);
         self.retain_absent(end);
+        self.has_changed
     }
 
     fn snapshot(&mut self) -> Snapshot {
+        self.has_changed = false;
         let marks = |(number, attachment): (u32, &Option<Attachment>)| {
             let attachment = attachment.as_ref()?;
             Some(AttachmentMarks {

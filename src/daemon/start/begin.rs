@@ -54,7 +54,7 @@ impl Start<'_> {
         let Counting { attacher, reader, left, .. } = counting;
         let (account, statistics) = resume(&left);
         let newest = (account.reader(), statistics.reader());
-        let (shown, keep) = Shown::new(self.log, counting.store, left, newest);
+        let (shown, saver) = Shown::new(self.log, counting.store, left, newest);
         let interfaces = Publisher::new(interfaces::Snapshot::new());
         let readers = (statistics.reader(), interfaces.reader());
         let sources = self.sources(published, &shown, readers, &server);
@@ -78,7 +78,7 @@ impl Start<'_> {
             (attacher, reader),
             counting.database,
             std::mem::take(&mut parts.sinks),
-            poller::Publishers { statistics, interfaces, overseer, keep },
+            poller::Publishers { statistics, interfaces, overseer, saver },
             poller::Start {
                 devices: counting.first_devices,
                 resumed: counting.resumed,

@@ -34,10 +34,6 @@ impl Page for Metrics {
         Some(Edition { form, version: self.registry.version() })
     }
 
-    fn prepare(&self) {
-        self.registry.prepare();
-    }
-
     fn content(&self, request: &Request) -> Content<'_> {
         let format = format(request);
         Content::written(format.content_type(), move |output| {

@@ -11,22 +11,21 @@ use crate::metrics::published::Sink;
 
 /// The checkpoints that are saved.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::poller) struct Kept {
-    /// The newest one.
+pub(in crate::poller) struct SavedCheckpoints {
+    /// The number of the newest one.
     pub(in crate::poller) newest: u64,
-    /// The number of the one that the current poll will make.
+    /// The number of the current poll.
     pub(in crate::poller) next: u64,
 }
 
-impl Kept {
+impl SavedCheckpoints {
     /// Nothing waits for a checkpoint.
-    pub(in crate::poller) const EVERYTHING: Self =
-        Self { newest: u64::MAX, next: 0 };
+    pub(in crate::poller) const ALL: Self = Self { newest: u64::MAX, next: 0 };
 }
 
 impl Attachments {
     /// Returns whether numbers are to be given free once they are saved.
-    pub(in crate::poller) fn wait_to_be_kept(&self) -> bool {
+    pub(in crate::poller) fn wait_to_be_saved(&self) -> bool {
         !self.drained.is_empty()
     }
 
@@ -39,11 +38,11 @@ impl Attachments {
         reader: &mut impl ReadCounts,
         tracker: &mut FlowTracker<N>,
         sinks: &mut [Box<dyn Sink>],
-        kept: Kept,
+        saved: SavedCheckpoints,
     ) {
-        self.drain(reader, tracker, kept);
+        self.drain(reader, tracker, saved);
         self.drained.retain(|&interface, in_checkpoint| {
-            if *in_checkpoint > kept.newest {
+            if *in_checkpoint > saved.newest {
                 return true;
             }
             for sink in sinks.iter_mut() {
@@ -59,7 +58,7 @@ impl Attachments {
         &mut self,
         reader: &mut impl ReadCounts,
         tracker: &mut FlowTracker<N>,
-        kept: Kept,
+        saved: SavedCheckpoints,
     ) {
         if self.retiring.is_empty() {
             return;
@@ -83,6 +82,6 @@ impl Attachments {
             return;
         }
         let retired = std::mem::take(&mut self.retiring);
-        self.drained.extend(retired.into_iter().map(|id| (id, kept.next)));
+        self.drained.extend(retired.into_iter().map(|id| (id, saved.next)));
     }
 }

@@ -166,7 +166,7 @@ impl Host {
             &mut no_flows::NoFlows,
             &mut tracker,
             &mut self.sinks,
-            Kept::EVERYTHING,
+            SavedCheckpoints::ALL,
         );
     }
 

@@ -8,6 +8,7 @@ mod books;
 mod created;
 mod labels;
 mod resumed;
+mod unchanged;
 
 const DIRECTIONS: [Direction; 2] = [Direction::Received, Direction::Sent];
 const VERSIONS: [IpVersion; 2] = [IpVersion::V4, IpVersion::V6];
