@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_who_has_most_is_the_excess() {
+    fn the_last_item_of_the_owner_with_most_is_the_excess() {
         let mut queue = filled(&[(0, 1), (1, 2), (0, 3), (2, 4)]);
         assert_eq!(queue.pop_excess(), Some(3));
         assert_eq!(drained(queue), [1, 2, 4]);

@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_understood_in_two_ways_is_refused() {
+    fn a_head_with_two_meanings_is_refused() {
         for (headers, expected) in [
             ("Content-Length: 4096\r\n", 200),
             ("Content-Length: 4097\r\n", 413),

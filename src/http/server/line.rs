@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_wants_is_not_done_and_what_is_doubtful_last() {
+    fn unwanted_work_is_not_done_and_doubtful_work_last() {
         let line = line(
             9,
             &[
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_line_has_room_for_who_has_least_in_it() {
+    fn a_full_line_has_room_for_the_owner_with_least() {
         let line = line(3, &[(0, 0, ""), (0, 1, "unwanted"), (0, 2, "")]);
         assert_eq!(line.push(0, Piece(3, "")), None);
         assert_eq!(line.push(1, Piece(4, "")), Some(Piece(3, "")));

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_listens_is_found_by_address_and_port() {
+    fn a_listener_is_found_by_address_and_port() {
         let line = "   0: 0100007F:238C 00000000:0000 0A 00000000:00000000 \
                     00:00000000 00000000     0        0 12345 1 0 100 0 0 10 0";
         // The kernel prints the word as the machine has it.

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_in_use_names_who_listens_there() {
+    fn an_address_in_use_names_the_process_there() {
         let other = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = ListenAddress::Tcp(other.local_addr().unwrap());
         let Trial::Taken(error, Some(owner)) = try_address(&address, &[])

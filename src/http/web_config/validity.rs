@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_the_date() {
+    fn a_fault_is_told_with_the_date() {
         let validity = Validity { not_before: 1000, not_after: 2000 };
         let said = |now| validity.fault_at(now).unwrap_or_default();
         assert_eq!([said(1000), said(2000)], ["", ""]);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_no_time_is_none() {
+    fn bytes_that_are_cut_off_or_no_time_are_none() {
         let right = (UTC_TIME, "300101000000Z");
         let whole = certificate(&[], &[right, right]);
         for length in 0..340 {

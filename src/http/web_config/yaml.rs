@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_is_named_with_its_line() {
+    fn unreadable_text_is_named_with_its_line() {
         for (text, expected) in [
             ("a: 1\na: 2", "2: a: is there already, in line 1"),
             ("a: &x 1\nb: *x", "1: anchors, aliases and tags"),

@@ -1,4 +1,4 @@
-//! Where the server listens.
+//! The addresses that the server listens on.
 
 use std::fs;
 use std::net::TcpListener;

@@ -1,4 +1,4 @@
-//! Good clients get what HTTP says.
+//! Good clients get answers as HTTP defines them.
 
 use std::io::Read as _;
 use std::net::Shutdown;
@@ -47,7 +47,7 @@ fn the_answer_to_head_is_that_to_get_without_the_body() {
     }
     let length = page.len().to_string();
     assert_eq!(header(&head, "Content-Length"), Some(&*length));
-    // What follows at once is the next answer, not a body.
+    // The next bytes are the next answer, not a body.
     let (head, body) = client.get("/-/healthy").unwrap();
     assert_eq!((status(&head), body.len()), (200, 26));
 }

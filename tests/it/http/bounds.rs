@@ -22,9 +22,9 @@ fn scrape(server: &Running) {
     assert!(body.len() > 1000, "{} bytes", body.len());
 }
 
-fn short(what: impl FnOnce(&mut Limits)) -> Limits {
+fn short(change: impl FnOnce(&mut Limits)) -> Limits {
     let mut limits = Limits::default();
-    what(&mut limits);
+    change(&mut limits);
     limits
 }
 
@@ -115,12 +115,12 @@ fn an_idle_connection_is_closed_after_a_while() {
 }
 
 #[test]
-fn an_answer_that_nobody_takes_is_let_fall() {
+fn an_answer_that_is_not_taken_is_dropped() {
     let limit = Duration::from_millis(300);
     let server = Running::with(short(|l| l.answer_timeout = limit));
     let mut client = connect(&server);
     client.send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
-    // The socket takes a part of it; what counts is that the rest ends.
+    // The sockets take a part of it, and the rest is not sent.
     let mut first = [0; 1];
     std::io::Read::read_exact(&mut client.stream, &mut first).unwrap();
     thread::sleep(limit * 2);
@@ -130,7 +130,7 @@ fn an_answer_that_nobody_takes_is_let_fall() {
 }
 
 #[test]
-fn answers_nobody_takes_are_bounded_and_a_scrape_gets_through() {
+fn answers_that_are_not_taken_are_bounded_and_a_scrape_gets_through() {
     let server = Running::with(short(|l| l.unsent_bytes = 3 * LARGE));
     let mut clients = Vec::new();
     for _ in 0..20 {
@@ -162,13 +162,13 @@ fn a_client_that_pipelines_without_reading_holds_nobody() {
     for _ in 0..10 {
         scrape(&server);
     }
-    // Each gets one page at a time, beside what the sockets take.
+    // Each gets one page at a time, and the sockets take a few more.
     let made = server.made.load(Ordering::Relaxed);
     assert!(made < 100, "{made} pages were made");
 }
 
 #[test]
-fn those_who_wait_for_the_same_page_share_one() {
+fn clients_that_wait_for_the_same_page_share_one() {
     let server = Running::with(short(|limits| limits.workers = 1));
     let mut gate = ask(&server, "/gate");
     server.entered.recv().unwrap();
@@ -190,7 +190,7 @@ fn ask(server: &Running, target: &str) -> Client<TcpStream> {
     client
 }
 
-/// Returns once the server has seen what clients did until now.
+/// Returns once the server has seen all that clients have sent.
 fn settle(server: &Running) {
     // No worker is needed for this.
     let mut last = connect(server);
@@ -237,7 +237,7 @@ fn nothing_is_made_for_clients_that_left_before_those_that_stayed() {
     settle(&server);
     server.open.send(()).unwrap();
     gate.answer().unwrap();
-    // The first byte: what is made while the rest is read is another thing.
+    // Only the first byte: other pages can be made while the rest is read.
     stays.stream.read_exact(&mut [0]).unwrap();
     // Those that may wait for an answer all the same get one, but later.
     let made = server.made.load(Ordering::Relaxed);
@@ -249,7 +249,7 @@ fn nothing_is_made_for_clients_that_left_before_those_that_stayed() {
 }
 
 #[test]
-fn who_reads_its_answer_stays_and_who_does_not_makes_room() {
+fn clients_that_read_stay_and_the_others_make_room() {
     let server = Running::with(short(|limits| limits.connections = 4));
     let mut silent: Vec<_> =
         (0..3).map(|_| ask(&server, "/large?own")).collect();
@@ -283,7 +283,7 @@ fn who_reads_its_answer_stays_and_who_does_not_makes_room() {
 }
 
 #[test]
-fn who_has_most_connections_makes_room_first() {
+fn the_client_with_most_connections_makes_room_first() {
     let server = Running::with(short(|limits| limits.connections = 4));
     // The oldest of all, and the only one of its address.
     let mut alone = Client::connect_from([127, 0, 0, 2], server.address);

@@ -9,7 +9,7 @@ use socket2::{Domain, Socket, Type};
 /// Longer than anything takes.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// One end of a connection, and what was read beyond an answer.
+/// One end of a connection, and the bytes behind the last answer.
 pub(crate) struct Client<S> {
     pub(super) stream: S,
     rest: Vec<u8>,
@@ -102,7 +102,7 @@ impl<S: Read + Write> Client<S> {
         }
     }
 
-    /// Waits for the end of the connection; what comes before is a fault.
+    /// Waits for the end of the connection. Bytes before it are a fault.
     pub(super) fn is_closed(&mut self) -> bool {
         self.rest.is_empty() && self.more().is_none()
     }

@@ -1,4 +1,4 @@
-//! Whatever a client sends, it gets an answer or an end.
+//! Any bytes of a client get an answer or an end.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use super::client::status;
 use super::server::Running;
 
 #[test]
-fn what_is_no_request_is_refused_at_once_and_says_why() {
+fn other_bytes_than_a_request_are_refused_at_once_with_the_reason() {
     let server = Running::start();
     let long = "x".repeat(20_000);
     for (request, expected) in [

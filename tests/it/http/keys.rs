@@ -30,7 +30,7 @@ fn make(folder: &Folder, arguments: &[&str]) {
         .arg(folder.path("x.crt")));
 }
 
-/// Returns what is wrong, without the file's name.
+/// Returns the fault, without the name of the file.
 fn fault(folder: &Folder) -> Option<String> {
     let text = "tls_server_config:\n  cert_file: x.crt\n  key_file: x.key\n";
     let file = folder.write("web.yml", text);
@@ -83,7 +83,7 @@ fn a_key_that_is_taken_has_no_fault() {
 }
 
 #[test]
-fn a_file_without_a_key_says_what_it_has() {
+fn the_content_of_a_file_without_a_key_is_named() {
     let folder = Folder::new();
     make(&folder, &["genrsa", "-aes256", "-passout", "pass:secret", "2048"]);
     let key = ":3: tls_server_config.key_file: ";

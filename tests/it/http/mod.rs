@@ -1,10 +1,11 @@
-//! The web server over real sockets, and what bad clients can do to it.
+//! The web server over real sockets, with good and bad clients.
 
 mod addresses;
 mod answers;
 mod bounds;
 mod certificates;
 mod client;
+mod endings;
 mod expired;
 mod garbage;
 mod keys;

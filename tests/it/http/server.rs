@@ -38,7 +38,7 @@ struct Bad {
 
 impl Page for Bad {
     fn serves(&self, path: &str) -> bool {
-        ["/gate", "/large", "/panic"].contains(&path)
+        ["/gate", "/large", "/panic", "/sized"].contains(&path)
     }
 
     /// There is one `/large` for all, and `/large?own` for each.
@@ -54,6 +54,12 @@ impl Page for Bad {
             "/large" => Content::written("text/plain", |output| {
                 output.write_all(&vec![b'x'; LARGE])
             }),
+            "/sized" => {
+                let bytes = request.query().parse().unwrap();
+                Content::written("text/plain", move |output| {
+                    output.write_all(&vec![b'x'; bytes])
+                })
+            }
             _ => {
                 // A test that has ended does not wait.
                 let _ = self.entered.send(());

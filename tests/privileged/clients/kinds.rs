@@ -1,4 +1,4 @@
-//! What clients do until it is over.
+//! The attacks. Each goes on until the test ends it.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
@@ -17,7 +17,7 @@ pub(super) const REQUEST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
 
 const HOME: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
-/// Where those come from who guess passwords.
+/// The address of clients that guess passwords.
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 const IDLE: usize = 2_000;
@@ -49,7 +49,7 @@ fn hold_from(
     }
 }
 
-/// Opens so many, and keeps what the exporter does not close.
+/// Opens [`IDLE`] connections, and keeps those that the exporter does not close.
 pub(super) fn idle(clients: &Clients) {
     let mut held = Vec::new();
     while held.len() < IDLE && clients.go_on() {
@@ -92,7 +92,7 @@ fn trickle(clients: &Clients, count: usize, bytes: &[u8]) {
     }
 }
 
-/// Sends what is no request, or too large.
+/// Sends bytes that are no request, and requests that are too large.
 pub(super) fn babbling(clients: &Clients) {
     let long = "x".repeat(20_000);
     let wrong = [
@@ -286,7 +286,7 @@ pub(super) fn guessing(clients: &Clients) {
     }
 }
 
-/// Makes handshakes, and nothing of them.
+/// Makes handshakes, and sends no request.
 pub(super) fn shaking(clients: &Clients) {
     while clients.go_on() {
         let Some(mut client) = clients.try_connect(HOME) else { continue };
@@ -295,7 +295,7 @@ pub(super) fn shaking(clients: &Clients) {
     }
 }
 
-/// Returns what a client begins a handshake with.
+/// Returns the first message of a handshake.
 fn hello(clients: &Clients) -> Vec<u8> {
     let mut hello = Vec::new();
     let mut session = clients.session().expect("TLS is spoken");

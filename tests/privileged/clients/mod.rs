@@ -32,13 +32,13 @@ use crate::harness::sys;
 use kinds::{Kind, REQUEST};
 use service::{Clients, Service};
 
-/// What a scrape may take beside any clients; more in a build that is not
-/// optimised, and shares the machine with other tests.
+/// The time for a scrape beside any clients. It is longer in a build that is not
+/// optimised, which shares the machine with other tests.
 const IN_TIME: Duration =
     Duration::from_secs(if cfg!(debug_assertions) { 5 } else { 1 });
 
-/// What clients may take: 64 MiB of answers, pages in the making, requests
-/// and what the allocator keeps of them.
+/// The memory that clients may take: 64 MiB of answers, pages in the making,
+/// requests, and the reserves of the allocator.
 const MEMORY: u64 = 128 << 20;
 
 const HALF_OPEN: usize = 2_000;
@@ -58,8 +58,8 @@ fn duration() -> Duration {
     Duration::from_secs(number("CLIENTS_SECONDS", 5).into())
 }
 
-/// Writes what an exporter leaves that has exchanged something with 250
-/// countries over so many interfaces, both ways and in both versions.
+/// Writes the state of an exporter that has counted traffic with 250 countries
+/// over several interfaces, in both directions and both IP versions.
 fn write_state(directory: &TempDir) {
     let mut account = TrafficAccount::new();
     let letters = || b'A'..=b'Z';
@@ -94,8 +94,8 @@ fn write_state(directory: &TempDir) {
     fs::write(path, encode(&state)).unwrap();
 }
 
-/// Connects from a machine that then vanishes without a word, half of them with
-/// a page on its way, and returns what keeps the sockets.
+/// Connects from a machine that then vanishes without closing its connections,
+/// half of them with a page on its way. Returns the sockets.
 fn vanish(lab: &Lab, port: u16) -> Vec<TcpStream> {
     connect(&lab.machine, "gone0", &lab.world, "gone1");
     lab.machine.ip("address add 203.0.113.1/24 dev gone0");
@@ -114,13 +114,13 @@ fn vanish(lab: &Lab, port: u16) -> Vec<TcpStream> {
     clients
 }
 
-/// Does all of `kinds` at once while a scrape every now and then is answered
-/// in time, and says what happened.
+/// Makes the attacks of `kinds` at once, scrapes beside them, and prints a line of
+/// the table. Fails if a scrape was cut, or too late at the 99th percentile.
 fn attack(name: &str, service: Service, kinds: &[Kind]) {
     attack_behind(name, service, |_, _| (), kinds);
 }
 
-/// The same, while what `prepare` returns is there.
+/// The same, while the value that `prepare` returns exists.
 fn attack_behind<T>(
     name: &str,
     service: Service,
@@ -300,7 +300,7 @@ fn handshakes_hold_nobody() {
 }
 
 #[test]
-fn whatever_clients_do_at_once_a_scrape_is_answered_in_time() {
+fn a_scrape_is_answered_in_time_beside_all_attacks_at_once() {
     let all: [Kind; 6] = [
         kinds::idle,
         kinds::trickling,

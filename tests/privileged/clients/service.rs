@@ -25,8 +25,7 @@ use crate::harness::process::output_of;
 /// each has its password checked.
 const USERS: usize = if cfg!(debug_assertions) { 4 } else { 40 };
 
-/// What bcrypt is to cost: what Prometheus' documents advise, where the build
-/// is optimised.
+/// The cost of bcrypt: that of the documents of Prometheus in an optimised build.
 const COST: u32 = if cfg!(debug_assertions) { 4 } else { 10 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,12 +77,12 @@ pub(super) trait Talk: Read + Write + Send {}
 
 impl<S: Read + Write + Send> Talk for S {}
 
-/// What all clients know.
+/// The knowledge that all clients share.
 pub(super) struct Clients {
     pub(super) server: SocketAddr,
     pub(super) service: Service,
     pub(super) is_over: AtomicBool,
-    /// How often attackers did what they do.
+    /// The number of attempts of all attackers.
     pub(super) done: AtomicU64,
     tls: Option<Arc<ClientConfig>>,
 }
@@ -135,7 +134,7 @@ impl Clients {
         Some(ClientConnection::new(Arc::clone(config), name).unwrap())
     }
 
-    /// Speaks TLS over a connection, where that is spoken.
+    /// Begins TLS on a connection, if the service has it.
     pub(super) fn talk(&self, socket: TcpStream) -> Box<dyn Talk> {
         match self.session() {
             None => Box::new(socket),
@@ -143,7 +142,7 @@ impl Clients {
         }
     }
 
-    /// Returns a request for the page, by a user where there are some.
+    /// Returns a request for the page, with a password if the service has users.
     pub(super) fn request(&self, target: &str, user: usize) -> String {
         let user = user % USERS;
         let code = BASE64_STANDARD.encode(format!("user{user}:secret{user}"));

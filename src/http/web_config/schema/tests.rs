@@ -65,7 +65,7 @@ fn every_key_of_the_format_is_read_or_refused_by_name() {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_line_and_key() {
+fn faults_are_named_with_line_and_key() {
     let tls = "tls_server_config:\n  cert_file: c\n  key_file: k\n  ";
     for (text, expected) in [
         (
@@ -173,7 +173,7 @@ fn what_is_wrong_is_named_with_line_and_key() {
 }
 
 #[test]
-fn the_sample_is_without_effect_and_right_where_it_is_taken() {
+fn the_sample_is_without_effect_and_right_once_uncommented() {
     let sample = include_str!("../../../../etc/geoip-exporter-web.yml");
     assert_eq!(good(sample), WebConfig::default());
     // A setting has no blank behind the sign.
