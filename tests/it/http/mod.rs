@@ -9,6 +9,7 @@ mod endings;
 mod expired;
 mod garbage;
 mod keys;
+mod rooms;
 mod security;
 mod server;
 
