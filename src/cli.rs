@@ -21,19 +21,19 @@ use crate::release;
 /// The name of the program.
 const PROGRAM: &str = "geoip-exporter";
 
-/// Flags that the ecosystem writes in its own way, by setting.
+/// Other names of flags that Prometheus' exporters share, by setting.
 const ALIASES: [(&str, &str); 1] = [("web_config_file", "web.config.file")];
 
-/// What the command line asks for.
+/// The request of a command line.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// This text on standard output, and exit code 0: help or version.
+    /// Print this text, the help or the version, and exit with 0.
     Print(String),
-    /// Read the configuration and do this with it.
+    /// Read the configuration and run this command.
     Run(Cli),
 }
 
-/// A command line that is no call for help.
+/// A command with its flags.
 #[derive(Clone, Debug)]
 pub struct Cli {
     /// The command.
@@ -45,7 +45,7 @@ pub struct Cli {
 /// A command of the program. Each but the daemon has a file in `commands/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Count and serve, until a signal ends it. It has no name.
+    /// Count and serve until a signal ends it. This command has no name.
     Daemon,
     /// Check the configuration.
     Check,
@@ -87,7 +87,7 @@ pub struct UsageError(String);
 ///
 /// # Errors
 ///
-/// Returns what is wrong with them, for exit code `sysexits::USAGE`.
+/// Returns the fault of the arguments, for exit code `sysexits::USAGE`.
 pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<Outcome, UsageError> {
@@ -158,7 +158,7 @@ fn flag_of(setting: &'static Setting) -> Arg {
     let aliases = ALIASES.iter().filter(|(key, _)| *key == setting.key);
     let argument = argument.aliases(aliases.map(|(_, alias)| *alias));
     match setting.kind {
-        // As in Go, the flag alone switches on.
+        // As in Go, the flag alone means true.
         Kind::Switch => argument
             .num_args(0..=1)
             .default_missing_value("true")
@@ -230,7 +230,7 @@ pub fn command() -> clap::Command {
 }
 
 const AFTER_HELP: &str = "\
-Without a command it is the daemon: it counts and serves until a signal ends it.
+Without a command, it counts and serves until a signal ends it.
 Every setting is also a key in a TOML file (poll_interval) and an environment
 variable (GEOIP_EXPORTER_POLL_INTERVAL). Later layers override earlier ones:
   1. the defaults
@@ -238,13 +238,14 @@ variable (GEOIP_EXPORTER_POLL_INTERVAL). Later layers override earlier ones:
   3. /etc/geoip-exporter.d/*.toml, in name order
   4. the environment
   5. the flags
-SIGHUP reads them all again. See geoip-exporter(8), geoip-exporter.toml(5).";
+At SIGHUP it reads all of them again.
+See geoip-exporter(8) and geoip-exporter.toml(5).";
 
 /// Brings arguments into the form that clap reads.
 ///
-/// A long flag with a single dash, as Go programs take it, gets its second
-/// one. A value such as `-2s` is joined to its flag, so that it is refused as
-/// a value and not as a flag nobody knows.
+/// A long flag with one dash, which Go programs accept, gets a second dash. A
+/// value such as `-2s` is joined to its flag, so that it is refused as a value
+/// and not as an unknown flag.
 fn normalise(
     command: &clap::Command,
     arguments: impl IntoIterator<Item = OsString>,
@@ -283,7 +284,7 @@ fn normalise(
     normal
 }
 
-/// Says that a flag stands where none is read, if that is what is wrong.
+/// Returns the text for a flag after `--`, if that is the fault.
 fn behind_dashes(
     error: &clap::Error,
     behind: Option<&OsString>,
@@ -292,17 +293,15 @@ fn behind_dashes(
     let flag = behind.split('=').next().unwrap_or(behind);
     let unknown = error.get(ContextKind::InvalidArg)?;
     let is_it = *unknown == ContextValue::String(behind.to_owned());
-    is_it.then(|| {
-        format!("{flag}: stands behind --, where no flag is read: leave out --")
-    })
+    is_it.then(|| format!("{flag}: flags after -- are not read: leave out --"))
 }
 
-/// Says that a word is no command.
+/// Returns the text for a word that is not a command.
 fn unknown_word(word: &str) -> String {
     let names = NAMED.iter().map(|(_, name, ..)| *name);
     if names.clone().any(|name| name == word) {
         return format!(
-            "{word:?}: a command stands in front and once, and not behind --"
+            "{word:?}: a command comes first, only once, and not after --"
         );
     }
     match config::nearest(word, names) {
@@ -321,7 +320,7 @@ fn is_of_command(flag: &str) -> bool {
     NAMED.iter().any(|(_, _, known, _)| flag.strip_prefix("--") == Some(*known))
 }
 
-/// Says what is wrong in one line: the argument, then the remedy.
+/// Returns the fault in one line: the argument, then the remedy.
 fn one_line(error: &clap::Error) -> String {
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),

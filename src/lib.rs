@@ -6,22 +6,22 @@
 //! Two small eBPF programs a network interface (`bpf-src/`, loaded and attached
 //! by [`kernel`]) add every packet's bytes to a map by remote prefix, and to
 //! exact totals by interface. The [`poller`] reads both, every few seconds:
-//! [`accounting`] finds what the readings grew by, the [`classifier`] finds the
-//! origin of each flow by the databases of [`geoip`], and the accounts of the
-//! [`collectors`] add it up. Each account is published
-//! as a whole ([`metrics::published`]), and a scrape over [`http`] turns the
-//! newest snapshots into text ([`metrics`]).
+//! [`accounting`] computes the growth since the last reading, the
+//! [`classifier`] finds the origin of each flow in the databases of [`geoip`],
+//! and the accounts of the [`collectors`] add the growth up. Each account is
+//! published as a whole ([`metrics::published`]), and a scrape over [`http`]
+//! turns the newest snapshots into text ([`metrics`]).
 //!
-//! [`cli`] and [`config`] say how to run, [`commands`] are short tasks beside the
-//! daemon, [`daemon`] puts all of it together,
-//! and keeps it together through signals, reloads and the end; [`state`] keeps
-//! the counters for the next start, where that is wanted. Once it counts,
-//! [`sandbox`] gives up what is not needed any more.
+//! [`cli`] and [`config`] read the settings, and [`commands`] are short tasks
+//! beside the daemon. [`daemon`] starts all parts, and handles signals, reloads
+//! and the stop. [`state`] saves the counters for the next start, if the
+//! configuration asks for it. After the start, [`sandbox`] gives up the
+//! privileges that are not needed any more.
 //!
 //! # The rules
 //!
-//! Dependencies point down only. A test reads this table and compares; a module
-//! that is not in it, such as [`sysexits`], uses nothing of ours.
+//! Dependencies point down only. A test compares this table with the sources. A
+//! module that is not in it, such as [`sysexits`], uses no other module.
 //!
 //! ```text
 //! main       → cli, commands, config, daemon, logging, sysexits
@@ -43,7 +43,8 @@
 //!
 //! A file whose head says "Pure" takes all it needs as arguments: the same
 //! input gives the same output, and its tests need no root, sockets or clocks.
-//! `unsafe` is allowed in three files of [`kernel`], and argued at each place.
+//! `unsafe` is allowed in three files of [`kernel`], with a reason at each
+//! place.
 
 #![deny(unsafe_code)]
 

@@ -1,8 +1,8 @@
 //! The log: lines on standard error, as text or JSON, at a level that can
 //! change while the program runs. There is no global logger.
 //!
-//! Lines are made where something is logged and written by a thread of their
-//! own: a standard error that nobody reads stalls nothing else.
+//! The thread that logs makes the line, and a thread of the log writes it. So
+//! the exporter does not stall if nobody reads standard error.
 
 mod journal;
 mod line;
@@ -21,23 +21,23 @@ use slog::{Drain, Level, Logger, OwnedKVList, Record, b, crit, o, record};
 use crate::config::{LogFormat, LogLevel};
 use queue::Queue;
 
-/// How long the end waits for the last lines to be read.
+/// The longest time that the stop waits for the last lines to be written.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Changes how much is logged and in which form, and when it is written.
+/// Changes the level and the format of the log, and starts its thread.
 #[derive(Clone, Debug)]
-pub struct LogControl(Arc<State>);
+pub struct LogControl(Arc<Control>);
 
 #[derive(Debug)]
-struct State {
+struct Control {
     level: AtomicUsize,
     is_json: AtomicBool,
-    /// None where whoever logs also writes.
+    /// `None` if the thread that logs also writes.
     queue: Option<Queue>,
 }
 
 impl LogControl {
-    /// Logs by these settings from the next line on.
+    /// Applies these settings from the next line on.
     pub fn set(&self, level: LogLevel, format: LogFormat) {
         let level = slog_level(level);
         self.0.level.store(level.as_usize(), Ordering::Relaxed);
@@ -45,11 +45,11 @@ impl LogControl {
         self.0.is_json.store(is_json, Ordering::Relaxed);
     }
 
-    /// Writes what was logged from now on, by a thread that does `prepare`
+    /// Starts the thread that writes the lines. The thread runs `prepare`
     /// first.
     ///
     /// # Errors
-    /// Where the system has no thread left.
+    /// If the system cannot make a thread.
     pub fn start(
         &self,
         prepare: impl FnOnce() + Send + 'static,
@@ -57,14 +57,14 @@ impl LogControl {
         self.0.queue.as_ref().map_or(Ok(()), |queue| queue.start(prepare))
     }
 
-    /// Writes what was logged on the calling thread, before [`Self::start`].
+    /// Writes the waiting lines on the calling thread, before [`Self::start`].
     pub fn write_waiting(&self) {
         if let Some(queue) = &self.0.queue {
             queue.write_waiting();
         }
     }
 
-    /// Waits until all that was logged is written, for a second at most.
+    /// Waits until all lines are written, for a second at most.
     pub fn flush(&self) {
         let Some(queue) = &self.0.queue else { return };
         if queue.start(|| ()).is_ok() {
@@ -73,10 +73,9 @@ impl LogControl {
     }
 }
 
-/// Returns a logger to standard error and what changes it.
+/// Returns a logger to standard error, and its control.
 pub fn to_stderr(level: LogLevel, format: LogFormat) -> (Logger, LogControl) {
-    // Not by the library's handle, whose lock would be held by a write that
-    // stalls.
+    // Not the library's handle: a write that stalls would hold its lock.
     let output: Box<dyn io::Write + Send> =
         match io::stderr().as_fd().try_clone_to_owned() {
             Ok(descriptor) => Box::new(File::from(descriptor)),
@@ -87,8 +86,8 @@ pub fn to_stderr(level: LogLevel, format: LogFormat) -> (Logger, LogControl) {
     build(out, Some(queue), journal::is_stderr(), level, format)
 }
 
-/// Returns a logger to `output`, and what changes it. The thread that logs
-/// also writes.
+/// Returns a logger to `output`, and its control. The thread that logs also
+/// writes.
 pub fn to(
     output: impl io::Write + Send + 'static,
     level: LogLevel,
@@ -105,18 +104,18 @@ fn build(
     level: LogLevel,
     format: LogFormat,
 ) -> (Logger, LogControl) {
-    let control = LogControl(Arc::new(State {
+    let control = LogControl(Arc::new(Control {
         level: AtomicUsize::new(0),
         is_json: AtomicBool::new(false),
         queue,
     }));
     control.set(level, format);
     let output = Output { control: control.clone(), out, is_journal };
-    // A closed standard error is no reason to stop counting.
+    // Counting continues if standard error is closed.
     (Logger::root(output.ignore_res(), o!()), control)
 }
 
-/// Where lines go.
+/// The destination of lines.
 enum Out {
     Queue(Queue),
     Direct(Mutex<Box<dyn io::Write + Send>>),
@@ -125,7 +124,7 @@ enum Out {
 struct Output {
     control: LogControl,
     out: Out,
-    /// Whether the journal reads the lines, and with them their priority.
+    /// Is true if the journal reads the lines and their priority.
     is_journal: bool,
 }
 
@@ -152,11 +151,11 @@ impl Drain for Output {
     type Err = io::Error;
 
     fn log(&self, record: &Record, values: &OwnedKVList) -> io::Result<()> {
-        let state = &self.control.0;
-        if record.level().as_usize() > state.level.load(Ordering::Relaxed) {
+        let control = &self.control.0;
+        if record.level().as_usize() > control.level.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let lost = state.queue.as_ref().and_then(Queue::take_dropped);
+        let lost = control.queue.as_ref().and_then(Queue::take_dropped);
         if let Some(lines) = lost {
             self.write(
                 &record!(
@@ -178,9 +177,8 @@ impl Drain for Output {
     }
 }
 
-/// Writes a text on standard error where there is no log: before it is opened,
-/// or for a command that needs none. Where it cannot be written, the exit
-/// status has to say it all.
+/// Writes a text on standard error if there is no log: before it is opened, or
+/// in a command. Ignores errors: then only the exit status is left.
 pub fn complain(level: LogLevel, text: &str) {
     let is_journal = journal::is_stderr();
     for part in text.lines() {
@@ -218,7 +216,7 @@ pub fn log_panics(log: &Logger) {
     }));
 }
 
-/// Returns a point in time, in seconds since 1970, as RFC 3339 has it.
+/// Returns a point in time, in seconds since 1970, in the form of RFC 3339.
 #[must_use]
 pub fn date(seconds: u64) -> String {
     line::date(seconds)

@@ -12,7 +12,7 @@ use geoip_exporter::{commands, logging, sysexits};
 
 fn main() -> ExitCode {
     if let Err(error) = daemon::reset_signals() {
-        // It goes on: only a parent with a mask of its own notices.
+        // Not fatal: this matters only if the parent blocked signals.
         complain(LogLevel::Warn, &format!("cannot reset signals: {error}"));
     }
     let cli = match cli::parse(std::env::args_os()) {

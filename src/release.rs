@@ -1,13 +1,13 @@
-//! Which program this is.
+//! The version and the revision of this program.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
 #![forbid(unsafe_code)]
 
-/// Its version, such as `1.2.3`.
+/// The version of the program, such as `1.2.3`.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The commit it was built from, or `unknown`.
+/// The commit of the sources, or `unknown`.
 pub const REVISION: &str = match option_env!("GEOIP_EXPORTER_REVISION") {
     Some(revision) => revision,
     None => "unknown",
@@ -16,13 +16,13 @@ pub const REVISION: &str = match option_env!("GEOIP_EXPORTER_REVISION") {
 /// A version and a revision, for pages and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Build {
-    /// Its version, such as `1.2.3`.
+    /// The version, such as `1.2.3`.
     pub version: &'static str,
-    /// The commit it was built from, or `unknown`.
+    /// The commit of the sources, or `unknown`.
     pub revision: &'static str,
 }
 
 impl Build {
-    /// This program.
+    /// The version and revision of this program.
     pub const THIS: Self = Self { version: VERSION, revision: REVISION };
 }

@@ -4,15 +4,14 @@
 
 #![forbid(unsafe_code)]
 
-/// A normal end: a signal stopped it, or it has printed or checked what it
-/// was asked to.
+/// A normal end: a signal stopped the exporter, or a command succeeded.
 pub const OK: u8 = 0;
 /// The command line is wrong: an unknown flag, or a flag's value.
 pub const USAGE: u8 = 64;
-/// Something it needs is not there: the listen address cannot be used, the
-/// kernel is too old, or it refuses the eBPF programs or their maps.
+/// A requirement is missing: the listen address cannot be used, the kernel is
+/// too old, or it refuses the eBPF programs or their maps.
 pub const UNAVAILABLE: u8 = 69;
-/// A fault of the program itself: a worker ended that should run on.
+/// A fault of the program itself: a worker ended too early.
 pub const SOFTWARE: u8 = 70;
 /// Standard output cannot be written.
 pub const IOERR: u8 = 74;
@@ -23,11 +22,7 @@ pub const CONFIG: u8 = 78;
 
 /// Every exit code with its name and meaning, for the documents.
 pub const ALL: [(u8, &str, &str); 7] = [
-    (
-        OK,
-        "OK",
-        "A signal stopped it, or it has printed or checked what it was asked to.",
-    ),
+    (OK, "OK", "A signal stopped the exporter, or a command succeeded."),
     (
         USAGE,
         "USAGE",
@@ -36,8 +31,8 @@ pub const ALL: [(u8, &str, &str); 7] = [
     (
         UNAVAILABLE,
         "UNAVAILABLE",
-        "Something it needs is not there: the listen address cannot be used, \
-         the kernel is too old, or the eBPF programs or their maps cannot be \
+        "A requirement is missing: the listen address cannot be used, the \
+         kernel is too old, or the eBPF programs or their maps cannot be \
          loaded.",
     ),
     (SOFTWARE, "SOFTWARE", "A fault of the program itself. Please report it."),

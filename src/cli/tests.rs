@@ -200,11 +200,11 @@ fn a_wrong_command_line_gets_one_clear_line() {
         ),
         (
             &["--", "check"],
-            "\"check\": a command stands in front and once, and not behind --",
+            "\"check\": a command comes first, only once, and not after --",
         ),
         (
             &["check", "check"],
-            "\"check\": a command stands in front and once, and not behind --",
+            "\"check\": a command comes first, only once, and not after --",
         ),
         (&["chek"], "\"chek\": unknown command, did you mean check?"),
         (

@@ -1,5 +1,5 @@
-//! Checks a configuration against the machine it is for, and changes nothing
-//! there: what a start or a reload would refuse is a fault here.
+//! Checks a configuration on the machine it is for, and changes nothing there.
+//! Every fault that a start or a reload would refuse is a fault here.
 
 mod directories;
 
@@ -38,14 +38,14 @@ pub(super) fn run(loaded: &Loaded) -> Result<String, Error> {
     }
 }
 
-/// What was found, a line each.
+/// The results, a line each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Findings {
-    /// What a start or a reload refuses, or cannot do as it was asked.
+    /// Faults that a start or a reload would refuse or report.
     faults: Vec<String>,
-    /// What is harmless.
+    /// Harmless faults.
     warnings: Vec<String>,
-    /// What could not be checked, and why.
+    /// Parts that could not be checked, with the reason.
     unchecked: Vec<String>,
 }
 
@@ -66,8 +66,8 @@ fn check(loaded: &Loaded) -> Findings {
     checker.web_configuration();
     checker.directories();
     checker.found.unchecked.push(
-        "whether the kernel takes the eBPF programs and their maps, and what \
-         the user that runs the exporter may do: only a start tells"
+        "the rights of the exporter's user, and that the kernel accepts the \
+         eBPF programs and their maps: only a start can test them"
             .into(),
     );
     checker.found
@@ -100,7 +100,7 @@ impl Checker<'_> {
         }
     }
 
-    /// A name may be that of an interface yet to come.
+    /// A missing interface is a warning: it may appear later.
     fn interfaces(&mut self) {
         const KEY: &str = "interfaces";
         let names = self.loaded.config.interfaces.names();
@@ -125,8 +125,8 @@ impl Checker<'_> {
         }
     }
 
-    /// Without a database a start counts on, and a reload may refuse: somebody
-    /// who asks wants to know.
+    /// A missing database is a fault, because a reload may refuse it. A start
+    /// would count without it.
     fn database(&mut self) {
         if let Err(fault) = Database::open(&self.loaded.config.geoip_db) {
             self.fault("geoip_db", chain(&fault));
@@ -144,8 +144,8 @@ impl Checker<'_> {
                     self.leave(
                         KEY,
                         format!(
-                            "whether {address} is free once the exporter that \
-                             listens there ends (process {pid})"
+                            "{address} is in use by a running exporter \
+                             (process {pid})"
                         ),
                     );
                 }
@@ -161,8 +161,8 @@ impl Checker<'_> {
                 Trial::Taken(_, None) => self.leave(
                     KEY,
                     format!(
-                        "whether {address} is free: somebody listens there, \
-                         which root can see who it is"
+                        "{address} is in use; only root can see by which \
+                         process"
                     ),
                 ),
                 Trial::Refused(fault) if fault.is_refusal() => {
@@ -193,7 +193,7 @@ impl Checker<'_> {
         }
     }
 
-    /// What nobody set is no fault of the configuration.
+    /// A fault of a default value is only a warning.
     fn give(
         &mut self,
         key: &'static str,
@@ -209,16 +209,13 @@ impl Checker<'_> {
             | directories::Verdict::Warning(text) => self.warn(key, text),
             directories::Verdict::Hidden(cause) => {
                 let shown = directory.display();
-                self.leave(
-                    key,
-                    format!("whether {shown} can be used: {cause}"),
-                );
+                self.leave(key, format!("cannot examine {shown}: {cause}"));
             }
         }
     }
 }
 
-/// Returns the names of the interfaces that there are.
+/// Returns the names of the existing interfaces.
 fn present_interfaces() -> Result<Vec<String>, kernel::Error> {
     let (mut monitor, _stopper) = InterfaceMonitor::open(None)?;
     let listed = monitor.next()?.unwrap_or_default();

@@ -13,7 +13,7 @@ use crate::daemon::{Error, Layers};
 use crate::logging::complain;
 
 /// Reads the configuration, runs the command and returns the text to print.
-/// The daemon is none of these commands: it prints nothing here.
+/// The daemon is not one of these commands; for it, this returns no text.
 ///
 /// # Errors
 /// If the configuration is wrong or the command fails.

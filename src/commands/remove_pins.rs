@@ -1,11 +1,11 @@
 //! `geoip-exporter remove-pins`: removes the pinned programs and maps, which
-//! count on while no exporter runs.
+//! continue to count while no exporter runs.
 
 use crate::config::Config;
 use crate::daemon::Error;
 use crate::kernel::Pins;
 
-/// Removes the pins and returns a line that says how many.
+/// Removes the pins and returns a line with their number.
 ///
 /// # Errors
 /// If an exporter runs, or a pin cannot be removed.
@@ -15,7 +15,7 @@ pub(super) fn run(config: &Config) -> Result<String, Error> {
     };
     let shown = directory.display();
     if !directory.exists() {
-        return Ok(format!("there is no {shown}: nothing is pinned\n"));
+        return Ok(format!("{shown} does not exist: nothing is pinned\n"));
     }
     let count = Pins::open(directory)?.clear()?;
     Ok(format!("removed {count} pins from {shown}\n"))

@@ -1,4 +1,4 @@
-//! The list of countries, and which codes there are.
+//! The codes of countries, and lists of them.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -8,7 +8,7 @@ use figment::value::Value;
 
 use super::values::{Fault, quoted};
 
-/// The codes of ISO 3166-1, and XK, by which databases call Kosovo.
+/// The codes of ISO 3166-1, and XK, which databases use for Kosovo.
 const CODES: &str = "\
     AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ \
     BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ \
@@ -30,11 +30,11 @@ const UNKNOWN: &str = "UNKNOWN";
 /// A choice of countries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Countries {
-    /// None of them.
+    /// No country.
     None,
-    /// Every code there is, and `UNKNOWN`.
+    /// Every code, and `UNKNOWN`.
     All,
-    /// These, by code in capitals or as `UNKNOWN`.
+    /// These codes, in capitals; one can be `UNKNOWN`.
     Listed(Vec<String>),
 }
 
@@ -89,7 +89,9 @@ fn fault(given: &str, code: &str) -> String {
     let given = quoted(given);
     match code {
         "NONE" | "ALL" => {
-            format!("{given} stands beside countries: write {given} alone")
+            format!(
+                "{given} cannot be combined with countries: write {given} alone"
+            )
         }
         "UK" => format!("{given} is no ISO 3166-1 code: write \"GB\""),
         "EL" => format!("{given} is no ISO 3166-1 code: write \"GR\""),
@@ -142,7 +144,7 @@ mod tests {
             "\"UK\" is no ISO 3166-1 code: write \"GB\"; \
              \"XX\" is no ISO 3166-1 code of two letters, such as \"DE\", nor \
              \"UNKNOWN\"; \
-             \"all\" stands beside countries: write \"all\" alone"
+             \"all\" cannot be combined with countries: write \"all\" alone"
         );
         assert_eq!(countries(&5.into()), Err(Fault::NotExpected));
     }

@@ -14,7 +14,7 @@ use fundu::{
 
 use super::values::{Fault, found};
 
-/// The units of Go and systemd that a poll could be measured in.
+/// The units of Go and systemd, up to hours.
 const UNITS: [CustomTimeUnit<'static>; 6] = [
     CustomTimeUnit::with_default(TimeUnit::NanoSecond, &["ns", "nsec"]),
     CustomTimeUnit::with_default(
@@ -80,9 +80,9 @@ pub(super) fn duration(
         .ok_or(Fault::NotExpected)
 }
 
-/// Returns whether each number has one point at most and a unit behind it:
-/// without one fundu would take seconds, which Go does not and which hides a
-/// forgotten unit ("1m30", "1 30s").
+/// Returns whether each number has at most one point, and a unit behind it.
+/// fundu takes a number without a unit as seconds, which would hide a
+/// forgotten unit ("1m30", "1 30s"); Go refuses it.
 fn has_units(text: &str) -> bool {
     let is_of_number = |c: char| c.is_ascii_digit() || c == '.';
     let mut rest = text.trim_start_matches(['+', '-']);
@@ -99,8 +99,8 @@ fn has_units(text: &str) -> bool {
     true
 }
 
-/// Puts a zero in front of a point with a digit behind it and none before: fundu
-/// takes that at the start of the text only, Go in each number.
+/// Puts a zero before a point that has a digit behind it and none before it.
+/// fundu takes such a number only at the start of the text, Go everywhere.
 fn with_zeros(text: &str) -> String {
     let is_digit = |c: char| c.is_ascii_digit();
     let mut whole = String::with_capacity(text.len());
@@ -253,8 +253,8 @@ mod tests {
             match LIMITS.contains(&expected) {
                 true => {
                     let off = read.unwrap().abs_diff(expected);
-                    // What is less than a nanosecond may be cut off at each
-                    // part or at the end.
+                    // Fractions of a nanosecond may be cut off at each part
+                    // or at the end.
                     prop_assert!(off.as_nanos() < 5, "{} {:?}", text, off);
                 }
                 false => prop_assert!(read.is_err(), "{}", text),

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, one line per problem.
+//! The problems of a configuration, one line each.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -10,10 +10,10 @@ use std::path::PathBuf;
 
 use crate::sysexits;
 
-/// Where a value comes from.
+/// The source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// Nobody set it.
+    /// The default: no layer sets it.
     Default,
     /// A TOML file.
     File(PathBuf),
@@ -34,10 +34,10 @@ impl fmt::Display for Source {
     }
 }
 
-/// One thing that is wrong: `SOURCE: KEY: what was found, what is allowed`.
+/// One problem: `SOURCE: KEY: the value found, the values allowed`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where.
+    /// The file, variable or flag.
     pub source: Source,
     /// The line in a file, from 1.
     pub line: Option<usize>,
@@ -45,12 +45,12 @@ pub struct Problem {
     pub column: Option<usize>,
     /// The key, when the source has more than one.
     pub key: Option<String>,
-    /// What was found and what would be right.
+    /// The value that was found, and the allowed values.
     pub text: String,
 }
 
 impl Problem {
-    /// A problem of a source as a whole.
+    /// Returns a problem of a source as a whole.
     pub(super) fn new(source: Source, text: impl Into<String>) -> Self {
         Self { source, line: None, column: None, key: None, text: text.into() }
     }
@@ -69,10 +69,10 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with a configuration; one line per problem.
+/// All problems of a configuration, one line each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// At least one.
+    /// At least one problem.
     problems: Vec<Problem>,
 }
 
@@ -117,7 +117,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Escapes what would break a line.
+/// Escapes the characters that would break a line.
 pub(super) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for char in text.chars() {

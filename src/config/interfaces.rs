@@ -1,4 +1,4 @@
-//! Which interfaces are counted: names, patterns and exclusions.
+//! The choice of interfaces: names, patterns and exclusions.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -13,14 +13,14 @@ use figment::value::Value;
 use super::values::{Fault, found, quoted, texts};
 use pattern::{Pattern, Wrong};
 
-/// What a TOML array has in it, and hardly a name.
+/// Signs of a TOML array, which names hardly have.
 const TOML_SIGNS: [char; 4] = ['[', ']', '"', '\''];
 
-/// The words that are no names.
+/// The words that are not names.
 const ANY: &str = "any";
 const UPLINKS: &str = "uplinks";
 
-/// What people write for them.
+/// Texts that people write, and the word that each of them means.
 const MEANT: [(&str, &str); 6] = [
     ("any", ANY),
     ("all", ANY),
@@ -30,9 +30,9 @@ const MEANT: [(&str, &str); 6] = [
     ("uplink", UPLINKS),
 ];
 
-/// Which interfaces are counted: those that one rule includes and none
-/// excludes, in whatever order the rules stand. Where all exclude, any other
-/// interface is included.
+/// A choice of interfaces. An interface is counted if one rule includes it and
+/// none excludes it; the order does not matter. If all rules exclude, every
+/// other interface is included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interfaces(Vec<Rule>);
 
@@ -45,22 +45,22 @@ pub struct Rule {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Selector {
-    /// Every interface but loopback, up or down, also those yet to come.
+    /// Every interface but loopback, up or down, also those that appear later.
     Any,
-    /// Those by which the machine is connected.
+    /// The interfaces that connect the machine to the outside.
     Uplinks,
-    /// Those with a name like this.
+    /// The interfaces whose names match this pattern.
     Names(Pattern),
 }
 
-/// What rules look at.
+/// The facts of an interface that rules examine.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
-    /// The name, which need not be text.
+    /// The name, which may be no UTF-8.
     pub name: &'a [u8],
-    /// Whether it is the loopback device.
+    /// Is true if it is the loopback device.
     pub is_loopback: bool,
-    /// Whether it is one of the uplinks.
+    /// Is true if it is one of the uplinks.
     pub is_uplink: bool,
 }
 
@@ -71,10 +71,10 @@ impl Interfaces {
         Self(vec![Rule { excludes: false, selector: Selector::Any }])
     }
 
-    /// Reads a comma list, as a flag has it.
+    /// Reads a comma list, as in a flag.
     ///
     /// # Errors
-    /// What is wrong with it, each in a sentence.
+    /// Returns the faults of the list, a sentence each.
     pub fn read(list: &str) -> Result<Self, String> {
         rules(&[list]).map(|rules| match rules.is_empty() {
             true => Self::any(),
@@ -103,14 +103,14 @@ impl Interfaces {
         is_included && !matching(true)
     }
 
-    /// Returns the interfaces that are included by their full name, which are
-    /// waited for where they do not exist.
+    /// Returns the interfaces that are included by their full name. The
+    /// exporter waits for those that do not exist.
     pub fn names(&self) -> impl Iterator<Item = Vec<u8>> {
         let included = self.0.iter().filter(|rule| !rule.excludes);
         included.filter_map(Rule::name)
     }
 
-    /// Returns how many interfaces there are to be, at most, where they are all
+    /// Returns the largest possible number of interfaces, if all of them are
     /// included by their full name.
     #[must_use]
     pub fn fixed(&self) -> Option<usize> {
@@ -119,7 +119,7 @@ impl Interfaces {
         names.map(|names| names.len()).filter(|&count| count > 0)
     }
 
-    /// Returns whether it matters which interfaces are uplinks.
+    /// Returns whether a rule selects uplinks.
     #[must_use]
     pub fn have_uplinks(&self) -> bool {
         self.0.iter().any(Rule::selects_uplinks)
@@ -127,19 +127,19 @@ impl Interfaces {
 }
 
 impl Rule {
-    /// Returns whether it excludes what it matches.
+    /// Returns whether it excludes the interfaces that it matches.
     #[must_use]
     pub fn excludes(&self) -> bool {
         self.excludes
     }
 
-    /// Returns whether it is about uplinks.
+    /// Returns whether it selects uplinks.
     #[must_use]
     pub fn selects_uplinks(&self) -> bool {
         self.selector == Selector::Uplinks
     }
 
-    /// Returns the only name that it matches, where there is only one.
+    /// Returns the name that it matches, if it matches only one.
     #[must_use]
     pub fn name(&self) -> Option<Vec<u8>> {
         match &self.selector {
@@ -148,8 +148,8 @@ impl Rule {
         }
     }
 
-    /// Returns whether it is about this interface. Nothing but its full name
-    /// includes the loopback device.
+    /// Returns whether it matches this interface. Only its full name includes
+    /// the loopback device.
     #[must_use]
     pub fn matches(&self, candidate: Candidate<'_>) -> bool {
         let Candidate { name, is_loopback, is_uplink } = candidate;
@@ -166,7 +166,7 @@ impl Rule {
 }
 
 impl fmt::Display for Rule {
-    /// Writes what is read as the same.
+    /// Writes a text that reads back as the same rule.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.excludes {
             f.write_str("!")?;
@@ -184,7 +184,7 @@ pub(super) fn interfaces(value: &Value) -> Result<Interfaces, Fault> {
     let parts = texts(value)?;
     let rules = rules(&parts).map_err(Fault::Because)?;
     match (rules.is_empty(), value) {
-        // As of a variable that is set to nothing.
+        // Such as a variable that is set to an empty value.
         (true, Value::String(..)) => Ok(Interfaces::any()),
         (true, _) => Err(Fault::Because(format!(
             "{} names no interface: name one, such as \"eth0\", or \"any\"",
@@ -194,7 +194,7 @@ pub(super) fn interfaces(value: &Value) -> Result<Interfaces, Fault> {
     }
 }
 
-/// Returns the value that `interfaces` takes back.
+/// Returns the value that [`interfaces()`] reads back.
 pub(super) fn value(interfaces: &Interfaces) -> toml::Value {
     match interfaces == &Interfaces::any() {
         true => ANY.into(),
@@ -205,7 +205,7 @@ pub(super) fn value(interfaces: &Interfaces) -> toml::Value {
     }
 }
 
-/// Reads the rules of all parts, each a comma list, or says what is wrong.
+/// Reads the rules of all parts, each a comma list, or returns the faults.
 fn rules(parts: &[&str]) -> Result<Vec<Rule>, String> {
     if let Some(part) = parts.iter().find(|part| has_toml_signs(part)) {
         return Err(format!(
@@ -231,7 +231,7 @@ fn rules(parts: &[&str]) -> Result<Vec<Rule>, String> {
     }
 }
 
-/// Returns the bytes that no backslash stands before, with their places.
+/// Returns the bytes without a backslash before them, with their places.
 fn unescaped(text: &str) -> impl Iterator<Item = (usize, u8)> {
     let mut is_escaped = false;
     text.bytes().enumerate().filter(move |(_, byte)| {
@@ -268,7 +268,7 @@ fn without_toml_signs(text: &str) -> String {
     }
 }
 
-/// Reads one rule, or says what is wrong with it.
+/// Reads one rule, or returns its fault.
 fn rule(text: &str) -> Result<Rule, String> {
     let (excludes, word) = match text.strip_prefix('!') {
         Some(word) => (true, word.trim_start()),
@@ -277,7 +277,7 @@ fn rule(text: &str) -> Result<Rule, String> {
     let selector = match word {
         ANY => Selector::Any,
         UPLINKS => Selector::Uplinks,
-        "" => return Err("\"!\" stands before a name or pattern".into()),
+        "" => return Err("\"!\" needs a name or pattern behind it".into()),
         word => match meant(word) {
             Some(meant) => return Err(no_name(word, meant)),
             None => Selector::Names(
@@ -288,7 +288,7 @@ fn rule(text: &str) -> Result<Rule, String> {
     Ok(Rule { excludes, selector })
 }
 
-/// Returns the word that is meant, where a text is one, or nearly one.
+/// Returns the word that a text means, if it is one, or nearly one.
 fn meant(text: &str) -> Option<&'static str> {
     let mut known = MEANT.iter();
     known
@@ -296,7 +296,7 @@ fn meant(text: &str) -> Option<&'static str> {
         .map(|(_, meant)| *meant)
 }
 
-/// Returns whether a text is, or may be taken for, a word that is no name.
+/// Returns whether a text is, or looks like, a word that is not a name.
 fn is_word(text: &str) -> bool {
     meant(text).is_some()
 }
@@ -304,12 +304,12 @@ fn is_word(text: &str) -> bool {
 fn no_name(word: &str, meant: &str) -> String {
     let name = Pattern::exactly(word.as_bytes());
     format!(
-        "\"{word}\" is not a name that an interface has: write \"{meant}\", or \
-         '{name}' where one has it"
+        "\"{word}\" is not accepted as a name: write \"{meant}\", or '{name}' \
+         for an interface of that name"
     )
 }
 
-/// Says what is wrong with a name or pattern, and what to write.
+/// Explains the fault of a name or pattern, and proposes another text.
 fn explain(word: &str, wrong: &Wrong) -> String {
     let shown = quoted(word);
     let no_name =
@@ -318,19 +318,19 @@ fn explain(word: &str, wrong: &Wrong) -> String {
         Wrong::Sign('@') => {
             let name = word.split('@').next().unwrap_or(word);
             format!(
-                "{shown} is not a name: what ip(8) shows from \"@\" on does \
-                 not belong to it; write {}",
+                "{shown} is not a name: ip(8) appends \"@\" and another \
+                 interface to it; write {}",
                 quoted(name)
             )
         }
         Wrong::Sign(sign @ (';' | '|' | '&')) => format!(
             "{no_name} names are separated by commas; write {}, or '\\{sign}' \
-             where a name has it",
+             if it is part of a name",
             quoted(&word.replace([';', '|', '&'], ","))
         ),
         Wrong::Sign(sign) => format!(
-            "{no_name} \"{sign}\" has no meaning; write '\\{sign}' where a \
-             name has it"
+            "{no_name} \"{sign}\" has no meaning; write '\\{sign}' if it is \
+             part of a name"
         ),
         Wrong::Backslash => format!(
             "{no_name} a backslash stands before a sign, as in '\\*', or \
@@ -349,14 +349,14 @@ fn explain(word: &str, wrong: &Wrong) -> String {
     }
 }
 
-/// Returns the interface that a name such as `eth0:1` is an alias of.
+/// Returns the interface of an alias such as `eth0:1`.
 fn alias(word: &str) -> Option<&str> {
     let (device, _) = word.split_once(':')?;
     let is_name = !device.is_empty() && Pattern::read(device).is_ok();
     is_name.then_some(device)
 }
 
-/// Says why a rule includes nothing, or excludes everything.
+/// Returns a text if a rule includes nothing or excludes everything.
 fn contradiction(rule: &Rule, rules: &[Rule]) -> Option<String> {
     let is_all = |rule: &Rule| match &rule.selector {
         Selector::Any => true,
@@ -377,7 +377,7 @@ fn contradiction(rule: &Rule, rules: &[Rule]) -> Option<String> {
                 _ => false,
             }
     })?;
-    Some(format!("\"{by}\" excludes all that \"{rule}\" includes"))
+    Some(format!("\"{by}\" excludes every interface that \"{rule}\" includes"))
 }
 
 #[cfg(test)]

@@ -14,14 +14,11 @@ use super::Config;
 use super::error::{Problem, Source};
 use super::number;
 use super::places::Places;
-use super::setting::{Kind, Setting, nearest};
+use super::setting::{Kind, PREFIX, Setting, nearest};
 use super::syntax;
 use super::values::quoted;
 
-/// What every environment variable begins with.
-pub(super) const PREFIX: &str = "GEOIP_EXPORTER_";
-
-/// What the command line sets.
+/// The settings of the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
     /// The file that replaces the default one.
@@ -30,9 +27,9 @@ pub struct Flags {
     pub values: Vec<(&'static Setting, String)>,
 }
 
-/// Who a layer's values come from.
+/// The kind of a layer: the source of its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(super) enum LayerKind {
     /// A TOML file.
     File(PathBuf),
     /// Environment variables.
@@ -44,20 +41,20 @@ pub(super) enum Origin {
 /// One layer's values, not yet checked.
 #[derive(Clone, Debug)]
 pub(super) struct Layer {
-    pub(super) origin: Origin,
+    pub(super) kind: LayerKind,
     pub(super) values: Dict,
-    /// Where they are in a file, and how they are written.
+    /// The lines of the values in a file, and their text there.
     pub(super) places: Places,
 }
 
 impl Layer {
     /// Reads a TOML file's text.
     pub(super) fn toml(path: &Path, text: &str) -> Result<Self, Problem> {
-        let origin = Origin::File(path.into());
+        let kind = LayerKind::File(path.into());
         match toml::from_str(text) {
             Ok(values) => {
                 let places = Places::of(text);
-                Ok(Self { origin, values, places })
+                Ok(Self { kind, values, places })
             }
             Err(error) => {
                 let (position, message) = syntax::explain(text, &error);
@@ -69,14 +66,14 @@ impl Layer {
         }
     }
 
-    /// Takes the settings among environment variables; those with our prefix
-    /// that are no setting are problems.
+    /// Takes the settings among environment variables. A variable with our
+    /// prefix that is not a setting is a problem.
     pub(super) fn environment(
         settings: &[&'static Setting],
         variables: &[(OsString, OsString)],
         ignored: &str,
     ) -> (Self, Vec<Problem>) {
-        let mut layer = Self::empty(Origin::Environment);
+        let mut layer = Self::empty(LayerKind::Environment);
         let mut problems = Vec::new();
         let names: Vec<String> = settings
             .iter()
@@ -116,10 +113,10 @@ impl Layer {
         (layer, problems)
     }
 
-    /// Takes the settings of the command line; those that a shell or a file
-    /// left quotes in are problems.
+    /// Takes the settings of the command line. A value in quotes that no shell
+    /// removed is a problem.
     pub(super) fn flags(flags: &Flags) -> (Self, Vec<Problem>) {
-        let mut layer = Self::empty(Origin::Flags);
+        let mut layer = Self::empty(LayerKind::Flags);
         let mut problems = Vec::new();
         for (setting, text) in &flags.values {
             match remains(text) {
@@ -132,13 +129,13 @@ impl Layer {
         (layer, problems)
     }
 
-    fn empty(origin: Origin) -> Self {
-        Self { origin, values: Dict::new(), places: Places::default() }
+    fn empty(kind: LayerKind) -> Self {
+        Self { kind, values: Dict::new(), places: Places::default() }
     }
 
-    /// Takes an empty variable: where nothing is no value of its own, such as
-    /// of a path, the variable counts as not set. So Compose and Kubernetes
-    /// leave one that is made from another that is not set.
+    /// Takes an empty variable. If empty is not a value of the setting, the
+    /// variable counts as not set: Compose and Kubernetes make an empty
+    /// variable from one that is not set.
     fn set_empty(&mut self, setting: &Setting) {
         let mut config = Config::default();
         let read = (setting.read)(&mut config, &Value::from(""));
@@ -147,19 +144,19 @@ impl Layer {
         }
     }
 
-    /// Returns the name under which this layer sets `key`.
+    /// Returns the name under which this layer sets `setting`.
     pub(super) fn source(&self, setting: &Setting) -> Source {
-        match &self.origin {
-            Origin::File(path) => Source::File(path.clone()),
-            Origin::Environment => Source::Variable(setting.variable()),
-            Origin::Flags => Source::Flag(format!("--{}", setting.flag())),
+        match &self.kind {
+            LayerKind::File(path) => Source::File(path.clone()),
+            LayerKind::Environment => Source::Variable(setting.variable()),
+            LayerKind::Flags => Source::Flag(format!("--{}", setting.flag())),
         }
     }
 
     fn set(&mut self, setting: &Setting, text: &str) {
         let value = match setting.kind {
             Kind::Text | Kind::Table => Value::from(text),
-            // What is no number stays text, and is refused by name later.
+            // Other text stays text, and is refused by name later.
             Kind::Number => number::integer(text)
                 .map_or_else(|| Value::from(text), Value::from),
             Kind::Switch => match text {
@@ -178,12 +175,12 @@ impl Layer {
 
 impl Provider for Layer {
     fn metadata(&self) -> Metadata {
-        match &self.origin {
-            Origin::File(path) => {
+        match &self.kind {
+            LayerKind::File(path) => {
                 Metadata::from("file", figment::Source::File(path.clone()))
             }
-            Origin::Environment => Metadata::named("environment"),
-            Origin::Flags => Metadata::named("flags"),
+            LayerKind::Environment => Metadata::named("environment"),
+            LayerKind::Flags => Metadata::named("flags"),
         }
     }
 
@@ -192,7 +189,7 @@ impl Provider for Layer {
     }
 }
 
-/// Says that a name is none of ours, and which one may be meant.
+/// Returns the text for an unknown name, with the setting it may mean.
 pub(super) fn unknown(nearest: Option<&str>) -> String {
     match nearest {
         Some(name) => format!("unknown setting, did you mean {name}?"),
@@ -200,8 +197,8 @@ pub(super) fn unknown(nearest: Option<&str>) -> String {
     }
 }
 
-/// Says what a file of variables left in a value: it has its own rules, and
-/// takes off neither quotes nor the line ends of Windows.
+/// Returns the fault of a value with quotes or with the line end of Windows. A
+/// file of variables may have other rules than a shell, and keep both.
 pub(super) fn remains(text: &str) -> Option<String> {
     let shown = quoted(text);
     if let Some(plain) = text.strip_suffix('\r') {
@@ -216,15 +213,15 @@ pub(super) fn remains(text: &str) -> Option<String> {
         let inner = inner.and_then(|inner| inner.strip_suffix(quote));
         if let Some(inner) = inner.filter(|inner| !inner.contains(quote)) {
             return Some(format!(
-                "{text} has quotes that nothing takes off: write {inner}"
+                "{text} has quotes, which are kept in the value: write {inner}"
             ));
         }
     }
     None
 }
 
-/// Returns whether Kubernetes made this variable for a service that happens
-/// to be named geoip-exporter: it must not keep the exporter from starting.
+/// Returns whether Kubernetes made this variable for a service with the name
+/// geoip-exporter. Such a variable must not prevent the start.
 fn is_service_link(name: &str, value: &OsString) -> bool {
     let rest = &name[PREFIX.len()..];
     let port = rest.strip_prefix("PORT_").unwrap_or_default();

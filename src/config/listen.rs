@@ -1,4 +1,4 @@
-//! Where metrics are served: addresses and ports, and sockets in the file
+//! Addresses to listen on: IP addresses with ports, and sockets in the file
 //! system.
 //!
 //! Pure: no I/O, clock, threads or logging.
@@ -13,13 +13,14 @@ use figment::value::Value;
 
 use super::values::{self, Fault, found, quoted};
 
-/// What the path of a socket in the file system begins with.
+/// The prefix of the path of a socket in the file system.
 const UNIX: &str = "unix:";
 
-/// The longest path the kernel takes, `sun_path` without the closing zero.
+/// The longest path that the kernel accepts, `sun_path` without the closing
+/// zero.
 const LONGEST_PATH: usize = 107;
 
-/// A place to listen.
+/// An address or a socket to listen on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListenAddress {
     /// An address and port.
@@ -60,7 +61,7 @@ pub(super) fn addresses(value: &Value) -> Result<Vec<ListenAddress>, Fault> {
     let mut addresses = Vec::new();
     for part in parts.map(str::trim).filter(|part| !part.is_empty()) {
         let address = address(part)?;
-        // Port 0 is another port each time.
+        // The kernel chooses another port for each port 0.
         let is_any =
             matches!(address, ListenAddress::Tcp(tcp) if tcp.port() == 0);
         if is_any || !addresses.contains(&address) {
@@ -76,7 +77,7 @@ pub(super) fn addresses(value: &Value) -> Result<Vec<ListenAddress>, Fault> {
     }
 }
 
-/// Returns the value that `addresses` takes back.
+/// Returns the value that [`addresses()`] reads back.
 pub(super) fn value(addresses: &[ListenAddress]) -> toml::Value {
     match addresses {
         [one] => one.to_string().into(),
@@ -88,7 +89,8 @@ fn address(text: &str) -> Result<ListenAddress, Fault> {
     let Some(path) = text.strip_prefix(UNIX) else {
         return match values::address(text) {
             Ok(address) => Ok(ListenAddress::Tcp(address)),
-            // The list that is allowed is long, and one of it is wrong.
+            // The text of the allowed values is about a list; this fault is
+            // in one address.
             Err(Fault::NotExpected) => Err(Fault::Because(format!(
                 "{} is not an address and port, such as \"127.0.0.1:9100\"",
                 quoted(text)

@@ -1,5 +1,4 @@
-//! Reads the layers: the only file of the configuration that touches the
-//! disk.
+//! Reads the layers. No other file of the configuration touches the disk.
 //!
 //! Runs on the main thread, at the start and at every reload.
 
@@ -22,22 +21,22 @@ use crate::files::{self, Place, Unread};
 /// The variable that names the configuration file, as `--config` does.
 pub const CONFIG_VARIABLE: &str = "GEOIP_EXPORTER_CONFIG";
 
-/// The setting that may have names of hosts and services in it.
+/// The setting whose value may contain names of hosts and services.
 const WITH_NAMES: &str = "listen_address";
 
-/// A file of names that is larger is not read.
+/// The limit for a file of names; a larger one is not read.
 const LARGEST_REGISTER: u64 = 16 * 1024 * 1024;
 
-/// No configuration is larger.
+/// The limit for a configuration file.
 const LARGEST_FILE: u64 = 1024 * 1024;
 
-/// `/dev/null`, whatever it is called.
+/// The device number of `/dev/null`, which may have other names.
 const NULL_DEVICE: u64 = libc::makedev(1, 3);
 
-/// Where configuration files are looked for.
+/// The places of configuration files and other files that are read with them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
-    /// The file that is read when none is named; it may be absent.
+    /// The file that is read if no other is named; it may be absent.
     pub file: PathBuf,
     /// The directory whose `*.toml` files are read after it; it may be
     /// absent.
@@ -46,16 +45,15 @@ pub struct Paths {
     pub hosts: PathBuf,
     /// The names of ports, services(5).
     pub services: PathBuf,
-    /// Where a database may be when none is named; the first that is there is
-    /// taken.
+    /// The databases that are tried in order if none is named.
     pub databases: Vec<PathBuf>,
 }
 
-/// Where geoipupdate and distributions put databases.
+/// The directories in which geoipupdate and distributions put databases.
 const DATABASE_DIRECTORIES: [&str; 3] =
     ["/usr/share/GeoIP", "/var/lib/GeoIP", "/usr/local/share/GeoIP"];
 
-/// What databases with countries are called there.
+/// The names of databases with countries in these directories.
 const DATABASE_NAMES: [&str; 5] = [
     "GeoLite2-Country.mmdb",
     "GeoIP2-Country.mmdb",
@@ -65,7 +63,7 @@ const DATABASE_NAMES: [&str; 5] = [
 ];
 
 impl Paths {
-    /// Returns the database that is taken when none is named, if there is one.
+    /// Returns the database that is used if none is named.
     #[must_use]
     pub fn database(&self) -> Option<PathBuf> {
         self.databases.iter().find(|path| path.exists()).cloned()
@@ -93,7 +91,7 @@ impl Default for Paths {
 /// Reads and merges every layer: defaults, file, directory, environment,
 /// flags.
 ///
-/// `environment` is that of the process, such as
+/// `environment` is the environment of the process, such as
 /// `std::env::vars_os().collect()`.
 ///
 /// # Errors
@@ -107,7 +105,7 @@ pub fn load(
     load_at(flags, environment, paths, &Place::default())
 }
 
-/// The same, and `place` shows at which file it is.
+/// Does the same as [`load`], and notes in `place` the file that it reads.
 ///
 /// # Errors
 ///
@@ -182,12 +180,12 @@ pub fn load_at(
     Ok(Loaded { left_out, ..loaded })
 }
 
-/// Returns what a file of names says: nothing where it cannot be read.
+/// Returns the text of a file of names, empty if it cannot be read.
 fn known(register: Register, paths: &Paths) -> String {
     let path = match register {
         Register::Hosts => &paths.hosts,
         Register::Services => &paths.services,
-        // Of the network namespace of this thread.
+        // The interfaces of this thread's network namespace.
         Register::Interfaces => Path::new("/proc/thread-self/net/if_inet6"),
     };
     match files::read(path, LARGEST_REGISTER) {
@@ -196,7 +194,7 @@ fn known(register: Register, paths: &Paths) -> String {
     }
 }
 
-/// Returns the file that was asked for, and by whom.
+/// Returns the file that a flag or the environment names, and its source.
 fn named_file(
     flags: &Flags,
     environment: &[(OsString, OsString)],
@@ -220,7 +218,7 @@ fn read_optional(
     layers: &mut Vec<Layer>,
     problems: &mut Vec<Problem>,
 ) {
-    // A link that leads nowhere is a mistake, not an absent file.
+    // A dangling link is a mistake, not an absent file.
     let absent = fs::symlink_metadata(file)
         .is_err_and(|error| error.kind() == ErrorKind::NotFound);
     if absent {
@@ -244,7 +242,7 @@ fn push(
     }
 }
 
-/// Why a file is of no use.
+/// The reason why a file cannot be used.
 struct Unreadable {
     line: Option<usize>,
     text: String,
@@ -263,7 +261,7 @@ impl From<String> for Unreadable {
     }
 }
 
-/// Reads a file's text, or says why not.
+/// Reads a file's text, or returns the reason why it cannot.
 fn read(file: &Path) -> Result<String, Unreadable> {
     let cannot = |error: io::Error| {
         let hint = match file.to_string_lossy().starts_with('~') {
@@ -272,7 +270,7 @@ fn read(file: &Path) -> Result<String, Unreadable> {
         };
         format!("cannot be read: {error}{hint}")
     };
-    // The null device is the way to ask for no configuration.
+    // The null device means an empty configuration.
     let found = fs::metadata(file);
     if found.is_ok_and(|found| found.rdev() == NULL_DEVICE) {
         return Ok(String::new());
@@ -285,7 +283,8 @@ fn read(file: &Path) -> Result<String, Unreadable> {
         }
         Err(Unread::Kind(kind)) => Err(format!("is {kind}, not a file").into()),
         Err(Unread::TooLarge) => {
-            let text = "is no configuration: it has more than 1 MiB";
+            let text =
+                "is too large for a configuration: it has more than 1 MiB";
             Err(text.to_owned().into())
         }
     }
@@ -295,12 +294,12 @@ fn read(file: &Path) -> Result<String, Unreadable> {
 #[derive(Default)]
 struct DropIns {
     files: Vec<PathBuf>,
-    /// And why.
+    /// Files that are left out, with the reason.
     left_out: Vec<(PathBuf, &'static str)>,
 }
 
-/// Looks through the directory; hidden files are left out, as editors put
-/// their backups there.
+/// Lists the directory. Hidden files are left out, because editors make such
+/// backups.
 fn drop_ins(directory: &Path) -> io::Result<DropIns> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => {

@@ -1,10 +1,9 @@
-//! The configuration: what is set, where it comes from and what is wrong
-//! with it.
+//! The configuration: the settings, their values, sources and problems.
 //!
 //! `settings` is the one definition of every setting; flags, environment
 //! variables, TOML keys and the documents are made from it. `load` reads the
-//! layers, `resolve` merges and checks them, `plan` says what a reload
-//! changes, `print` writes a configuration as TOML.
+//! layers, `resolve` merges and checks them, `plan` finds the changes of a
+//! reload, `print` writes a configuration as TOML.
 //!
 //! Pure, all but `load`: no I/O, clock, threads or logging.
 
@@ -45,22 +44,22 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How much is logged.
+/// The level of detail of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogLevel {
     /// Errors only.
     Error,
-    /// And what needs attention.
+    /// Also warnings.
     Warn,
-    /// And what happens in ordinary operation.
+    /// Also events of ordinary operation.
     Info,
-    /// And every poll.
+    /// Also every poll.
     Debug,
-    /// And every interface event.
+    /// Also every interface event.
     Trace,
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
@@ -72,47 +71,47 @@ pub enum LogFormat {
 /// A configuration that passed every rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Which interfaces are counted.
+    /// The choice of the interfaces to count.
     pub interfaces: Interfaces,
     /// The country database, an mmdb file.
     pub geoip_db: PathBuf,
-    /// Whether a changed database file is loaded without a reload.
+    /// Is true if a changed database file is loaded without a reload.
     pub geoip_db_watch: bool,
-    /// How many database records are kept decoded.
+    /// The number of database records that are kept decoded.
     pub geoip_cache_size: NonZeroUsize,
-    /// How many flows the kernel keeps between two polls.
+    /// The number of flows that the kernel keeps between two polls.
     pub map_max_entries: NonZeroU32,
     /// The time between two polls.
     pub poll_interval: Duration,
-    /// How many flows one system call reads.
+    /// The number of flows that one system call reads.
     pub flow_batch_size: NonZeroU32,
-    /// How many bits of an IPv4 address the kernel keeps, 8 to 32.
+    /// The number of bits of an IPv4 address that the kernel keeps, 8 to 32.
     pub ipv4_prefix_length: u8,
-    /// How many bits of an IPv6 address the kernel keeps, 16 to 128.
+    /// The number of bits of an IPv6 address that the kernel keeps, 16 to 128.
     pub ipv6_prefix_length: u8,
-    /// The countries whose series are there before their first packet.
+    /// The countries that have series before their first packet.
     pub countries_at_zero: Countries,
-    /// The time for which interfaces that are gone keep their series; none:
-    /// until a restart.
+    /// The time for which interfaces that are gone keep their series; `None`
+    /// keeps them until a restart.
     pub absent_interface_retention: Option<Duration>,
-    /// Where metrics are served; at least one.
+    /// The addresses and sockets that serve the metrics; at least one.
     pub listen_address: Vec<ListenAddress>,
     /// The file with TLS and users, in the format of Prometheus' exporters.
     pub web_config_file: Option<PathBuf>,
-    /// Whether a request can have everything read again.
+    /// Is true if `POST /-/reload` is allowed.
     pub enable_reload: bool,
     /// The path of the metrics page.
     pub metrics_path: String,
-    /// Where counters are kept for the next start, if anywhere.
+    /// The directory that keeps the counters for the next start.
     pub state_directory: Option<PathBuf>,
-    /// Where counting goes on while no exporter runs, a directory in bpffs, if
-    /// counters are kept.
+    /// The directory in bpffs for maps and links that count while no exporter
+    /// runs. It is used only with a state directory.
     pub pin_directory: Option<PathBuf>,
-    /// How much is logged.
+    /// The level of detail of the log.
     pub log_level: LogLevel,
-    /// How it is written.
+    /// The format of log lines.
     pub log_format: LogFormat,
-    /// Whether privileges that are not needed are given up after the start.
+    /// Is true if the exporter gives up privileges after the start.
     pub sandbox: bool,
 }
 

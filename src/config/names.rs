@@ -1,9 +1,9 @@
-//! Names in the place of numbers in an address and port: hosts, services and
-//! interfaces, as the files of the system have them.
+//! Names instead of numbers in an address and port: hosts, services and
+//! interfaces, looked up in the files of the system.
 //!
-//! Only files are asked. A resolver may ask the network and wait for it, at a
-//! reload too, where the sandbox lets nothing be asked; and an address that is
-//! not this host's own is of no use here.
+//! No resolver is used. It may wait for the network, and at a reload the
+//! sandbox forbids its system calls. An address of another host would be
+//! useless here.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -20,15 +20,15 @@ pub(super) enum Register {
     Hosts,
     /// services(5).
     Services,
-    /// Addresses of IPv6 with the interfaces they are on, proc_net(5).
+    /// IPv6 addresses with their interfaces, proc_net(5).
     Interfaces,
 }
 
-/// Ports that are known where services(5) is not installed.
+/// Ports that are known even if services(5) is not installed.
 const SERVICES: [(&str, u16); 2] = [("http", 80), ("https", 443)];
 
-/// Replaces the names in a list of addresses as a setting has it. `text` returns
-/// what a register says. What cannot be replaced stays, and is refused later.
+/// Replaces the names in a setting's list of addresses. `text` returns the text
+/// of a register. Other names stay, and are refused later.
 pub(super) fn replace(value: &mut Value, text: &dyn Fn(Register) -> String) {
     match value {
         Value::String(_, list) => {
@@ -44,8 +44,8 @@ pub(super) fn replace(value: &mut Value, text: &dyn Fn(Register) -> String) {
     }
 }
 
-/// Returns the address and port that a text names, unless it has them in
-/// numbers already, or is none.
+/// Returns the address and port that a text names; `None` if it has no names
+/// or is not an address and port.
 fn numeric(part: &str, text: &dyn Fn(Register) -> String) -> Option<String> {
     let (host, port) = part.rsplit_once(':')?;
     if part.parse::<SocketAddr>().is_ok() || !is_plain(host, port) {
@@ -62,8 +62,8 @@ fn numeric(part: &str, text: &dyn Fn(Register) -> String) -> Option<String> {
     Some(address.to_string())
 }
 
-/// Returns whether a text can be a host, and another one a port: not the path
-/// of a socket, and nothing with a scheme before it.
+/// Returns whether the texts can be a host and a port. The path of a socket and
+/// a URL cannot.
 fn is_plain(host: &str, port: &str) -> bool {
     let is_plain = |text: &str| {
         text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
@@ -89,8 +89,8 @@ fn port_of(port: &str, text: &dyn Fn(Register) -> String) -> Option<u16> {
     listed.or_else(|| known().map(|(_, number)| *number))
 }
 
-/// Returns the first IPv4 address of a name, or else its first of IPv6, as Go
-/// does.
+/// Returns the first IPv4 address of a name, or else its first IPv6 address,
+/// like Go.
 fn host_of(host: &str, text: &dyn Fn(Register) -> String) -> Option<IpAddr> {
     if let Ok(address) = host.parse::<Ipv4Addr>() {
         return Some(address.into());
@@ -112,8 +112,8 @@ fn host_of(host: &str, text: &dyn Fn(Register) -> String) -> Option<IpAddr> {
     ipv4.or(addresses.first()).copied().or(localhost)
 }
 
-/// Reads what stands between brackets: an address of IPv6, on an interface
-/// where it is one of a link.
+/// Reads the text between brackets: an IPv6 address, with an interface if it is
+/// link-local.
 fn bracketed(
     host: &str,
     port: u16,

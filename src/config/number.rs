@@ -4,9 +4,9 @@
 
 #![forbid(unsafe_code)]
 
-/// Reads a whole number by the rules of `strconv.ParseInt` with base 0, which
-/// Go programs read their flags by: `0x`, `0o`, `0b` and a leading zero set
-/// the base, and single underscores may stand between digits and behind the
+/// Reads a whole number by the rules of `strconv.ParseInt` with base 0, by
+/// which Go programs read their flags: `0x`, `0o`, `0b` and a leading zero set
+/// the base, and single underscores are allowed between digits and after the
 /// base.
 pub(super) fn integer(text: &str) -> Option<i128> {
     let (is_negative, digits) = match text.as_bytes().first()? {
@@ -19,10 +19,10 @@ pub(super) fn integer(text: &str) -> Option<i128> {
     let prefixed = prefixes
         .into_iter()
         .find_map(|(prefix, radix)| Some((lower.strip_prefix(prefix)?, radix)));
-    // Behind a base an underscore may stand, as behind a digit.
+    // An underscore is allowed after a base, as after a digit.
     let (digits, radix, mut may_separate) = match prefixed {
         Some((digits, radix)) => (digits, radix, true),
-        // The zero is a digit itself.
+        // This prefix is a digit too.
         None if lower.starts_with('0') => (lower.as_str(), 8, false),
         None => (lower.as_str(), 10, false),
     };

@@ -1,4 +1,4 @@
-//! Where each key and value stands in a file, and how it is written there.
+//! The line of each key and value of a file, and the text of each number.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -18,14 +18,14 @@ pub(super) struct Places(BTreeMap<String, Place>);
 /// A key or an element.
 #[derive(Clone, Debug)]
 struct Place {
-    /// From 1; none outside of a file.
+    /// From 1; `None` outside of a file.
     line: Option<usize>,
-    /// The text of its value, where that is a number.
+    /// The text of its value, if the value is a number.
     written: Option<String>,
 }
 
 impl Places {
-    /// Finds all keys of a text; none where it is not TOML.
+    /// Finds all keys of a text; none if it is not TOML.
     pub(super) fn of(text: &str) -> Self {
         let mut found = Finder { text, places: BTreeMap::new() };
         if let Ok(document) = ImDocument::parse(text) {
@@ -34,13 +34,13 @@ impl Places {
         Self(found.places)
     }
 
-    /// Notes how a value outside of a file was written.
+    /// Notes the text of a value outside of a file.
     pub(super) fn note(&mut self, path: &str, written: &str) {
         let written = Some(written.to_owned());
         self.0.insert(path.into(), Place { line: None, written });
     }
 
-    /// Returns the line of a key or element, or of what it is in.
+    /// Returns the line of a key or element, or of the table or list around it.
     pub(super) fn line(&self, path: &str) -> Option<usize> {
         let ends = path.char_indices().rev();
         let ends = ends.filter(|(_, char)| matches!(char, '.' | '['));
@@ -50,13 +50,13 @@ impl Places {
             .and_then(|place| place.line)
     }
 
-    /// Returns a number as it was written, such as `1e5`.
+    /// Returns the text of a number, such as `1e5`.
     pub(super) fn written(&self, path: &str) -> Option<&str> {
         self.0.get(path)?.written.as_deref()
     }
 }
 
-/// Returns a key's path as the rest of the configuration writes it.
+/// Returns the path of a key in a table.
 pub(super) fn join(parent: &str, key: &str) -> String {
     match parent {
         "" => quote_key(key),
@@ -64,8 +64,8 @@ pub(super) fn join(parent: &str, key: &str) -> String {
     }
 }
 
-/// Quotes a key as TOML would have to, so that `"a.b"` is not taken for
-/// `b` in the table `a`.
+/// Quotes a key if TOML needs it, so that `"a.b"` is not confused with `b` in
+/// the table `a`.
 fn quote_key(name: &str) -> String {
     let bare = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     if !name.is_empty() && name.bytes().all(bare) {

@@ -1,4 +1,4 @@
-//! What a reload changes: two configurations in, a plan out.
+//! The plan of a reload, made from two configurations.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -7,20 +7,20 @@
 use super::setting::Effect;
 use super::{Config, settings};
 
-/// What a reload does.
+/// The changes of a reload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// The configuration to run with: the new one, but for what needs a
+    /// The new configuration, with the old values of settings that need a
     /// restart.
     pub config: Config,
     /// The live settings that changed, by key.
     pub changed: Vec<&'static str>,
-    /// The settings that changed, need a restart and stay as they were.
+    /// The changed settings that need a restart and keep their old values.
     pub needs_restart: Vec<&'static str>,
 }
 
 impl Plan {
-    /// Names the settings that wait for a restart, for one warning.
+    /// Returns a warning that names the settings that wait for a restart.
     pub fn warning(&self) -> Option<String> {
         (!self.needs_restart.is_empty()).then(|| {
             format!(
@@ -31,7 +31,8 @@ impl Plan {
     }
 }
 
-/// Says what a reload from `old`, the configuration in force, to `new` does.
+/// Returns the plan of a reload from `old`, the configuration in force, to
+/// `new`.
 pub fn plan(old: &Config, new: &Config) -> Plan {
     let mut plan = Plan {
         config: new.clone(),
@@ -47,7 +48,7 @@ pub fn plan(old: &Config, new: &Config) -> Plan {
             Effect::Live => plan.changed.push(setting.key),
             Effect::Restart => {
                 plan.needs_restart.push(setting.key);
-                (setting.keep)(&mut plan.config, old);
+                (setting.copy)(&mut plan.config, old);
             }
         }
     }

@@ -13,13 +13,13 @@ pub fn print_config(loaded: &Loaded) -> String {
     print(settings::all(), loaded)
 }
 
-/// Prints `settings`, which are those that `loaded` was made from.
+/// Prints `settings`, the ones that `loaded` was made from.
 fn print(
     settings: impl Iterator<Item = &'static Setting>,
     loaded: &Loaded,
 ) -> String {
     let mut rows: Vec<_> = settings.zip(&loaded.sources).collect();
-    // After a table's heading every key would belong to that table.
+    // Keys after the heading of a table belong to that table.
     rows.sort_by_key(|(setting, _)| setting.key.contains('.'));
     let mut text = String::new();
     let mut heading = "";

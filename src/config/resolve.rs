@@ -1,5 +1,5 @@
-//! Merges the layers and checks every value: layers in, a configuration or
-//! its problems out.
+//! Merges the layers and checks every value. The result is a configuration or
+//! its problems.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -12,12 +12,12 @@ use figment::value::{Dict, Value};
 use figment::{Figment, Provider};
 
 use super::error::{Error, Problem, Source};
-use super::layer::{Layer, Origin, unknown};
+use super::layer::{Layer, LayerKind, unknown};
 use super::setting::{Setting, nearest};
 use super::values::Fault;
 use super::{Config, places, values};
 
-/// A configuration and where it comes from.
+/// A configuration and its sources.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The configuration.
@@ -25,24 +25,24 @@ pub struct Loaded {
     /// Every setting's key and the source of its value, in the order of the
     /// documents.
     pub sources: Vec<(&'static str, Source)>,
-    /// The lines of those that come from a file.
+    /// The lines of the settings that come from a file.
     pub lines: BTreeMap<&'static str, usize>,
     /// The files that were read, lowest first.
     pub files: Vec<PathBuf>,
     /// Files of the directory that were left out, and why.
     pub left_out: Vec<(PathBuf, &'static str)>,
-    /// What is wrong but harmless: values that a higher layer overrides.
+    /// Harmless problems: wrong values that a higher layer overrides.
     pub warnings: Vec<Problem>,
 }
 
 impl Loaded {
-    /// Returns whether somebody set a setting.
+    /// Returns whether a layer sets a setting.
     #[must_use]
     pub fn is_set(&self, key: &str) -> bool {
         self.source(key) != Source::Default
     }
 
-    /// Returns a problem of the value of a setting.
+    /// Returns a problem of a setting's value.
     #[must_use]
     pub fn problem(&self, key: &str, text: impl Into<String>) -> Problem {
         let source = self.source(key);
@@ -63,10 +63,9 @@ impl Loaded {
 
 /// Merges `layers`, lowest first, over the defaults.
 ///
-/// A key that does not exist is a problem in every layer. A value that is
-/// wrong is a problem when it would take effect, and a warning when a higher
-/// layer overrides it: so a flag can always get a machine going again, and
-/// nothing wrong stays unseen.
+/// An unknown key is a problem in every layer. A wrong value is a problem if it
+/// would take effect, and a warning if a higher layer overrides it. So a flag
+/// can correct a wrong value of a file, and every fault is reported.
 ///
 /// # Errors
 ///
@@ -86,11 +85,11 @@ pub(super) fn resolve(
         let (first, first_warning) = (problems.len(), warnings.len());
         walk(settings, layer, &layer.values, "", &mut given, &mut problems);
         for (setting, value) in given {
-            // An overridden value is tried where it can do no harm.
+            // A copy, because an overridden value is only tried.
             let mut tried = config.clone();
             let result = (setting.read)(&mut tried, value);
             let by = winner(&merged, layers, setting);
-            let overridden = by.filter(|by| by.origin != layer.origin);
+            let overridden = by.filter(|by| by.kind != layer.kind);
             match (result, overridden) {
                 (Ok(()), None) => config = tried,
                 (Ok(()), Some(_)) => {}
@@ -110,7 +109,7 @@ pub(super) fn resolve(
                 }
             }
         }
-        // Down the file.
+        // In the order of the file.
         problems[first..].sort_by_key(|one: &Problem| one.line);
         warnings[first_warning..].sort_by_key(|one: &Problem| one.line);
     }
@@ -130,9 +129,9 @@ pub(super) fn resolve(
         Some((setting.key, layer.places.line(setting.key)?))
     };
     let lines = settings.iter().filter_map(line).collect();
-    let files = layers.iter().filter_map(|layer| match &layer.origin {
-        Origin::File(path) => Some(path.clone()),
-        Origin::Environment | Origin::Flags => None,
+    let files = layers.iter().filter_map(|layer| match &layer.kind {
+        LayerKind::File(path) => Some(path.clone()),
+        LayerKind::Environment | LayerKind::Flags => None,
     });
     Ok(Loaded {
         config,
@@ -157,7 +156,7 @@ fn winner<'a>(
     })
 }
 
-/// Finds the settings in a layer's tables; all else is a problem.
+/// Finds the settings in a layer's tables. Every other key is a problem.
 fn walk<'a>(
     settings: &[&'static Setting],
     layer: &Layer,
@@ -190,8 +189,8 @@ fn walk<'a>(
             }
             _ => unknown(nearest(&key, settings.iter().map(|s| s.key))),
         };
-        // Only a file can hold a key that is no setting.
-        if let Origin::File(path) = &layer.origin {
+        // Only a file can have a key that is not a setting.
+        if let LayerKind::File(path) = &layer.kind {
             let line = layer.places.line(&key);
             let problem = Problem::new(Source::File(path.clone()), text);
             problems.push(Problem { line, key: Some(key), ..problem });
@@ -242,8 +241,8 @@ fn no_such_table(settings: &[&'static Setting], key: &str) -> String {
             format!("there is no table of that name, did you mean [{near}]?")
         }
         None => format!(
-            "there is no table of that name: settings stand at the top, \
-             without [{key}]"
+            "there is no table of that name: settings are written at the \
+             top, without [{key}]"
         ),
     }
 }
@@ -271,7 +270,7 @@ mod tests {
             Ok(())
         },
         write: |config| i64::from(config.flow_batch_size.get()).into(),
-        keep: |_, _| {},
+        copy: |_, _| {},
     };
 
     /// A list of tables that checks its own inside.

@@ -1,5 +1,5 @@
-//! What a setting is: one definition from which its flag, its environment
-//! variable, its TOML key and its documents are made.
+//! The definition of a setting, from which its flag, its environment variable,
+//! its TOML key and its documents are made.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -10,17 +10,20 @@ use figment::value::Value;
 use super::Config;
 use super::values::Fault;
 
-/// When a changed setting takes effect.
+/// The prefix of every environment variable.
+pub(super) const PREFIX: &str = "GEOIP_EXPORTER_";
+
+/// The time at which a changed setting takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// At a reload.
     Live,
-    /// At the next start; a reload leaves it as it was.
+    /// At the next start; a reload keeps the old value.
     Restart,
 }
 
-/// How a value that was given as text, by a flag or an environment variable,
-/// becomes the value a TOML file would hold.
+/// The type of a value in TOML. The text of a flag or an environment variable
+/// is turned into this type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// It stays text.
@@ -33,31 +36,31 @@ pub enum Kind {
     Table,
 }
 
-/// One setting: its names, what it decides and which values it takes.
+/// One setting: its names, its description and its allowed values.
 #[derive(Debug)]
 pub struct Setting {
     /// The TOML key; a dot separates a table from its key.
     pub key: &'static str,
-    /// How text becomes a value.
+    /// The type of the value.
     pub kind: Kind,
-    /// What stands for the value in `--help`.
+    /// The placeholder of the value in `--help`.
     pub value_name: &'static str,
-    /// What it decides, in a line without a full stop.
+    /// The purpose, in a line without a full stop.
     pub summary: &'static str,
-    /// What else a user should know, in whole sentences.
+    /// Further facts for users, in whole sentences.
     pub details: &'static str,
-    /// Which values are allowed: the end of "X is not ...".
+    /// The allowed values: the end of "X is not ...".
     pub expected: &'static str,
-    /// A good value, as TOML.
+    /// An allowed value, as TOML.
     pub example: &'static str,
-    /// When a change takes effect.
+    /// The time at which a change takes effect.
     pub effect: Effect,
-    /// Puts a value in its field, or says what is wrong with it.
+    /// Puts a value in its field, or returns the fault of the value.
     pub read: fn(&mut Config, &Value) -> Result<(), Fault>,
-    /// Returns the field's value, which `read` takes back.
+    /// Returns the field's value in a form that `read` accepts.
     pub write: fn(&Config) -> toml::Value,
     /// Copies the field from another configuration.
-    pub keep: fn(&mut Config, &Config),
+    pub copy: fn(&mut Config, &Config),
 }
 
 impl Setting {
@@ -69,7 +72,7 @@ impl Setting {
     /// Returns the name of its environment variable.
     pub fn variable(&self) -> String {
         let key = self.key.replace('.', "__").to_ascii_uppercase();
-        format!("{}{key}", super::layer::PREFIX)
+        format!("{}{key}", PREFIX)
     }
 
     /// Returns whether a flag and an environment variable can set it.
@@ -82,8 +85,8 @@ impl Setting {
         (self.write)(&Config::default())
     }
 
-    /// Says what is wrong with `value`, which a file may have written
-    /// otherwise: for each fault the place inside the value (empty for the
+    /// Explains a fault of `value`, which a file may have `written` in another
+    /// form. Returns for each fault the place inside the value (empty for the
     /// value itself) and the text.
     pub(super) fn explain(
         &self,
@@ -108,8 +111,7 @@ impl Setting {
     }
 }
 
-/// Returns the candidate that `name` is most likely meant to be, if one is
-/// near enough to be worth naming.
+/// Returns the candidate that `name` most likely means, if one is near enough.
 pub fn nearest<'a>(
     name: &str,
     candidates: impl Iterator<Item = &'a str>,

@@ -1,9 +1,9 @@
-//! Every setting: the one definition behind flags, environment variables,
-//! TOML keys, `--help`, the sample file, the man pages and docs/settings.md. Here
-//! are those of counting; `series` has those of the page, `serving` those of the
-//! web server, `running` those of the process.
+//! Every setting. Flags, environment variables, TOML keys, `--help`, the sample
+//! file, the man pages and docs/settings.md are made from these definitions.
+//! This file has the settings of counting, `series` those of the page,
+//! `serving` those of the web server, `running` those of the process.
 //!
-//! A feature with a table of its own keeps its settings in its own file, with
+//! A feature with a table of its own has its settings in its own file, with
 //! keys such as `connections.interval`, and adds one line to [`TABLES`].
 //!
 //! Pure: no I/O, clock, threads or logging.
@@ -22,13 +22,13 @@ use std::time::Duration;
 use super::setting::{Effect, Kind, Setting};
 use super::{Config, duration, interfaces, values};
 
-/// Below 500 µs a poll takes longer than the pause, whatever is counted. Beyond
-/// a day the totals stand still for longer than anybody looks back.
+/// Below 500 µs even an empty poll takes longer than the pause. Above a day the
+/// totals would stand still for too long to be useful.
 const POLL_INTERVAL: RangeInclusive<Duration> =
     Duration::from_micros(500)..=Duration::from_secs(24 * 3600);
 
-/// The kernel sets the memory of every entry aside at the start: 16,777,216
-/// entries are several gigabytes, and more with every CPU.
+/// The kernel allocates the memory of every entry at the start: 16,777,216
+/// entries take several gigabytes, and more with every CPU.
 const MAP_MAX_ENTRIES: RangeInclusive<u32> = 1..=1 << 24;
 
 /// The buffers of one system call hold this many entries for every CPU.
@@ -65,7 +65,7 @@ const COUNTING: &[Setting] = &[
             any bytes and ? for one. ! before a name, a pattern or a word \
             excludes: \"any,!veth*,!docker*\". An interface is counted if \
             one entry includes it and none excludes it; the order does not \
-            matter. A list that only excludes begins with \"any\". Only its \
+            matter. If a list only excludes, \"any\" is added to it. Only its \
             full name includes loopback. The exporter waits for an interface \
             that does not exist. Alternative names are not searched. A list \
             is written with commas or, in a TOML file, as an array. A \
@@ -80,7 +80,7 @@ const COUNTING: &[Setting] = &[
             Ok(())
         },
         write: |config| interfaces::value(&config.interfaces),
-        keep: |config, old| config.interfaces = old.interfaces.clone(),
+        copy: |config, old| config.interfaces = old.interfaces.clone(),
     },
     Setting {
         key: "geoip_db",
@@ -88,9 +88,9 @@ const COUNTING: &[Setting] = &[
         value_name: "FILE",
         summary: "Database of countries",
         details: "The layouts of MaxMind, DB-IP, IPinfo and others with a \
-            flat country_code are read. While there is no such file, every \
-            country is UNKNOWN. If this is not set and the default file does \
-            not exist, the exporter looks for GeoLite2-Country.mmdb, \
+            flat country_code are read. While the file does not exist, \
+            every country is UNKNOWN. If this is not set and the default \
+            file does not exist, the exporter looks for GeoLite2-Country.mmdb, \
             GeoIP2-Country.mmdb, the City databases of these names and \
             dbip-country-lite.mmdb in /usr/share/GeoIP, /var/lib/GeoIP and \
             /usr/local/share/GeoIP, at the start and at a reload. A reload \
@@ -103,7 +103,7 @@ const COUNTING: &[Setting] = &[
             Ok(())
         },
         write: |config| config.geoip_db.to_string_lossy().into_owned().into(),
-        keep: |config, old| config.geoip_db = old.geoip_db.clone(),
+        copy: |config, old| config.geoip_db = old.geoip_db.clone(),
     },
     Setting {
         key: "geoip_db_watch",
@@ -119,7 +119,7 @@ const COUNTING: &[Setting] = &[
             Ok(())
         },
         write: |config| config.geoip_db_watch.into(),
-        keep: |config, old| config.geoip_db_watch = old.geoip_db_watch,
+        copy: |config, old| config.geoip_db_watch = old.geoip_db_watch,
     },
     Setting {
         key: "geoip_cache_size",
@@ -141,7 +141,7 @@ const COUNTING: &[Setting] = &[
             Ok(())
         },
         write: |config| integer(config.geoip_cache_size.get()),
-        keep: |config, old| config.geoip_cache_size = old.geoip_cache_size,
+        copy: |config, old| config.geoip_cache_size = old.geoip_cache_size,
     },
     Setting {
         key: "map_max_entries",
@@ -161,7 +161,7 @@ const COUNTING: &[Setting] = &[
             Ok(())
         },
         write: |config| i64::from(config.map_max_entries.get()).into(),
-        keep: |config, old| config.map_max_entries = old.map_max_entries,
+        copy: |config, old| config.map_max_entries = old.map_max_entries,
     },
     Setting {
         key: "poll_interval",
@@ -181,7 +181,7 @@ const COUNTING: &[Setting] = &[
             Ok(())
         },
         write: |config| duration::duration_text(config.poll_interval).into(),
-        keep: |config, old| config.poll_interval = old.poll_interval,
+        copy: |config, old| config.poll_interval = old.poll_interval,
     },
     Setting {
         key: "flow_batch_size",
@@ -201,7 +201,7 @@ const COUNTING: &[Setting] = &[
             Ok(())
         },
         write: |config| i64::from(config.flow_batch_size.get()).into(),
-        keep: |config, old| config.flow_batch_size = old.flow_batch_size,
+        copy: |config, old| config.flow_batch_size = old.flow_batch_size,
     },
     Setting {
         key: "ipv4_prefix_length",
@@ -219,7 +219,7 @@ const COUNTING: &[Setting] = &[
             Ok(())
         },
         write: |config| i64::from(config.ipv4_prefix_length).into(),
-        keep: |config, old| config.ipv4_prefix_length = old.ipv4_prefix_length,
+        copy: |config, old| config.ipv4_prefix_length = old.ipv4_prefix_length,
     },
     Setting {
         key: "ipv6_prefix_length",
@@ -237,11 +237,11 @@ const COUNTING: &[Setting] = &[
             Ok(())
         },
         write: |config| i64::from(config.ipv6_prefix_length).into(),
-        keep: |config, old| config.ipv6_prefix_length = old.ipv6_prefix_length,
+        copy: |config, old| config.ipv6_prefix_length = old.ipv6_prefix_length,
     },
 ];
 
-/// Returns a path, or an empty text where there is none.
+/// Returns a path, or an empty text if there is none.
 pub(super) fn optional(path: Option<&Path>) -> toml::Value {
     path.unwrap_or("".as_ref()).to_string_lossy().into_owned().into()
 }

@@ -1,5 +1,5 @@
-//! Says what is wrong with a line that is not TOML, in words for those who
-//! think of another format: the parser's own words are about the grammar.
+//! Explains a line that is not TOML to people who expect another format. The
+//! parser's own messages are about the grammar.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -13,14 +13,15 @@ use super::setting::{Kind, Setting, nearest};
 use super::settings;
 use super::values::{meant_switch, quoted};
 
-/// What begins a comment elsewhere.
+/// The beginnings of comments in other formats.
 const OTHER_COMMENTS: [&str; 4] = ["//", "/*", ";", "--"];
 
-/// What word processors and web pages make of quotes.
+/// The quotes that word processors and web pages write.
 const CURLY_QUOTES: [char; 10] =
     ['“', '”', '„', '‟', '‘', '’', '‚', '‛', '«', '»'];
 
-/// Returns where a text stops being TOML, as line and column from 1, and why.
+/// Returns the line and column, from 1, at which a text stops being TOML, and
+/// the reason.
 pub(super) fn explain(
     text: &str,
     error: &toml::de::Error,
@@ -35,7 +36,7 @@ pub(super) fn explain(
     }
     if text.trim_start().starts_with('{') {
         let why = "this looks like JSON, and TOML has no brace here: write \
-                   such as log_level = \"info\"";
+                   lines such as log_level = \"info\"";
         return (
             error.span().map(|span| position(text, span.start)),
             why.into(),
@@ -91,7 +92,7 @@ fn comment(line: &str) -> Option<String> {
     Some(format!("a comment begins with #, not with {sign}"))
 }
 
-/// Says that something behind the value is no comment.
+/// Says that the text behind a value is not a comment.
 fn comment_behind(line: &str) -> Option<String> {
     for sign in OTHER_COMMENTS {
         for (at, _) in line.match_indices(sign) {
@@ -122,7 +123,7 @@ fn unclosed_quote(line: &str) -> Option<String> {
     let (key, value) = (key.trim(), value.trim());
     let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
     let rest = &value[1..];
-    // Three open a text of several lines.
+    // Three quotes begin a text of several lines.
     if rest.starts_with(quote) || is_setting(line) || rest.contains(quote) {
         return None;
     }
@@ -132,7 +133,7 @@ fn unclosed_quote(line: &str) -> Option<String> {
     Some(format!("the quote {quote} is not closed: {remedy}"))
 }
 
-/// Names a blank that only looks like one.
+/// Names a character that only looks like a blank.
 fn odd_blank(line: &str) -> Option<String> {
     let odd = |char: char| {
         matches!(char, '\u{a0}' | '\u{202f}' | '\u{3000}' | '\u{feff}')
@@ -150,8 +151,8 @@ fn odd_blank(line: &str) -> Option<String> {
     })
 }
 
-/// Says what is allowed instead of a number that has more than the 64 bits
-/// of a number in TOML.
+/// Names the allowed values if a number needs more than the 64 bits of a number
+/// in TOML.
 fn too_large(line: &str) -> Option<String> {
     let (key, value) = key_and_value(line)?;
     let digits = value.trim_start_matches(['+', '-']).replace('_', "");
@@ -169,7 +170,7 @@ fn too_large(line: &str) -> Option<String> {
     })
 }
 
-/// Gives an example where a line has a key alone.
+/// Gives an example if a line has only a key.
 fn no_value(line: &str) -> Option<String> {
     let line = line.split('#').next().unwrap_or(line);
     let key = line.trim().trim_end_matches('=').trim_end();
@@ -189,7 +190,7 @@ fn no_value(line: &str) -> Option<String> {
     Some(format!("{key} has no value: write one, such as {example}"))
 }
 
-/// Advises an equals sign where there is a colon or a blank instead.
+/// Advises an equals sign instead of a colon or a blank.
 fn no_equals_sign(line: &str) -> Option<String> {
     let line = line.split('#').next().unwrap_or(line).trim();
     let end = line.find(|char: char| !is_of_a_key(char))?;
@@ -211,11 +212,11 @@ fn no_equals_sign(line: &str) -> Option<String> {
         "" => "write a = and a value".into(),
         value => advice(key, value)?,
     };
-    Some(format!("{key} has {sign} where = belongs: {remedy}"))
+    Some(format!("{key} has {sign} in place of =: {remedy}"))
 }
 
-/// Says that `key = value` lacks quotes: the parser's own words would be about
-/// newlines.
+/// Says that `key = value` lacks quotes. The parser's own message would be
+/// about newlines.
 fn no_quotes(line: &str) -> Option<String> {
     let (key, value) = key_and_value(line)?;
     let plain = |c: char| c.is_alphanumeric() || "/.:-_%, ~*!".contains(c);
@@ -236,7 +237,7 @@ fn no_quotes(line: &str) -> Option<String> {
     {
         let faults = setting.explain(&Value::from(value), None, fault);
         let faults = faults.into_iter().map(|(inside, text)| {
-            // What is written has no quotes.
+            // The value in the file has no quotes.
             let text = text.replacen(&quoted(value), value, 1);
             format!("{key}{inside}: {text}")
         });
@@ -246,8 +247,8 @@ fn no_quotes(line: &str) -> Option<String> {
     is_setting(&written).then(|| format!("text needs quotes: {written}"))
 }
 
-/// Returns what to write for a setting and a value that somebody wrote, with
-/// quotes or without: only what is then taken.
+/// Returns a correct line for a setting and a value that was written with or
+/// without quotes. Never advises a line that would be refused.
 fn advice(key: &str, value: &str) -> Option<String> {
     let near = nearest(key, settings::all().map(|setting| setting.key));
     let setting = settings::find(key).or_else(|| settings::find(near?));

@@ -7,7 +7,7 @@
 /// Returns the text of a file that a person wrote.
 ///
 /// # Errors
-/// Where it is not UTF-8: the line, where there is one, and what is wrong.
+/// Returns the line, if it is known, and the fault of a text that is not UTF-8.
 pub fn utf8(bytes: Vec<u8>) -> Result<String, (Option<usize>, String)> {
     if is_utf16(&bytes) {
         let why = "is UTF-16 text: save it as UTF-8";
@@ -29,8 +29,8 @@ pub fn utf8(bytes: Vec<u8>) -> Result<String, (Option<usize>, String)> {
     })
 }
 
-/// Returns whether it begins with the mark of UTF-16, or has the zeros that
-/// plain letters have in it.
+/// Returns whether it begins with the mark of UTF-16, or with plain letters in
+/// UTF-16, every other byte of which is zero.
 fn is_utf16(bytes: &[u8]) -> bool {
     match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,

@@ -12,14 +12,14 @@ use figment::value::{Dict, Num, Value};
 
 use super::{Config, LogFormat, LogLevel};
 
-/// What is wrong with a value.
+/// The fault of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It is not what the setting expects: the setting says what that is.
+    /// The setting does not allow it; the setting's `expected` says more.
     NotExpected,
-    /// This is.
+    /// The reason in this text.
     Because(String),
-    /// These, inside a table or list: place (such as `[1].prefix`) and text.
+    /// Faults inside a table or list: place (such as `[1].prefix`) and text.
     Inside(Vec<(String, String)>),
 }
 
@@ -47,7 +47,7 @@ pub(super) fn switch(value: &Value) -> Result<bool, Fault> {
     }
 }
 
-/// Returns which of `true` and `false` another word for it means.
+/// Returns the value that another word for `true` or `false` means.
 pub(super) fn meant_switch(text: &str) -> Option<bool> {
     match &*text.to_ascii_lowercase() {
         "true" | "yes" | "on" | "y" | "t" | "enabled" => Some(true),
@@ -138,7 +138,7 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, Fault> {
     text.parse().map_err(|_| address_fault(text))
 }
 
-/// Says what an address and port lacks.
+/// Returns the fault of an address and port.
 pub(super) fn address_fault(text: &str) -> Fault {
     let shown = quoted(text);
     if let Some((scheme, rest)) = text.split_once("://") {
@@ -156,7 +156,7 @@ pub(super) fn address_fault(text: &str) -> Fault {
     if is_number && port == text {
         return Fault::Because(format!(
             "{shown} is a port without an address: write \":{port}\" for \
-             every address, or such as \"127.0.0.1:{port}\""
+             every address, or \"127.0.0.1:{port}\" for this machine only"
         ));
     }
     if let Some((before, _)) = text.split_once('/')
@@ -185,7 +185,7 @@ pub(super) fn address_fault(text: &str) -> Fault {
     })
 }
 
-/// Says what to write instead of an address such as `http://…`.
+/// Proposes an address instead of a URL such as `http://…`.
 fn scheme_fault(shown: &str, scheme: &str, rest: &str) -> String {
     let plain = rest.split('/').next().unwrap_or(rest);
     let plain = match address(plain) {
@@ -214,7 +214,8 @@ pub(super) fn metrics_path(value: &Value) -> Result<String, Fault> {
     if path == "/-" || path.starts_with("/-/") {
         return because("belongs to the health pages under /-/");
     }
-    // A client changes these before it asks, so the page would never be found.
+    // Clients change these before they send a request, so they could never
+    // reach the page.
     if path.contains(['?', '#', '%', '\\'])
         || path.contains(|c: char| c.is_whitespace() || c.is_control())
     {
@@ -243,7 +244,7 @@ pub(super) fn file(value: &Value) -> Result<&str, Fault> {
 }
 
 impl LogLevel {
-    /// Every level, from quiet to loud.
+    /// Every level, from the fewest lines to the most.
     pub const ALL: [Self; 5] =
         [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
 
@@ -272,8 +273,8 @@ impl LogFormat {
     }
 }
 
-/// Reads a log level in upper or lower case; `warning` is `warn`, and nothing
-/// the default.
+/// Reads a log level in upper or lower case. `warning` means `warn`, and an
+/// empty text the default.
 pub(super) fn log_level(value: &Value) -> Result<LogLevel, Fault> {
     let name = text(value)?.trim().to_ascii_lowercase();
     let name = match name.as_str() {
@@ -322,19 +323,19 @@ pub(super) fn found(value: &Value) -> String {
     }
 }
 
-/// Shows a number as a file has it.
+/// Shows a number as it is written in a file.
 pub(super) fn number_as_written(written: &str) -> String {
     // Digits and a few letters, which need no escapes.
     quoted(written).trim_matches('"').to_owned()
 }
 
-/// Returns whether a table is what the toml crate hands over for a date or
-/// time.
+/// Returns whether a table stands for a date or time, as the toml crate
+/// represents it.
 pub(super) fn is_date(table: &Dict) -> bool {
     table.contains_key(DATE)
 }
 
-/// The key of such a table.
+/// The only key of such a table.
 const DATE: &str = "$__toml_private_datetime";
 
 /// Quotes text for a message of one line, and shortens it.

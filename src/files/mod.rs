@@ -1,5 +1,5 @@
-//! Files on disks that may be slow: reading within a bound, noticing changes,
-//! and showing which file a thread waits for.
+//! Files on disks that may be slow: reads files within a bound, notices
+//! changes, and shows the file that a thread waits for.
 
 mod place;
 mod read;

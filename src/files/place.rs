@@ -1,14 +1,14 @@
-//! At which file a thread is.
+//! The file that a thread waits for.
 //!
 //! A disk may not answer: a hanging network file system, a frozen volume. The
-//! thread that waits for it cannot say so, and another one does.
+//! thread that waits for it cannot log that, so another thread does.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// At which file a thread is, and since when. A clone is the same place, for
-/// the thread that watches over it.
+/// The file that a thread waits for, and the time at which it began. A clone
+/// shares the same place, for the thread that watches.
 #[derive(Clone, Debug, Default)]
 pub struct Place(Arc<Mutex<Option<Stay>>>);
 
@@ -20,19 +20,19 @@ struct Stay {
 }
 
 impl Place {
-    /// Notes that the thread begins with this file.
+    /// Notes that the thread begins to use this file.
     pub fn enter(&self, file: &Path) {
         let (file, since) = (file.to_owned(), Instant::now());
         *self.lock() = Some(Stay { file, since, is_told: false });
     }
 
-    /// Notes that the thread waits for no file.
+    /// Notes that the thread uses no file.
     pub fn leave(&self) {
         *self.lock() = None;
     }
 
-    /// Returns the file that the thread has waited for this long, once for
-    /// each time it began with one.
+    /// Returns the file if the thread has waited for it for this long. Returns
+    /// it once for each call of [`Self::enter`].
     #[must_use]
     pub fn complaint(&self, patience: Duration) -> Option<PathBuf> {
         let mut stay = self.lock();
@@ -42,7 +42,7 @@ impl Place {
         is_late.then(|| stay.file.clone())
     }
 
-    /// Returns the file the thread is at, and for how long.
+    /// Returns the file that the thread waits for, and the time it has waited.
     #[must_use]
     pub fn stay(&self) -> Option<(PathBuf, Duration)> {
         let stay = self.lock();

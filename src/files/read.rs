@@ -1,4 +1,4 @@
-//! Reading a regular file as a whole, within a bound.
+//! Reads a regular file as a whole, within a bound.
 
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, Read as _};
@@ -14,7 +14,7 @@ pub struct Content {
     pub bytes: Vec<u8>,
     /// Its state when it was opened.
     pub identity: Identity,
-    /// Whether it was written to while it was read.
+    /// Is true if it was written to while it was read.
     pub has_changed: bool,
 }
 
@@ -41,7 +41,7 @@ pub fn read(path: &Path, most: u64) -> Result<Content, Unread> {
         OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
     let file = match open {
         Ok(file) => file,
-        // A socket, for one, cannot be opened at all.
+        // A socket cannot be opened.
         Err(error) => {
             let kind = fs::metadata(path).ok().map(|found| found.file_type());
             return Err(match kind.and_then(other_kind) {
@@ -67,9 +67,9 @@ pub fn read(path: &Path, most: u64) -> Result<Content, Unread> {
     Ok(Content { bytes, identity, has_changed })
 }
 
-/// Reads a file whose length is said to be `length`. It may have grown, and
-/// files in /proc have more than they say: one byte more than `most` shows
-/// that there are too many.
+/// Reads a file of a nominal `length`. The file may have grown, and files in
+/// /proc are longer than their nominal length. A result of more than `most`
+/// bytes means that the file is too large.
 fn read_all(mut file: &File, length: u64, most: u64) -> io::Result<Vec<u8>> {
     let capacity = usize::try_from(length).map_err(io::Error::other)?;
     let mut bytes = Vec::with_capacity(capacity + 1);
@@ -77,7 +77,7 @@ fn read_all(mut file: &File, length: u64, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Returns the kind of what is not a regular file.
+/// Returns the kind of a file that is not a regular file.
 fn other_kind(kind: FileType) -> Option<&'static str> {
     match kind {
         kind if kind.is_file() => None,

@@ -1,14 +1,15 @@
-//! Tells when files that are followed have become others.
+//! Notices that followed files have changed.
 //!
-//! A follower looks at them once in a while; this file decides whether it then
-//! opens them. Opening a file that is still being written would only fail, and
-//! warn for nothing, so a change counts once two looks in a row saw the same.
+//! A follower looks at the files from time to time; this file decides whether
+//! it opens them. Opening a file that is still being written would fail and
+//! cause a warning for nothing. So a change counts once two looks in a row saw
+//! the same.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// What tells one file, or one state of a file, from another.
+/// Distinguishes one file, or one state of a file, from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     device: u64,
@@ -17,13 +18,13 @@ pub struct Identity {
     size: u64,
     /// Last modification: seconds since the epoch, and nanoseconds.
     modified: (i64, i64),
-    /// Last change of anything, such as of who may read it.
+    /// Last change of the data or the inode, such as of its permissions.
     changed: (i64, i64),
 }
 
 impl Identity {
     /// Returns the identity of the file at `path` with symbolic links
-    /// followed, `None` where there is none or it cannot be seen.
+    /// followed, `None` if it does not exist or cannot be seen.
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         std::fs::metadata(path).ok().as_ref().map(Self::from)
@@ -42,7 +43,7 @@ impl From<&Metadata> for Identity {
     }
 }
 
-/// The state of each of several files, in order: `None` where there is no file.
+/// The states of several files, in order: `None` if a file does not exist.
 pub type States = Vec<Option<Identity>>;
 
 /// Compares successive looks at files with the state they were opened in.
@@ -53,25 +54,25 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Notes in which state the files were opened, or tried. To be called
-    /// whenever they are opened for another reason than a look.
+    /// Notes the states in which the files were opened, or could not be opened.
+    /// Call it whenever they are opened for another reason than a look.
     pub fn opened(&mut self, states: States) {
         self.opened.clone_from(&states);
         self.seen = states;
     }
 
-    /// Notes that the files could not be opened for a reason that may pass:
-    /// those that are there count as new again.
+    /// Notes that the files could not be opened for a temporary reason.
+    /// Existing files count as new again.
     pub fn try_again(&mut self) {
         self.opened.fill(None);
     }
 
-    /// Takes one look and returns whether the files are to be opened now: they
-    /// are not in the state they were opened in, and were the same at the last
-    /// look.
+    /// Takes one look and returns whether to open the files now: their states
+    /// differ from those in which they were opened, and are the same as at the
+    /// last look.
     ///
-    /// Each state is reported once, so that one that cannot be opened is
-    /// complained about once. A file that is gone is such a state.
+    /// Each state is reported once, so that there is one warning for a file
+    /// that cannot be opened. A missing file is a state too.
     #[must_use]
     pub fn is_new(&mut self, now: States) -> bool {
         let is_stable = now == self.seen;

@@ -1,4 +1,4 @@
-//! Whether standard error is the journal of systemd.
+//! Finds out whether standard error is the journal of systemd.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -6,11 +6,12 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt as _;
 
-/// Has the device and the inode of the stream, as systemd.exec(5) describes it.
+/// The variable with the device and the inode of the journal's stream,
+/// systemd.exec(5).
 const VARIABLE: &str = "JOURNAL_STREAM";
 
 /// Returns whether standard error is the stream that systemd connected to its
-/// journal. It is not where somebody redirected it.
+/// journal. It is not if standard error was redirected.
 pub(super) fn is_stderr() -> bool {
     std::env::var_os(VARIABLE)
         .is_some_and(|stream| is_stream(&stream, io::stderr()))

@@ -1,4 +1,4 @@
-//! One line of the log: from a record to bytes.
+//! Turns a record into one line of the log.
 
 use std::fmt::Write as _;
 use std::io;
@@ -12,25 +12,25 @@ use time::macros::format_description;
 
 use crate::config::LogFormat;
 
-/// RFC 3339. The fraction has six digits always: lines stay aligned, and sort
-/// as text.
+/// RFC 3339. The fraction always has six digits, so that lines stay aligned and
+/// sort as text.
 const TIMESTAMP: StaticFormatDescription = format_description!(
     "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z"
 );
 
-/// Characters that are no control characters and change the order or the lines
-/// of a text all the same.
+/// Characters that change the order or the lines of a text, although they are
+/// not control characters.
 const DECEPTIVE: [char; 13] = [
     '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{202a}', '\u{202b}',
     '\u{202c}', '\u{202d}', '\u{202e}', '\u{2066}', '\u{2067}', '\u{2068}',
     '\u{2069}',
 ];
 
-/// Returns a record as one line, with its end. Behind `with_priority` it begins
-/// with the priority that the journal reads, as sd-daemon(3) describes it.
+/// Returns a record as one line with a line feed. If `with_priority` is true,
+/// it begins with the priority that the journal reads, sd-daemon(3).
 ///
 /// # Errors
-/// Where a value cannot be written as text.
+/// If a value cannot be written as text.
 pub(super) fn line(
     record: &Record,
     values: &OwnedKVList,
@@ -98,12 +98,12 @@ pub(super) fn date(seconds: u64) -> String {
 }
 
 fn now() -> String {
-    // It has a date, a time and room in memory: nothing can be missing.
+    // This cannot fail: the time has every part that the format needs.
     OffsetDateTime::now_utc().format(TIMESTAMP).unwrap_or_default()
 }
 
-/// Returns the name of a level as the setting `log_level` has it. What ends the
-/// exporter is critical.
+/// Returns the name of a level, the same as in the setting `log_level`. The
+/// reason why the exporter ended is critical.
 fn word(level: Level) -> &'static str {
     match level {
         Level::Critical => "critical",
@@ -127,8 +127,8 @@ pub(super) fn priority(level: Level) -> &'static str {
 }
 
 /// Appends a text with every control character as an escape. Names come from
-/// outside: a line feed in one would begin a line that nobody logged, and a
-/// terminal obeys an escape.
+/// outside: a line feed in a name would forge a line, and an escape sequence
+/// would control the reader's terminal.
 pub(super) fn escape(text: &str, format: LogFormat, to: &mut String) {
     for character in text.chars() {
         if !character.is_control() && !DECEPTIVE.contains(&character) {
@@ -137,10 +137,10 @@ pub(super) fn escape(text: &str, format: LogFormat, to: &mut String) {
         }
         match format {
             LogFormat::Text => to.extend(character.escape_default()),
-            // All of them have four digits; those below the space were escaped
-            // where the value was written.
+            // All of them have four digits. The JSON writer has escaped those
+            // below the space.
             LogFormat::Json => {
-                // A string takes everything.
+                // Writing to a string cannot fail.
                 let _ = write!(to, "\\u{:04x}", u32::from(character));
             }
         }
@@ -153,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns a record as a line, with a name that would like to be several.
+    /// Returns the line of a record with a name that tries to be several lines.
     fn logged(level: Level, format: LogFormat, priority: bool) -> String {
         let name = "eth0\n2026-01-01 INFO stopped\u{1b}[2J\u{9b}\u{202e}\u{7f}";
         let location = record_static!(level, "");

@@ -1,5 +1,5 @@
-//! Log lines on their way out: a bounded queue, and a thread that writes.
-//! Whoever logs never waits for whoever reads the log.
+//! A bounded queue of log lines, and the thread that writes them. A thread that
+//! logs never waits for the reader of the log.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -7,47 +7,48 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// The most that waits to be written: thousands of lines, which a reader that
-/// is merely slow has time for.
+/// The largest number of waiting bytes: thousands of lines, enough for a slow
+/// reader.
 const LIMIT: usize = 1 << 20;
 
-/// A queue of lines. Clones are the same one.
+/// A queue of lines. Clones share the same queue.
 #[derive(Clone)]
 pub(super) struct Queue(Arc<Shared>);
 
 struct Shared {
-    state: Mutex<State>,
-    /// Something to write, or all is written.
+    pending: Mutex<Pending>,
+    /// Is notified when a line arrives and when all lines are written.
     changed: Condvar,
 }
 
-struct State {
+/// The waiting lines, and the output before the thread takes it.
+struct Pending {
     /// Whole lines.
     lines: VecDeque<Vec<u8>>,
-    /// The length of all of them.
+    /// The length of all lines.
     bytes: usize,
-    /// Whether the thread is about to write, or stalls there.
+    /// Is true while the thread writes a line.
     is_writing: bool,
-    /// Lines that found no room since that was last said.
+    /// The number of dropped lines that was not logged yet.
     dropped: u64,
-    /// Where lines go; given to the thread when it starts.
+    /// The output, until the thread takes it at its start.
     output: Option<Box<dyn Write + Send>>,
 }
 
 impl std::fmt::Debug for Queue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let state = self.state();
+        let pending = self.pending();
         f.debug_struct("Queue")
-            .field("lines", &state.lines.len())
-            .field("dropped", &state.dropped)
+            .field("lines", &pending.lines.len())
+            .field("dropped", &pending.dropped)
             .finish_non_exhaustive()
     }
 }
 
 impl Queue {
-    /// Returns a queue to `output`, which nothing leaves before `start`.
+    /// Returns a queue to `output`. Nothing is written before `start`.
     pub(super) fn new(output: impl Write + Send + 'static) -> Self {
-        let state = State {
+        let pending = Pending {
             lines: VecDeque::new(),
             bytes: 0,
             is_writing: false,
@@ -55,46 +56,46 @@ impl Queue {
             output: Some(Box::new(output)),
         };
         let changed = Condvar::new();
-        Self(Arc::new(Shared { state: Mutex::new(state), changed }))
+        Self(Arc::new(Shared { pending: Mutex::new(pending), changed }))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.0.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a line, or counts it where there is no room.
+    /// Adds a line, or counts it as dropped if there is no room.
     pub(super) fn push(&self, line: Vec<u8>) {
-        let mut state = self.state();
-        if state.bytes + line.len() > LIMIT {
-            state.dropped += 1;
+        let mut pending = self.pending();
+        if pending.bytes + line.len() > LIMIT {
+            pending.dropped += 1;
             return;
         }
-        state.bytes += line.len();
-        state.lines.push_back(line);
-        drop(state);
+        pending.bytes += line.len();
+        pending.lines.push_back(line);
+        drop(pending);
         self.0.changed.notify_all();
     }
 
-    /// Returns how many lines were dropped, once and as soon as there is room
-    /// again for the line that says so.
+    /// Returns the number of dropped lines, once, when there is room again for
+    /// a line about them.
     pub(super) fn take_dropped(&self) -> Option<u64> {
-        let mut state = self.state();
-        if state.dropped == 0 || state.bytes > LIMIT / 2 {
+        let mut pending = self.pending();
+        if pending.dropped == 0 || pending.bytes > LIMIT / 2 {
             return None;
         }
-        Some(std::mem::take(&mut state.dropped))
+        Some(std::mem::take(&mut pending.dropped))
     }
 
-    /// Starts the thread that writes, which does `prepare` first. The second
+    /// Starts the thread that writes, which runs `prepare` first. The second
     /// call does nothing.
     ///
     /// # Errors
-    /// Where the system has no thread left.
+    /// If the system cannot make a thread.
     pub(super) fn start(
         &self,
         prepare: impl FnOnce() + Send + 'static,
     ) -> io::Result<()> {
-        let Some(output) = self.state().output.take() else { return Ok(()) };
+        let Some(output) = self.pending().output.take() else { return Ok(()) };
         let queue = self.clone();
         thread::Builder::new().name("log".into()).spawn(move || {
             prepare();
@@ -103,49 +104,50 @@ impl Queue {
         Ok(())
     }
 
-    /// Writes what waits on the calling thread, where none was started yet.
+    /// Writes the waiting lines on the calling thread, if the thread was not
+    /// started yet.
     pub(super) fn write_waiting(&self) {
-        let mut state = self.state();
-        let Some(mut output) = state.output.take() else { return };
-        while let Some(line) = state.lines.pop_front() {
+        let mut pending = self.pending();
+        let Some(mut output) = pending.output.take() else { return };
+        while let Some(line) = pending.lines.pop_front() {
             let _ = output.write_all(&line);
-            state.bytes -= line.len();
+            pending.bytes -= line.len();
         }
-        state.output = Some(output);
+        pending.output = Some(output);
     }
 
     fn write_all(&self, mut output: Box<dyn Write + Send>) {
-        let mut state = self.state();
+        let mut pending = self.pending();
         loop {
-            let Some(line) = state.lines.pop_front() else {
-                state.is_writing = false;
+            let Some(line) = pending.lines.pop_front() else {
+                pending.is_writing = false;
                 self.0.changed.notify_all();
-                state = self
+                pending = self
                     .0
                     .changed
-                    .wait(state)
+                    .wait(pending)
                     .unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
-            state.is_writing = true;
-            drop(state);
-            // A closed standard error is no reason to stop counting.
+            pending.is_writing = true;
+            drop(pending);
+            // Counting continues if standard error is closed.
             let _ = output.write_all(&line);
-            state = self.state();
-            // Only now, so that what stalls takes its room.
-            state.bytes -= line.len();
+            pending = self.pending();
+            // After the write, because a line that stalls takes room.
+            pending.bytes -= line.len();
         }
     }
 
     /// Waits until everything is written, but no longer than `patience`.
     pub(super) fn flush(&self, patience: Duration) {
-        let state = self.state();
-        // Nobody would notice: the next wait is for nothing else.
+        let pending = self.pending();
+        // The result does not matter: the stop continues in both cases.
         let _ = self
             .0
             .changed
-            .wait_timeout_while(state, patience, |state| {
-                state.is_writing || !state.lines.is_empty()
+            .wait_timeout_while(pending, patience, |pending| {
+                pending.is_writing || !pending.lines.is_empty()
             })
             .unwrap_or_else(PoisonError::into_inner);
     }
@@ -157,7 +159,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    /// A reader that takes nothing until it is told to.
+    /// A reader that takes nothing until it is opened.
     #[derive(Clone, Default)]
     struct Pipe(Arc<(Mutex<Taken>, Condvar)>);
 

@@ -97,8 +97,8 @@ fn a_wrong_configuration_is_refused_with_every_problem() {
                  {file}:2: log_levle: unknown setting, did you mean \
                  log_level?\n\
                  GEOIP_EXPORTER_LISTEN_ADDRESS: \"9100\" is a port without \
-                 an address: write \":9100\" for every address, or such as \
-                 \"127.0.0.1:9100\"\n"
+                 an address: write \":9100\" for every address, or \
+                 \"127.0.0.1:9100\" for this machine only\n"
             )
         );
         assert_eq!(code(&output), sysexits::CONFIG);
@@ -120,9 +120,9 @@ fn a_good_configuration_passes_the_check() {
     assert_eq!(code(&output), sysexits::OK, "{}", stderr(&output));
     assert_eq!(
         stderr(&output),
-        "not checked: whether the kernel takes the eBPF programs and their \
-         maps, and what the user that runs the exporter may do: only a start \
-         tells\n"
+        "not checked: the rights of the exporter's user, and that the kernel \
+         accepts the eBPF programs and their maps: only a start can test \
+         them\n"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Looks at the directories that a start would make and write to.
+//! Examines the directories that a start would make and write to.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -10,31 +10,31 @@ use crate::kernel::{Pins, PinsFault};
 use crate::logging::chain;
 use crate::state::Store;
 
-/// What is to be said of a directory.
+/// The fault of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// It cannot be used.
     Fault(String),
-    /// It can, and not as one may expect.
+    /// It can be used, with a restriction.
     Warning(String),
-    /// This process may not look.
+    /// This process has no right to examine it.
     Hidden(io::ErrorKind),
 }
 
-/// Returns what is wrong with a directory for counters, if anything is.
+/// Returns the fault of a directory for counters, if it has one.
 pub(super) fn state(directory: &Path) -> Option<Verdict> {
     if let Some(verdict) = writable(directory) {
         return Some(verdict);
     }
     let damage = Store::look(directory).err()?;
     Some(Verdict::Warning(format!(
-        "the counters in {} are of no use, and would begin at zero: {}",
+        "cannot use the counters in {}, which would begin at zero: {}",
         directory.display(),
         chain(&damage)
     )))
 }
 
-/// Returns what is wrong with a directory for pins, if anything is.
+/// Returns the fault of a directory for pins, if it has one.
 pub(super) fn pins(directory: &Path) -> Option<Verdict> {
     let there = match nearest_there(directory) {
         Ok(there) => there,
@@ -49,7 +49,7 @@ pub(super) fn pins(directory: &Path) -> Option<Verdict> {
     }
 }
 
-/// Returns why a directory cannot be made or written to, if it cannot.
+/// Returns the reason if a directory cannot be made or written to.
 fn writable(directory: &Path) -> Option<Verdict> {
     let there = match nearest_there(directory) {
         Ok(there) => there,
@@ -69,7 +69,7 @@ fn writable(directory: &Path) -> Option<Verdict> {
 
 fn verdict_of(directory: &Path, error: &io::Error) -> Verdict {
     match error.kind() {
-        // Who starts the exporter may have the right.
+        // The exporter's user may have the right.
         ErrorKind::PermissionDenied => Verdict::Hidden(error.kind()),
         _ => Verdict::Fault(format!(
             "cannot use {}: {error}",
@@ -78,7 +78,7 @@ fn verdict_of(directory: &Path, error: &io::Error) -> Verdict {
     }
 }
 
-/// Returns the directory, or the nearest above it that is there.
+/// Returns the directory, or the nearest existing directory above it.
 fn nearest_there(directory: &Path) -> io::Result<PathBuf> {
     for path in directory.ancestors() {
         let path = match path.as_os_str().is_empty() {

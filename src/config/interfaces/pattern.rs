@@ -1,8 +1,7 @@
-//! Names of interfaces and patterns of names: how they are written, and which
-//! names match.
+//! Names of interfaces and patterns of names: reading, writing and matching.
 //!
-//! The kernel takes any bytes for a name but few, so a backslash makes a sign
-//! stand for itself and `\x` writes a byte.
+//! The kernel accepts nearly all bytes in a name, so a backslash makes a sign
+//! stand for itself, and `\x` writes a byte.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -13,7 +12,7 @@ use std::fmt;
 /// IFNAMSIZ is 16 with the closing zero.
 pub(super) const LONGEST: usize = 15;
 
-/// Signs of ASCII that stand for themselves, beside letters and digits.
+/// Signs of ASCII that stand for themselves, like letters and digits.
 const PLAIN: &str = "-_.+";
 
 /// One part of a pattern.
@@ -31,16 +30,16 @@ enum Part {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pattern(Vec<Part>);
 
-/// Why a text is no name and no pattern.
+/// The reason why a text is neither a name nor a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wrong {
-    /// It has a sign that has to be behind a backslash.
+    /// It has a sign that needs a backslash before it.
     Sign(char),
-    /// It has a backslash before something else than a sign or a byte.
+    /// It has a backslash that neither a sign nor a byte follows.
     Backslash,
     /// It has white space.
     Blank,
-    /// No name is like that: the end of "it ...".
+    /// The kernel allows no such name: the end of "it ...".
     Impossible(&'static str),
 }
 
@@ -73,7 +72,8 @@ impl Pattern {
                 ' ' | '\t'..='\r' => return Err(Wrong::Blank),
                 sign if sign.is_ascii_punctuation()
                     && !PLAIN.contains(sign)
-                    // These are in no name: that is the better message.
+                    // No name can have these: `impossible` has a better
+                    // message.
                     && !"/:%".contains(sign) =>
                 {
                     return Err(Wrong::Sign(sign));
@@ -92,11 +92,11 @@ impl Pattern {
         }
     }
 
-    /// Says why the kernel could never have an interface like that, by the
-    /// rules of dev_valid_name() and dev_prep_valid_name() in net/core/dev.c.
+    /// Returns the reason why no interface can have such a name, by the rules
+    /// of dev_valid_name() and dev_prep_valid_name() in net/core/dev.c.
     fn impossible(&self) -> Option<&'static str> {
         let is_blank = |&byte: &u8| {
-            // That of the kernel, which has Latin 1 in mind.
+            // The kernel's isspace(), which treats bytes as Latin 1.
             matches!(byte, b'\t'..=b'\r' | b' ' | 0xa0)
         };
         let bytes = self.0.iter().filter_map(|part| match part {
@@ -115,13 +115,15 @@ impl Pattern {
         } else if has(b'%') {
             Some("has a percent sign")
         } else if has(0) || bytes.iter().any(is_blank) {
-            Some("has a byte that the kernel takes for white space or the end")
+            Some(
+                "has a byte that the kernel reads as white space or as the end",
+            )
         } else {
             None
         }
     }
 
-    /// Returns the name, where it is one.
+    /// Returns the name, if the pattern is one.
     pub(super) fn name(&self) -> Option<Vec<u8>> {
         let byte = |part: &Part| match part {
             Part::Byte(byte) => Some(*byte),
@@ -134,7 +136,7 @@ impl Pattern {
     pub(super) fn matches(&self, name: &[u8]) -> bool {
         let parts = &self.0;
         let (mut part, mut at) = (0, 0);
-        // Where to go on when a later part does not match: behind the last
+        // If a later part does not match, matching continues behind the last
         // `*`, which then takes one byte more.
         let mut again = None;
         while at < name.len() || part < parts.len() {
@@ -163,8 +165,8 @@ impl Pattern {
     }
 }
 
-/// Reads what is behind a backslash: a sign, or `x` and the two digits of a
-/// byte. Returns it and the rest.
+/// Reads the text behind a backslash: a sign, or `x` and the two digits of a
+/// byte. Returns the byte and the rest.
 fn escaped(text: &str) -> Option<(u8, &str)> {
     let first = *text.as_bytes().first()?;
     if first.is_ascii_punctuation() {
@@ -177,8 +179,8 @@ fn escaped(text: &str) -> Option<(u8, &str)> {
 }
 
 impl fmt::Display for Pattern {
-    /// Writes what [`Pattern::read`] reads as the same, and never as a word
-    /// with another meaning.
+    /// Writes a text that [`Pattern::read`] reads back as the same pattern,
+    /// never a word with another meaning.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name();
         let word = name.as_deref().and_then(|name| str::from_utf8(name).ok());
@@ -281,7 +283,7 @@ mod tests {
                 .any(|byte| is_blank(byte) || b"/:%\0".contains(byte))
     }
 
-    /// By every way to share the name out, without a thought of speed.
+    /// Tries every way to divide the name among the parts, however slow.
     fn oracle(parts: &[Part], name: &[u8]) -> bool {
         match (parts, name) {
             ([], name) => name.is_empty(),

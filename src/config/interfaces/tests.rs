@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// Returns which of these names are counted; `lo` is the loopback device, and
+/// Returns the names that are counted; `lo` is the loopback device, and
 /// names with `en` are uplinks.
 fn counted(list: &str, names: &[&str]) -> String {
     let interfaces = Interfaces::read(list).unwrap();
@@ -45,10 +45,10 @@ fn what_one_rule_includes_and_none_excludes_is_counted() {
 
 #[test]
 fn an_excluded_loopback_stays_out() {
-    // `!l*` is about every name, not only about those that `l*` includes.
+    // `!l*` excludes every such name, not only those that `l*` includes.
     assert_eq!(counted("any,lo,!lo?", &["lo", "loop"]), "lo loop");
     let fault = Interfaces::read("lo,!l*").unwrap_err();
-    assert_eq!(fault, "\"!l*\" excludes all that \"lo\" includes");
+    assert_eq!(fault, "\"!l*\" excludes every interface that \"lo\" includes");
 }
 
 #[test]
@@ -56,34 +56,34 @@ fn what_includes_nothing_is_refused_and_says_what_is_meant() {
     for (list, expected) in [
         (
             "ANY",
-            "\"ANY\" is not a name that an interface has: write \"any\", or \
-             '\\x41NY' where one has it",
+            "\"ANY\" is not accepted as a name: write \"any\", or '\\x41NY' \
+             for an interface of that name",
         ),
         (
             "all",
-            "\"all\" is not a name that an interface has: write \"any\", or \
-             '\\x61ll' where one has it",
+            "\"all\" is not accepted as a name: write \"any\", or '\\x61ll' \
+             for an interface of that name",
         ),
         (
             "eth0,!Uplink",
-            "\"Uplink\" is not a name that an interface has: write \
-             \"uplinks\", or '\\x55plink' where one has it",
+            "\"Uplink\" is not accepted as a name: write \"uplinks\", or \
+             '\\x55plink' for an interface of that name",
         ),
         (
             "mon0;lo",
             "\"mon0;lo\" is not an interface name, such as \"eth0\": names \
-             are separated by commas; write \"mon0,lo\", or '\\;' where a \
-             name has it",
+             are separated by commas; write \"mon0,lo\", or '\\;' if it is \
+             part of a name",
         ),
         (
             "veth0@if5",
-            "\"veth0@if5\" is not a name: what ip(8) shows from \"@\" on does \
-             not belong to it; write \"veth0\"",
+            "\"veth0@if5\" is not a name: ip(8) appends \"@\" and another \
+             interface to it; write \"veth0\"",
         ),
         (
             "${IFACE}",
             "\"${IFACE}\" is not an interface name, such as \"eth0\": \"$\" \
-             has no meaning; write '\\$' where a name has it",
+             has no meaning; write '\\$' if it is part of a name",
         ),
         (
             "eth%d",
@@ -103,14 +103,23 @@ fn what_includes_nothing_is_refused_and_says_what_is_meant() {
         ),
         ("any,!any", "\"!any\" excludes every interface"),
         ("!*", "\"!*\" excludes every interface"),
-        ("eth0,!eth0", "\"!eth0\" excludes all that \"eth0\" includes"),
-        ("eth0,!eth*", "\"!eth*\" excludes all that \"eth0\" includes"),
-        ("eth*,!eth*", "\"!eth*\" excludes all that \"eth*\" includes"),
+        (
+            "eth0,!eth0",
+            "\"!eth0\" excludes every interface that \"eth0\" includes",
+        ),
+        (
+            "eth0,!eth*",
+            "\"!eth*\" excludes every interface that \"eth0\" includes",
+        ),
+        (
+            "eth*,!eth*",
+            "\"!eth*\" excludes every interface that \"eth*\" includes",
+        ),
         (
             "uplinks,!uplinks",
-            "\"!uplinks\" excludes all that \"uplinks\" includes",
+            "\"!uplinks\" excludes every interface that \"uplinks\" includes",
         ),
-        ("!", "\"!\" stands before a name or pattern"),
+        ("!", "\"!\" needs a name or pattern behind it"),
         (
             "0123456789abcdef",
             "\"0123456789abcdef\" is not an interface name, such as \"eth0\": \
@@ -124,7 +133,7 @@ fn what_includes_nothing_is_refused_and_says_what_is_meant() {
         (
             "à",
             "\"à\" is not an interface name, such as \"eth0\": it has a byte \
-             that the kernel takes for white space or the end",
+             that the kernel reads as white space or as the end",
         ),
     ] {
         let refused = Interfaces::read(list);

@@ -1,4 +1,4 @@
-//! Settings of the process: what it keeps, what it logs, what it may do.
+//! Settings of the process: saved counters, pins, the log and the sandbox.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -17,9 +17,9 @@ pub(super) const RUNNING: &[Setting] = &[
         details: "The counters continue after a restart, and counting \
             continues in the meantime: see pin_directory. The exporter saves \
             the counters every 30 seconds, at the end, and before a scrape \
-            shows them, so that no restart sets them back below a scrape. It \
-            makes the directory if it is missing. Only one exporter can use \
-            it. Empty: counters begin at zero, and nothing is written. The \
+            shows them, so that after a restart no counter is below a \
+            scraped value. It makes the directory if it is missing. Only one \
+            exporter can use it. Empty: counters begin at zero, and nothing is written. The \
             unit for systemd sets it.",
         expected: "the path of a directory, or empty",
         example: "\"/var/lib/geoip-exporter\"",
@@ -32,7 +32,7 @@ pub(super) const RUNNING: &[Setting] = &[
             Ok(())
         },
         write: |config| optional(config.state_directory.as_deref()),
-        keep: |config, old| {
+        copy: |config, old| {
             config.state_directory = old.state_directory.clone();
         },
     },
@@ -60,7 +60,7 @@ pub(super) const RUNNING: &[Setting] = &[
             Ok(())
         },
         write: |config| optional(config.pin_directory.as_deref()),
-        keep: |config, old| {
+        copy: |config, old| {
             config.pin_directory = old.pin_directory.clone();
         },
     },
@@ -79,7 +79,7 @@ pub(super) const RUNNING: &[Setting] = &[
             Ok(())
         },
         write: |config| config.log_level.as_str().into(),
-        keep: |config, old| config.log_level = old.log_level,
+        copy: |config, old| config.log_level = old.log_level,
     },
     Setting {
         key: "log_format",
@@ -95,7 +95,7 @@ pub(super) const RUNNING: &[Setting] = &[
             Ok(())
         },
         write: |config| config.log_format.as_str().into(),
-        keep: |config, old| config.log_format = old.log_format,
+        copy: |config, old| config.log_format = old.log_format,
     },
     Setting {
         key: "sandbox",
@@ -117,6 +117,6 @@ pub(super) const RUNNING: &[Setting] = &[
             Ok(())
         },
         write: |config| config.sandbox.into(),
-        keep: |config, old| config.sandbox = old.sandbox,
+        copy: |config, old| config.sandbox = old.sandbox,
     },
 ];

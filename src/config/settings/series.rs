@@ -1,4 +1,4 @@
-//! Settings of which series there are.
+//! Settings of the series on the metrics page.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -13,7 +13,7 @@ use crate::config::setting::{Effect, Kind, Setting};
 use crate::config::values::Fault;
 use crate::config::{Countries, countries, duration};
 
-/// Below a second a scrape would not see the last bytes.
+/// Below a second a scrape would miss the last bytes.
 const RETENTION: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(365 * 24 * 3600);
 
@@ -42,7 +42,7 @@ pub(super) const SERIES: &[Setting] = &[
             Countries::All => "all".into(),
             Countries::Listed(codes) => codes.clone().into(),
         },
-        keep: |config, old| {
+        copy: |config, old| {
             config.countries_at_zero = old.countries_at_zero.clone();
         },
     },
@@ -69,7 +69,7 @@ pub(super) const SERIES: &[Setting] = &[
             None => "0".into(),
             Some(retention) => duration::duration_text(retention).into(),
         },
-        keep: |config, old| {
+        copy: |config, old| {
             config.absent_interface_retention = old.absent_interface_retention;
         },
     },

@@ -34,7 +34,7 @@ pub(super) const SERVING: &[Setting] = &[
             Ok(())
         },
         write: |config| listen::value(&config.listen_address),
-        keep: |config, old| {
+        copy: |config, old| {
             config.listen_address = old.listen_address.clone();
         },
     },
@@ -61,7 +61,7 @@ pub(super) const SERVING: &[Setting] = &[
             Ok(())
         },
         write: |config| optional(config.web_config_file.as_deref()),
-        keep: |config, old| {
+        copy: |config, old| {
             config.web_config_file = old.web_config_file.clone();
         },
     },
@@ -81,7 +81,7 @@ pub(super) const SERVING: &[Setting] = &[
             Ok(())
         },
         write: |config| config.enable_reload.into(),
-        keep: |config, old| config.enable_reload = old.enable_reload,
+        copy: |config, old| config.enable_reload = old.enable_reload,
     },
     Setting {
         key: "metrics_path",
@@ -98,6 +98,6 @@ pub(super) const SERVING: &[Setting] = &[
             Ok(())
         },
         write: |config| config.metrics_path.clone().into(),
-        keep: |config, old| config.metrics_path = old.metrics_path.clone(),
+        copy: |config, old| config.metrics_path = old.metrics_path.clone(),
     },
 ];

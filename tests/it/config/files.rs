@@ -55,7 +55,8 @@ fn a_file_that_cannot_be_read_says_why() {
         World::new().write("geoip-exporter.toml", vec![b'#'; 1024 * 1024 + 1]);
     assert_eq!(
         world.bad(),
-        "/etc/geoip-exporter.toml: is no configuration: it has more than 1 MiB"
+        "/etc/geoip-exporter.toml: is too large for a configuration: it has \
+         more than 1 MiB"
     );
 }
 

@@ -145,7 +145,7 @@ fn a_wrong_value_says_what_was_found_and_what_is_allowed() {
         ),
         (
             "listen_address = \"9100\"",
-            "listen_address: \"9100\" is a port without an address: write \":9100\" for every address, or such as \"127.0.0.1:9100\"",
+            "listen_address: \"9100\" is a port without an address: write \":9100\" for every address, or \"127.0.0.1:9100\" for this machine only",
         ),
         (
             "listen_address = \"nowhere:9100\"",
@@ -217,7 +217,7 @@ fn a_wrong_value_says_what_was_found_and_what_is_allowed() {
         ),
         (
             "[exporter]\nlog_level = \"info\"",
-            "exporter: there is no table of that name: settings stand at the top, without [exporter]",
+            "exporter: there is no table of that name: settings are written at the top, without [exporter]",
         ),
         (
             "\"poll_interval.x\" = 1\n\"\\n\" = 2",
@@ -225,11 +225,11 @@ fn a_wrong_value_says_what_was_found_and_what_is_allowed() {
         ),
         (
             "[[exporter]]\nlog_level = \"info\"",
-            "exporter: there is no table of that name: settings stand at the top, without [exporter]",
+            "exporter: there is no table of that name: settings are written at the top, without [exporter]",
         ),
         (
             "exporter.log_level = \"info\"",
-            "exporter: there is no table of that name: settings stand at the top, without [exporter]",
+            "exporter: there is no table of that name: settings are written at the top, without [exporter]",
         ),
         (
             "colour = []",
@@ -281,7 +281,7 @@ fn a_wrong_value_says_what_was_found_and_what_is_allowed() {
         ),
         (
             "listen_address = 9100",
-            "listen_address: \"9100\" is a port without an address: write \":9100\" for every address, or such as \"127.0.0.1:9100\"",
+            "listen_address: \"9100\" is a port without an address: write \":9100\" for every address, or \"127.0.0.1:9100\" for this machine only",
         ),
         (
             "listen_address = \"http://127.0.0.1:9100/metrics\"",

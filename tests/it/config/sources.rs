@@ -171,15 +171,15 @@ fn what_a_file_of_variables_leaves_in_a_value_is_named() {
         .flag("metrics_path", "\"/metrics\"");
     assert_eq!(
         world.bad(),
-        "GEOIP_EXPORTER_LOG_LEVEL: \"info\" has quotes that nothing takes off: write info\n\
-         GEOIP_EXPORTER_GEOIP_DB: '/x.mmdb' has quotes that nothing takes off: write /x.mmdb\n\
+        "GEOIP_EXPORTER_LOG_LEVEL: \"info\" has quotes, which are kept in the value: write info\n\
+         GEOIP_EXPORTER_GEOIP_DB: '/x.mmdb' has quotes, which are kept in the value: write /x.mmdb\n\
          GEOIP_EXPORTER_POLL_INTERVAL: \"5s\\r\" ends in a carriage return (CR): write \"5s\", and save the file it comes from with the line ends LF\n\
-         --metrics-path: \"/metrics\" has quotes that nothing takes off: write /metrics"
+         --metrics-path: \"/metrics\" has quotes, which are kept in the value: write /metrics"
     );
     let world = World::new().variable(config::CONFIG_VARIABLE, "\"/x.toml\"");
     assert_eq!(
         world.bad(),
-        "GEOIP_EXPORTER_CONFIG: \"/x.toml\" has quotes that nothing takes off: write /x.toml"
+        "GEOIP_EXPORTER_CONFIG: \"/x.toml\" has quotes, which are kept in the value: write /x.toml"
     );
 }
 

@@ -43,23 +43,23 @@ fn toml_that_cannot_be_parsed_is_shown_by_line_and_column() {
         ),
         (
             "log_level: info\n",
-            "1:10: log_level has : where = belongs: write log_level = \"info\"",
+            "1:10: log_level has : in place of =: write log_level = \"info\"",
         ),
         (
             "poll_interval := \"5s\"",
-            "1:15: poll_interval has := where = belongs: write poll_interval = \"5s\"",
+            "1:15: poll_interval has := in place of =: write poll_interval = \"5s\"",
         ),
         (
             "poll_intervall: 5",
-            "1:15: poll_intervall has : where = belongs: write a value such as poll_interval = \"2s\"",
+            "1:15: poll_intervall has : in place of =: write a value such as poll_interval = \"2s\"",
         ),
         (
             "map_max_entries: 5",
-            "1:16: map_max_entries has : where = belongs: write map_max_entries = 5",
+            "1:16: map_max_entries has : in place of =: write map_max_entries = 5",
         ),
         (
             "log_level info\n",
-            "1:11: log_level has nothing where = belongs: write log_level = \"info\"",
+            "1:11: log_level has nothing in place of =: write log_level = \"info\"",
         ),
         (
             "log_level =\n",
@@ -125,7 +125,7 @@ fn toml_that_cannot_be_parsed_is_shown_by_line_and_column() {
         ),
         (
             "{\n  \"log_level\": \"info\"\n}\n",
-            "1:1: this looks like JSON, and TOML has no brace here: write such as log_level = \"info\"",
+            "1:1: this looks like JSON, and TOML has no brace here: write lines such as log_level = \"info\"",
         ),
     ] {
         let refused = World::new().file(toml).bad();
