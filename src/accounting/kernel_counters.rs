@@ -55,7 +55,7 @@ counters! {
     /// Packets whose flow could not be created.
     UpdateFailures, "update_failures", Some((
         "geoip_ebpf_update_fail_total",
-        "Packets whose flow found no room.",
+        "Packets whose flow could not be added to the kernel's map.",
     ));
     /// Packets of a device that is not being counted, seen while it was being
     /// attached or detached, or moved to another network namespace.
@@ -65,8 +65,7 @@ counters! {
     /// Packets counted in the map of flows, because the table had no room.
     MapPackets, "map_packets", Some((
         "geoip_ebpf_flow_map_packets_total",
-        "Packets counted in the kernel's map, for want of room in the flow \
-         table.",
+        "Packets counted in the kernel's map, as the flow table had no room.",
     ));
 }
 

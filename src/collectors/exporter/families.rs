@@ -29,7 +29,7 @@ pub(super) const BUILD_INFO: Description<2> = Description {
 };
 pub(super) const MAP_MAX_ENTRIES: Description = plain(
     "geoip_config_map_max_entries",
-    "Flows the kernel's map has room for (setting map_max_entries).",
+    "Largest number of flows in the kernel's map (setting map_max_entries).",
 );
 pub(super) const POLL_INTERVAL: Description = plain(
     "geoip_config_poll_interval_seconds",
@@ -41,15 +41,15 @@ pub(super) const FLOW_BATCH_SIZE: Description = plain(
 );
 pub(super) const RELOAD_SUCCESSFUL: Description = plain(
     "geoip_config_last_reload_successful",
-    "Whether the last reload of the configuration was successful.",
+    "Success of the last reload of the configuration: 1 yes, 0 no.",
 );
 pub(super) const RELOAD_SUCCESS_TIMESTAMP: Description = plain(
     "geoip_config_last_reload_success_timestamp_seconds",
-    "Unix time of the last successful reload of the configuration.",
+    "Unix time of the last successful reload of the configuration in seconds.",
 );
 pub(super) const DATABASE_LOADED: Description<1> = Description {
     name: "geoip_database_last_load_successful",
-    help: "Whether the last attempt to open the database was successful.",
+    help: "Success of the last attempt to open the database: 1 yes, 0 no.",
     labels: ["database"],
 };
 pub(super) const DATABASE_INFO: Description<2> = Description {
@@ -59,58 +59,60 @@ pub(super) const DATABASE_INFO: Description<2> = Description {
 };
 pub(super) const DATABASE_BUILD_TIMESTAMP: Description = plain(
     "geoip_database_build_timestamp_seconds",
-    "Unix time at which the open GeoIP database was built.",
+    "Unix time of the build of the open GeoIP database in seconds.",
 );
 pub(super) const STATE_SAVED: Description = plain(
     "geoip_state_saved",
-    "Whether the counters shown here were saved for the next start.",
+    "State of the counters on this page: 1 saved for the next start, 0 not.",
 );
 pub(super) const PACKETS: Description = plain(
     "geoip_ebpf_packets_total",
-    "Packets the eBPF programs counted on all interfaces.",
+    "Packets counted by the eBPF programs on all interfaces.",
 );
-pub(super) const NEW_KEYS: Description =
-    plain("geoip_ebpf_new_keys_total", "Flows that began.");
+pub(super) const NEW_KEYS: Description = plain(
+    "geoip_ebpf_new_keys_total",
+    "New flows, including flows that were evicted and returned.",
+);
 pub(super) const EVICTIONS: Description = plain(
     "geoip_ebpf_evictions_total",
-    "Flows the kernel's map dropped to make room for others.",
+    "Flows evicted from the kernel's map to make room for others.",
 );
 pub(super) const MAP_ENTRIES: Description =
     plain("geoip_ebpf_map_entries", "Flows in the kernel at the last poll.");
 pub(super) const TABLE_BYTES: Description = plain(
     "geoip_ebpf_flow_table_bytes",
-    "Memory of the flow table in front of the kernel's map, 0 without one.",
+    "Memory of the flow table in bytes, 0 without a flow table.",
 );
 pub(super) const TABLE_MAX_ENTRIES: Description = plain(
     "geoip_ebpf_flow_table_max_entries",
-    "Entries the flow table has room for, on all CPUs together.",
+    "Largest number of entries in the flow table on all CPUs.",
 );
 pub(super) const TABLE_ENTRIES: Description = plain(
     "geoip_ebpf_flow_table_entries",
-    "Entries of the flow table in use, one for each flow and CPU.",
+    "Used entries of the flow table, one for each flow and CPU.",
 );
 pub(super) const TABLE_RECLAIMS: Description = plain(
     "geoip_ebpf_flow_table_reclaims_total",
-    "Entries of the flow table that were idle and were freed.",
+    "Idle entries of the flow table that were freed.",
 );
 pub(super) const MINIMUM_EVICTION_AGE: Description = plain(
     "geoip_ebpf_minimum_eviction_age_seconds",
-    "Shortest idle time of a flow dropped to make room, +Inf until the first.",
+    "Shortest idle time of an evicted flow in seconds, +Inf before the first.",
 );
 pub(super) const MAP_READ_DURATION: Description = plain(
     "geoip_ebpf_map_read_duration_seconds",
-    "Time it took to read the kernel's map at the last poll.",
+    "Duration of reading the kernel's map in the last poll in seconds.",
 );
 pub(super) const POLL_DURATION: Description = plain(
     "geoip_poll_duration_seconds",
-    "Time the last poll took, from reading to publishing.",
+    "Duration of the last poll in seconds, from reading to publishing.",
 );
 pub(super) const POLL_FAILURES: Description = plain(
     "geoip_poll_failures_total",
-    "Polls that failed; their traffic is counted by the next one.",
+    "Failed polls, whose traffic the next successful poll counts.",
 );
 pub(super) const CERTIFICATE_EXPIRY: Description = Description {
     name: "geoip_tls_certificate_expiry_timestamp_seconds",
-    help: "Unix time at which the served TLS certificate expires.",
+    help: "Unix time of the expiry of the served TLS certificate in seconds.",
     labels: [],
 };

@@ -18,7 +18,7 @@ const STATUS: Description<1> = Description {
 
 const ATTACHED: Description<1> = Description {
     name: "geoip_interface_attached",
-    help: "Whether packets of the interface are being counted: 1 yes, 0 no.",
+    help: "Counting of the interface's packets: 1 yes, 0 no.",
     labels: ["interface"],
 };
 

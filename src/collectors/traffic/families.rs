@@ -17,64 +17,66 @@ const COUNTRY_LABELS: [&str; 3] = ["country", "interface", "ip_version"];
 
 const BYTES_RECEIVED: Description<3> = Description {
     name: "geoip_bytes_received_total",
-    help: "Bytes on the wire received from each country.",
+    help: "Bytes received from each country on the wire.",
     labels: COUNTRY_LABELS,
 };
 
 const BYTES_SENT: Description<3> = Description {
     name: "geoip_bytes_sent_total",
-    help: "Bytes on the wire sent to each country.",
+    help: "Bytes sent to each country on the wire.",
     labels: COUNTRY_LABELS,
 };
 
 const PACKETS_RECEIVED: Description<3> = Description {
     name: "geoip_packets_received_total",
-    help: "Packets on the wire received from each country.",
+    help: "Packets received from each country on the wire.",
     labels: COUNTRY_LABELS,
 };
 
 const PACKETS_SENT: Description<3> = Description {
     name: "geoip_packets_sent_total",
-    help: "Packets on the wire sent to each country.",
+    help: "Packets sent to each country on the wire.",
     labels: COUNTRY_LABELS,
 };
 
 const UNATTRIBUTED_BYTES_RECEIVED: Description<2> = Description {
     name: "geoip_unattributed_bytes_received_total",
-    help: "IP bytes received that left the kernel's map before a poll could \
-           tell their country.",
+    help: "IP bytes received without a country, as their flow left the \
+           kernel's map before a poll.",
     labels: ["interface", "ip_version"],
 };
 
 const UNATTRIBUTED_BYTES_SENT: Description<2> = Description {
     name: "geoip_unattributed_bytes_sent_total",
-    help: "IP bytes sent that left the kernel's map before a poll could tell \
-           their country.",
+    help: "IP bytes sent without a country, as their flow left the kernel's \
+           map before a poll.",
     labels: ["interface", "ip_version"],
 };
 
 const NON_IP_BYTES_RECEIVED: Description<1> = Description {
     name: "geoip_non_ip_bytes_received_total",
-    help: "Bytes received that were not IP or not readable as IP.",
+    help: "Bytes received in packets that are not IP or have an unreadable \
+           IP header.",
     labels: ["interface"],
 };
 
 const NON_IP_BYTES_SENT: Description<1> = Description {
     name: "geoip_non_ip_bytes_sent_total",
-    help: "Bytes sent that were not IP or not readable as IP.",
+    help: "Bytes sent in packets that are not IP or have an unreadable IP \
+           header.",
     labels: ["interface"],
 };
 
 const ABSENT: Description = Description {
     name: "geoip_interfaces_absent",
-    help: "Interfaces that are gone and still have series, at most 4096.",
+    help: "Removed interfaces that still have series, at most 4096.",
     labels: [],
 };
 
 const REMEMBERED: Description = Description {
     name: "geoip_interfaces_remembered",
-    help: "Interfaces that are gone and whose counters are remembered without \
-           series, at most 1000.",
+    help: "Removed interfaces whose counters are remembered without series, \
+           at most 1000.",
     labels: [],
 };
 
