@@ -31,7 +31,7 @@ pub struct DeltaTracker<N> {
     /// The flows as readings, once somebody asked for them and until they
     /// change.
     readings: Option<Arc<[Reading]>>,
-    /// Whether an earlier tracker knew flows that this one was not told of: a
+    /// True if an earlier tracker knew flows that this one was not told of: a
     /// flow that the next sweep shows for the first time may be one of them.
     is_incomplete: bool,
 }
@@ -46,7 +46,7 @@ struct Flow<N> {
     note: N,
 }
 
-/// What a sweep showed besides the deltas.
+/// The results of a sweep besides the deltas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Observation {
     /// Flows in the kernel's map.

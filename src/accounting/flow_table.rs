@@ -1,4 +1,4 @@
-//! What accounting asks of the flow table's memory.
+//! Accounting's view of the flow table's memory.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -26,7 +26,7 @@ pub trait FlowTable {
     /// Returns the flow in a slot that is not free.
     fn key(&self, slot: usize) -> FlowKey;
 
-    /// Returns what was ever counted in a slot.
+    /// Returns the volume that was ever counted in a slot.
     fn volume(&self, slot: usize) -> Volume;
 
     /// Returns what was read of a slot last, by an earlier process, where that
@@ -35,7 +35,7 @@ pub trait FlowTable {
         Volume::default()
     }
 
-    /// Writes down what was read of a slot, for a later process.
+    /// Writes down the last reading of a slot, for a later process.
     fn remember(&self, _slot: usize, _volume: Volume) {}
 
     /// Hides a used slot from the program.
@@ -48,10 +48,10 @@ pub trait FlowTable {
 /// A way that is not free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Way {
-    /// Whose it is.
+    /// The flow.
     pub key: FlowKey,
-    /// What was ever counted in it.
+    /// The volume that was ever counted in it.
     pub volume: Volume,
-    /// Whether the program does not find it any more.
+    /// True if the program does not find it any more.
     pub is_retired: bool,
 }

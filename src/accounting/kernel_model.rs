@@ -32,7 +32,7 @@ pub(super) fn volume(packets: u64) -> Volume {
     Volume { packets, bytes: packets * 100 }
 }
 
-/// What happens on a CPU.
+/// A step of a program on a CPU.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Event {
     /// Packets of a flow pass.
@@ -84,7 +84,7 @@ struct Mapped {
     read: Volume,
 }
 
-/// What user space did and saw in the table since it was last asked.
+/// The changes that user space made and saw in the table since the last call.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Log {
     /// The newest volume of each way.
@@ -93,13 +93,13 @@ pub(super) struct Log {
     pub(super) freed: Vec<usize>,
 }
 
-/// What the programs wrote, and the truth.
+/// The counters that the programs wrote, and the truth.
 #[derive(Debug)]
 pub(super) struct State {
     sets: usize,
     tags: Vec<Tag>,
     volumes: Vec<Volume>,
-    /// What user space wrote down of them.
+    /// The readings of them that user space wrote down.
     remembered: Vec<Volume>,
     /// By CPU: a second packet does not interrupt the first.
     stopped: Vec<Option<Stopped>>,
@@ -115,7 +115,7 @@ pub(super) struct State {
     pub(super) sent: BTreeMap<FlowKey, u64>,
     /// Those of them that were counted in the map.
     pub(super) in_map: BTreeMap<FlowKey, u64>,
-    /// Packets that nobody had read when the map dropped their flow.
+    /// Packets that were unread when the map evicted their flow.
     pub(super) lost: BTreeMap<FlowKey, u64>,
     log: Log,
     /// Happens while user space reads.

@@ -1,4 +1,4 @@
-//! What a flow is known by: interface, direction, IP version, class and remote
+//! The key of a flow: interface, direction, IP version, class and remote
 //! prefix.
 //!
 //! Pure: no I/O, clock, threads or logging.
@@ -95,7 +95,7 @@ impl IpVersion {
     }
 }
 
-/// What the exact per-interface totals tell apart.
+/// The kinds of packets that the totals of an interface count apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
     /// A packet whose remote address could be read.
@@ -124,14 +124,14 @@ pub enum Family {
 )]
 pub struct InterfaceId(pub u32);
 
-/// Whom the kernel counts a packet for.
+/// The key by which the kernel counts a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FlowKey {
-    /// Where the packet crossed.
+    /// The interface that the packet crossed.
     pub interface: InterfaceId,
     /// Which way it went.
     pub direction: Direction,
-    /// How to read `remote`.
+    /// The version of the address in `remote`.
     pub ip_version: IpVersion,
     /// The class that the program found for the packet: zero, as there are no
     /// classes yet.

@@ -1,5 +1,5 @@
-//! What is to be known of what was read last, so that another process can go on
-//! from there.
+//! Marks: the positions up to which maps were read, from which another process
+//! can continue.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{InterfaceId, Reading};
 
-/// Which maps are counted in, and what is attached, so that it can be told
-/// whether what is remembered of them is of the same.
+/// The identity of the maps and of the attachments. Marks are valid only for the
+/// same incarnation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incarnation {
     /// No other maps have it.
@@ -22,12 +22,12 @@ pub struct Incarnation {
     pub serials: Vec<(InterfaceId, u64)>,
 }
 
-/// How far the maps were read at one poll.
+/// The positions up to which the maps were read at one poll.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountingMarks {
-    /// Which maps.
+    /// The maps.
     pub incarnation: Incarnation,
-    /// What was read of their flows.
+    /// The readings of their flows.
     pub flows: FlowMarks,
 }
 
@@ -39,11 +39,11 @@ pub struct FlowMarks {
     pub begun: u64,
     /// Flows in the table.
     pub table_flows: u64,
-    /// How often a flow of one tier came to be in the other too.
+    /// The number of times that a flow of one tier appeared in the other too.
     pub joined: u64,
     /// Flows that are in both.
     pub shared: u64,
-    /// What was last said of new flows.
+    /// The number of new flows that was last shown.
     pub new_keys: u64,
     /// Ways of the table ever freed.
     pub table_reclaims: u64,
@@ -56,7 +56,7 @@ pub struct FlowMarks {
 pub struct MapMarks {
     /// Every flow in it, in no order, unless some were left out.
     pub readings: Arc<[Reading]>,
-    /// Whether flows were left out, for want of room in the state.
+    /// True if flows were left out, for want of room in the state.
     #[serde(default)]
     pub is_incomplete: bool,
     /// When they were read, in the unit of [`Reading::last_seen`].

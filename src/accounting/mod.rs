@@ -1,5 +1,5 @@
-//! What traffic is made of: readings from the kernel, what they grew by, and
-//! who is credited with it.
+//! The parts of traffic: readings from the kernel, their growth, and the
+//! accounts that are credited with it.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -87,26 +87,26 @@ impl Sub for Volume {
 /// One growth of one flow, to be credited to somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrafficDelta {
-    /// Whose traffic it is.
+    /// The flow.
     pub key: FlowKey,
-    /// How much there was since the last poll.
+    /// The growth since the last poll.
     pub volume: Volume,
 }
 
 /// Everything the hook of one interface saw, since it was attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InterfaceTotal {
-    /// Where.
+    /// The interface.
     pub interface: InterfaceId,
-    /// Which way.
+    /// The direction.
     pub direction: Direction,
-    /// What kind of packets.
+    /// The kind of packets.
     pub family: Family,
-    /// How much, cumulative.
+    /// The cumulative volume.
     pub volume: Volume,
 }
 
-/// Where a remote address is.
+/// The origin of a remote address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Origin {
     /// The country its prefix is registered in.
@@ -119,7 +119,7 @@ pub struct Origin {
 /// interface appears, deltas are credited, totals are observed, a snapshot is
 /// taken, and in the end the interface is forgotten.
 pub trait Account: Send {
-    /// What a scrape sees of the account.
+    /// The form in which a scrape sees the account.
     type Snapshot: Send + Sync + 'static;
 
     /// Names an interface, for the first time or anew after a rename. What
@@ -148,13 +148,13 @@ pub trait Account: Send {
     fn snapshot(&mut self) -> Self::Snapshot;
 }
 
-/// What the kernel has counted for a flow since it was created.
+/// The kernel's counters of a flow since it was created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "PackedReading", into = "PackedReading")]
 pub struct Reading {
-    /// Whose it is.
+    /// The flow.
     pub key: FlowKey,
-    /// How much, cumulative.
+    /// The cumulative volume.
     pub volume: Volume,
     /// Which creation of the flow this is: another number than before means
     /// that it was evicted and came back.

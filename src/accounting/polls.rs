@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{KernelCounters, Timestamp};
 
-/// What the poller did and the kernel side said; published with every poll,
+/// Statistics of the poller and the kernel side; published with every poll,
 /// also a failed one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PollStatistics {
@@ -18,7 +18,7 @@ pub struct PollStatistics {
     pub polls: u64,
     /// The time at which the counters were zero, if known.
     pub created: Option<Timestamp>,
-    /// Whether all interfaces that were there at the start were attached, as
+    /// True if all interfaces that were there at the start were attached, as
     /// far as they can be, and polled.
     pub is_ready: bool,
     /// Polls that failed, whose traffic the next one finds.
@@ -35,9 +35,9 @@ pub struct PollStatistics {
     pub flow_table: TableStatistics,
     /// The shortest time a dropped flow had been idle, over all evictions.
     pub minimum_eviction_age: Option<Duration>,
-    /// How long reading the map took in the newest poll.
+    /// The duration of reading the map in the newest poll.
     pub map_read_duration: Duration,
-    /// How long the newest poll took as a whole.
+    /// The duration of the newest poll as a whole.
     pub poll_duration: Duration,
 }
 
@@ -109,7 +109,7 @@ impl PollStatistics {
         self
     }
 
-    /// Returns what counts up.
+    /// Returns the counters.
     #[must_use]
     pub fn counters(&self) -> PollCounters {
         PollCounters {

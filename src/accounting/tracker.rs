@@ -13,7 +13,7 @@ use super::marks::FlowMarks;
 use super::table::{Change, Circumstances, TableTracker};
 use super::{FlowKey, InterfaceId, Reading, TrafficDelta};
 
-/// What a poll read of the flow map.
+/// A poll's readings of the flow map.
 #[derive(Clone, Copy, Debug)]
 pub struct MapSweep<'a> {
     /// Every flow in it.
@@ -22,7 +22,7 @@ pub struct MapSweep<'a> {
     pub now: u32,
 }
 
-/// What a poll knew of the kernel side before it read a flow.
+/// The kernel side's counters that a poll read before any flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Flows created in the map since the start.
@@ -32,7 +32,7 @@ pub struct Counts {
     pub map_packets: u64,
 }
 
-/// What there is to say about flows.
+/// Statistics of the flows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlowStatistics {
     /// Flows there are.
@@ -58,7 +58,7 @@ pub struct FlowTracker<N> {
     begun: u64,
     /// Flows that are in both.
     shared: u64,
-    /// How often a flow of one came to be in the other too.
+    /// The number of times that a flow of one appeared in the other too.
     joined: u64,
     /// Packets that the map had counted at the last sweep.
     map_packets: u64,
@@ -66,7 +66,7 @@ pub struct FlowTracker<N> {
     evictions: u64,
     minimum_eviction_age: Option<u64>,
     new_keys: u64,
-    /// What was last said of new flows.
+    /// The number of new flows that was last shown.
     shown_new_keys: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What is exported, one directory or file for each subject.
+//! The exported subjects: each slice has one folder.
 //!
 //! A slice that counts traffic is an `Account` the poller feeds, and a
 //! [`Collect`](crate::metrics::Collect) that turns its newest snapshot into

@@ -15,8 +15,8 @@ use lru::LruCache;
 
 use super::Country;
 
-/// How many records are found without asking the list: several times as many
-/// as a country database has.
+/// The number of records that are found without asking the list: several times
+/// the number that a country database has.
 const SHORTCUTS: usize = 1024;
 
 /// A bounded cache of records' countries that forgets the one unused longest.

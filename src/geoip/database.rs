@@ -1,7 +1,7 @@
 //! A country database file, read into memory and checked once.
 //!
-//! The file is never mapped: whoever truncates a mapped file kills its readers
-//! with SIGBUS. It is checked as a whole when it is opened, which takes some
+//! The file is never mapped: truncating a mapped file kills its readers with
+//! SIGBUS. It is checked as a whole when it is opened, which takes some
 //! tens of milliseconds, so that a lookup later has nothing left to fail at.
 
 use std::io;
@@ -40,7 +40,7 @@ pub enum Error {
     Open {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
     /// Reading the file failed half-way.
@@ -48,7 +48,7 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
     /// A directory, a device, a socket.
@@ -56,7 +56,7 @@ pub enum Error {
     NotAFile {
         /// Its path.
         path: PathBuf,
-        /// What it is, with its article.
+        /// Its kind, with the article.
         kind: &'static str,
     },
     /// A file of no bytes.
@@ -74,7 +74,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// Whoever waited for it has given up.
+    /// Reading takes too long.
     #[error(
         "cannot open GeoIP database {path:?}: reading and checking it takes \
          more than {seconds} seconds"
@@ -82,7 +82,7 @@ pub enum Error {
     Slow {
         /// The file.
         path: PathBuf,
-        /// How long it was waited for.
+        /// The time after which reading was given up.
         seconds: u64,
     },
     /// The file was written to while it was read.
@@ -99,7 +99,7 @@ pub enum Error {
     NotADatabase {
         /// The file.
         path: PathBuf,
-        /// What is missing.
+        /// The missing part.
         reason: String,
     },
     /// The tree or a record cannot be followed.
@@ -107,7 +107,7 @@ pub enum Error {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The damage.
         reason: String,
     },
     /// A file of another format.
@@ -115,30 +115,30 @@ pub enum Error {
     OtherFormat {
         /// The file.
         path: PathBuf,
-        /// What it is, and what to do about it.
+        /// Its format, and the remedy.
         what: &'static str,
     },
     /// A database of networks' owners, with the countries of their offices.
     #[error(
         "cannot use GeoIP database {path:?}: it is of type {database_type:?}, \
-         whose records say who owns a network, not where it is; take a \
+         whose records say who owns a network, not where it is; use a \
          country or city database"
     )]
     Owners {
         /// The file.
         path: PathBuf,
-        /// What the file calls itself.
+        /// The type that the file states.
         database_type: String,
     },
     /// A database of something else: networks, anonymous proxies, domains.
     #[error(
         "cannot use GeoIP database {path:?}: it is of type {database_type:?} \
-         and its records carry no country; take a country or city database"
+         and its records carry no country; use a country or city database"
     )]
     NoCountry {
         /// The file.
         path: PathBuf,
-        /// What the file calls itself.
+        /// The type that the file states.
         database_type: String,
     },
 }
@@ -178,7 +178,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// Returns one line that names the file and what is wrong with it.
+    /// Returns one line that names the file and the fault.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let (bytes, identity) = read_file(path)?;
         let mut database = Self::from_bytes(path, bytes)?;
@@ -186,7 +186,7 @@ impl Database {
         Ok(database)
     }
 
-    /// Checks the bytes of a database; `path` is only what it is called.
+    /// Checks the bytes of a database; `path` is only its name in messages.
     ///
     /// # Errors
     ///
@@ -255,7 +255,7 @@ impl Database {
         self.identity
     }
 
-    /// Returns what the database calls itself, such as `GeoLite2-Country`.
+    /// Returns the type that the database states, such as `GeoLite2-Country`.
     #[must_use]
     pub fn database_type(&self) -> &str {
         &self.reader.metadata().database_type
@@ -267,7 +267,7 @@ impl Database {
         self.reader.metadata().build_epoch
     }
 
-    /// Returns 4 where it knows IPv4 addresses only, else 6.
+    /// Returns 4 if it has IPv4 addresses only, else 6.
     #[must_use]
     pub fn ip_version(&self) -> u16 {
         self.reader.metadata().ip_version
@@ -355,7 +355,7 @@ fn not_a_database(path: &Path, error: &MaxMindDbError) -> Error {
     Error::NotADatabase { path: path.into(), reason: reason.into() }
 }
 
-/// Returns what the system said without the number behind it.
+/// Returns the system's error text without the number behind it.
 fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-/// How a file begins, and what it is then.
+/// First bytes of files, and the format that they show.
 const BEGINNINGS: [(&[u8], &str); 4] = [
     (b"PK\x03\x04", "a zip archive: unpack it, and name the .mmdb file in it"),
     (b"BZh", "compressed with bzip2: unpack it with bunzip2"),
@@ -14,7 +14,7 @@ const BEGINNINGS: [(&[u8], &str); 4] = [
     (b"\x28\xb5\x2f\xfd", "compressed with zstd: unpack it with unzstd"),
 ];
 
-/// How a text begins, and what it is then.
+/// Beginnings of texts, and the format that they show.
 const TEXTS: [(&[u8], &str); 3] = [
     (
         b"version https://git-lfs.github.com/spec/",
@@ -29,10 +29,10 @@ const TEXTS: [(&[u8], &str); 3] = [
     ),
 ];
 
-/// Where a tar archive says that it is one.
+/// The place of a tar archive's mark.
 const TAR: (usize, &[u8]) = (257, b"ustar");
 
-/// How far from its end a legacy database says what it is.
+/// The distance of a legacy database's mark from its end.
 const LEGACY_TAIL: usize = 256;
 
 /// Returns what a file is that is no database: the rest of "it is ...".

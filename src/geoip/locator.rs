@@ -40,7 +40,7 @@ impl Locator {
         self.cache.resize(cache_size);
     }
 
-    /// Returns the country of `address`, `UNKNOWN` where nobody knows.
+    /// Returns the country of `address`, `UNKNOWN` if the database has none.
     pub fn country_of(&mut self, address: IpAddr) -> Country {
         match &self.database {
             Some(database) => {

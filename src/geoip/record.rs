@@ -21,16 +21,16 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::Country;
 
-/// What a record says about the country.
+/// The part of a record that is about the country.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Record {
-    /// What else it speaks of.
+    /// The other subjects of the record.
     pub(super) content: Content,
     /// The country, `UNKNOWN` where the place is empty.
     pub(super) country: Country,
 }
 
-/// What records speak of, by their keys.
+/// The subjects of records, by their keys.
 ///
 /// Databases of networks' owners have a country too, that of an office. They
 /// are told from those of places by what stands beside it.
@@ -40,11 +40,11 @@ pub(super) struct Content(u8);
 impl Content {
     /// A place for a country, filled or not.
     const COUNTRY: u8 = 1;
-    /// Whom to ask about a network.
+    /// The contact of a network.
     const CONTACT: u8 = 2;
     /// The number of an autonomous system.
     const SYSTEM: u8 = 4;
-    /// What else databases of autonomous systems have.
+    /// Other keys of databases of autonomous systems.
     const OWNER: u8 = 8;
     /// More about a place than a country.
     const PLACE: u8 = 16;

@@ -15,7 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use thiserror::Error;
 
-/// How the tree lies in the file, from the database's metadata.
+/// The place of the tree in the file, from the database's metadata.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
     /// Nodes in the tree.
@@ -26,7 +26,7 @@ pub(super) struct Layout {
     pub(super) address_bits: u8,
 }
 
-/// What is wrong with a tree.
+/// A fault of a tree.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub(super) enum Damage {
     #[error("the search tree is deeper than an address is long")]

@@ -17,7 +17,7 @@ use prometheus::proto::{
 use super::family::Family;
 use crate::accounting::Timestamp;
 
-/// How metrics are written.
+/// The format of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Prometheus text, version 0.0.4.
@@ -58,8 +58,8 @@ impl<W: Write> Encoder<W> {
         Self { format, to, line: Vec::new(), current: String::new() }
     }
 
-    /// Writes a family, or nothing where it has no samples. One that has the
-    /// name of the last goes on where that ended.
+    /// Writes a family, or nothing if it has no samples. A family with the name
+    /// of the last one continues it.
     ///
     /// # Errors
     ///

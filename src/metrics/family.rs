@@ -26,7 +26,7 @@ impl From<MetricFamily> for Family {
     }
 }
 
-/// The name of a family, what it means and the names of its labels.
+/// The name of a family, its help text and the names of its labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Description<const LABELS: usize = 0> {
     /// Its name, `_total` and unit included.

@@ -1,4 +1,5 @@
-//! What the scraper can read: the `Accept` and `Accept-Encoding` headers.
+//! The formats that the scraper can read: the `Accept` and `Accept-Encoding`
+//! headers.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -38,7 +39,7 @@ pub fn format(accept: Option<&str>) -> Format {
     }
 }
 
-/// Whether an `Accept-Encoding` header takes gzip.
+/// Returns whether an `Accept-Encoding` header takes gzip.
 #[must_use]
 pub fn accepts_gzip(accept_encoding: Option<&str>) -> bool {
     let mut gzip = None;
@@ -55,7 +56,7 @@ pub fn accepts_gzip(accept_encoding: Option<&str>) -> bool {
 }
 
 /// Splits `name;version=1;q=0.5` into the lower-case name, the weight in
-/// thousandths and the version. A weight nobody can read is none.
+/// thousandths and the version. An unreadable weight is none.
 fn media_range(range: &str) -> Option<(String, u16, Option<&str>)> {
     let mut parts = range.split(';').map(str::trim);
     let name = parts.next().filter(|name| !name.is_empty())?;

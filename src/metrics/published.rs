@@ -77,7 +77,7 @@ impl<T> Published<T> {
     }
 }
 
-/// What the poller feeds: an account of any kind, and how to publish it.
+/// An account of any kind that the poller feeds, with its publisher.
 ///
 /// The calls come in the order [`Account`] tells; `publish` ends a poll.
 pub trait Sink: Send {

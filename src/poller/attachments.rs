@@ -37,19 +37,19 @@ pub(super) struct Attachments {
     retiring: BTreeSet<InterfaceId>,
     /// Read for the last time, each with the checkpoint in which that is.
     drained: BTreeMap<InterfaceId, u64>,
-    /// What could not be attached and why, so that a reason is logged once.
+    /// The reasons of failed attachments, so that each is logged once.
     failed: BTreeMap<u32, Failure>,
     left_out: LeftOut,
-    /// Whether it is to be logged what the rules match.
+    /// True if the matches of the rules are to be logged.
     has_matches_to_log: bool,
     /// Names that no device has and that was logged.
     missing: BTreeSet<InterfaceName>,
     /// Ifindexes of attached devices that were gone, or may have been where
     /// events were lost, and may be another's by now.
     doubtful: BTreeSet<u32>,
-    /// What is to be counted under another name.
+    /// The interfaces to be counted under another name.
     renames: Vec<Interface>,
-    /// What is still to be done. Attaching waits twice for all CPUs, some
+    /// The actions that are left. Attaching waits twice for all CPUs, some
     /// 25 ms; polls come between.
     queue: VecDeque<Action>,
 }
@@ -139,7 +139,8 @@ impl Attachments {
         }
     }
 
-    /// Finds what is to be done so that what is attached is what should be.
+    /// Finds the actions after which all wanted interfaces, and no others, are
+    /// attached.
     pub(super) fn plan(
         &mut self,
         wanted: &Interfaces,
@@ -201,7 +202,7 @@ impl Attachments {
     /// Does one thing that is to be done.
     ///
     /// # Errors
-    /// Where it failed, which has been logged. It is tried again at the next
+    /// If it failed, which has been logged. It is tried again at the next
     /// plan.
     pub(super) fn do_next(
         &mut self,
@@ -230,7 +231,7 @@ impl Attachments {
         }
     }
 
-    /// Detaches what was attached to another device than the one that has the
+    /// Detaches each attachment to another device than the one that has the
     /// number now.
     fn detach_replaced(&mut self, attacher: &mut impl Attach) {
         for ifindex in std::mem::take(&mut self.doubtful) {
@@ -259,7 +260,7 @@ impl Attachments {
     }
 
     /// Counts under their new names. To be called behind a poll, which credits
-    /// to the old names what is theirs.
+    /// the traffic until then to the old names.
     pub(super) fn rename(&mut self, sinks: &mut [Box<dyn Sink>]) {
         for Interface { ifindex, name, .. } in std::mem::take(&mut self.renames)
         {

@@ -1,4 +1,4 @@
-//! What the poller is told while it runs, and whom it tells.
+//! The messages to the running poller, and its publications.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::geoip::{CountryLabels, Database};
 use crate::kernel::InterfaceEvent;
 use crate::metrics::published::Publisher;
 
-/// What the poller is told while it runs. Dropping the sender stops it.
+/// A message to the running poller. Dropping the sender stops the poller.
 pub enum Control {
     /// Use this configuration and database from now on. The poller drops
     /// `done` once both are in use.
@@ -34,7 +34,7 @@ pub enum Control {
     },
 }
 
-/// What there is before the first poll.
+/// The poller's knowledge before the first poll.
 pub struct Start {
     /// The devices.
     pub devices: Vec<InterfaceEvent>,
@@ -44,13 +44,13 @@ pub struct Start {
     pub labels: Arc<CountryLabels>,
 }
 
-/// Where the poller publishes what is not an account.
+/// The poller's publications besides the accounts.
 pub struct Publishers {
-    /// What it did, and what the kernel side said.
+    /// The statistics of the poller and the kernel side.
     pub statistics: Publisher<PollStatistics>,
     /// The state of the interfaces.
     pub interfaces: Publisher<interfaces::Snapshot>,
-    /// Who is told that it gets on.
+    /// The party that hears of its progress.
     pub overseer: Box<dyn Overseer>,
     /// The thread that saves, if the counters are saved.
     pub saver: Option<Box<dyn Saver>>,

@@ -1,4 +1,4 @@
-//! The part of a poll that tells the accounts what was read.
+//! The part of a poll that credits the readings to the accounts.
 
 use std::time::SystemTime;
 
@@ -25,7 +25,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         }
     }
 
-    /// Credits what the sweep shows.
+    /// Credits the growth that the sweep shows.
     pub(super) fn account(&mut self, has_grace_passed: bool) {
         let Self {
             reader, sweep, tracker, classifier, sinks, publishers, ..
@@ -68,7 +68,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
             });
     }
 
-    /// Shows what was credited.
+    /// Publishes the accounts.
     pub(super) fn finish_sweep(&mut self) {
         for sink in &mut self.sinks {
             sink.observe_totals(&self.sweep.totals);

@@ -43,16 +43,16 @@ pub struct Poller<A, R> {
     sinks: Vec<Box<dyn Sink>>,
     publishers: Publishers,
     statistics: PollStatistics,
-    /// What was counted before the maps were made.
+    /// The counters from before the maps were made.
     earlier: PollCounters,
-    /// Whether the maps outlive this process.
+    /// True if the maps outlive this process.
     are_maps_pinned: bool,
     /// The marks of the process before, if the maps are pinned, until a poll
     /// was good.
     left: Option<CountingMarks>,
     /// Polls that ended, well or not.
     polls_ended: u64,
-    /// Whether the last poll failed, so that a lasting failure is one line in
+    /// True if the last poll failed, so that a lasting failure is one line in
     /// the log.
     is_failing: bool,
     sweep: Sweep,
@@ -67,7 +67,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
     /// counts on from the statistics that are published.
     ///
     /// # Errors
-    /// Where the process lacks the right to attach. An interface that cannot
+    /// If the process lacks the right to attach. An interface that cannot
     /// be attached for another reason is logged and tried again.
     pub fn new(
         log: Logger,
@@ -190,7 +190,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
                 },
                 recv(ticks) -> _ => {
                     self.poll();
-                    // Where a poll takes longer than the interval, the next
+                    // If a poll takes longer than the interval, the next
                     // is due by now, and nothing else would ever be done.
                     let _ = self.do_next();
                 }
@@ -219,7 +219,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         }
     }
 
-    /// Returns whether it is not known yet what is to be counted.
+    /// Returns whether the choice of interfaces waits for news of devices.
     fn waits_for_news(&self) -> bool {
         self.attachments.waits_for_news(&self.config.interfaces)
     }
@@ -255,7 +255,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
     /// Attaches or detaches one interface, and shows that it is done.
     ///
     /// # Errors
-    /// Where it failed, which has been logged. It is tried again at the next
+    /// If it failed, which has been logged. It is tried again at the next
     /// plan, so within the interval in which all devices are listed anew.
     fn do_next(&mut self) -> Result<(), kernel::Error> {
         if !self.attachments.has_work() {
@@ -294,8 +294,8 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
                 if std::mem::take(&mut self.is_failing) {
                     info!(
                         self.log,
-                        "polling again; nothing was lost but what \
-                        the kernel evicted"
+                        "polling again; flows evicted meanwhile are \
+                        unattributed"
                     );
                 }
             }

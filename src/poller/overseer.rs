@@ -1,4 +1,4 @@
-//! Who watches over the poller.
+//! The overseer of the poller.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-/// Who wants to know that the poller gets on.
+/// A party that wants to hear that the poller makes progress.
 pub trait Overseer: Send {
     /// Returns how often it wants to hear of it, at least, also between two
     /// polls.

@@ -42,7 +42,7 @@ const LIST_LENGTH: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// They begin otherwise.
-    #[error("it is no state of geoip-exporter")]
+    #[error("it is not a state file of geoip-exporter")]
     Foreign,
     /// Another exporter wrote them.
     #[error("it has version {0}; versions 2 and {VERSION} are read")]
@@ -60,7 +60,7 @@ pub enum Fault {
     #[error("its checksum is wrong")]
     Checksum,
     /// The checksum is right, but they make no sense.
-    #[error("its content is not as it should be")]
+    #[error("its content is invalid")]
     Malformed,
 }
 
@@ -93,7 +93,7 @@ pub struct Decoded {
 /// The bytes of a state.
 pub(super) struct Encoded {
     pub(super) bytes: Vec<u8>,
-    /// How many flows found no room.
+    /// The number of flows that found no room.
     pub(super) left_out: usize,
 }
 
@@ -123,7 +123,7 @@ pub(super) fn encode_with(
     let lengths = sections.iter().chain(unknown).map(Section::length);
     let fixed = MAGIC.len() + 4 + lengths.sum::<usize>() + HEADER_LENGTH;
     let section_of = |marks: Option<&CountingMarks>| {
-        // Without the marks nobody can use them.
+        // They are of no use without the marks.
         let attachments = match marks {
             Some(_) => &traffic.attachments[..],
             None => &[],
@@ -237,10 +237,10 @@ fn decode_state(from: &mut Sections) -> State {
     State { polls, earlier, counting, traffic: Arc::new(traffic) }
 }
 
-/// The sections that nobody has taken yet.
+/// The sections that are not taken yet.
 struct Sections {
     sections: Vec<Section>,
-    /// Whether no section was lost.
+    /// True if no section was lost.
     is_whole: bool,
     damage: Vec<Damage>,
 }

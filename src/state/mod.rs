@@ -1,5 +1,5 @@
-//! What is kept for the next start: the counters, and how far the maps were
-//! read that they come from.
+//! The state for the next start: the counters, and the marks of the maps that
+//! they come from.
 //!
 //! `format` turns them into `sections` of bytes and back, `second` reads the
 //! form before that, and `store` keeps the bytes in a file.
@@ -18,29 +18,28 @@ use crate::collectors::traffic::{AttachmentMarks, Snapshot};
 pub use format::{Damage, Decoded, Fault, decode, encode};
 pub use store::{Error, Found, Reason, SaveError, Saved, Store};
 
-/// What a process leaves to the next one.
+/// The state that a process leaves to the next one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
-    /// What it did.
+    /// The poller's counters.
     pub polls: PollCounters,
     /// The part of it from before the maps that were counted in were made.
     pub earlier: PollCounters,
-    /// How far these maps were read, where they outlive the process.
+    /// The marks of these maps, if they outlive the process.
     pub counting: Option<CountingMarks>,
-    /// What it counted.
+    /// The traffic.
     pub traffic: Arc<Snapshot>,
 }
 
 impl State {
-    /// Leaves out how far the maps were read: counting begins in new ones.
+    /// Removes the marks of the maps: counting begins in new ones.
     pub fn forget_maps(&mut self) {
         self.counting = None;
         Arc::make_mut(&mut self.traffic).attachments.clear();
     }
 
-    /// Leaves out of how far the maps were read what is of another attachment
-    /// than those there are, given by their serial numbers. Returns the name
-    /// that a number was counted under, of what is left.
+    /// Removes the marks of attachments that are not present; `present` has their
+    /// serial numbers. Returns the interface names of the marks that are left.
     pub fn limit_attachments(
         &mut self,
         present: &BTreeMap<InterfaceId, u64>,

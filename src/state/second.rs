@@ -42,7 +42,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<State, Fault> {
     decode_body(body).map_err(|_| Fault::Malformed)
 }
 
-/// What is left to be read.
+/// The bytes that are left to read.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {

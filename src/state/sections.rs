@@ -116,7 +116,7 @@ impl Section {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) sections: Vec<Section>,
-    /// Whether some bytes belong to no section.
+    /// True if some bytes belong to no section.
     pub(super) has_gaps: bool,
 }
 

@@ -13,14 +13,14 @@ use crate::files::{self, Unread};
 
 const NAME: &str = "counters.state";
 
-/// What is being written, and not in place yet.
+/// The name of the file while it is written.
 const NEW_NAME: &str = "counters.state.new";
 
 /// A directory that belongs to this process for as long as this exists.
 #[derive(Debug)]
 pub struct Store {
     directory: PathBuf,
-    /// Locked; and what is in it is made durable by it.
+    /// The open directory, which is locked, and by which renames are synced.
     handle: File,
     /// Sections of other releases. They are saved as they were found.
     unknown: Vec<Section>,
@@ -29,7 +29,7 @@ pub struct Store {
 /// The result of a save.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Saved {
-    /// How many flows found no room in the file.
+    /// The number of flows that found no room in the file.
     pub left_out: usize,
 }
 
@@ -44,7 +44,7 @@ pub enum SaveError {
     Io(#[from] io::Error),
 }
 
-/// Why nothing can be kept.
+/// The reason why no state can be saved.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no such directory, or no right to use it.
@@ -53,17 +53,17 @@ pub enum Error {
     /// Two exporters would overwrite each other's counters.
     #[error("{0} is used by another process")]
     InUse(PathBuf),
-    /// What cannot be used must not be overwritten.
+    /// An unusable file must not be overwritten.
     #[error("cannot set {0} aside")]
     SetAside(PathBuf, #[source] io::Error),
 }
 
-/// What was in the directory.
+/// The content of the directory.
 #[derive(Debug)]
 pub enum Found {
     /// Nothing yet.
     Nothing,
-    /// What the last process left.
+    /// The state of the last process.
     State {
         /// The sections that can be used.
         state: Box<State>,
@@ -76,19 +76,19 @@ pub enum Found {
     SetAside {
         /// Its new name.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         reason: Reason,
     },
 }
 
-/// What is wrong with a file.
+/// The fault of a file.
 #[derive(Debug, thiserror::Error)]
 pub enum Reason {
-    /// What is in it.
+    /// Its content.
     #[error(transparent)]
     Content(#[from] Fault),
     /// It is a directory, a pipe or the like.
-    #[error("it is no regular file")]
+    #[error("it is not a regular file")]
     NoFile,
     /// It cannot be read.
     #[error("it cannot be read")]
@@ -99,7 +99,7 @@ pub enum Reason {
 }
 
 impl Error {
-    /// Returns why the directory was not made where it is missing: its file
+    /// Returns the reason why a missing directory was not made: its file
     /// system may be read-only.
     #[must_use]
     pub fn or_made(self, made: io::Result<()>) -> Self {
@@ -115,7 +115,7 @@ impl Error {
 }
 
 impl Store {
-    /// Makes a directory, for nobody else, where there is none. To be called
+    /// Makes a missing directory, for this user only. To be called
     /// while files may still be written anywhere.
     ///
     /// # Errors
@@ -127,7 +127,7 @@ impl Store {
     /// Looks at the state in a directory, and leaves all as it is.
     ///
     /// # Errors
-    /// Where a start could make nothing of it.
+    /// If a start could not use it.
     pub fn look(directory: &Path) -> Result<(), Reason> {
         read(&directory.join(NAME)).map(|_| ())
     }
@@ -135,7 +135,7 @@ impl Store {
     /// Opens a directory for this process alone.
     ///
     /// # Errors
-    /// Where it cannot be, or another process has it.
+    /// If it cannot be opened, or another process has it.
     pub fn open(directory: &Path) -> Result<Self, Error> {
         let failed = |error| Error::Directory(directory.into(), error);
         let handle = File::open(directory).map_err(failed)?;
@@ -165,7 +165,7 @@ impl Store {
     /// read again; a file with damaged sections is copied.
     ///
     /// # Errors
-    /// Where it cannot be renamed either.
+    /// If it cannot be renamed either.
     pub fn load(&mut self) -> Result<Found, Error> {
         let reason = match read(&self.path()) {
             Ok(None) => return Ok(Found::Nothing),
@@ -211,7 +211,7 @@ impl Store {
     /// Replaces the state, on the disk when this returns.
     ///
     /// # Errors
-    /// Where that fails; what was there stays.
+    /// If that fails. The file that was there stays.
     pub fn save(&self, state: &State) -> Result<Saved, SaveError> {
         let encoded = encode_with(state, &self.unknown, LARGEST)
             .map_err(SaveError::Large)?;

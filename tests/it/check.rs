@@ -87,7 +87,7 @@ fn a_database_that_cannot_be_used_is_a_fault() {
         [format!(
             "/etc/x.toml:2: geoip_db: cannot use GeoIP database {asn:?}: it \
              is of type \"GeoLite2-ASN\" and its records carry no country; \
-             take a country or city database"
+             use a country or city database"
         )]
     );
 }

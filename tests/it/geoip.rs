@@ -156,11 +156,11 @@ fn what_cannot_be_used_is_refused_in_one_line_that_says_why() {
         ),
         (
             "asn.mmdb",
-            r#"cannot use GeoIP database "asn.mmdb": it is of type "GeoLite2-ASN" and its records carry no country; take a country or city database"#,
+            r#"cannot use GeoIP database "asn.mmdb": it is of type "GeoLite2-ASN" and its records carry no country; use a country or city database"#,
         ),
         (
             "no-records.mmdb",
-            r#"cannot use GeoIP database "no-records.mmdb": it is of type "GeoLite2-Country" and its records carry no country; take a country or city database"#,
+            r#"cannot use GeoIP database "no-records.mmdb": it is of type "GeoLite2-Country" and its records carry no country; use a country or city database"#,
         ),
     ] {
         assert_eq!(refusal(name), text);

@@ -140,7 +140,7 @@ fn a_database_of_who_owns_a_network_is_refused() {
             format!(
                 "cannot use GeoIP database \"x.mmdb\": it is of type \
                  {kind:?}, whose records say who owns a network, not where \
-                 it is; take a country or city database"
+                 it is; use a country or city database"
             )
         );
     }

@@ -1,4 +1,4 @@
-//! What user space sees of the model's table, and does to it.
+//! User space's view of the model's table, and its changes to it.
 //!
 //! Pure: no I/O, clock, threads or logging.
 

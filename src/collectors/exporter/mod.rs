@@ -23,10 +23,10 @@ use crate::metrics::published::Published;
 use crate::metrics::{Collect, Emit};
 use crate::release::Build;
 
-/// How re-reading the configuration went; published by the supervisor.
+/// The result of the last reload; published by the supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastReload {
-    /// Whether the newest attempt went well; the start counts as one.
+    /// True if the newest attempt went well; the start counts as one.
     pub successful: bool,
     /// When the newest successful one was.
     pub success_time: SystemTime,
@@ -38,7 +38,7 @@ pub struct LastReload {
 pub struct DatabaseStatus {
     /// Its label, such as `country`.
     pub database: &'static str,
-    /// Whether the newest attempt to open it was successful.
+    /// True if the newest attempt to open it was successful.
     pub is_loaded: bool,
     /// The database in use, which may be an older one.
     pub open: Option<Database>,
@@ -49,7 +49,7 @@ pub struct DatabaseStatus {
 pub struct Database {
     /// Its file.
     pub path: PathBuf,
-    /// What it says it is, such as `GeoLite2-Country`.
+    /// The type that it states, such as `GeoLite2-Country`.
     pub database_type: String,
     /// When it says it was built, in seconds since 1970.
     pub build_timestamp_seconds: u64,
@@ -66,7 +66,7 @@ pub struct ExporterCollector {
     pub last_reload: Published<LastReload>,
     /// The database of countries.
     pub database: Published<DatabaseStatus>,
-    /// Whether what is shown was saved, where the state is kept.
+    /// True if what is shown was saved, where the state is kept.
     pub is_saved: Option<Published<bool>>,
     /// The newest poll.
     pub polls: Published<PollStatistics>,

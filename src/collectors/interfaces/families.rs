@@ -29,7 +29,7 @@ pub struct InterfacesCollector {
 }
 
 impl InterfacesCollector {
-    /// Returns a collector of what is published here.
+    /// Returns a collector of the published snapshots.
     #[must_use]
     pub fn new(snapshot: Published<Snapshot>) -> Self {
         Self { snapshot }

@@ -9,7 +9,7 @@ pub use families::InterfacesCollector;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Whether an interface can carry traffic.
+/// The ability of an interface to carry traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// It exists and is up.
@@ -32,12 +32,12 @@ impl Status {
     }
 }
 
-/// What is known of an interface that is to be counted.
+/// The state of an interface that is to be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct State {
-    /// Whether it can carry traffic.
+    /// True if it can carry traffic.
     pub status: Status,
-    /// Whether its packets are being counted.
+    /// True if its packets are being counted.
     pub is_attached: bool,
 }
 

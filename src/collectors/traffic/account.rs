@@ -55,18 +55,18 @@ pub struct TrafficAccount {
     /// The end of the last poll, or the start: the traffic that is found next was
     /// not there yet.
     last_poll: Option<Timestamp>,
-    /// Whether interfaces have gone since the last poll.
+    /// True if interfaces have gone since the last poll.
     has_leaving: bool,
     /// The time since which the first of those with series is gone.
     first_absent: Option<Duration>,
-    /// Whether the last snapshot is out of date.
+    /// True if the last snapshot is out of date.
     has_changed: bool,
 }
 
-/// What is known of one interface number.
+/// The counters of one interface number.
 #[derive(Debug, Default)]
 struct Attachment {
-    /// Where in `books` growth goes now.
+    /// The book that growth is credited to.
     place: usize,
     credited: Breakdown,
     /// The part of the totals already booked as unattributed.

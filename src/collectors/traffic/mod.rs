@@ -1,5 +1,5 @@
 //! Bytes and packets by interface, direction, IP version and country, and
-//! what could not be given to a country.
+//! the packets without a country.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -37,25 +37,25 @@ pub struct Snapshot {
     pub interfaces: Vec<Arc<InterfaceTraffic>>,
     /// Those that are gone and no longer have series, in the same order.
     pub remembered: Arc<[Arc<InterfaceTraffic>]>,
-    /// How far the numbers in use were read, for an account that goes on from
-    /// here, in the order of the numbers. Saved beside the marks of the maps.
+    /// The marks of the numbers in use, for an account that goes on from here, in
+    /// the order of the numbers. Saved beside the marks of the maps.
     pub attachments: Vec<AttachmentMarks>,
 }
 
-/// How far one interface number was read and credited.
+/// The position up to which one interface number was read and credited.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttachmentMarks {
     /// The number.
     pub interface: InterfaceId,
     /// The name it is counted under.
     pub name: Arc<str>,
-    /// What its flows were credited with.
+    /// The volume that its flows were credited with.
     pub credited: Breakdown,
     /// The part of the totals already booked as unattributed.
     pub unattributed: Breakdown,
     /// The newest exact totals.
     pub totals: Breakdown,
-    /// Of these, what is no IP: received and sent.
+    /// The newest totals of packets that are not IP: received and sent.
     pub non_ip: [Volume; 2],
 }
 
@@ -66,12 +66,12 @@ pub struct InterfaceTraffic {
     pub name: Arc<str>,
     /// Countries with traffic, in the order of [`Country`].
     pub countries: Vec<CountryTraffic>,
-    /// What the hooks saw and no flow was left to tell the country of.
+    /// The packets whose flow was gone before a poll could find the country.
     pub unattributed: Breakdown,
     non_ip: [Volume; 2],
     /// The time at which nothing was counted yet, if known.
     pub created: Option<Timestamp>,
-    /// Whether no interface has the name any more.
+    /// True if no interface has the name any more.
     pub is_absent: bool,
 }
 
@@ -102,7 +102,7 @@ impl InterfaceTraffic {
             .fold(of(&self.unattributed), u64::saturating_add)
     }
 
-    /// Returns what was no IP packet, or none whose addresses could be read.
+    /// Returns the packets that are not IP or whose addresses are unreadable.
     #[must_use]
     pub fn non_ip(&self, direction: Direction) -> Volume {
         self.non_ip[direction.index()]
@@ -114,7 +114,7 @@ impl InterfaceTraffic {
 pub struct CountryTraffic {
     /// The other end.
     pub country: Country,
-    /// How much; what is zero never was anything else.
+    /// The volume; a zero has always been zero.
     pub volume: Breakdown,
     /// The time at which each of these was last zero: the end of the poll before
     /// its first packet.

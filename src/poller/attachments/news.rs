@@ -1,4 +1,4 @@
-//! What the log says of interfaces, where a line for each would be too many.
+//! Log lines about many interfaces at once.
 
 use std::collections::BTreeMap;
 
@@ -97,7 +97,7 @@ impl Failure {
 /// Interfaces that are left out for a shortage: there may be thousands.
 #[derive(Default)]
 pub(super) struct LeftOut {
-    /// How many that were when it was said last.
+    /// The number of them in the last log line.
     said: usize,
 }
 

@@ -29,7 +29,7 @@ impl Attachments {
         !self.drained.is_empty()
     }
 
-    /// Ends what was detached before the poll that was just credited. Where
+    /// Ends the attachments that were detached before the last poll. If
     /// flows of it are in the table, that takes until the next poll; and its
     /// number is given free once its last totals are saved.
     pub(in crate::poller) fn retire<N: Copy + Default>(
@@ -53,7 +53,7 @@ impl Attachments {
         });
     }
 
-    /// Removes the flows of what was detached.
+    /// Removes the flows of the detached interfaces.
     fn drain<N: Copy + Default>(
         &mut self,
         reader: &mut impl ReadCounts,

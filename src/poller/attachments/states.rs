@@ -6,7 +6,7 @@ use crate::config::Interfaces;
 use crate::kernel::Interface;
 
 impl Attachments {
-    /// Returns the state of what is to be counted: of all devices, and of full
+    /// Returns the states of the wanted interfaces: of all devices, and of full
     /// names that no device has. Another one after every `plan`, `rename` and `do_next`.
     pub(in crate::poller) fn states(&self, wanted: &Interfaces) -> Snapshot {
         let state = |interface: &Interface| State {

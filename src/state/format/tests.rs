@@ -192,7 +192,7 @@ fn a_section_that_makes_no_sense_is_named() {
     assert_eq!(names(&decoded.damage), [("traffic", Fault::Malformed)]);
     assert_eq!(
         decoded.damage[0].to_string(),
-        "section traffic: its content is not as it should be"
+        "section traffic: its content is invalid"
     );
     assert_eq!(decoded.state, without(&state, "traffic"));
 }
