@@ -8,7 +8,7 @@
 //!
 //! # A new page
 //!
-//! It takes one file here and one line in the daemon, `.with(Page { … })`. A
+//! It takes one file here and one line in its slice in `src/daemon/slices.rs`. A
 //! page of JSON writes a value that implements `serde::Serialize`:
 //!
 //! ```ignore
