@@ -6,13 +6,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::mmdb::{Value, Writer};
 
-/// How many countries are in it.
+/// The number of countries in it.
 pub(crate) const COUNTRIES: usize = 250;
 
 /// The first 16 bits of /12s that registries hand out from.
 const REGISTRIES: [u16; 6] = [0x2000, 0x2400, 0x2600, 0x2800, 0x2a00, 0x2c00];
 
-/// How many IPv6 networks have a country.
+/// The number of IPv6 networks that have a country.
 const IPV6_NETWORKS: u32 = 25_000;
 
 /// Numbers that look random and are the same every time.

@@ -1,4 +1,4 @@
-//! How cost grows with what a machine has and does.
+//! The growth of cost with the size of a machine and its traffic.
 
 use std::num::NonZeroU32;
 use std::thread;

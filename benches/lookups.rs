@@ -1,4 +1,4 @@
-//! What the country of a new key costs.
+//! The cost of finding the country of a new key.
 
 use std::hint::black_box;
 use std::net::IpAddr;

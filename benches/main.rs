@@ -1,4 +1,4 @@
-//! What the exporter costs, beside the reference exporter's design and a plain
+//! The cost of the exporter, beside the reference exporter's design and a plain
 //! LRU map, in one run: `make bench`. Needs root, and nothing else to run on
 //! the machine meanwhile.
 
@@ -36,7 +36,7 @@ use std::sync::Arc;
 
 use geoip_exporter::geoip::Database;
 
-/// What the command line says.
+/// The options of the command line.
 struct Options {
     effort: Effort,
     /// Another database than the one that is made.
@@ -70,7 +70,7 @@ impl Options {
     }
 }
 
-/// How long it may take.
+/// The length of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
     Full,

@@ -1,4 +1,4 @@
-//! What a packet costs in the kernel.
+//! The cost of a packet in the kernel.
 
 use geoip_exporter::accounting::{Direction, IpVersion};
 

@@ -33,7 +33,7 @@ const REFERENCE: usize = 2;
 const OURS: usize = 3;
 const LIMIT: usize = 4;
 
-/// How much more than the limit a packet may cost.
+/// The most that a packet may cost, as a multiple of the limit.
 const FACTOR: f64 = 1.5;
 
 /// The interface that frames are sent through, and the one that receives them.
@@ -47,7 +47,7 @@ const FIRST: u32 = 0xf000_0000;
 /// Frames that one system call sends.
 const BATCH: usize = 256;
 
-/// Where the source address is in a frame.
+/// The offset of the source address in a frame.
 const SOURCE: usize = 14 + 12;
 
 /// Whose program is at the end of the veth.

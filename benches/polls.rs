@@ -1,4 +1,4 @@
-//! What a poll costs, from reading to publishing: the poller itself polls, on
+//! The cost of a poll, from reading to publishing: the poller itself polls, on
 //! this thread.
 
 use std::num::NonZeroU32;
@@ -29,7 +29,7 @@ use crate::programs::Program;
 use crate::report::{Row, Samples, Target};
 use crate::sys::{BatchSweep, thread_time};
 
-/// How many entries a system call reads, as in the exporter.
+/// Entries that a system call reads, as in the exporter.
 const BATCH: u32 = 10_000;
 
 /// The parts of a round, in its order.
@@ -49,7 +49,7 @@ impl Overseer for Nobody {
     fn detaches(&mut self, _: usize) {}
 }
 
-/// What happens between the polls, and what they took.
+/// The work between the polls, and the time that they took.
 struct Round {
     keys: u32,
     /// Made at the first poll, when the programs are attached.
@@ -62,7 +62,7 @@ struct Round {
     limit: usize,
     /// When the poll under way began.
     started: Duration,
-    /// What the polls of this round took, in ms.
+    /// The time of each poll of this round, in ms.
     times: Vec<f64>,
     samples: Arc<Mutex<Samples>>,
     /// Dropped to stop the poller.

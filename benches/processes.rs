@@ -1,5 +1,5 @@
-//! The exporter as it is installed: how soon it answers, what it holds in
-//! memory, what it takes to scrape it.
+//! The exporter as it is installed: the time until it answers, its memory, the
+//! cost of a scrape.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::report::{Row, Target, median, resident_but};
 
 const MIB: f64 = (1 << 20) as f64;
 
-/// What the kernel calls the mapping of a BPF map.
+/// The kernel's name for the mapping of a BPF map.
 const MAPPED_TABLE: &str = "anon_inode:bpf-map";
 
 /// Returns the rows of the table.

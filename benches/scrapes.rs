@@ -1,4 +1,4 @@
-//! What a scrape costs: the page itself, without a socket.
+//! The cost of a scrape: the page itself, without a socket.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use crate::database::codes;
 use crate::report::{Row, Samples, Target};
 use crate::sys::thread_time;
 
-/// What this many interfaces exchanged with this many countries, both ways and
-/// in both versions.
+/// Returns an account of this many interfaces with this many countries, both
+/// ways and in both versions.
 fn account(interfaces: u32, countries: usize) -> TrafficAccount {
     let mut account = TrafficAccount::new();
     let countries: Vec<_> = codes().into_iter().take(countries).collect();

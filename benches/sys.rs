@@ -1,5 +1,4 @@
-//! What a benchmark asks the system for that the standard library does not
-//! know. The only file here with `unsafe` in it.
+//! System calls of the benchmark that the standard library does not have. The only file here with `unsafe` in it.
 
 #![expect(unsafe_code, reason = "clocks and bpf(2) have no safe interface")]
 

@@ -33,7 +33,7 @@ struct {
 	__type(value, __u64);
 } flow_filter SEC(".maps");
 
-/* Where a key is noted, and what is noted there. */
+/* The place where a key is noted, and the bits that are noted there. */
 struct filter_place {
 	__u64 *word;
 	__u16 mark; /* not zero */

@@ -17,7 +17,7 @@
 #include "wire.bpf.h"
 
 /*
- * How many keys are taken in before user space reads them; zero: any number.
+ * The number of keys taken in before user space reads them; zero: any number.
  * More than there is room for would only push out what nobody has read yet.
  */
 const volatile __u64 admission_limit = 0;

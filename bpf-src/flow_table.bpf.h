@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The first tier of flows: for each CPU a table of sets of eight ways, in one
- * array that user space maps. A flow has its place in one of two sets; in each
- * there is one way that it takes where that is free, so that most are found by
- * a multiplication, an array access and a comparison. A flow that finds both
- * sets full goes to the flow map.
+ * array that user space maps. A flow has a place in each of two sets. A place
+ * is a pair of ways, which share a cache line. Most flows are in one of the two
+ * ways of their first place: a multiplication, an array access and two
+ * comparisons find them. A flow that finds both sets full goes to the flow map.
  *
- * Nothing here is atomic but the publication of a tag: a program writes the
- * ways of its own CPU only, no second packet interrupts the first on the same
- * CPU, and user space writes nothing but tags that are not free. See struct
- * traffic_entry for who may change what.
+ * Nothing here is atomic but the publication of a tag and of the part in use: a
+ * program writes the ways of its own CPU only, no second packet interrupts the
+ * first on the same CPU, and user space writes nothing but tags that are not
+ * free. See struct traffic_entry for who may change what.
  */
 #ifndef FLOW_TABLE_BPF_H
 #define FLOW_TABLE_BPF_H
@@ -18,21 +18,11 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "flow_places.bpf.h"
 #include "prefix.bpf.h"
 #include "statistics.bpf.h"
 #include "traffic_abi.h"
 #include "wire.bpf.h"
-
-/* Sets of each CPU; zero where there is no table. */
-const volatile __u32 table_sets = 0;
-
-/*
- * Chosen at random at every start, so that nobody can send prefixes that all
- * belong into the same sets. Odd, all three.
- */
-const volatile __u64 table_seed = 1;
-const volatile __u64 table_seed_second = 1;
-const volatile __u64 table_seed_rest = 1;
 
 /* Index: CPU * table_sets + set. User space sets the size. */
 struct {
@@ -54,93 +44,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct traffic_rests);
 } table_rests SEC(".maps");
-
-/* What is known of a flow before its way is. */
-struct table_key {
-	__u64 tag;
-	__u64 remote;
-	__u64 rest; /* IPv6 only */
-	__u64 spread; /* what its places are computed from */
-	__u32 region; /* likewise */
-	bool is_long; /* has_long_prefixes() */
-};
-
-/* Where a way is. */
-struct table_place {
-	__u32 set;
-	__u32 way; /* in its last bits */
-};
-
-/* Returns 32 bits in which all of the word are. */
-static __always_inline __u32 fold(__u64 word)
-{
-	return (__u32)word ^ (__u32)(word >> 32);
-}
-
-/*
- * Returns what is known of a flow as soon as its packet has been read; the
- * interface is not.
- */
-static __always_inline struct table_key
-table_key_of(enum traffic_direction direction, struct remote remote,
-	     bool is_long)
-{
-	bool is_ipv6 = remote.family == TRAFFIC_IPV6;
-	struct table_key key = { .remote = remote.prefix[0],
-				 .rest = remote.prefix[1],
-				 .spread = remote.prefix[0],
-				 .is_long = is_long };
-
-	if (is_long)
-		key.spread ^= key.rest * table_seed_rest;
-	key.tag = (__u64)TRAFFIC_USED << TRAFFIC_TAG_STATE |
-		  (__u64)is_ipv6 << TRAFFIC_TAG_IPV6 |
-		  (__u64)direction << TRAFFIC_TAG_DIRECTION |
-		  (is_ipv6 ? fold(key.spread) : (__u32)key.remote);
-	return key;
-}
-
-/*
- * Adds the interface to what is known of a flow. `number` is its number + 1; of
- * zero comes a tag that no way has.
- *
- * Flows of one remote are kept apart by the part of the table they are in. It
- * comes from the ifindex, so that places need not wait until the number is
- * found; from the last bits of it, so that devices that come and go do not walk
- * through the table and leave all of user space's memory of it touched.
- */
-static __always_inline void set_interface(struct table_key *key, __u32 number,
-					  __u32 ifindex,
-					  enum traffic_direction direction)
-{
-	key->tag += ((__u64)number - 1) << TRAFFIC_TAG_INTERFACE;
-	key->region = ifindex << 29 | (__u32)direction << 28;
-}
-
-static __always_inline enum traffic_family
-family_of(const struct table_key *key)
-{
-	return key->tag >> TRAFFIC_TAG_IPV6 & 1;
-}
-
-static __always_inline struct remote remote_of(const struct table_key *key)
-{
-	return (struct remote){ .family = family_of(key),
-				.prefix = { key->remote, key->rest } };
-}
-
-/*
- * Returns the place on this CPU that a flow takes in one of its two sets where
- * it can. A fraction of all ways in place of a remainder: no division.
- */
-static __always_inline struct table_place
-place_of(__u32 cpu, const struct table_key *key, __u64 seed)
-{
-	__u32 sets = table_sets;
-	__u64 way = (__u64)(fold(key->spread * seed) ^ key->region) * sets;
-
-	return (struct table_place){ cpu * sets + (way >> 32), way >> 29 };
-}
 
 /*
  * Returns a way of a set. The barrier keeps clang from computing where it is
@@ -192,22 +95,46 @@ static __always_inline void add_to_entry(struct traffic_entry *entry,
 }
 
 /*
- * Counts a packet of a flow that has the way it takes first. Returns false
+ * Returns the way of the place that has the flow's tag, or the second. Without
+ * a branch: which it is follows no pattern that a processor could guess.
+ */
+static __always_inline struct traffic_entry *
+way_in_pair(struct traffic_set *set, struct table_place *place,
+	    const struct table_key *key)
+{
+	struct traffic_entry *first = way_of(set, place->way & ~1U);
+	__u64 difference = read_tag(first) ^ key->tag;
+	__u64 is_other = difference | -difference;
+
+	/* Else clang makes a branch of it. */
+	barrier_var(is_other);
+	is_other >>= 63;
+	place->way += is_other;
+	return first + is_other;
+}
+
+/*
+ * Counts a packet of a flow that has a way of its first place. Returns false
  * where it has another or none, or there is no table.
  */
 static __always_inline bool count_at_first_place(__u32 cpu,
 						 const struct table_key *key,
 						 struct wire_size size)
 {
-	struct table_place place = place_of(cpu, key, table_seed);
+	struct traffic_part *part = own_part(cpu);
 	struct traffic_entry *entry;
+	struct table_place place;
 	struct traffic_set *set;
-	__u32 index = place.set;
+	__u32 index;
 
+	if (!part)
+		return false;
+	place = place_of(cpu, part->blocks_mask, key, table_seed);
+	index = place.set;
 	set = bpf_map_lookup_elem(&flow_table, &index);
 	if (!set)
 		return false;
-	entry = way_of(set, place.way);
+	entry = way_in_pair(set, &place, key);
 	if (!is_flows(entry, place, key))
 		return false;
 	add_to_entry(entry, size);
@@ -215,15 +142,14 @@ static __always_inline bool count_at_first_place(__u32 cpu,
 }
 
 /*
- * Gives a free way to a flow and counts its first packet. Who sees the tag must
- * see the address: an exchange orders all before it, on every architecture. It
- * is once a flow.
+ * Gives a free way to a flow and counts its first packet. A reader that sees
+ * the tag must see the address: an exchange orders all before it, on every
+ * architecture. It costs little, because it is done once a flow.
  */
-static __always_inline bool take_way(struct traffic_statistics *own,
-				     struct traffic_entry *entry,
-				     struct table_place place,
-				     const struct table_key *key,
-				     struct wire_size size)
+static __always_inline bool
+take_way(struct traffic_statistics *own, struct traffic_part *part,
+	 struct traffic_entry *entry, struct table_place place,
+	 const struct table_key *key, struct wire_size size)
 {
 	entry->remote = key->remote;
 	if (key->is_long) {
@@ -236,6 +162,7 @@ static __always_inline bool take_way(struct traffic_statistics *own,
 	__sync_lock_test_and_set(&entry->tag, key->tag);
 	add_to_entry(entry, size);
 	own->counters[TRAFFIC_NEW_ENTRIES]++;
+	part->taken_entries++;
 	return true;
 }
 
@@ -275,29 +202,31 @@ static __always_inline bool count_in_table(struct traffic_statistics *own,
 					   const struct table_key *key,
 					   struct wire_size size)
 {
+	struct traffic_part *part = own_part(cpu);
 	struct table_place places[2];
+	struct traffic_entry *entry;
 	struct traffic_set *sets[2];
 	struct table_place place;
 	struct traffic_set *set;
 	__u32 used[2];
 
-	if (!table_sets)
+	if (!table_sets || !part)
 		return false;
-	places[0] = place_of(cpu, key, table_seed);
-	places[1] = place_of(cpu, key, table_seed_second);
+	grow_if_half_full(part);
+	places[0] = place_of(cpu, part->blocks_mask, key, table_seed);
+	places[1] = place_of(cpu, part->blocks_mask, key, table_seed_second);
 	sets[0] = bpf_map_lookup_elem(&flow_table, &places[0].set);
 	sets[1] = bpf_map_lookup_elem(&flow_table, &places[1].set);
 	if (!sets[0] || !sets[1])
 		return false;
 
-	/* Most are where they wanted to be: the second such place is looked at
-	 * before the rest of the first set.
+	/* Most are in one of their places: the second is looked at before the
+	 * rest of the first set.
 	 */
 	place = places[1];
-	if (is_flows(&sets[1]->entries[place.way & (TRAFFIC_WAYS - 1)], place,
-		     key)) {
-		add_to_entry(&sets[1]->entries[place.way & (TRAFFIC_WAYS - 1)],
-			     size);
+	entry = way_in_pair(sets[1], &place, key);
+	if (is_flows(entry, place, key)) {
+		add_to_entry(entry, size);
 		return true;
 	}
 	if (count_in_set(sets[0], places[0].set, key, size, &used[0]) ||
@@ -307,12 +236,12 @@ static __always_inline bool count_in_table(struct traffic_statistics *own,
 	if (used[0] == TRAFFIC_WAYS && used[1] == TRAFFIC_WAYS)
 		return false;
 #pragma unroll
-	for (int i = 0; i < 2; i++) {
-		struct traffic_entry *entry =
-			&sets[i]->entries[places[i].way & (TRAFFIC_WAYS - 1)];
-
+	for (int i = 0; i < 4; i++) {
+		place = places[i / 2];
+		place.way += i % 2;
+		entry = &sets[i / 2]->entries[place.way & (TRAFFIC_WAYS - 1)];
 		if (!read_tag(entry))
-			return take_way(own, entry, places[i], key, size);
+			return take_way(own, part, entry, place, key, size);
 	}
 	set = sets[0];
 	place = places[0];
@@ -323,8 +252,8 @@ static __always_inline bool count_in_table(struct traffic_statistics *own,
 	for (__u32 way = 0; way < TRAFFIC_WAYS; way++) {
 		place.way = way;
 		if (!read_tag(&set->entries[way]))
-			return take_way(own, &set->entries[way], place, key,
-					size);
+			return take_way(own, part, &set->entries[way], place,
+					key, size);
 	}
 	return false;
 }

@@ -96,7 +96,7 @@ static __always_inline __u32 name_of_address(const __be32 *address)
 	return address[0] ^ address[1] ^ address[2] ^ address[3];
 }
 
-/* Where the IP headers of a packet end, and what is behind them. */
+/* The end of the IP headers of a packet, and the protocol behind them. */
 struct ip_end {
 	__u32 offset; /* from the network header; 0 where it is not in there */
 	__u32 source; /* who sent it, folded */
@@ -171,7 +171,7 @@ __noinline ipsec_packet find_ipsec(struct __sk_buff *skb)
 	}
 	if (!end.offset)
 		return 0;
-	/* What is cut off here is no packet of IPsec. */
+	/* A packet that is cut off here is none of IPsec. */
 	read_network(skb, end.offset, words, sizeof(words));
 	switch (end.protocol) {
 	case IPPROTO_ESP:

@@ -51,17 +51,17 @@ struct udp_tunnel_header {
 #define VXLAN_FLAGS 0x08
 #define GENEVE_OPTIONS 0x3F /* length in units of 4 bytes */
 
-/* Where a transport header is, and of which protocol. */
+/* The place of a transport header, and its protocol. */
 struct transport_header {
 	__u32 offset;
 	__u8 protocol; /* IPPROTO_*; IPPROTO_NONE where it was not found */
 	__u8 unsent; /* bytes before it that segmentation takes out */
 };
 
-/* What the packets of a super-frame share. */
+/* The headers that the packets of a super-frame share. */
 struct merged_headers {
 	__u32 length; /* in the super-frame, before the merged payload */
-	__u8 unsent; /* of these, what no packet had or will have */
+	__u8 unsent; /* bytes of these that are in no packet */
 	__u8 least; /* payload of a packet, of which there is no less */
 	__u8 most; /* packets of a super-frame; zero where that is not known */
 };

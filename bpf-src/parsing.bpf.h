@@ -25,7 +25,7 @@
 /* Tags that are looked behind: two are QinQ, more are seen in the wild. */
 #define MAX_VLAN_TAGS 4
 
-/* What a packet begins with, by the type of its device. */
+/* The first header of a packet, by the type of its device. */
 enum link_layer {
 	LINK_ETHERNET, /* ARPHRD_ETHER, ARPHRD_LOOPBACK: an Ethernet header */
 	/* All others. Of tun, WireGuard and most tunnels the IP header is
@@ -35,7 +35,7 @@ enum link_layer {
 	LINK_NONE,
 };
 
-/* What is compared to find a header: an IPv4 header without options. */
+/* The bytes compared to find a header: an IPv4 header without options. */
 struct header_start {
 	__u64 first[2];
 	__u32 last;
@@ -47,7 +47,7 @@ struct vlan_header {
 	__be16 next_protocol;
 };
 
-/* Where the network header is, and of which protocol. */
+/* The place of the network header, and its protocol. */
 struct network_header {
 	__u32 offset;
 	__u32 uncounted; /* bytes before it that are no part of a frame */
@@ -211,7 +211,8 @@ parse_without_ethernet(struct __sk_buff *skb, enum traffic_direction direction)
 		struct header_start scratch;
 		const struct header_start *start;
 
-		/* As packets of the stack do. What else begins so does not. */
+		/* As packets of the stack do, and others that begin so do not.
+		 */
 		start = header_at(skb, 0, &scratch, HEADER_START);
 		if (start && told_length(start) == length)
 			return network;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the program has to say about its own work, by CPU.
+ * The program's statistics of its own work, by CPU.
  */
 #ifndef STATISTICS_BPF_H
 #define STATISTICS_BPF_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the kernel side and the user side both know: every struct, number and
- * map size that crosses the border. src/kernel/abi.rs mirrors it, and
+ * The border between the kernel side and the user side: every struct, number
+ * and map size that crosses it. src/kernel/abi.rs mirrors it, and
  * tests/it/abi.rs compares the two through the compiled object's BTF.
  *
  * Rules: fixed-width integers only, largest first, no holes (a hole in a key
@@ -19,7 +19,7 @@ enum traffic_direction {
 	TRAFFIC_SENT = 1, /* egress hook */
 };
 
-/* What the exact totals tell apart. */
+/* The kinds of traffic that the exact totals tell apart. */
 enum traffic_family {
 	TRAFFIC_IPV4 = 0,
 	TRAFFIC_IPV6 = 1,
@@ -41,7 +41,7 @@ enum traffic_abi {
 	TRAFFIC_IPSEC_VERSION = 1,
 };
 
-/* How many interfaces can be counted at the same time. */
+/* The number of interfaces that can be counted at the same time. */
 #define TRAFFIC_INTERFACES 4096
 
 /* Ways of a set of the flow table. */
@@ -82,7 +82,7 @@ struct traffic_key {
 	__u8 remote[16];
 };
 
-/* What one CPU counted for a key. Counters only grow. */
+/* The counters of one CPU for a key. They only grow. */
 struct traffic_value {
 	__u64 packets;
 	__u64 bytes;
@@ -168,12 +168,20 @@ struct traffic_statistics {
 	__u64 counters[8];
 };
 
-/* How many keys the flow map still takes in. */
+/* The part of the flow table that one CPU uses: a cache line. */
+struct traffic_part {
+	__u64 blocks_mask; /* its blocks, less one; only grows */
+	__u64 taken_entries; /* ways taken */
+	__u64 freed_entries; /* ways freed; written by user space alone */
+	__u64 unused[5];
+};
+
+/* The number of keys that the flow map took in. */
 struct traffic_admission {
 	__u64 admitted; /* since user space last set it back */
 };
 
-/* What a device received lately of a state of IPsec. */
+/* Packets that a device received lately of a state of IPsec. */
 struct traffic_ipsec_state {
 	__u32 seen_at; /* a whole packet; zero for never */
 	__s32 fragments; /* packets in fragments that are not decrypted yet */
@@ -205,5 +213,6 @@ _Static_assert((__u64)TRAFFIC_HAS_IPSEC << TRAFFIC_TAG_INTERFACE == 1ULL << 63,
 	       "the bit is another one in the tag");
 _Static_assert(sizeof(struct traffic_statistics) == 64,
 	       "the statistics have a hole");
+_Static_assert(sizeof(struct traffic_part) == 64, "the part has a hole");
 
 #endif /* TRAFFIC_ABI_H */

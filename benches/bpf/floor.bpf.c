@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Lower bounds of what counting costs: nothing, one counter, one access to an
+ * Lower bounds of the cost of counting: nothing, one counter, one access to an
  * array that the prefix itself indexes, one look-up in a plain LRU per-CPU
  * hash. None of them is exact, nor meant to be.
  */

@@ -14,7 +14,7 @@
 #define TCX_NEXT (-1)
 
 struct remote {
-	/* /24 or /48, in network order, what is behind it zero. */
+	/* /24 or /48, in network order, the bits behind it zero. */
 	__u64 prefix;
 	__u8 ip_version; /* 0 where it is neither */
 };

@@ -1,4 +1,4 @@
-//! What was measured, and how it is shown. Time and machine are arguments.
+//! Results and how they are shown. Time and machine are arguments.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -10,7 +10,7 @@ pub(crate) use smaps::resident_but;
 pub(crate) use statistics::{Samples, median};
 use table::aligned;
 
-/// What a number is compared with.
+/// The value that a number is compared with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Target {
     /// At most this part of the reference design's.
@@ -163,12 +163,12 @@ pub(crate) fn targets_table(rows: &[Row]) -> String {
     aligned(&head, &cells)
 }
 
-/// How one thing grows with another.
+/// The growth of one thing with another.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Growth {
-    /// What is measured, with its unit.
+    /// The thing that is measured, with its unit.
     pub(crate) what: String,
-    /// What it grows with, and what it then is.
+    /// The cause of the growth at each step, and the value there.
     pub(crate) steps: Vec<(String, f64)>,
 }
 
@@ -188,13 +188,13 @@ pub(crate) fn growth_table(growths: &[Growth]) -> String {
     aligned(&["What", "How it grows"], &cells)
 }
 
-/// Where and when it was measured.
+/// The machine and the time of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Circumstances {
     pub(crate) cpu_model: String,
     pub(crate) cpus: usize,
     pub(crate) kernel: String,
-    /// What was built, as git names it.
+    /// The revision that was built, as git names it.
     pub(crate) revision: String,
     /// In seconds since the epoch.
     pub(crate) time: i64,
@@ -202,7 +202,7 @@ pub(crate) struct Circumstances {
     pub(crate) is_quick: bool,
 }
 
-/// How each number came to be.
+/// The method behind each number.
 const METHOD: &str = "\
 A packet costs the CPU time of `BPF_PROG_TEST_RUN` on one CPU, less that of an
 empty program behind the same driver, which gives every packet another remote

@@ -1,4 +1,4 @@
-//! What the kernel says of a process's memory.
+//! The memory of a process, by the kernel's own figures.
 //!
 //! Pure: no I/O, clock, threads or logging.
 

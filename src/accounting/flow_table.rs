@@ -15,6 +15,10 @@ pub trait FlowTable {
     /// Returns how many ways each CPU has.
     fn ways(&self) -> usize;
 
+    /// Returns how many of them, from the first on, may not be free. This only
+    /// grows.
+    fn ways_in_use(&self, cpu: usize) -> usize;
+
     /// Returns whether anything may have been counted on a CPU since the last
     /// sweep.
     fn has_counted(&self, cpu: usize) -> bool;
@@ -40,6 +44,9 @@ pub trait FlowTable {
 
     /// Hides a used slot from the program.
     fn retire(&self, slot: usize);
+
+    /// Returns whether a slot that is not free is hidden from the program.
+    fn is_retired(&self, slot: usize) -> bool;
 
     /// Gives a retired slot to the program, to take it for another flow.
     fn free(&self, slot: usize);

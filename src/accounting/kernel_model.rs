@@ -42,6 +42,8 @@ pub(super) enum Event {
     Stop { cpu: usize, flow: FlowKey, is_known: bool },
     /// The program that was stopped goes on to its end.
     GoOn { cpu: usize },
+    /// The part of the table that a CPU uses grows, if it can.
+    Grow { cpu: usize },
     /// The map drops a flow.
     Evict { flow: FlowKey },
 }
@@ -97,6 +99,8 @@ pub(super) struct Log {
 #[derive(Debug)]
 pub(super) struct State {
     sets: usize,
+    /// By CPU, the sets that it uses: they double as long as there are more.
+    pub(super) parts: Vec<usize>,
     tags: Vec<Tag>,
     volumes: Vec<Volume>,
     /// The readings of them that user space wrote down.
@@ -123,15 +127,36 @@ pub(super) struct State {
 }
 
 impl State {
-    fn find(&self, cpu: usize, flow: &FlowKey) -> Place {
+    /// Returns where a flow is counted. As the program does it, the part that
+    /// the CPU uses grows first, if half of it is in use.
+    fn find(&mut self, cpu: usize, flow: &FlowKey) -> Place {
+        let ways = cpu * self.sets * WAYS..(cpu + 1) * self.sets * WAYS;
+        let own = self.tags[ways].iter();
+        let used = own.filter(|&&tag| tag != Tag::Free).count();
+        if !matches!(self.look_up(cpu, flow), Place::Way(_))
+            && used * 2 >= self.parts[cpu] * WAYS
+        {
+            self.grow(cpu);
+        }
+        self.look_up(cpu, flow)
+    }
+
+    fn grow(&mut self, cpu: usize) {
+        if self.parts[cpu] * 2 <= self.sets {
+            self.parts[cpu] *= 2;
+        }
+    }
+
+    fn look_up(&self, cpu: usize, flow: &FlowKey) -> Place {
+        let part = self.parts[cpu];
         let number =
             usize::from(flow.remote[0]) + flow.interface.0 as usize * 5;
         let ways_of = |set: usize| {
             let first = (cpu * self.sets + set) * WAYS;
             first..first + WAYS
         };
-        let first = ways_of(number % self.sets);
-        let second = ways_of(number / self.sets % self.sets);
+        let first = ways_of(number % part);
+        let second = ways_of(number / self.sets % part);
         let mut both = first.clone().chain(second.clone());
         if let Some(way) = both.find(|&w| self.tags[w] == Tag::Used(*flow)) {
             return Place::Way(way);
@@ -169,6 +194,7 @@ impl State {
                 self.stopped[cpu] = Some(Stopped { flow, place });
             }
             Event::GoOn { cpu } => self.go_on(cpu),
+            Event::Grow { cpu } => self.grow(cpu),
             Event::Evict { flow } => self.evict(&flow),
         }
     }
@@ -272,6 +298,8 @@ impl KernelModel {
         let ways = cpus * sets * WAYS;
         Self(RefCell::new(State {
             sets,
+            // An odd number of sets, so that the last doubling makes it all.
+            parts: vec![sets >> sets.trailing_zeros(); cpus],
             tags: vec![Tag::Free; ways],
             volumes: vec![Volume::default(); ways],
             remembered: vec![Volume::default(); ways],

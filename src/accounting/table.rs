@@ -1,5 +1,5 @@
-//! From the flow table's counters to what they grew by. A flow is known by its
-//! place, so that a poll hashes nothing but what is new.
+//! Turns the counters of the flow table into growth. A flow is known by its
+//! place, so that a poll hashes only the keys of new flows.
 //!
 //! The program and user space share the table without a lock. A way goes round
 //! like this, and each step is one side's alone:
@@ -9,10 +9,10 @@
 //!    another way if the flow comes back;
 //! 3. a grace period: every program that was running has ended, so that none
 //!    can still be adding to a way it found before;
-//! 4. what came until then is credited, and the way is free.
+//! 4. the growth until then is credited, and the way is free.
 //!
 //! Counters are never set back: the next flow goes on from where the last one
-//! ended, and so does what is remembered of them here.
+//! ended, and so do the volumes that are remembered here.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -34,7 +34,7 @@ pub(super) enum Change {
     Ended,
 }
 
-/// What is to be known before a sweep.
+/// The facts that a sweep depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Circumstances {
     /// Whether a grace period has passed since the last sweep.
@@ -56,8 +56,8 @@ pub(super) struct TableTracker<N> {
     reclaimed: u64,
 }
 
-/// What is remembered of one CPU's ways; empty until the CPU has used one.
-#[derive(Debug)]
+/// The memory of one CPU's ways; empty until the CPU has used one.
+#[derive(Debug, Default)]
 struct Shadow<N> {
     /// Packets and bytes: in this form memory is set aside but not touched.
     volumes: Vec<[u64; 2]>,
@@ -67,18 +67,6 @@ struct Shadow<N> {
     ages: Vec<u8>,
     notes: Vec<N>,
     used: usize,
-}
-
-impl<N> Default for Shadow<N> {
-    fn default() -> Self {
-        Self {
-            volumes: Vec::new(),
-            siblings: Vec::new(),
-            ages: Vec::new(),
-            notes: Vec::new(),
-            used: 0,
-        }
-    }
 }
 
 impl<N> Default for TableTracker<N> {
@@ -208,6 +196,27 @@ impl<N: Copy + Default> TableTracker<N> {
         shadow.ages[way] = 1;
         shadow.siblings[way] = next;
         shadow.notes[way] = note;
+        self.retire_outdated(table, slot);
+    }
+
+    /// Retires the ways that a flow had on a CPU before it took another one
+    /// there. The program takes a second way only if it does not find the first
+    /// any more: the part of the table that it uses has grown, and the flow's
+    /// place in it is another.
+    ///
+    /// A tracker that finds both at its first sweep may retire the newer one.
+    /// Then the flow takes a third way, and the older one is retired too.
+    fn retire_outdated<T: FlowTable>(&mut self, table: &T, newest: u32) {
+        let (cpu, way) = place_of(table, newest);
+        let mut at = self.shadows[cpu].siblings[way];
+        while at != newest {
+            let (other_cpu, other_way) = place_of(table, at);
+            if other_cpu == cpu && !table.is_retired(at as usize) {
+                table.retire(at as usize);
+                self.retired += 1;
+            }
+            at = self.shadows[other_cpu].siblings[other_way];
+        }
     }
 
     fn credit_first<T: FlowTable>(
@@ -289,7 +298,8 @@ impl<N: Copy + Default> TableTracker<N> {
                 let slot = base + way;
                 if interfaces.contains(&seen.key.interface) {
                     left += 1;
-                    // What is not known yet is retired at the next sweep.
+                    // A way that is not known yet is retired at the next
+                    // sweep.
                     let age = self.shadows[cpu].ages.get(way).copied();
                     if !seen.is_retired && age.is_some_and(|age| age > 0) {
                         table.retire(slot);
@@ -345,7 +355,8 @@ impl<N: Copy + Default> Shadow<N> {
         let ways = table.ways();
         let mut volumes = vec![[0; 2]; ways];
         // Memory that nothing was written down for is left untouched.
-        for (way, own) in volumes.iter_mut().enumerate() {
+        let in_use = volumes.iter_mut().take(table.ways_in_use(cpu));
+        for (way, own) in in_use.enumerate() {
             let Volume { packets, bytes } = table.remembered(cpu * ways + way);
             if packets > 0 {
                 *own = [packets, bytes];

@@ -48,15 +48,18 @@ pub const WAYS: usize = 8;
 
 /// Words of 64 bits of `struct traffic_set`.
 pub const SET_WORDS: usize = WAYS * ENTRY_WORDS;
-
 /// Words of `struct traffic_entry`: tag, address, packets, bytes.
 pub const ENTRY_WORDS: usize = 4;
-
 /// Words of `struct traffic_total`.
 pub const TOTAL_WORDS: usize = size_of::<TrafficTotal>() / 8;
-
 /// Words of `struct traffic_statistics`.
 pub const STATISTICS_WORDS: usize = size_of::<TrafficStatistics>() / 8;
+/// Words of `struct traffic_part`.
+pub const PART_WORDS: usize = size_of::<TrafficPart>() / 8;
+/// Its mask of blocks.
+pub const BLOCKS_MASK_WORD: usize = offset_of!(TrafficPart, blocks_mask) / 8;
+/// Its count of freed ways.
+pub const FREED_WORD: usize = offset_of!(TrafficPart, freed_entries) / 8;
 
 /// The families in the order of their numbers in C.
 pub const FAMILY_ORDER: [Family; FAMILIES] =
@@ -72,6 +75,8 @@ pub mod names {
     pub const FLOWS: &str = "flows";
     /// The flow table: the first tier of flows.
     pub const FLOW_TABLE: &str = "flow_table";
+    /// The part of the flow table that each CPU uses.
+    pub const TABLE_PARTS: &str = "table_parts";
     /// The ends of long IPv6 prefixes in the flow table.
     pub const TABLE_RESTS: &str = "table_rests";
     /// How many keys the map of flows has taken in.
@@ -98,6 +103,10 @@ pub mod names {
     pub const IPV6_PREFIX_MASKS: &str = "ipv6_prefix_masks";
     /// Sets of the flow table that each CPU has.
     pub const TABLE_SETS: &str = "table_sets";
+    /// Sets of a block of the flow table.
+    pub const TABLE_BLOCK_SETS: &str = "table_block_sets";
+    /// The number of the last block.
+    pub const TABLE_LAST_BLOCK: &str = "table_last_block";
     /// Odd random numbers, for the places of flows in the table.
     pub const TABLE_SEEDS: [&str; 3] =
         ["table_seed", "table_seed_second", "table_seed_rest"];
@@ -178,6 +187,20 @@ impl AddAssign for TrafficTotal {
 pub struct TrafficStatistics {
     /// The counters.
     pub counters: [u64; 8],
+}
+
+/// `struct traffic_part`, one a CPU.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TrafficPart {
+    /// The blocks of the flow table that the CPU uses, less one.
+    pub blocks_mask: u64,
+    /// Ways of the flow table taken.
+    pub taken_entries: u64,
+    /// Ways of the flow table freed; written by user space alone.
+    pub freed_entries: u64,
+    /// Fills the cache line.
+    pub unused: [u64; 5],
 }
 
 /// `struct traffic_entry`.

@@ -133,12 +133,17 @@ pub(super) static FEATURES: [Feature; 4] = [
             ]
         },
     },
-    // The rests belong to the flows of the table, and the marks are how far
-    // they were read.
+    // The rests belong to the flows of the table, the parts say where they are,
+    // and the marks are how far they were read.
     Feature {
         name: "flow table",
         version: FLOW_TABLE_VERSION,
-        maps: &[names::FLOW_TABLE, names::TABLE_RESTS, names::TABLE_MARKS],
+        maps: &[
+            names::FLOW_TABLE,
+            names::TABLE_PARTS,
+            names::TABLE_RESTS,
+            names::TABLE_MARKS,
+        ],
         depends_on: |on| {
             let mut words = vec![("flow table", on.sizes.table_sets.into())];
             words.extend(prefix_lengths(on));
@@ -154,15 +159,21 @@ pub(super) static FEATURES: [Feature; 4] = [
             };
             vec![
                 (names::FLOW_TABLE, sets.max(1)),
+                (names::TABLE_PARTS, on.cpus as u64),
                 (names::TABLE_RESTS, rests),
                 (names::TABLE_MARKS, marks.max(1)),
             ]
         },
         variables: |on| {
-            let sets = on.sizes.table_sets.to_ne_bytes().into();
+            let sizes = [
+                (names::TABLE_SETS, on.sizes.table_sets),
+                (names::TABLE_BLOCK_SETS, on.sizes.table_block_sets),
+                (names::TABLE_LAST_BLOCK, on.sizes.table_last_block()),
+            ];
+            let sizes = sizes.map(|(name, it)| (name, it.to_ne_bytes().into()));
             let seeds = names::TABLE_SEEDS.into_iter().zip(on.seeds);
             let seeds = seeds.map(|(name, it)| (name, it.to_ne_bytes().into()));
-            [(names::TABLE_SETS, sets)].into_iter().chain(seeds).collect()
+            sizes.into_iter().chain(seeds).collect()
         },
     },
     Feature {

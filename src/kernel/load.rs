@@ -123,5 +123,7 @@ fn table_of(
         .has_rests
         .then(|| object::take_mapped(ebpf, names::TABLE_RESTS))
         .transpose()?;
-    Ok(Some(Table::new(words, rests, cpus.ids)))
+    let parts = object::take_mapped(ebpf, names::TABLE_PARTS)?;
+    let table = Table::new(words, rests, cpus.ids);
+    Ok(Some(table.in_parts(parts, sizes.table_block_sets as usize)))
 }

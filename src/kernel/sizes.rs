@@ -18,11 +18,23 @@ const SMALLEST_WITH_TABLE: u32 = 8_192;
 /// there are more CPUs, each has fewer: no host sees every flow on every CPU.
 const WAYS_PER_FLOW: u64 = 8;
 
+/// Fewest sets of a block, where a table has several: what an idle exporter
+/// uses of it, 32 KiB a CPU.
+const SMALLEST_BLOCK: u32 = 128;
+
+/// One more entry of the table for so many, which the old entries of flows that
+/// moved can take up until the next poll: see `LARGEST_PART` in
+/// `bpf-src/flow_places.bpf.h`.
+const FLOWS_PER_SPARE: u32 = 16;
+
 /// The room that each tier has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sizes {
     /// Sets of the table that each CPU has; zero for no table.
     pub(super) table_sets: u32,
+    /// Sets of a block. There are a power of two of blocks, of which each CPU
+    /// uses as many as its flows need.
+    pub(super) table_block_sets: u32,
     /// Flows of the map.
     pub(super) map_entries: NonZeroU32,
     /// Whether the table has room for IPv6 prefixes of more than 64 bits.
@@ -49,6 +61,7 @@ impl Sizes {
         if !has_table || map_max_entries.get() < SMALLEST_WITH_TABLE {
             return Self {
                 table_sets: 0,
+                table_block_sets: 0,
                 has_rests: false,
                 map_entries: map_max_entries,
                 admission_limit: 0,
@@ -56,9 +69,17 @@ impl Sizes {
         }
         let ways = flows.min(flows * WAYS_PER_FLOW / cpus.max(1) as u64);
         let sets = ways.div_ceil(WAYS as u64);
+        let sets = u32::try_from(sets).unwrap_or(u32::MAX);
+        let sets = sets.saturating_add(sets / FLOWS_PER_SPARE);
+        // The map takes in what rounding down to whole blocks leaves.
+        let blocks = (sets / SMALLEST_BLOCK).checked_ilog2().unwrap_or(0);
+        let table_block_sets = sets >> blocks;
+        let table_sets = table_block_sets << blocks;
+        let sets = u64::from(table_sets);
         let map = flows / 4 + flows.saturating_sub(sets * WAYS as u64);
         Self {
-            table_sets: u32::try_from(sets).unwrap_or(u32::MAX),
+            table_sets,
+            table_block_sets,
             has_rests,
             map_entries: u32::try_from(map)
                 .ok()
@@ -77,6 +98,12 @@ impl Sizes {
             0 => 1,
             _ => self.map_entries.get().next_power_of_two(),
         }
+    }
+
+    /// Returns the number of the table's last block.
+    pub(super) fn table_last_block(self) -> u32 {
+        let blocks = self.table_sets.checked_div(self.table_block_sets);
+        blocks.map_or(0, |blocks| blocks - 1)
     }
 
     /// Returns how many entries the table has on all CPUs.
@@ -117,7 +144,7 @@ mod tests {
     fn a_small_map_and_a_kernel_that_cannot_have_no_table() {
         let incapable = Sizes::of(&settings(100_000), 2, false);
         for (sizes, flows) in [(incapable, 100_000), (sizes(8_191, 2), 8_191)] {
-            assert_eq!(sizes.table_sets, 0);
+            assert_eq!((sizes.table_sets, sizes.table_last_block()), (0, 0));
             assert_eq!(sizes.map_entries.get(), flows);
             assert_eq!(sizes.admission_limit, 0);
             assert_eq!(sizes.filter_words(), 1);
@@ -127,11 +154,13 @@ mod tests {
     #[test]
     fn the_default_on_two_cpus_is_a_table_of_all_flows_and_a_small_map() {
         let sizes = sizes(100_000, 2);
-        assert_eq!(sizes.table_sets, 12_500);
+        assert_eq!(sizes.table_sets, 13_248);
+        assert_eq!(sizes.table_block_sets, 207);
+        assert_eq!(sizes.table_last_block(), 63);
         assert_eq!(sizes.map_entries.get(), 25_000);
         assert_eq!(sizes.admission_limit, 12_500);
         assert_eq!(sizes.filter_words(), 32_768);
-        assert_eq!(sizes.table_bytes(2), 6_400_000);
+        assert_eq!(sizes.table_bytes(2), 6_782_976);
         assert!(!sizes.has_rests);
     }
 
@@ -140,7 +169,7 @@ mod tests {
         let settings =
             ProbeSettings { ipv6_prefix_length: 65, ..settings(100_000) };
         let sizes = Sizes::of(&settings, 2, true);
-        assert_eq!(sizes.table_bytes(2), 8_000_000);
+        assert_eq!(sizes.table_bytes(2), 8_478_720);
     }
 
     proptest! {
@@ -154,9 +183,15 @@ mod tests {
             let room = ways + u64::from(sizes.map_entries.get());
             prop_assert!(room >= u64::from(flows) / 4 * 5);
             prop_assert!(sizes.admission_limit > 0);
-            // 32 bytes a way, and what rounding up to whole sets adds.
-            let most = u64::from(flows) * 32 * WAYS_PER_FLOW
-                + cpus as u64 * 256;
+            let blocks = sizes.table_last_block() + 1;
+            prop_assert!(blocks.is_power_of_two());
+            prop_assert_eq!(sizes.table_sets, blocks * sizes.table_block_sets);
+            prop_assert!(blocks == 1 || sizes.table_block_sets >= 128);
+            prop_assert!(sizes.table_block_sets < 256);
+            // 32 bytes a way, the spare ones, and the rounding up to whole
+            // sets.
+            let most = u64::from(flows) * 34 * WAYS_PER_FLOW
+                + cpus as u64 * 272;
             prop_assert!(sizes.table_bytes(cpus) <= most);
             prop_assert!(
                 u64::from(sizes.table_sets) * (cpus as u64)

@@ -1,6 +1,6 @@
-//! The flow table in memory that programs write at the same time. What the
-//! steps mean is in `accounting::table`; here is in what order words are read
-//! and written, so that both sides may rely on it.
+//! The flow table in memory that programs write at the same time.
+//! `accounting::table` says what the steps mean; this file fixes the order in
+//! which words are read and written, on which both sides rely.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -9,7 +9,9 @@
 use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::abi::{ENTRY_WORDS, SET_WORDS, Tag, WAYS};
+use super::abi::{
+    BLOCKS_MASK_WORD, ENTRY_WORDS, FREED_WORD, PART_WORDS, SET_WORDS, Tag, WAYS,
+};
 use super::mapping::MappedWords;
 use super::read_volumes::ReadVolumes;
 use crate::accounting::{FlowKey, FlowTable, Volume, Way};
@@ -24,6 +26,12 @@ pub trait Word {
 
     /// Writes a tag behind all that was read and written before.
     fn set_tag(&self, tag: Tag);
+
+    /// Reads a limit before all that it limits.
+    fn limit(&self) -> u64;
+
+    /// Adds one to a counter that user space alone writes.
+    fn count(&self);
 }
 
 impl Word for AtomicU64 {
@@ -38,6 +46,15 @@ impl Word for AtomicU64 {
     fn set_tag(&self, tag: Tag) {
         self.store(tag.0, Ordering::Release);
     }
+
+    fn limit(&self) -> u64 {
+        self.load(Ordering::Acquire)
+    }
+
+    fn count(&self) {
+        let next = self.load(Ordering::Relaxed).wrapping_add(1);
+        self.store(next, Ordering::Relaxed);
+    }
 }
 
 /// The sets of all CPUs, in memory of any kind.
@@ -49,11 +66,22 @@ pub struct Table<M> {
     rests: Option<M>,
     /// Sets of each CPU.
     sets: usize,
+    /// Which part of its sets each CPU uses; all of them if absent.
+    parts: Option<Parts<M>>,
     /// Of each CPU, whether anything may have been counted since the last
     /// sweep.
     has_counted: Vec<bool>,
-    /// How far it was read, for the next process, if the table is pinned.
+    /// The volumes that were read, for the next process, if the table is
+    /// pinned.
     read: Option<ReadVolumes<MappedWords>>,
+}
+
+/// Which part of its sets each CPU uses.
+#[derive(Debug)]
+struct Parts<M> {
+    /// By CPU, `struct traffic_part`.
+    words: M,
+    block_sets: usize,
 }
 
 impl<M, W> Table<M>
@@ -67,7 +95,14 @@ where
     pub fn new(words: M, rests: Option<M>, cpus: usize) -> Self {
         let sets = words.len() / SET_WORDS / cpus.max(1);
         let has_counted = vec![true; cpus];
-        Self { words, rests, sets, has_counted, read: None }
+        Self { words, rests, sets, parts: None, has_counted, read: None }
+    }
+
+    /// Lets `words` say how many blocks of so many sets each CPU uses.
+    #[must_use]
+    pub fn in_parts(mut self, words: M, block_sets: usize) -> Self {
+        self.parts = Some(Parts { words, block_sets });
+        self
     }
 
     /// Writes down what is read from now on.
@@ -90,7 +125,7 @@ where
         tag.key([way[1].counter(), rest])
     }
 
-    fn ways(&self, range: Range<usize>) -> &[[W; ENTRY_WORDS]] {
+    fn ways_at(&self, range: Range<usize>) -> &[[W; ENTRY_WORDS]] {
         self.words.as_chunks().0.get(range).unwrap_or_default()
     }
 }
@@ -112,13 +147,26 @@ where
         self.sets * WAYS
     }
 
+    /// Reads anew how large the part is: a program that counted a packet of a
+    /// total that was read, or that has ended, made it large enough before.
+    fn ways_in_use(&self, cpu: usize) -> usize {
+        let Some(Parts { words, block_sets }) = &self.parts else {
+            return FlowTable::ways(self);
+        };
+        let mask = words[cpu * PART_WORDS + BLOCKS_MASK_WORD].limit();
+        let blocks = usize::try_from(mask).unwrap_or(usize::MAX);
+        let sets = blocks.saturating_add(1).saturating_mul(*block_sets);
+        sets.min(self.sets) * WAYS
+    }
+
     fn has_counted(&self, cpu: usize) -> bool {
         self.has_counted[cpu]
     }
 
     fn visit(&self, cpu: usize, mut visit: impl FnMut(usize, Way)) {
         let ways = FlowTable::ways(self);
-        let own = self.ways(cpu * ways..(cpu + 1) * ways);
+        let start = cpu * ways;
+        let own = self.ways_at(start..start + self.ways_in_use(cpu));
         for (piece, first) in own.chunks(64).zip((0..).step_by(64)) {
             // Which way is free follows no pattern that a processor could
             // guess: what it finds is gathered before anything depends on it.
@@ -164,8 +212,16 @@ where
         tag.set_tag(tag.tag().retired());
     }
 
+    fn is_retired(&self, slot: usize) -> bool {
+        self.way(slot)[0].tag().is_retired()
+    }
+
     fn free(&self, slot: usize) {
         self.way(slot)[0].set_tag(Tag::FREE);
+        if let Some(Parts { words, .. }) = &self.parts {
+            let cpu = slot / FlowTable::ways(self);
+            words[cpu * PART_WORDS + FREED_WORD].count();
+        }
     }
 }
 

@@ -15,8 +15,8 @@ use geoip_exporter::kernel::abi::{
     ABI_VERSION, DIRECT_IFINDEXES, DIRECTION_ORDER, FAMILIES, FAMILY_ORDER,
     FLOW_MAP_VERSION, FLOW_TABLE_VERSION, INTERFACES, IPSEC_STATES,
     IPSEC_VERSION, Tag, TrafficAdmission, TrafficEntry, TrafficIpsecState,
-    TrafficKey, TrafficRests, TrafficSet, TrafficStatistics, TrafficTotal,
-    TrafficValue, names,
+    TrafficKey, TrafficPart, TrafficRests, TrafficSet, TrafficStatistics,
+    TrafficTotal, TrafficValue, names,
 };
 use geoip_exporter::kernel::pinned_maps;
 
@@ -72,6 +72,15 @@ fn every_shared_struct_has_the_same_layout_on_both_sides() {
         (
             "traffic_statistics".to_owned(),
             layout!(TrafficStatistics { counters }),
+        ),
+        (
+            "traffic_part".to_owned(),
+            layout!(TrafficPart {
+                blocks_mask,
+                taken_entries,
+                freed_entries,
+                unused,
+            }),
         ),
         (
             "traffic_entry".to_owned(),
@@ -171,7 +180,7 @@ fn every_map_has_the_name_kind_and_sizes_that_user_space_expects() {
             BPF_MAP_TYPE_ARRAY,
             NUMBER,
             size_of::<TrafficTotal>(),
-            // Set by user space, like the next two, to what there are CPUs.
+            // Set by user space, like the next three, to what there are CPUs.
             1,
         ),
         (
@@ -179,6 +188,13 @@ fn every_map_has_the_name_kind_and_sizes_that_user_space_expects() {
             BPF_MAP_TYPE_ARRAY,
             NUMBER,
             size_of::<TrafficStatistics>(),
+            1,
+        ),
+        (
+            names::TABLE_PARTS,
+            BPF_MAP_TYPE_ARRAY,
+            NUMBER,
+            size_of::<TrafficPart>(),
             1,
         ),
         (
@@ -277,6 +293,7 @@ fn what_user_space_reads_without_a_system_call_can_be_mapped() {
         names::TOTALS,
         names::STATISTICS,
         names::FLOW_TABLE,
+        names::TABLE_PARTS,
         names::ADMISSION,
         names::INTERFACES,
         names::MARKS,
@@ -298,6 +315,8 @@ fn what_is_set_before_loading_is_read_only_and_of_the_size_that_is_set() {
         (names::IPV4_PREFIX_MASK, half),
         (names::IPV6_PREFIX_MASKS, 2 * whole),
         (names::TABLE_SETS, half),
+        (names::TABLE_BLOCK_SETS, half),
+        (names::TABLE_LAST_BLOCK, half),
         (names::ADMISSION_LIMIT, whole),
         (names::FILTER_MASK, half),
         (names::HAS_IPSEC, half),

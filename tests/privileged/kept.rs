@@ -3,6 +3,7 @@
 
 mod features;
 mod frozen;
+mod growth;
 mod kills;
 mod refused;
 

@@ -25,6 +25,7 @@ mod devices;
 mod driven;
 mod evictions;
 mod faults;
+mod growth;
 mod hanging;
 mod harness;
 mod harness_tests;

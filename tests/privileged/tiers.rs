@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use geoip_exporter::accounting::{
-    Counts, Direction, Family, FlowKey, FlowStatistics, FlowTracker,
-    InterfaceId, InterfaceTotal, IpVersion, KernelCounter, MapSweep, Volume,
+    Counts, Direction, Family, FlowKey, FlowStatistics, FlowTable as _,
+    FlowTracker, InterfaceId, InterfaceTotal, IpVersion, KernelCounter,
+    MapSweep, Volume,
 };
 use geoip_exporter::kernel::{
     self, Attach as _, Interface, LinkLayer, Loaded, ProbeSettings,
@@ -215,6 +216,31 @@ fn a_hundred_million_packets_are_each_credited_once_while_ways_are_reclaimed() {
     assert_same(&books.credited, &made);
     let (credited, seen) = books.sums();
     assert_eq!((credited.packets, seen.packets), (100_000_000, 100_000_000));
+}
+
+/// Both CPUs count every flow from the first packet on, so the part of the
+/// table that each uses doubles again and again while it is swept, and half of
+/// the flows move each time.
+#[test]
+fn packets_are_credited_once_while_the_part_in_use_grows() {
+    let (workload, size) = (Workload::received(45_000), 100_000);
+    let first = Netns::new().run(|| {
+        let books = Books::open(size);
+        books.reader.table().unwrap().ways_in_use(0)
+    });
+    let (books, made) = flood(size, workload, 20_000_000, |_| {});
+    let table = books.reader.table().unwrap();
+    eprintln!("{} sweeps, {:?}", books.sweeps, books.statistics);
+    assert!(first < table.ways() / 32, "{first} of {}", table.ways());
+    for cpu in CPUS {
+        assert_eq!(table.ways_in_use(cpu), table.ways(), "CPU {cpu}");
+    }
+    // The flows that stayed have one way on each CPU.
+    assert_eq!(books.statistics.entries, 45_000);
+    assert_eq!(books.statistics.new_keys, 45_000);
+    assert!(books.statistics.table_reclaims > 10_000);
+    assert_eq!(books.sweep.counters[KernelCounter::UpdateFailures], 0);
+    assert_same(&books.credited, &made);
 }
 
 #[test]

@@ -20,9 +20,13 @@ impl FlowTable for KernelModel {
         self.state().sets * WAYS
     }
 
+    fn ways_in_use(&self, cpu: usize) -> usize {
+        self.state().parts[cpu] * WAYS
+    }
+
     fn visit(&self, cpu: usize, mut visit: impl FnMut(usize, Way)) {
         let ways = self.ways();
-        for way in 0..ways {
+        for way in 0..self.ways_in_use(cpu) {
             let slot = cpu * ways + way;
             let mut state = self.state();
             state.proceed();
@@ -65,6 +69,10 @@ impl FlowTable for KernelModel {
         };
         state.tags[slot] = Tag::Retired(flow);
         state.log.retired.push(slot);
+    }
+
+    fn is_retired(&self, slot: usize) -> bool {
+        self.state().is_retired(slot)
     }
 
     fn free(&self, slot: usize) {

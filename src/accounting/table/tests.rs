@@ -184,6 +184,68 @@ fn a_flow_that_comes_back_while_its_way_is_retired_is_the_same_flow() {
     assert_eq!((tracker.len(), tracker.used()), (1, 1));
 }
 
+/// A flow whose place is another when the part in use has doubled.
+fn moving() -> FlowKey {
+    flow(0, 5)
+}
+
+#[test]
+fn a_flow_that_moves_is_one_flow_with_its_note_and_its_old_way_is_freed() {
+    let (mut tracker, model) = (Tracker::default(), KernelModel::new(1, 4, 1));
+    model.pass(0, moving(), 3);
+    let old = only_way(&model, &mut tracker);
+    model.state().happen(Event::Grow { cpu: 0 });
+    model.pass(0, moving(), 4);
+    let seen = sweep(&mut tracker, &model, CALM, 2);
+    assert_eq!((seen.credits, seen.changes), (vec![(moving(), 4)], vec![]));
+    assert_eq!(seen.notes, [1], "the note is the flow's");
+    assert!(model.state().is_retired(old));
+    assert_eq!((tracker.len(), tracker.used()), (1, 2));
+    model.pass(0, moving(), 5);
+    let seen = sweep(&mut tracker, &model, AFTER_GRACE, 2);
+    assert_eq!((seen.credits, seen.changes), (vec![(moving(), 5)], vec![]));
+    assert_eq!((tracker.len(), tracker.used()), (1, 1));
+    assert_eq!(tracker.reclaimed(), 1);
+}
+
+#[test]
+fn a_program_that_found_the_old_way_before_it_moved_is_credited() {
+    let (mut tracker, model) = (Tracker::default(), KernelModel::new(2, 4, 1));
+    model.pass(0, moving(), 3);
+    sweep(&mut tracker, &model, CALM, 1);
+    let stop = Event::Stop { cpu: 0, flow: moving(), is_known: true };
+    // Another CPU's part is its own affair.
+    for event in [stop, Event::Grow { cpu: 0 }, Event::Grow { cpu: 1 }] {
+        model.state().happen(event);
+    }
+    model.pass(1, moving(), 2);
+    let seen = sweep(&mut tracker, &model, CALM, 1);
+    assert_eq!(seen.credits, [(moving(), 2)]);
+    assert!(!tracker.has_retired(), "each CPU has one way");
+    model.pass(0, moving(), 4);
+    let seen = sweep(&mut tracker, &model, CALM, 1);
+    assert_eq!(seen.credits.iter().map(|(_, n)| n).sum::<u64>(), 5);
+    assert!(tracker.has_retired());
+    sweep(&mut tracker, &model, AFTER_GRACE, 1);
+    assert_eq!((tracker.len(), tracker.used()), (1, 2));
+}
+
+#[test]
+fn a_tracker_that_finds_both_ways_of_a_flow_that_moved_credits_both() {
+    let (mut tracker, model) = (Tracker::default(), KernelModel::new(1, 4, 1));
+    model.pass(0, moving(), 3);
+    sweep(&mut tracker, &model, CALM, 1);
+    model.state().happen(Event::Grow { cpu: 0 });
+    model.pass(0, moving(), 4);
+    model.pass(0, moving(), 1);
+    let mut next = Tracker::resume(tracker.reclaimed());
+    let seen = sweep(&mut next, &model, CALM, 1);
+    assert_eq!(seen.credits, [(moving(), 5)], "3 had been read");
+    assert_eq!((next.len(), next.used()), (1, 2));
+    sweep(&mut next, &model, AFTER_GRACE, 1);
+    assert_eq!((next.len(), next.used()), (1, 1));
+}
+
 #[test]
 fn a_way_taken_but_not_counted_in_is_a_flow_without_a_credit() {
     let (mut tracker, model) = (Tracker::default(), KernelModel::new(1, 4, 1));

@@ -34,8 +34,8 @@ const LENGTH: u64 = 100;
 /// else's, so that flows compete.
 const FIRST: usize = WAYS - 1;
 
-/// What the test tries at every point where there is a choice: the paths of a
-/// tree, from the first leaf to the last.
+/// The choices that the test tries, one after the other: the paths of a tree,
+/// from the first leaf to the last.
 #[derive(Default)]
 struct Choices {
     /// Of each point on the path: what was chosen, and how many there are.
@@ -67,7 +67,7 @@ impl Choices {
     }
 }
 
-/// Where the program is in a packet.
+/// The next step of the program for a packet.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Find(usize),
@@ -168,7 +168,7 @@ struct World {
     words: Vec<Cell<u64>>,
     program: RefCell<Program>,
     choices: RefCell<Choices>,
-    /// How many more times the program may interrupt user space.
+    /// The number of times that the program may still interrupt user space.
     interruptions: Cell<usize>,
 }
 
@@ -234,6 +234,15 @@ impl Word for SharedWord {
     fn set_tag(&self, tag: Tag) {
         self.word().set(tag.0);
     }
+
+    fn limit(&self) -> u64 {
+        self.word().get()
+    }
+
+    fn count(&self) {
+        let word = self.word();
+        word.set(word.get() + 1);
+    }
 }
 
 /// User space, and what it credited to whom.
@@ -289,7 +298,7 @@ impl User {
     }
 }
 
-/// What there was in all the ways.
+/// The paths that were tried, and how many of them were of some kind.
 #[derive(Debug, Default)]
 struct Seen {
     ways: u64,

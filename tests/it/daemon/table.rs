@@ -49,6 +49,10 @@ impl FlowTable for KeptTable {
         FlowTable::ways(&self.table)
     }
 
+    fn ways_in_use(&self, cpu: usize) -> usize {
+        FlowTable::ways_in_use(&self.table, cpu)
+    }
+
     fn has_counted(&self, cpu: usize) -> bool {
         FlowTable::has_counted(&self.table, cpu)
     }
@@ -78,6 +82,10 @@ impl FlowTable for KeptTable {
 
     fn retire(&self, slot: usize) {
         self.table.retire(slot);
+    }
+
+    fn is_retired(&self, slot: usize) -> bool {
+        self.table.is_retired(slot)
     }
 
     fn free(&self, slot: usize) {

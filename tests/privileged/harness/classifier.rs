@@ -97,9 +97,14 @@ const TABLE_SETS: u32 = 1_024;
 static SEEDS: [u64; 3] =
     [0x9E37_79B9_7F4A_7C15, 0xBF58_476D_1CE4_E5B9, 0x94D0_49BB_1331_11EB];
 
+/// Blocks of the flow table, of which the programs use one at the start.
+const TABLE_BLOCKS: u32 = 8;
+
 /// What is set before the programs are loaded.
 pub(crate) struct Globals {
     table_sets: u32,
+    table_block_sets: u32,
+    table_last_block: u32,
     ipv4_prefix_mask: u32,
     ipv6_prefix_masks: [u64; 2],
 }
@@ -112,6 +117,8 @@ impl Globals {
     ) -> Self {
         Self {
             table_sets,
+            table_block_sets: table_sets / TABLE_BLOCKS,
+            table_last_block: TABLE_BLOCKS - 1,
             ipv4_prefix_mask: ipv4_prefix_mask(ipv4_prefix_length),
             ipv6_prefix_masks: ipv6_prefix_masks(ipv6_prefix_length),
         }
@@ -133,9 +140,20 @@ pub(crate) fn set<'a, 'b>(
     loader
         .map_max_entries(names::TOTALS, INTERFACES * 2 * cpus)
         .map_max_entries(names::STATISTICS, cpus)
+        .map_max_entries(names::TABLE_PARTS, cpus)
         .map_max_entries(names::FLOW_TABLE, (table_sets * cpus).max(1))
         .map_max_entries(names::TABLE_RESTS, (table_sets * cpus).max(1))
         .override_global(names::TABLE_SETS, table_sets, true)
+        .override_global(
+            names::TABLE_BLOCK_SETS,
+            &globals.table_block_sets,
+            true,
+        )
+        .override_global(
+            names::TABLE_LAST_BLOCK,
+            &globals.table_last_block,
+            true,
+        )
         .override_global(names::HAS_IPSEC, &1_u32, true)
         .override_global(
             names::IPV4_PREFIX_MASK,

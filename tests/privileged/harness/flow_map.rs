@@ -8,7 +8,8 @@ use std::fs;
 use aya::maps::{Array, Map, MapData, MapInfo, PerCpuHashMap, loaded_maps};
 use aya::programs::loaded_programs;
 use geoip_exporter::kernel::abi::{
-    ENTRY_WORDS, SET_WORDS, Tag, TrafficKey, WAYS, names,
+    BLOCKS_MASK_WORD, ENTRY_WORDS, PART_WORDS, SET_WORDS, Tag, TrafficKey,
+    WAYS, names,
 };
 
 use super::daemon::Daemon;
@@ -146,6 +147,20 @@ fn bytes_of(key: &TrafficKey) -> Key {
     bytes[6..8].copy_from_slice(&key.class.to_ne_bytes());
     bytes[8..].copy_from_slice(&key.remote);
     bytes
+}
+
+/// Returns how many blocks of the flow table each CPU uses.
+pub(crate) fn blocks_in_use(daemon: &Daemon) -> Vec<u64> {
+    let maps = maps_of(daemon);
+    let parts = maps
+        .iter()
+        .find(|info| info.name_as_str() == Some(names::TABLE_PARTS))
+        .expect("the exporter has a flow table");
+    let parts = MapData::from_id(parts.id()).expect("cannot open a map");
+    let parts: Array<MapData, [u64; PART_WORDS]> =
+        Map::Array(parts).try_into().expect("a part for each CPU");
+    let parts = parts.iter().map(|part| part.expect("cannot read a map"));
+    parts.map(|part| part[BLOCKS_MASK_WORD] + 1).collect()
 }
 
 /// Returns what the kernel says about each map that a program which the

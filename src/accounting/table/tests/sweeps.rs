@@ -38,6 +38,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (place, any::<bool>()).prop_map(|((cpu, flow), is_known)|
             Event::Stop { cpu, flow, is_known }),
         1 => (0..CPUS).prop_map(|cpu| Event::GoOn { cpu }),
+        1 => (0..CPUS).prop_map(|cpu| Event::Grow { cpu }),
     ]
 }
 
@@ -68,7 +69,7 @@ struct Known {
     idle: u64,
 }
 
-/// What user space can know.
+/// The facts that user space can know.
 #[derive(Default)]
 struct Oracle {
     ways: BTreeMap<usize, Known>,
@@ -142,6 +143,16 @@ impl Oracle {
                 .seen
                 .range(own)
                 .partition(|(slot, _)| self.ways.contains_key(slot));
+            let flows: Vec<_> = new
+                .iter()
+                .map(|&(slot, _)| (*slot, model.key(*slot)))
+                .collect();
+            // A flow that took another way, and of several the last one that
+            // the tracker met, has no use for the others.
+            let is_outdated = |slot: usize, flow: FlowKey, is_new: bool| {
+                let mut others = flows.iter().filter(|other| other.1 == flow);
+                others.any(|other| !is_new || other.0 > slot)
+            };
             for (slot, &volume) in known {
                 let way = self.ways.get_mut(slot).unwrap();
                 let has_grown = volume != way.volume;
@@ -152,7 +163,12 @@ impl Oracle {
                     && !is_retired
                     || log.freed.contains(slot);
                 let is_late = patience.is_some_and(|most| way.idle > most);
-                assert_eq!(is_retired, is_late && !was_retired, "{way:?}");
+                let is_outdated = is_outdated(*slot, way.flow, false);
+                assert_eq!(
+                    is_retired,
+                    (is_late || is_outdated) && !was_retired,
+                    "{way:?}"
+                );
                 if log.freed.contains(slot) {
                     self.ways.remove(slot);
                     self.reclaimed += 1;
@@ -160,6 +176,8 @@ impl Oracle {
             }
             for (&slot, &volume) in new {
                 let flow = model.key(slot);
+                let is_outdated = is_outdated(slot, flow, true);
+                assert_eq!(log.retired.contains(&slot), is_outdated);
                 begun += u64::from(self.ways.values().all(|w| w.flow != flow));
                 self.ways.insert(slot, Known { flow, volume, idle: 0 });
             }

@@ -55,6 +55,7 @@ fn event() -> impl Strategy<Value = Event> {
             |((cpu, flow), is_known)| Event::Stop { cpu, flow, is_known }
         ),
         1 => (0..CPUS).prop_map(|cpu| Event::GoOn { cpu }),
+        1 => (0..CPUS).prop_map(|cpu| Event::Grow { cpu }),
         1 => place.prop_map(|(_, flow)| Event::Evict { flow }),
     ]
 }

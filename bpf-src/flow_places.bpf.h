@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The places that a flow may have in the flow table.
+ *
+ * A table is used in part. Its sets are divided into blocks, and a CPU's part
+ * is its first block at the start. The program doubles the part when half of
+ * its ways are in use, so that few flows touch few pages: with 4,096 flows that
+ * were scattered over a table of 100,000 entries, a packet waited for the TLB
+ * and for caches longer than all else took. The program does it rather than
+ * user space, because a burst of new flows between two polls would overflow a
+ * small part; and because each CPU has a part of its own, no other CPU ever
+ * sees an old one.
+ *
+ * Half of the flows have another place in a part of twice the size. The program
+ * does not find their old way any more, so the next packet of such a flow takes
+ * a second way. User space adds up the growth of both, recognizes the old way
+ * by the second one, and reclaims it. Parts do not shrink: only new maps begin
+ * with one block again.
+ */
+#ifndef FLOW_PLACES_BPF_H
+#define FLOW_PLACES_BPF_H
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "prefix.bpf.h"
+#include "traffic_abi.h"
+
+/* Sets of each CPU; zero where there is no table. */
+const volatile __u32 table_sets = 0;
+
+/* Sets of a block. There are a power of two of blocks: this one has the last
+ * number.
+ */
+const volatile __u32 table_block_sets = 0;
+const volatile __u32 table_last_block = 0;
+
+/*
+ * Chosen at random at every start, so that nobody can send prefixes that all
+ * belong into the same sets. Odd, all three.
+ */
+const volatile __u64 table_seed = 1;
+const volatile __u64 table_seed_second = 1;
+const volatile __u64 table_seed_rest = 1;
+
+/*
+ * Index: CPU. Apart from the statistics, because it begins anew with the table,
+ * which has another size where it does.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct traffic_part);
+} table_parts SEC(".maps");
+
+/* The part of a flow that is known before its way. */
+struct table_key {
+	__u64 tag;
+	__u64 remote;
+	__u64 rest; /* IPv6 only */
+	__u64 spread; /* what its places are computed from */
+	__u32 region; /* likewise */
+	bool is_long; /* has_long_prefixes() */
+};
+
+/* The place of a way, or of the first of a pair. */
+struct table_place {
+	__u32 set;
+	__u32 way; /* in its last bits */
+};
+
+/* Returns 32 bits in which all of the word are. */
+static __always_inline __u32 fold(__u64 word)
+{
+	return (__u32)word ^ (__u32)(word >> 32);
+}
+
+/*
+ * Returns what is known of a flow as soon as its packet has been read; the
+ * interface is not.
+ */
+static __always_inline struct table_key
+table_key_of(enum traffic_direction direction, struct remote remote,
+	     bool is_long)
+{
+	bool is_ipv6 = remote.family == TRAFFIC_IPV6;
+	struct table_key key = { .remote = remote.prefix[0],
+				 .rest = remote.prefix[1],
+				 .spread = remote.prefix[0],
+				 .is_long = is_long };
+
+	if (is_long)
+		key.spread ^= key.rest * table_seed_rest;
+	key.tag = (__u64)TRAFFIC_USED << TRAFFIC_TAG_STATE |
+		  (__u64)is_ipv6 << TRAFFIC_TAG_IPV6 |
+		  (__u64)direction << TRAFFIC_TAG_DIRECTION |
+		  (is_ipv6 ? fold(key.spread) : (__u32)key.remote);
+	return key;
+}
+
+/*
+ * Adds the interface to the key of a flow. `number` is its number + 1; of
+ * zero comes a tag that no way has.
+ *
+ * Flows of one remote are kept apart by the part of the table they are in. It
+ * comes from the ifindex, so that places need not wait until the number is
+ * found; from the last bits of it, so that devices that come and go do not walk
+ * through the table and leave all of user space's memory of it touched.
+ */
+static __always_inline void set_interface(struct table_key *key, __u32 number,
+					  __u32 ifindex,
+					  enum traffic_direction direction)
+{
+	key->tag += ((__u64)number - 1) << TRAFFIC_TAG_INTERFACE;
+	key->region = ifindex << 29 | (__u32)direction << 28;
+}
+
+static __always_inline enum traffic_family
+family_of(const struct table_key *key)
+{
+	return key->tag >> TRAFFIC_TAG_IPV6 & 1;
+}
+
+static __always_inline struct remote remote_of(const struct table_key *key)
+{
+	return (struct remote){ .family = family_of(key),
+				.prefix = { key->remote, key->rest } };
+}
+
+/*
+ * Returns a place on this CPU that a flow takes where it can. The last bits of
+ * the hash choose the block, so that half of the flows stay where they are when
+ * the part doubles. All bits choose the set in the block, as a fraction of its
+ * sets in place of a remainder: no division.
+ */
+static __always_inline struct table_place
+place_of(__u32 cpu, __u32 blocks_mask, const struct table_key *key, __u64 seed)
+{
+	__u32 hash = fold(key->spread * seed) ^ key->region;
+	__u64 way = (__u64)hash * table_block_sets;
+	__u32 first = (hash & blocks_mask) * table_block_sets;
+
+	return (struct table_place){ cpu * table_sets + first + (way >> 32),
+				     way >> 29 & ~1U };
+}
+
+static __always_inline struct traffic_part *own_part(__u32 cpu)
+{
+	return bpf_map_lookup_elem(&table_parts, &cpu);
+}
+
+/*
+ * A part of at least one in so many blocks of the table grows to all of them.
+ * Until the next poll, the old ways of flows that moved take up room. By
+ * doublings alone that would be a sixth of the table in a burst that fills it;
+ * with 8, it is a seventeenth.
+ */
+#define LARGEST_PART 8
+
+/*
+ * Makes the part of the table that this CPU uses larger if half of its ways are
+ * in use. User space must not see a way outside of the part that it reads: an
+ * exchange orders the mask before all that is written later.
+ *
+ * `freed_entries` is behind by the ways that user space was freeing when it was
+ * killed. Then the part grows a little early.
+ */
+static __always_inline void grow_if_half_full(struct traffic_part *part)
+{
+	__u64 mask = part->blocks_mask, next = mask * 2 + 1;
+	__u64 used = part->taken_entries -
+		     *(const volatile __u64 *)&part->freed_entries;
+	__u64 ways = (mask + 1) * table_block_sets * TRAFFIC_WAYS;
+
+	if (mask >= table_last_block || used * 2 < ways)
+		return;
+	if (next > table_last_block / LARGEST_PART)
+		next = table_last_block;
+	__sync_lock_test_and_set(&part->blocks_mask, next);
+}
+
+#endif /* FLOW_PLACES_BPF_H */
