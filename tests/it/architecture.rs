@@ -128,6 +128,31 @@ fn every_arrow_of_the_table_points_down_and_is_used() {
 }
 
 #[test]
+fn the_files_of_the_configuration_form_no_circle() {
+    let mut uses = BTreeMap::<String, BTreeSet<String>>::new();
+    for one in source::program() {
+        let ["config", from, ..] = one.module()[..] else { continue };
+        let used = uses.entry(from.to_owned()).or_default();
+        for path in one.own_paths() {
+            let mut parts = path.split("::");
+            let is_config = parts.next() == Some("config");
+            let to = parts.next().filter(|&to| is_config && to != from);
+            used.extend(to.map(str::to_owned));
+        }
+    }
+    assert!(uses.len() > 10, "{uses:#?}");
+    // A file that uses no other one is in no circle.
+    loop {
+        let left: BTreeSet<String> = uses.keys().cloned().collect();
+        uses.retain(|_, used| !used.is_disjoint(&left));
+        if uses.len() == left.len() {
+            break;
+        }
+    }
+    assert!(uses.is_empty(), "{uses:#?}");
+}
+
+#[test]
 fn pure_files_name_nothing_that_has_effects() {
     let mut faults = Vec::new();
     let sources = source::program();

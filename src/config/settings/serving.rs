@@ -48,8 +48,8 @@ pub(super) const SERVING: &[Setting] = &[
             basic_auth_users. A relative path in it begins at its directory. \
             The exporter reads it again at a reload, and when the file, a \
             certificate or a key changes on disk. The flag that other \
-            exporters call web.config.file is accepted too. Empty: everybody \
-            who reaches the port gets an answer, without encryption.",
+            exporters call web.config.file is accepted too. Empty: the \
+            exporter answers every client, without encryption.",
         expected: "the path of a YAML file, or empty",
         example: "\"/etc/geoip-exporter-web.yml\"",
         effect: Effect::Live,

@@ -50,7 +50,7 @@ fn commands() -> Vec<(String, String)> {
 /// The tables of the page of settings.
 pub(super) fn settings() -> String {
     let mut text = String::from(
-        "| Setting and flag | Default | What it decides | Allowed | A change \
+        "| Setting and flag | Default | Purpose | Allowed | A change \
          takes effect |\n|---|---|---|---|---|\n",
     );
     for setting in all() {
@@ -67,11 +67,11 @@ pub(super) fn settings() -> String {
             effect(setting),
         );
     }
-    text += "\n| Command | What it does |\n|---|---|\n";
+    text += "\n| Command | Purpose |\n|---|---|\n";
     for (name, help) in commands() {
         text += &format!("| `{name}` | {help} |\n");
     }
-    text += "\n| Flag | What it does |\n|---|---|\n";
+    text += "\n| Flag | Purpose |\n|---|---|\n";
     for (names, help) in other_flags() {
         text += &format!("| `{names}` | {help} |\n");
     }
