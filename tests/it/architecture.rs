@@ -1,10 +1,10 @@
-//! The rules of `src/lib.rs`, held.
+//! Tests the rules of `src/lib.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::{self, Source};
 
-/// What nothing pure may name.
+/// The paths that a pure file must not name.
 const EFFECTS: [&str; 19] = [
     "aya",
     "aya_obj",
@@ -27,7 +27,7 @@ const EFFECTS: [&str; 19] = [
     "std::io::stderr",
 ];
 
-/// What only `src/kernel/` may name.
+/// The paths that only `src/kernel/` may name.
 const KERNEL_ONLY: [&str; 5] = [
     "aya",
     "aya_obj",
@@ -48,8 +48,8 @@ fn is_in(path: &str, prefix: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-/// Returns the table of `src/lib.rs`: modules from top to bottom, each with
-/// what it may use.
+/// Returns the table of `src/lib.rs`: modules from top to bottom, each with the
+/// modules that it may use.
 fn rules() -> Vec<(String, Vec<String>)> {
     let text = source::read("src/lib.rs");
     let mut rules = Vec::new();
@@ -70,7 +70,7 @@ fn modules(sources: &[Source]) -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
-/// Returns which module uses what of which other, and where.
+/// Returns the uses of other modules: the module, the path and the file.
 fn uses(sources: &[Source]) -> BTreeMap<(String, String), String> {
     let modules = modules(sources);
     let mut uses = BTreeMap::new();
@@ -78,8 +78,8 @@ fn uses(sources: &[Source]) -> BTreeMap<(String, String), String> {
         let Some(&from) = one.module().first() else { continue };
         for path in one.own_paths() {
             let to = path.split("::").next().unwrap_or_default();
-            // What is not a module is re-exported by the root, or `super`
-            // inside a nested module.
+            // Other paths are re-exported by the root, or `super` inside a
+            // nested module.
             if to != from && modules.contains(to) {
                 uses.insert((from.to_owned(), path), one.path.clone());
             }
@@ -174,7 +174,7 @@ fn pure_files_name_nothing_that_has_effects() {
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
-/// A file with children cannot forbid what one of them may be allowed later.
+/// A file with children cannot forbid `unsafe`: a child may need it later.
 #[test]
 fn pure_files_without_children_forbid_unsafe_code() {
     for one in source::program().iter().filter(|one| one.is_pure()) {

@@ -1,4 +1,5 @@
-//! `--check-config`: what a start or a reload would refuse, and no change.
+//! `--check-config` finds every fault that a start or a reload would refuse, and
+//! changes nothing.
 
 use std::fs;
 use std::net::TcpListener;

@@ -167,7 +167,7 @@ fn a_closed_standard_error_leaves_the_exit_status_to_tell() {
     }
 }
 
-/// The journal takes the priority from the line, and only where it reads it.
+/// The journal reads the priority from the line; other readers do not get one.
 #[test]
 fn a_complaint_to_the_journal_has_its_priority() {
     use std::os::unix::fs::MetadataExt as _;

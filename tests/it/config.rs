@@ -71,12 +71,12 @@ impl World {
         load(&self.flags, &self.environment, &self.paths())
     }
 
-    /// Loads what must be good.
+    /// Loads a configuration that must be correct.
     fn good(&self) -> Loaded {
         self.load().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Loads what must be refused; the root's path becomes `/etc`.
+    /// Loads a configuration that must be refused. The root's path becomes `/etc`.
     fn bad(&self) -> String {
         let Err(error) = self.load() else { panic!("nothing was refused") };
         self.etc(&error)

@@ -1,5 +1,5 @@
-//! The documents say what the code does: what is generated from the table of
-//! settings is compared, and rewritten when `UPDATE_DOCUMENTS` is set.
+//! Compares the generated parts of the documents with the code, and writes them
+//! anew if `UPDATE_DOCUMENTS` is set.
 
 mod render;
 
@@ -30,7 +30,7 @@ fn text(name: &str) -> String {
         .unwrap_or_else(|error| panic!("cannot read {name}: {error}"))
 }
 
-/// Compares a document with what it should be, or rewrites it.
+/// Compares a document with the expected text, or writes it anew.
 fn compare(name: &str, expected: &str) {
     if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
         // Other tests may be reading it.
@@ -52,7 +52,7 @@ fn compare(name: &str, expected: &str) {
     assert_eq!(found, expected, "{name} is out of date: run make docs");
 }
 
-/// Compares what stands between the lines `begin` and `end`.
+/// Compares the text between the lines `begin` and `end`.
 fn compare_between(name: &str, begin: &str, end: &str, expected: &str) {
     let found = text(name);
     let missing = || panic!("{name} lacks the line {begin} or {end}");
@@ -63,7 +63,7 @@ fn compare_between(name: &str, begin: &str, end: &str, expected: &str) {
     compare(name, &format!("{before}{begin}\n{expected}{end}\n{after}"));
 }
 
-/// What is shown to readers, with roff's escapes and line breaks undone.
+/// Returns the text that readers see, without roff's escapes and line breaks.
 fn plain(text: &str) -> String {
     let text = text.replace("\\-", "-").replace("\\&", "");
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -154,7 +154,7 @@ fn the_page_of_operation_lists_every_exit_status() {
     );
 }
 
-/// Whoever opens the README wants to start, not to study.
+/// Readers of the README want to start the exporter, not to study it.
 #[test]
 fn the_readme_is_short() {
     let words = text(README).split_whitespace().count();

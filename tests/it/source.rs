@@ -1,4 +1,4 @@
-//! Reads the project's own sources: which paths a file names, outside of its
+//! Reads the project's own sources: the paths that a file names outside of its
 //! tests.
 
 use std::fs;
@@ -63,7 +63,7 @@ impl Source {
         head.any(|line| line.starts_with("//! Pure: "))
     }
 
-    /// Returns where the file is in the tree of modules, `[]` for the root.
+    /// Returns the file's place in the tree of modules, `[]` for the root.
     pub(crate) fn module(&self) -> Vec<&str> {
         let path = self.path.strip_prefix("src/").unwrap();
         let path = path.strip_suffix(".rs").unwrap();

@@ -1,4 +1,4 @@
-//! Which layer decides, and what is said about it.
+//! The layer that decides, and the messages about it.
 
 use geoip_exporter::config::{
     self, Config, Flags, Interfaces, Kind, Loaded, Paths, Setting, Source, all,

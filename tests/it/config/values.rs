@@ -1,4 +1,4 @@
-//! Which values are allowed, and that any input gets an answer.
+//! The allowed values. Any input gets an answer.
 
 use geoip_exporter::config::{self, Config, Kind, all, print_config};
 use proptest::prelude::*;

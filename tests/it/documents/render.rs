@@ -264,7 +264,7 @@ pub(super) fn man_exit_status() -> String {
         .collect()
 }
 
-/// Escapes what roff would take for its own.
+/// Escapes the characters that roff would interpret.
 fn roff(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
