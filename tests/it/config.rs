@@ -76,7 +76,8 @@ impl World {
         self.load().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Loads a configuration that must be refused. The root's path becomes `/etc`.
+    /// Loads a configuration that must be refused; the root's path becomes
+    /// `/etc`.
     fn bad(&self) -> String {
         let Err(error) = self.load() else { panic!("nothing was refused") };
         self.etc(&error)
