@@ -48,10 +48,7 @@ impl Country {
     pub const FIXED: usize = Self::PRIVATE.index() + 1;
 
     const fn at(index: u16) -> Self {
-        match NonZeroU16::new(index.saturating_add(1)) {
-            Some(number) => Self(number),
-            None => panic!("one more than a number is not zero"),
-        }
+        Self(NonZeroU16::MIN.saturating_add(index))
     }
 
     /// Returns a number that no other country has. The numbers begin at zero

@@ -180,7 +180,7 @@ impl AddAssign for TrafficTotal {
 }
 
 /// `struct traffic_statistics`, one a CPU: the values of
-/// [`KernelCounter`](crate::accounting::KernelCounter) in their order, and room
+/// [`KernelCounter`] in their order, and room
 /// that fills the cache line.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]

@@ -38,6 +38,9 @@ pub(super) struct Conditions<'a> {
     pub(super) are_pinned: bool,
 }
 
+/// Read-only variables of the programs: their names and values.
+type Variables = Vec<(&'static str, Vec<u8>)>;
+
 /// The plan of one feature.
 #[derive(Debug)]
 pub(super) struct Feature {
@@ -54,7 +57,7 @@ pub(super) struct Feature {
     /// The number of elements of those maps in which it is not always the same.
     pub(super) sizes: fn(&Conditions<'_>) -> Vec<(&'static str, u64)>,
     /// The values of its read-only variables.
-    pub(super) variables: fn(&Conditions<'_>) -> Vec<(&'static str, Vec<u8>)>,
+    pub(super) variables: fn(&Conditions<'_>) -> Variables,
 }
 
 impl Feature {

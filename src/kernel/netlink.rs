@@ -107,10 +107,10 @@ impl<W: Wire> Requests<W> {
         &mut self,
         request: R,
         flags: u16,
-        mut on_message: impl FnMut(Message<'_>),
+        on_message: impl FnMut(Message<'_>),
     ) -> io::Result<()> {
         self.send(request, flags)?;
-        self.receive(|message| on_message(message)).map(drop)
+        self.receive(on_message).map(drop)
     }
 
     /// Lists objects: those of which `read` returns something.

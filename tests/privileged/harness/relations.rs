@@ -14,8 +14,9 @@ type Told = (Option<String>, Option<String>, Option<String>);
 /// Lists the devices of a namespace, with their relations by name.
 pub(crate) fn relations(namespace: &Netns) -> BTreeMap<String, Told> {
     let listed = namespace.run(|| {
-        let (mut monitor, _orders) = InterfaceMonitor::open(None).unwrap();
-        monitor.next().unwrap().unwrap()
+        let (mut monitor, _orders) =
+            InterfaceMonitor::open(None).expect("cannot open");
+        monitor.next().expect("cannot list").expect("no list")
     });
     let [InterfaceEvent::Listed(devices)] = listed.as_slice() else {
         panic!("no list: {listed:?}");
