@@ -112,11 +112,13 @@ impl Add for KernelCounters {
     }
 }
 
-/// By name, so that a later build may have others.
+/// By name, so that a later build may have others, and without zeros, so that
+/// one more counter makes no other file.
 impl Serialize for KernelCounters {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(Some(self.shown().count()))?;
-        for (counter, value) in self.shown() {
+        let counted = || self.shown().filter(|(_, value)| *value > 0);
+        let mut map = to.serialize_map(Some(counted().count()))?;
+        for (counter, value) in counted() {
             map.serialize_entry(counter.name(), &value)?;
         }
         map.end()
