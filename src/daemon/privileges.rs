@@ -10,7 +10,7 @@ use crossbeam_channel::bounded;
 use slog::{Logger, info, warn};
 
 use crate::config::{Config, ListenAddress};
-use crate::kernel::{self, Attach, Hook};
+use crate::kernel::{Attach, Hook, Rights};
 use crate::logging::chain;
 use crate::sandbox::{Duty, Error, Files, Sandbox};
 
@@ -102,10 +102,10 @@ impl Privileges {
         }
     }
 
-    /// Notes that capabilities which are missing from now on were given up.
-    pub(super) fn begin_giving_up(&self) {
+    /// Tells the kernel side that capabilities are given up from now on.
+    pub(super) fn begin_giving_up(&self, rights: &Rights) {
         if self.sandbox.is_on() {
-            kernel::capabilities_are_given_up();
+            rights.give_up();
         }
     }
 

@@ -69,6 +69,22 @@ pub const FAMILY_ORDER: [Family; FAMILIES] =
 pub const DIRECTION_ORDER: [Direction; 2] =
     [Direction::Received, Direction::Sent];
 
+/// The IP versions in the order of the bit in a tag.
+const VERSION_ORDER: [IpVersion; 2] = [IpVersion::V4, IpVersion::V6];
+
+fn is_ipv6(key: &FlowKey) -> bool {
+    key.ip_version == VERSION_ORDER[1]
+}
+
+/// Returns the kernel's name of the hook that a direction is counted on.
+#[must_use]
+pub fn hook_name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Received => "ingress",
+        Direction::Sent => "egress",
+    }
+}
+
 /// The names of maps, programs and read-only variables in the object.
 pub mod names {
     /// The map of flows.
@@ -327,7 +343,7 @@ impl Tag {
         FlowKey {
             interface: InterfaceId(interface as u32),
             direction: DIRECTION_ORDER[bit(tag::DIRECTION)],
-            ip_version: [IpVersion::V4, IpVersion::V6][bit(tag::IPV6)],
+            ip_version: VERSION_ORDER[bit(tag::IPV6)],
             class: (self.0 >> tag::CLASS) as u16,
             remote: address,
         }
@@ -338,12 +354,12 @@ impl Tag {
     #[must_use]
     pub fn of(key: &FlowKey, hash: u32) -> Self {
         let [a, b, c, d, ..] = key.remote;
-        let is_ipv6 = key.ip_version == IpVersion::V6;
+        let is_ipv6 = is_ipv6(key);
         let low = match key.ip_version {
             IpVersion::V4 => u32::from_ne_bytes([a, b, c, d]),
             IpVersion::V6 => hash,
         };
-        let is_sent = key.direction == Direction::Sent;
+        let is_sent = key.direction == DIRECTION_ORDER[1];
         Self(
             u64::from(low)
                 | Self::USED << tag::STATE

@@ -10,12 +10,14 @@ use aya::maps::{Array, HashMap, MapData, MapError};
 use super::abi::{DIRECT_IFINDEXES, HAS_IPSEC, INTERFACES};
 use super::baselines::Baselines;
 use super::counters::Totals;
-use super::error::{Error, io_error};
+use super::errno::io_error;
+use super::error::Error;
 use super::ipsec::IpsecSwitch;
 use super::kept::{Kept, unique};
 use super::ledger::Record;
 use super::links::{Links, Method, Programs};
 use super::mapping::MappedWords;
+use super::rights::Rights;
 use super::slots::Slots;
 use super::{Adopt, Adopted, Attach, Hook, Interface, object};
 use crate::accounting::{Incarnation, InterfaceId};
@@ -39,6 +41,7 @@ pub struct TrafficAttacher {
     ipsec: Arc<IpsecSwitch>,
     totals: Arc<Totals<MappedWords>>,
     baselines: Baselines,
+    rights: Rights,
     slots: Slots,
     by_number: BTreeMap<InterfaceId, NumberInUse>,
     /// Whether it was said that a link is not pinned.
@@ -57,6 +60,7 @@ impl TrafficAttacher {
         ipsec: Arc<IpsecSwitch>,
         totals: Arc<Totals<MappedWords>>,
         baselines: Baselines,
+        rights: Rights,
         notices: Vec<String>,
     ) -> Self {
         Self {
@@ -68,6 +72,7 @@ impl TrafficAttacher {
             ipsec,
             totals,
             baselines,
+            rights,
             slots: Slots::new(INTERFACES),
             by_number: BTreeMap::new(),
             is_loss_told: false,
@@ -218,7 +223,7 @@ impl Attach for TrafficAttacher {
             }
             Err(error) => {
                 self.give_back(id);
-                Err(error)
+                Err(self.rights.explain(error))
             }
         }
     }

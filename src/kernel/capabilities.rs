@@ -1,21 +1,8 @@
 //! Which of the needed capabilities the process has.
 
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether what is missing was given up by the exporter itself.
-static ARE_GIVEN_UP: AtomicBool = AtomicBool::new(false);
-
-/// Remembers that from now on a capability that is missing was given up, for
-/// the errors that name it.
-pub fn capabilities_are_given_up() {
-    ARE_GIVEN_UP.store(true, Ordering::Relaxed);
-}
-
-/// Returns whether the exporter has given up capabilities.
-pub(super) fn are_given_up() -> bool {
-    ARE_GIVEN_UP.load(Ordering::Relaxed)
-}
+use crate::sandbox::capability_names;
 
 /// A capability that the exporter needs, by its number in
 /// `linux/capability.h`.
@@ -30,17 +17,8 @@ pub enum Capability {
 }
 
 impl Capability {
-    const NEEDED: [Self; 3] = [Self::Bpf, Self::NetAdmin, Self::Perfmon];
-
-    /// Returns the name as capabilities(7) writes it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NetAdmin => "CAP_NET_ADMIN",
-            Self::Perfmon => "CAP_PERFMON",
-            Self::Bpf => "CAP_BPF",
-        }
-    }
+    pub(super) const NEEDED: [Self; 3] =
+        [Self::Bpf, Self::NetAdmin, Self::Perfmon];
 
     /// Returns the needed capabilities that are not in effect. Where that
     /// cannot be told, all are there.
@@ -50,6 +28,11 @@ impl Capability {
         let effective = status.as_deref().ok().and_then(effective_set);
         effective.map(lacking_in).unwrap_or_default()
     }
+}
+
+/// Returns the names of capabilities, as capabilities(7) writes them.
+pub(super) fn names(of: &[Capability]) -> Vec<String> {
+    of.iter().flat_map(|&it| capability_names(1 << it as u64)).collect()
 }
 
 /// Returns the effective set in the text of `/proc/PID/status`.

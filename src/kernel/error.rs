@@ -3,10 +3,11 @@
 use std::io;
 
 use aya::EbpfError;
-use aya::maps::MapError;
 
-use super::capabilities::{Capability, are_given_up};
-use super::{InterfaceName, pins};
+use super::capabilities::{self, Capability};
+use super::errno::os_error;
+use super::name::InterfaceName;
+use super::pins;
 
 /// The oldest kernel whose verifier takes the programs: older ones know no
 /// atomic exchange.
@@ -27,13 +28,17 @@ pub enum Error {
     /// The process may not use eBPF.
     #[error(
         "cannot {action}: operation not permitted {}",
-        remedy(.lacking, are_given_up())
+        remedy(.lacking, *.are_given_up)
     )]
     NotPermitted {
         /// What was refused.
         action: String,
         /// The capabilities that are needed and not there.
         lacking: Vec<Capability>,
+        /// Whether the exporter gave them up itself: see [`Rights`].
+        ///
+        /// [`Rights`]: super::Rights
+        are_given_up: bool,
     },
     /// The programs do not load.
     #[error("cannot load the eBPF programs: {reason}")]
@@ -105,7 +110,8 @@ impl Error {
         let action = action.into();
         match source.raw_os_error() {
             Some(libc::EPERM | libc::EACCES) => {
-                Self::NotPermitted { action, lacking: Capability::lacking() }
+                let lacking = Capability::lacking();
+                Self::NotPermitted { action, lacking, are_given_up: false }
             }
             Some(libc::EMFILE) => Self::TooManyFiles { action },
             _ => Self::Call { action, source },
@@ -150,18 +156,20 @@ fn remedy(lacking: &[Capability], are_given_up: bool) -> String {
                 namespace, or a security policy of this system, forbids it"
             .into();
     }
-    let names: Vec<_> = lacking.iter().map(|c| c.name()).collect();
-    let names = names.join(", ");
+    let names = capabilities::names(lacking).join(", ");
     if are_given_up {
         return format!(
             "(without {names}, given up after the start, or by the filter of \
              system calls): sandbox = false keeps everything"
         );
     }
+    let needed = capabilities::names(&Capability::NEEDED);
     format!(
         "(missing {names}); run as root, or grant the capabilities: \
-         AmbientCapabilities=CAP_BPF CAP_NET_ADMIN CAP_PERFMON in its unit, or \
-         setcap cap_bpf,cap_net_admin,cap_perfmon+ep /path/to/geoip-exporter"
+         AmbientCapabilities={} in its unit, or setcap {}+ep \
+         /path/to/geoip-exporter",
+        needed.join(" "),
+        needed.join(",").to_lowercase()
     )
 }
 
@@ -175,7 +183,11 @@ pub(super) fn load_error(error: EbpfError) -> Error {
         // program.
         let lacking = Capability::lacking();
         if !lacking.is_empty() {
-            return Error::NotPermitted { action: action.into(), lacking };
+            return Error::NotPermitted {
+                action: action.into(),
+                lacking,
+                are_given_up: false,
+            };
         }
         if source.raw_os_error() == Some(libc::EPERM) {
             return Error::call(action, source);
@@ -200,25 +212,6 @@ pub(super) fn missing_part(name: &str) -> Error {
     Error::Load { reason: format!("the object has no fitting {name:?}") }
 }
 
-/// Returns the operating system's error at the bottom of a chain of errors.
-fn os_error(error: &(dyn std::error::Error + 'static)) -> Option<io::Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(code) =
-            error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error)
-        {
-            return Some(io::Error::from_raw_os_error(code));
-        }
-        next = error.source();
-    }
-    None
-}
-
-/// Returns the call's error inside an error of a map.
-pub(super) fn io_error(error: MapError) -> io::Error {
-    os_error(&error).unwrap_or_else(|| io::Error::other(error))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,6 +221,7 @@ mod tests {
         let error = Error::NotPermitted {
             action: "load the eBPF programs".into(),
             lacking: vec![Capability::Bpf, Capability::NetAdmin],
+            are_given_up: false,
         };
         let text = error.to_string();
         assert!(text.contains("missing CAP_BPF, CAP_NET_ADMIN"), "{text}");
@@ -240,6 +234,7 @@ mod tests {
         let error = Error::NotPermitted {
             action: "load the eBPF programs".into(),
             lacking: vec![],
+            are_given_up: false,
         };
         let text = error.to_string();
         assert!(text.contains("user namespace"), "{text}");

@@ -17,6 +17,7 @@ use super::object;
 use super::pins::Pins;
 use super::settings::ProbeSettings;
 use super::sizes::Sizes;
+use crate::logging::chain;
 
 /// How counting is to go on when this process ends.
 #[derive(Debug)]
@@ -193,7 +194,7 @@ impl Loader<'_> {
                     // otherwise, shows.
                     Err(error) => notices.push(format!(
                         "{NOT_COUNTED}: cannot pin maps in {directory}: {}",
-                        line_of(&error)
+                        chain(&error)
                     )),
                 }
             }
@@ -261,12 +262,6 @@ impl Loader<'_> {
         }
         Ok((ebpf, Kept { held, ledger, is_adopted }))
     }
-}
-
-/// Returns an error and its causes in one line.
-fn line_of(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The consequence of maps that are not pinned.

@@ -19,6 +19,7 @@ use super::mapping::MappedWords;
 use super::parts::Loaded;
 use super::read_volumes::ReadVolumes;
 use super::reader::TrafficReader;
+use super::rights::Rights;
 use super::settings::ProbeSettings;
 use super::sizes::Sizes;
 use super::table::Table;
@@ -74,6 +75,7 @@ pub fn load(
         _ => return Err(missing_part(names::FLOWS)),
     };
     let ebpf = Arc::new(ebpf);
+    let rights = Rights::default();
     let attacher = TrafficAttacher::new(
         Arc::clone(&ebpf),
         method,
@@ -83,6 +85,7 @@ pub fn load(
         switch,
         Arc::clone(&totals),
         baselines.clone(),
+        rights.clone(),
         notices,
     );
     let reader = TrafficReader {
@@ -105,8 +108,9 @@ pub fn load(
         map_packets: None,
         map_entries: sizes.map_entries,
         tick,
+        rights: rights.clone(),
     };
-    Ok(Loaded { attacher, reader, ipsec: watch })
+    Ok(Loaded { attacher, reader, ipsec: watch, rights })
 }
 
 /// Maps the flow table, if there is to be one.

@@ -7,7 +7,8 @@ use std::io;
 use aya::maps::MapData;
 use aya_obj::Object;
 
-use super::error::{Error, io_error, load_error, missing_part};
+use super::errno::io_error;
+use super::error::{Error, load_error, missing_part};
 
 /// Every number of the kernel that says what a map is, under the name that
 /// messages have for it.

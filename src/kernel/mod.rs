@@ -13,6 +13,7 @@ mod capabilities;
 mod clsact;
 mod counters;
 mod cpus;
+mod errno;
 mod error;
 mod features;
 mod flows;
@@ -33,6 +34,7 @@ mod parts;
 mod pins;
 mod read_volumes;
 mod reader;
+mod rights;
 mod settings;
 mod sizes;
 mod slots;
@@ -43,7 +45,6 @@ mod version;
 
 use crate::accounting::{InterfaceId, InterfaceTotal, KernelCounters, Reading};
 pub use attachments::TrafficAttacher;
-pub use capabilities::capabilities_are_given_up;
 pub use error::Error;
 pub use features::pinned_maps;
 
@@ -61,6 +62,7 @@ pub use netlink::{InterfaceEvent, InterfaceMonitor, MonitorOrders};
 pub use parts::{Adopt, Attach, Loaded, ReadCounts};
 pub use pins::{Fault as PinsFault, Pins};
 pub use reader::TrafficReader;
+pub use rights::Rights;
 pub use settings::ProbeSettings;
 pub use sys::{
     keep_memory_small, reset_signals, take_descriptors, trim_memory,

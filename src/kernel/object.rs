@@ -9,7 +9,8 @@ use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfLoader};
 
 use super::abi::names;
-use super::error::{Error, io_error, load_error, missing_part};
+use super::errno::io_error;
+use super::error::{Error, load_error, missing_part};
 use super::features::{Conditions, FEATURES, map_sizes, pinned_maps};
 use super::kept::unique;
 use super::links::{Pair, Programs};

@@ -4,7 +4,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::{Adopted, Error, Hook, Interface, IpsecWatch, Room, Sweep};
+use super::{Adopted, Error, Hook, Interface, IpsecWatch, Rights, Room, Sweep};
 use crate::accounting::{FlowKey, FlowTable, Incarnation, InterfaceId};
 
 /// The loaded programs, in parts.
@@ -15,6 +15,8 @@ pub struct Loaded<A, R> {
     pub reader: R,
     /// Finds IPsec and tells the programs, if the kernel can.
     pub ipsec: Option<IpsecWatch>,
+    /// To be told when capabilities are given up.
+    pub rights: Rights,
 }
 
 /// Attaches the programs to devices.

@@ -2,18 +2,19 @@
 //! while no exporter runs.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use aya::maps::MapData;
 
-use super::error::io_error;
+use super::abi::hook_name;
+use super::errno::io_error;
 use super::features::pinned_maps;
 use super::sys;
 use crate::accounting::{Direction, InterfaceId};
+use crate::files::{self, Unclaimed};
 
 /// BPF_FS_MAGIC of linux/magic.h.
 const BPFFS: i64 = 0xCAFE_4A11;
@@ -45,13 +46,11 @@ impl Fault {
     /// system may be read-only.
     #[must_use]
     pub fn or_made(self, made: io::Result<()>) -> Self {
-        match (self, made) {
-            (Self::Directory(path, error), Err(cause))
-                if error.kind() == ErrorKind::NotFound =>
-            {
-                Self::Directory(path, cause)
+        match self {
+            Self::Directory(path, error) => {
+                Self::Directory(path, files::or_made(error, made))
             }
-            (fault, _) => fault,
+            other => other,
         }
     }
 
@@ -82,7 +81,7 @@ impl Pins {
     /// # Errors
     /// Whatever the system says, for [`Fault::or_made`].
     pub fn make(directory: &Path) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory)
+        files::make_private(directory)
     }
 
     /// Looks whether a directory keeps maps, by what is `there` of it: itself or
@@ -104,18 +103,15 @@ impl Pins {
     /// # Errors
     /// Where it cannot be, or another process has it, or it keeps no maps.
     pub fn open(directory: &Path) -> Result<Self, Fault> {
-        let failed = |error| Fault::Directory(directory.into(), error);
-        let handle = File::open(directory).map_err(failed)?;
-        let kind = sys::file_system(handle.as_fd()).map_err(failed)?;
-        if kind != BPFFS || !handle.metadata().map_err(failed)?.is_dir() {
-            return Err(Fault::NotBpffs(directory.into()));
-        }
-        match handle.try_lock() {
-            Ok(()) => Ok(Self { directory: directory.into(), _handle: handle }),
-            Err(TryLockError::WouldBlock) => {
-                Err(Fault::InUse(directory.into()))
+        Self::look(directory, directory)?;
+        match files::claim(directory) {
+            Ok(handle) => {
+                Ok(Self { directory: directory.into(), _handle: handle })
             }
-            Err(TryLockError::Error(error)) => Err(failed(error)),
+            Err(Unclaimed::Taken) => Err(Fault::InUse(directory.into())),
+            Err(Unclaimed::Failed(error)) => {
+                Err(Fault::Directory(directory.into(), error))
+            }
         }
     }
 
@@ -199,11 +195,8 @@ impl Pins {
     }
 
     fn link_path(&self, id: InterfaceId, direction: Direction) -> PathBuf {
-        let direction = match direction {
-            Direction::Received => "ingress",
-            Direction::Sent => "egress",
-        };
-        self.directory.join(format!("{LINK}{}-{direction}", id.0))
+        let hook = hook_name(direction);
+        self.directory.join(format!("{LINK}{}-{hook}", id.0))
     }
 
     /// Keeps the link of an interface number, in place of any other.

@@ -19,6 +19,7 @@ use super::counters::{self, Totals};
 use super::error::Error;
 use super::flows::FlowReader;
 use super::mapping::MappedWords;
+use super::rights::Rights;
 use super::table::Table;
 use super::{ReadCounts, Room, Sweep, grace, object, sys};
 use crate::accounting::{FlowKey, InterfaceTotal, KernelCounter, Volume};
@@ -43,6 +44,7 @@ pub struct TrafficReader {
     pub(super) map_packets: Option<u64>,
     pub(super) map_entries: NonZeroU32,
     pub(super) tick: Duration,
+    pub(super) rights: Rights,
 }
 
 impl TrafficReader {
@@ -137,7 +139,10 @@ impl ReadCounts for TrafficReader {
                 newest[KernelCounter::NewKeys],
                 &mut sweep.readings,
             )
-            .map_err(|source| Error::call("read the map of flows", source))?;
+            .map_err(|source| {
+                let error = Error::call("read the map of flows", source);
+                self.rights.explain(error)
+            })?;
         sweep.now = self.now()?;
         // Not before all went well: what a failed sweep missed, the next one
         // looks for.

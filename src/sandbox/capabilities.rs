@@ -61,7 +61,8 @@ pub(super) fn with_effect<T>(
 }
 
 /// Names the capabilities of a set as capabilities(7) does.
-pub(super) fn names(bits: u64) -> Vec<String> {
+#[must_use]
+pub fn names(bits: u64) -> Vec<String> {
     let set = CapabilitySet::from_bits_retain(bits);
     let mut known = set.iter_names();
     let mut names: Vec<String> =

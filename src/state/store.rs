@@ -1,15 +1,15 @@
 //! The file that the state is in: replaced as a whole, or not at all.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::format::{LARGEST, encode_with};
 use super::sections::Section;
 use super::{Damage, Decoded, Fault, State, decode};
-use crate::files::{self, Unread};
+use crate::files::{self, Unclaimed, Unread};
 
 const NAME: &str = "counters.state";
 
@@ -103,13 +103,11 @@ impl Error {
     /// system may be read-only.
     #[must_use]
     pub fn or_made(self, made: io::Result<()>) -> Self {
-        match (self, made) {
-            (Self::Directory(path, error), Err(cause))
-                if error.kind() == ErrorKind::NotFound =>
-            {
-                Self::Directory(path, cause)
+        match self {
+            Self::Directory(path, error) => {
+                Self::Directory(path, files::or_made(error, made))
             }
-            (error, _) => error,
+            other => other,
         }
     }
 }
@@ -121,7 +119,7 @@ impl Store {
     /// # Errors
     /// Whatever the system says, for [`Error::or_made`].
     pub fn make(directory: &Path) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory)
+        files::make_private(directory)
     }
 
     /// Looks at the state in a directory, and leaves all as it is.
@@ -137,21 +135,16 @@ impl Store {
     /// # Errors
     /// If it cannot be opened, or another process has it.
     pub fn open(directory: &Path) -> Result<Self, Error> {
-        let failed = |error| Error::Directory(directory.into(), error);
-        let handle = File::open(directory).map_err(failed)?;
-        if !handle.metadata().map_err(failed)?.is_dir() {
-            return Err(failed(ErrorKind::NotADirectory.into()));
-        }
-        match handle.try_lock() {
-            Ok(()) => Ok(Self {
+        match files::claim(directory) {
+            Ok(handle) => Ok(Self {
                 directory: directory.into(),
                 handle,
                 unknown: Vec::new(),
             }),
-            Err(TryLockError::WouldBlock) => {
-                Err(Error::InUse(directory.into()))
+            Err(Unclaimed::Taken) => Err(Error::InUse(directory.into())),
+            Err(Unclaimed::Failed(error)) => {
+                Err(Error::Directory(directory.into(), error))
             }
-            Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }
 

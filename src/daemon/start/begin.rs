@@ -85,7 +85,7 @@ impl Start<'_> {
                 labels: Arc::clone(&sources.traffic.get().labels),
             },
         )?;
-        privileges.begin_giving_up();
+        privileges.begin_giving_up(&counting.rights);
 
         let (control, controlled) = unbounded();
         let (polling, until_polled) = bounded::<Infallible>(0);

@@ -30,6 +30,7 @@ use crate::state::{State, Store};
 pub(in crate::daemon) struct Counting<A, R> {
     pub(in crate::daemon) attacher: A,
     pub(in crate::daemon) reader: R,
+    pub(in crate::daemon) rights: kernel::Rights,
     /// The duty of the poller's thread.
     pub(in crate::daemon) duty: Duty,
     pub(in crate::daemon) database: Option<Arc<Database>>,
@@ -71,7 +72,7 @@ impl Start<'_> {
         // programs, and neither needs the other.
         let began = Instant::now();
         followers.open_database(config);
-        let Loaded { mut attacher, reader, ipsec } =
+        let Loaded { mut attacher, reader, ipsec, rights } =
             host.load(&probe_settings(config), keep)?;
         let opened = self.wait_for_database(&followers.database, began)?;
         let (database, database_fault) =
@@ -94,6 +95,7 @@ impl Start<'_> {
         Ok(Counting {
             attacher,
             reader,
+            rights,
             duty,
             database,
             database_fault,

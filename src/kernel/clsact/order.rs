@@ -7,6 +7,7 @@
 use super::super::InterfaceName;
 use super::tc::Filter;
 use crate::accounting::Direction;
+use crate::kernel::abi::hook_name;
 
 /// The priority on a hook that nobody uses. Lower than what rules are given by
 /// hand (10, 100) and by the kernel (49152 and below), so that ours runs before
@@ -76,10 +77,7 @@ impl Order {
         interface: InterfaceName,
         direction: Direction,
     ) -> Option<String> {
-        let direction = match direction {
-            Direction::Received => "ingress",
-            Direction::Sent => "egress",
-        };
+        let direction = hook_name(direction);
         let kinds = self.ahead.join(", ");
         (!self.ahead.is_empty()).then(|| {
             format!(

@@ -15,7 +15,7 @@ use geoip_exporter::daemon::{Host, KeepFollowing};
 use geoip_exporter::http::GivenSocket;
 use geoip_exporter::kernel::{
     Adopt, Adopted, Attach, Error, FollowInterfaces, Hook, Interface,
-    IpsecWatch, Keep, Loaded, ProbeSettings, ReadCounts, Room, Sweep,
+    IpsecWatch, Keep, Loaded, ProbeSettings, ReadCounts, Rights, Room, Sweep,
 };
 use geoip_exporter::logging::{self, LogControl};
 use geoip_exporter::sandbox::Sandbox;
@@ -46,6 +46,7 @@ impl Host for FakeHost {
             attacher: FakeAttacher { host: self.clone() },
             reader: FakeReader { host: self.clone(), table },
             ipsec: None,
+            rights: Rights::default(),
         })
     }
 
@@ -139,7 +140,11 @@ impl Attach for FakeAttacher {
             if kernel.failures.permission {
                 let action = format!("attach to {}", interface.name);
                 let lacking = Vec::new();
-                return Err(Error::NotPermitted { action, lacking });
+                return Err(Error::NotPermitted {
+                    action,
+                    lacking,
+                    are_given_up: false,
+                });
             }
             if kernel.failures.attaching {
                 return Err(call("attach", 12));
