@@ -13,12 +13,12 @@
 #![forbid(unsafe_code)]
 
 use super::abi::{
-    ABI_VERSION, FLOW_MAP_VERSION, FLOW_TABLE_VERSION, IPSEC_VERSION,
-    ipv4_prefix_mask, ipv6_prefix_masks, names,
+    ABI_VERSION, FLOW_MAP_VERSION, FLOW_TABLE_VERSION, IPSEC_VERSION, names,
 };
 use super::counters::TOTALS_PER_CPU;
 use super::ledger::{self, Ledger, WORDS_OF_FEATURE, Word};
 use super::mapping::MappedWords;
+use super::prefix_masks::{ipv4_prefix_mask, ipv6_prefix_masks};
 use super::read_volumes::ReadVolumes;
 use super::settings::ProbeSettings;
 use super::sizes::Sizes;

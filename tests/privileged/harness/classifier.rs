@@ -9,9 +9,9 @@ use aya::{Ebpf, EbpfLoader};
 use geoip_exporter::accounting::{Direction, IpVersion, KernelCounter};
 use geoip_exporter::kernel::abi::{
     ENTRY_WORDS, FAMILIES, INTERFACES, SET_WORDS, STATISTICS_WORDS,
-    TOTAL_WORDS, Tag, TrafficTotal, WAYS, ipv4_prefix_mask, ipv6_prefix_masks,
-    names,
+    TOTAL_WORDS, Tag, TrafficTotal, WAYS, names,
 };
+use geoip_exporter::kernel::{ipv4_prefix_mask, ipv6_prefix_masks};
 
 use super::link::Volume;
 use super::netns::Netns;
