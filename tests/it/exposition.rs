@@ -15,7 +15,7 @@ use geoip_exporter::collectors::exporter::{
     LastReload, Process,
 };
 use geoip_exporter::collectors::interfaces::{
-    InterfacesCollector, State, Status,
+    InterfaceState, InterfacesCollector, Status,
 };
 use geoip_exporter::collectors::traffic::{TrafficAccount, TrafficCollector};
 use geoip_exporter::config::{Config, Countries};
@@ -150,7 +150,7 @@ pub(crate) fn registry() -> Registry {
             ("eth2", Status::Up, false),
         ]
         .map(|(name, status, is_attached)| {
-            (Arc::from(name), State { status, is_attached })
+            (Arc::from(name), InterfaceState { status, is_attached })
         })
         .into(),
     );

@@ -24,6 +24,9 @@ mod geoip_refused;
 mod http;
 mod mmdb;
 mod refusals;
+#[allow(dead_code, reason = "each suite uses a part of it")]
+#[path = "../support/exposition.rs"]
+mod scrape;
 mod scripts;
 mod source;
 mod state_forms;

@@ -34,14 +34,14 @@ impl Status {
 
 /// The state of an interface that is to be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State {
+pub struct InterfaceState {
     /// True if it can carry traffic.
     pub status: Status,
     /// True if its packets are being counted.
     pub is_attached: bool,
 }
 
-impl State {
+impl InterfaceState {
     /// Returns what people call it.
     #[must_use]
     pub fn label(self) -> &'static str {
@@ -59,4 +59,4 @@ impl State {
 ///
 /// In a map, because a name that stood there twice would be a scrape no
 /// Prometheus takes.
-pub type Snapshot = BTreeMap<Arc<str>, State>;
+pub type Snapshot = BTreeMap<Arc<str>, InterfaceState>;

@@ -7,7 +7,7 @@ use super::*;
 use crate::accounting::{
     FlowKey, FlowTracker, InterfaceTotal, Origin, PollEnd, Volume,
 };
-use crate::collectors::interfaces::{State, Status};
+use crate::collectors::interfaces::{InterfaceState, Status};
 use crate::geoip::CountryLabels;
 use crate::kernel::{Hook, LinkLayer, Relations};
 
@@ -187,7 +187,7 @@ impl Host {
     fn states(&self) -> Vec<(String, Status, bool)> {
         let states = self.attachments.states(&self.wanted).into_iter();
         states
-            .map(|(name, State { status, is_attached })| {
+            .map(|(name, InterfaceState { status, is_attached })| {
                 (name.to_string(), status, is_attached)
             })
             .collect()

@@ -14,6 +14,7 @@ use geoip_exporter::daemon::{self, Error, Layers};
 use tempfile::TempDir;
 
 use super::fake::{FakeHost, PATIENCE};
+use crate::scrape;
 
 /// The databases of the tests.
 pub(super) fn database(name: &str) -> PathBuf {
@@ -35,18 +36,13 @@ pub(super) fn without_ticks(lines: &str) -> String {
     with_database(lines).replace("10ms", "1h")
 }
 
-/// One scrape: series with labels as they stand on the page.
+/// One scrape: series with labels in the order of their names.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scrape(pub(super) BTreeMap<String, f64>);
 
 impl Scrape {
     pub(super) fn parse(page: &str) -> Self {
-        let lines = page.lines().filter(|line| !line.starts_with('#'));
-        let series = lines.map(|line| {
-            let (series, value) = line.rsplit_once(' ').unwrap();
-            (series.to_owned(), value.parse().unwrap())
-        });
-        Self(series.collect())
+        Self(scrape::Scrape::parse(page).by_series())
     }
 
     /// Returns the value of a series, which must be there.

@@ -12,6 +12,7 @@ pub(crate) mod classifier;
 pub(crate) mod conversation;
 pub(crate) mod daemon;
 pub(crate) mod driver;
+#[path = "../../support/exposition.rs"]
 pub(crate) mod exposition;
 pub(crate) mod faults;
 pub(crate) mod fixtures;

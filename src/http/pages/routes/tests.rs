@@ -6,7 +6,9 @@ use flate2::read::GzDecoder;
 
 use super::*;
 use crate::accounting::PollStatistics;
-use crate::collectors::interfaces::{self, InterfacesCollector, State, Status};
+use crate::collectors::interfaces::{
+    self, InterfaceState, InterfacesCollector, Status,
+};
 use crate::http::pages::{Healthy, Index, Link, Metrics, Ready};
 use crate::metrics::Registry;
 use crate::metrics::published::Publisher;
@@ -29,7 +31,7 @@ fn site() -> Pages {
             ("<&\"tun", Status::NotFound, false),
         ]
         .map(|(name, status, is_attached)| {
-            (Arc::from(name), State { status, is_attached })
+            (Arc::from(name), InterfaceState { status, is_attached })
         })
         .into(),
     );
