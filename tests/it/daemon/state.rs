@@ -146,7 +146,7 @@ fn a_file_that_is_of_no_use_is_set_aside_and_counting_starts_at_zero() {
     for (bytes, expected) in [
         (b"geoip-exporter state\n\x02\0\0".to_vec(), "cut short"),
         (Vec::new(), "cut short"),
-        (b"#!/bin/sh\n".to_vec(), "no state of geoip-exporter"),
+        (b"#!/bin/sh\n".to_vec(), "not a state file of geoip-exporter"),
         (b"geoip-exporter state\n\x09\0\0\0...".to_vec(), "version 9"),
     ] {
         fs::write(file(state.path()), &bytes).unwrap();
