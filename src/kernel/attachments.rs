@@ -12,14 +12,17 @@ use super::baselines::Baselines;
 use super::counters::Totals;
 use super::errno::io_error;
 use super::error::Error;
+use super::interfaces::Interface;
 use super::ipsec::IpsecSwitch;
 use super::kept::{Kept, unique};
 use super::ledger::Record;
+use super::links::Hook;
 use super::links::{Links, Method, Programs};
 use super::mapping::MappedWords;
+use super::object;
+use super::parts::{Adopt, Adopted, Attach};
 use super::rights::Rights;
 use super::slots::Slots;
-use super::{Adopt, Adopted, Attach, Hook, Interface, object};
 use crate::accounting::{Incarnation, InterfaceId};
 
 /// A number that is in use.

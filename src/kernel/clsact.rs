@@ -14,9 +14,10 @@ use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::Error;
+use super::grace;
+use super::interfaces::Interface;
 use super::owner::{Name, Owner};
-use super::tc::{self, Filter, Hook, Place, Tc};
-use super::{Interface, grace};
+use super::tc::{self, Filter, Parent, Place, Tc};
 use crate::accounting::Direction;
 
 const DIRECTIONS: [Direction; 2] = [Direction::Received, Direction::Sent];
@@ -105,7 +106,8 @@ impl Clsact {
         let mut filters =
             Filters { clsact: Arc::clone(self), name, attached: Vec::new() };
         let result = (|| {
-            let hooks = DIRECTIONS.map(|direction| Hook { ifindex, direction });
+            let hooks =
+                DIRECTIONS.map(|direction| Parent { ifindex, direction });
             let mut others = Vec::new();
             for hook in hooks {
                 others.push(requests.filters(hook)?);
@@ -247,7 +249,7 @@ fn provide_qdisc(requests: &mut Tc, ifindex: u32) -> io::Result<Option<bool>> {
 /// Puts a program on a hook, at a handle that is not taken.
 fn add(
     requests: &mut Tc,
-    hook: Hook,
+    hook: Parent,
     order: order::Order,
     program: BorrowedFd<'_>,
     name: Name,
@@ -269,7 +271,7 @@ fn add(
 /// one step: what somebody adds between the two is lost with it.
 fn remove_unused_qdisc(requests: &mut Tc, ifindex: u32) -> io::Result<()> {
     for direction in DIRECTIONS {
-        if !requests.filters(Hook { ifindex, direction })?.is_empty() {
+        if !requests.filters(Parent { ifindex, direction })?.is_empty() {
             return Ok(());
         }
     }
@@ -288,7 +290,7 @@ fn remove_leftovers(
         }
         let mut made_qdisc = false;
         for direction in DIRECTIONS {
-            let hook = Hook { ifindex: qdisc.ifindex, direction };
+            let hook = Parent { ifindex: qdisc.ifindex, direction };
             for filter in requests.filters(hook)? {
                 let Some(name) = ours(&filter) else { continue };
                 // Held until its filter is gone.

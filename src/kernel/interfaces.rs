@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::accounting::InterfaceId;
 use crate::config::{Candidate, Interfaces};
 
-use super::InterfaceName;
+use super::name::InterfaceName;
 
 /// What a device's packets begin with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

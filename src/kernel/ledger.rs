@@ -13,9 +13,9 @@
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::InterfaceName;
-use super::LinkLayer;
 use super::abi::{FAMILIES, INTERFACES, TrafficTotal};
+use super::interfaces::LinkLayer;
+use super::name::InterfaceName;
 use crate::accounting::InterfaceId;
 
 const EPOCH_AT: usize = 0;

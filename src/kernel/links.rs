@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::clsact::{Clsact, Filters};
 use super::error::Error;
+use super::interfaces::{Interface, LinkLayer};
 use super::pins::Pins;
-use super::{Interface, LinkLayer, sys};
+use super::sys;
 use crate::accounting::{Direction, InterfaceId};
 
 /// Where programs are attached.

@@ -17,13 +17,14 @@ use super::kept::{Keep, LoadedObject, Loader};
 use super::links::Method;
 use super::mapping::MappedWords;
 use super::parts::Loaded;
+use super::parts::Room;
 use super::read_volumes::ReadVolumes;
 use super::reader::TrafficReader;
 use super::rights::Rights;
 use super::settings::ProbeSettings;
 use super::sizes::Sizes;
 use super::table::Table;
-use super::{Room, grace, object, sys, version};
+use super::{grace, object, sys, version};
 
 /// Loads the programs, and makes the maps or adopts those that an earlier
 /// process pinned. Attaches to nothing.

@@ -4,8 +4,66 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::{Adopted, Error, Hook, Interface, IpsecWatch, Rights, Room, Sweep};
-use crate::accounting::{FlowKey, FlowTable, Incarnation, InterfaceId};
+use super::error::Error;
+use super::interfaces::{Interface, LinkLayer};
+use super::ipsec::IpsecWatch;
+use super::links::Hook;
+use super::name::InterfaceName;
+use super::rights::Rights;
+use crate::accounting::{
+    FlowKey, FlowTable, Incarnation, InterfaceId, InterfaceTotal,
+    KernelCounters, Reading,
+};
+
+/// How much room flows have in the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Memory of the flow table in bytes; zero where there is none.
+    pub table_bytes: u64,
+    /// Entries of the table on all CPUs, one for each flow and CPU.
+    pub table_entries: u64,
+    /// Flows that the map has room for.
+    pub map_entries: u64,
+    /// Why there is no table, where it is for another reason than a small
+    /// `map_max_entries`.
+    pub without_table: Option<String>,
+}
+
+/// All that one poll reads. Reused from poll to poll.
+#[derive(Clone, Debug, Default)]
+pub struct Sweep {
+    /// The counters since the maps were made. Read first.
+    pub counters: KernelCounters,
+    /// Read second, for each attached or retiring interface.
+    pub totals: Vec<InterfaceTotal>,
+    /// Whether the map of flows was read: not where nothing was counted in it
+    /// since the last time.
+    pub has_readings: bool,
+    /// Read last, so that every packet in the totals is here, or in the table,
+    /// or was evicted.
+    pub readings: Vec<Reading>,
+    /// When the readings were complete, in the unit of
+    /// [`Reading::last_seen`].
+    pub now: u32,
+}
+
+/// What an earlier process attached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adopted {
+    /// Its number in the kernel's keys.
+    pub id: InterfaceId,
+    /// No other attachment has it, also not of the same number.
+    pub serial: u64,
+    /// The device's number.
+    pub ifindex: u32,
+    /// The device's name when it was attached.
+    pub name: InterfaceName,
+    /// What the device's packets were found to begin with.
+    pub link_layer: LinkLayer,
+    /// Whether it is counted. Else the device is gone, or was let go, and what
+    /// was counted until then is to be read.
+    pub is_attached: bool,
+}
 
 /// The loaded programs, in parts.
 pub struct Loaded<A, R> {

@@ -19,9 +19,10 @@ use super::counters::{self, Totals};
 use super::error::Error;
 use super::flows::FlowReader;
 use super::mapping::MappedWords;
+use super::parts::{ReadCounts, Room, Sweep};
 use super::rights::Rights;
 use super::table::Table;
-use super::{ReadCounts, Room, Sweep, grace, object, sys};
+use super::{grace, object, sys};
 use crate::accounting::{FlowKey, InterfaceTotal, KernelCounter, Volume};
 
 /// The real maps.

@@ -14,7 +14,7 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 use super::netlink::Requests;
 #[cfg(test)]
 pub(super) use message::ALL_PROTOCOLS;
-pub(super) use message::{CLSACT, Filter, Hook, Place, Qdisc};
+pub(super) use message::{CLSACT, Filter, Parent, Place, Qdisc};
 use message::{clsact, filter, qdisc};
 
 /// Numbers of rtnetlink(7).
@@ -110,7 +110,7 @@ impl Tc {
     ///
     /// # Errors
     /// Whatever the kernel says but that there is no such hook.
-    pub(super) fn filters(&mut self, hook: Hook) -> io::Result<Vec<Filter>> {
+    pub(super) fn filters(&mut self, hook: Parent) -> io::Result<Vec<Filter>> {
         let request = RouteNetlinkMessage::GetTrafficFilter(hook.message());
         let listed = self.0.list(request, |message| match message.kind {
             RTM_NEWTFILTER => filter(message.payload),

@@ -4,7 +4,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::super::InterfaceName;
+use super::super::name::InterfaceName;
 use super::tc::Filter;
 use crate::accounting::Direction;
 use crate::kernel::abi::hook_name;

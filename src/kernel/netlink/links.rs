@@ -13,7 +13,8 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::InterfaceEvent;
 use super::message::{Message, attribute, attributes, number, text};
-use crate::kernel::{Interface, InterfaceName, LinkLayer, Relations};
+use crate::kernel::interfaces::{Interface, LinkLayer, Relations};
+use crate::kernel::name::InterfaceName;
 
 /// Numbers of linux/rtnetlink.h and linux/if_link.h.
 const RTM_NEWLINK: u16 = 16;

@@ -13,8 +13,10 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 use super::routes::DefaultRoutes;
 use super::{Events, Requests, is_overrun, links};
 use crate::kernel::error::Error;
+use crate::kernel::interfaces::Interface;
 use crate::kernel::ipsec::IpsecWatch;
-use crate::kernel::{FollowInterfaces, Interface, SteerNews, sys};
+use crate::kernel::news::{FollowInterfaces, SteerNews};
+use crate::kernel::sys;
 
 /// A group of rtnetlink(7).
 const RTNLGRP_LINK: u32 = 1;

@@ -54,9 +54,9 @@ pub(in crate::kernel) struct Filter {
     pub(in crate::kernel) program: Option<u32>,
 }
 
-/// Which filters of a device are meant.
+/// The parent of filters, as tc(8) names it: one hook of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::kernel) struct Hook {
+pub(in crate::kernel) struct Parent {
     pub(in crate::kernel) ifindex: u32,
     pub(in crate::kernel) direction: Direction,
 }
@@ -64,7 +64,7 @@ pub(in crate::kernel) struct Hook {
 /// Where a filter of ours is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kernel) struct Place {
-    pub(in crate::kernel) hook: Hook,
+    pub(in crate::kernel) hook: Parent,
     pub(in crate::kernel) priority: u16,
     pub(in crate::kernel) handle: u32,
 }
@@ -77,7 +77,7 @@ impl Filter {
     }
 }
 
-impl Hook {
+impl Parent {
     /// Returns a message about all its filters.
     pub(super) fn message(self) -> TcMessage {
         let minor = match self.direction {
@@ -178,7 +178,7 @@ mod tests {
     use netlink_packet_core::Emitable as _;
 
     const PLACE: Place = Place {
-        hook: Hook { ifindex: 7, direction: Direction::Sent },
+        hook: Parent { ifindex: 7, direction: Direction::Sent },
         priority: 5,
         handle: 0x6765_0001,
     };
@@ -208,7 +208,7 @@ mod tests {
     /// `struct tcmsg` of linux/rtnetlink.h, and the numbers of its fields.
     #[test]
     fn a_hook_is_named_as_the_kernel_names_it() {
-        let ingress = Hook { direction: Direction::Received, ..PLACE.hook };
+        let ingress = Parent { direction: Direction::Received, ..PLACE.hook };
         for (hook, parent) in
             [(ingress, 0xFFFF_FFF2_u32), (PLACE.hook, 0xFFFF_FFF3)]
         {
