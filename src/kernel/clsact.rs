@@ -59,7 +59,7 @@ impl Clsact {
     /// removes what exporters left there that run no more.
     ///
     /// # Errors
-    /// Where the kernel refuses the sockets, or to list and remove filters.
+    /// If the kernel refuses the sockets, or to list and remove filters.
     pub(super) fn open() -> Result<Arc<Self>, Error> {
         let opened = || io::Result::Ok((Owner::new()?, Tc::open()?));
         let (owner, mut requests) = opened()
@@ -76,8 +76,8 @@ impl Clsact {
     /// Attaches to both hooks of the device with this ifindex.
     ///
     /// # Errors
-    /// Where the kernel refuses, or has no clsact, or an ingress qdisc is in
-    /// its place.
+    /// If the kernel refuses, or has no clsact, or an ingress qdisc is in its
+    /// place.
     pub(super) fn attach(
         self: &Arc<Self>,
         interface: &Interface,
@@ -142,7 +142,7 @@ impl Clsact {
         Ok(filters)
     }
 
-    /// Returns what there is to tell since the last call.
+    /// Returns the notices since the last call.
     pub(super) fn take_notices(&self) -> Vec<String> {
         std::mem::take(&mut self.state().notices)
     }
@@ -229,7 +229,7 @@ impl Attached {
     }
 }
 
-/// Makes a clsact qdisc where there is none, and returns whether it did; or
+/// Makes a clsact qdisc if there is none, and returns whether it did; or
 /// `None` where an ingress qdisc is in its place.
 fn provide_qdisc(requests: &mut Tc, ifindex: u32) -> io::Result<Option<bool>> {
     for _ in 0..ATTEMPTS {
@@ -326,7 +326,7 @@ fn ours(filter: &Filter) -> Option<Name> {
     (filter.takes_bpf() && order::is_our_handle(filter.handle)).then_some(name)
 }
 
-/// Adds what the kernel said in words.
+/// Adds the kernel's reason in words.
 fn explained(action: &str, requests: &Tc) -> String {
     match requests.reason() {
         Some(reason) => format!("{action} ({reason})"),

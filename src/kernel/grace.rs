@@ -16,7 +16,7 @@ const GLOBAL: libc::c_int = 1;
 /// Waits for a grace period: some 10 to 30 ms, without using the CPU.
 ///
 /// # Errors
-/// Where the kernel does not do it.
+/// If the kernel does not do it.
 pub(super) fn wait() -> io::Result<()> {
     sys::membarrier(GLOBAL).map(drop)
 }

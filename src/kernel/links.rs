@@ -85,7 +85,7 @@ impl Method {
     /// Asks the kernel what it has, in the calling thread's network namespace.
     ///
     /// # Errors
-    /// Where the kernel does not answer, for lack of a capability or other.
+    /// If the kernel does not answer, for lack of a capability or otherwise.
     pub(super) fn find() -> Result<Self, Error> {
         let has_tcx = has_tcx(sys::tcx_links(NO_DEVICE, Direction::Received))
             .map_err(|source| {
@@ -104,7 +104,7 @@ impl Method {
         }
     }
 
-    /// Returns what there is to tell since the last call.
+    /// Returns the notices since the last call.
     pub(super) fn take_notices(&self) -> Vec<String> {
         match self {
             Self::Tcx => Vec::new(),
@@ -131,7 +131,7 @@ impl Method {
                 .attach(interface, programs.ingress, programs.egress)
                 .map(On::Clsact),
         };
-        // Where it failed, the device may be the reason.
+        // If it failed, the device may be the reason.
         check_name(interface)?;
         let links = Links { ifindex: interface.ifindex, on: attached? };
         // Neither a link nor a filter moves: if both are still on the device

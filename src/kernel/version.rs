@@ -4,11 +4,11 @@ use std::fs;
 
 use super::error::{Error, MINIMUM_KERNEL};
 
-/// Returns an error where the kernel is too old. One whose version cannot be
+/// Returns an error if the kernel is too old. A kernel whose version cannot be
 /// read is tried.
 ///
 /// # Errors
-/// Where it is.
+/// If it is.
 pub fn check() -> Result<(), Error> {
     match fs::read_to_string("/proc/sys/kernel/osrelease") {
         Ok(release) => check_release(release.trim()),
