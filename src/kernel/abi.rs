@@ -367,7 +367,7 @@ const _: () = {
 };
 
 impl TrafficKey {
-    /// Returns whom the key counts for, or `None` where a number in it has no
+    /// Returns whom the key counts for, or `None` if a number in it has no
     /// meaning, which the kernel side never writes.
     #[must_use]
     pub fn decode(&self) -> Option<FlowKey> {

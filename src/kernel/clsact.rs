@@ -230,7 +230,7 @@ impl Attached {
 }
 
 /// Makes a clsact qdisc if there is none, and returns whether it did; or
-/// `None` where an ingress qdisc is in its place.
+/// `None` if an ingress qdisc is in its place.
 fn provide_qdisc(requests: &mut Tc, ifindex: u32) -> io::Result<Option<bool>> {
     for _ in 0..ATTEMPTS {
         if requests.create_clsact(ifindex)? {

@@ -169,7 +169,7 @@ impl Loader<'_> {
     /// Loads the object, and keeps its maps where that is asked for and can be.
     ///
     /// # Errors
-    /// Where it cannot be loaded, kept or not.
+    /// If it cannot be loaded, kept or not.
     pub(super) fn load(
         &self,
         keep: Option<Keep>,

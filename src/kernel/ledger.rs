@@ -161,7 +161,7 @@ impl<M: Deref<Target = [AtomicU64]>> Ledger<M> {
         self.set(place_of(id), 0);
     }
 
-    /// Returns what has a number, or `None` where nothing has.
+    /// Returns what has a number, or `None` if nothing has.
     pub(super) fn recorded(&self, id: InterfaceId) -> Option<Record> {
         let first = place_of(id);
         let serial = self.get(first);

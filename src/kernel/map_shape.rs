@@ -63,7 +63,7 @@ pub(super) type MapShapes = BTreeMap<&'static str, MapShape>;
 /// `sizes` have so many entries.
 ///
 /// # Errors
-/// Where the object is not the one that belongs to this program.
+/// If the object is not the one that belongs to this program.
 pub(super) fn of_object(
     object: &[u8],
     names: &[&'static str],

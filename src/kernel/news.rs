@@ -17,7 +17,7 @@ pub trait FollowInterfaces: Send {
     /// devices and comes at once.
     ///
     /// # Errors
-    /// Where it could not be found out what happened. The next call tries
+    /// If it could not be found out what happened. The next call tries
     /// again, after a while.
     fn next(&mut self) -> Result<Option<Vec<InterfaceEvent>>, Error>;
 

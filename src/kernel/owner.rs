@@ -84,7 +84,7 @@ impl Owner {
         }
     }
 
-    /// Takes the place of an owner that runs no more. Returns `None` where it
+    /// Takes the place of an owner that runs no more. Returns `None` if it
     /// does, or where another exporter is at it already.
     ///
     /// # Errors

@@ -88,7 +88,7 @@ impl Pins {
     /// one above it. Takes nothing.
     ///
     /// # Errors
-    /// Where it does not, or cannot be looked at.
+    /// If it does not, or cannot be looked at.
     pub fn look(directory: &Path, there: &Path) -> Result<(), Fault> {
         let failed = |error| Fault::Directory(directory.into(), error);
         let handle = File::open(there).map_err(failed)?;
@@ -101,7 +101,7 @@ impl Pins {
     /// Opens a directory for this process alone.
     ///
     /// # Errors
-    /// Where it cannot be, or another process has it, or it keeps no maps.
+    /// If it cannot be, or another process has it, or it keeps no maps.
     pub fn open(directory: &Path) -> Result<Self, Fault> {
         Self::look(directory, directory)?;
         match files::claim(directory) {
@@ -125,7 +125,7 @@ impl Pins {
     /// how many files there were: what no process holds ends with them.
     ///
     /// # Errors
-    /// Where a file cannot be removed, and what was removed before it is gone.
+    /// If a file cannot be removed, and what was removed before it is gone.
     pub fn clear(&self) -> Result<usize, Fault> {
         let found = self.found()?;
         for name in &found {
@@ -139,7 +139,7 @@ impl Pins {
     /// Returns how many files there are that an exporter pinned.
     ///
     /// # Errors
-    /// Where the directory cannot be read.
+    /// If the directory cannot be read.
     pub fn count(&self) -> Result<usize, Fault> {
         Ok(self.found()?.len())
     }
@@ -223,7 +223,7 @@ impl Pins {
     /// Returns the link of an interface number.
     ///
     /// # Errors
-    /// Where there is none, or the kernel refuses.
+    /// If there is none, or the kernel refuses.
     pub(super) fn link(
         &self,
         id: InterfaceId,

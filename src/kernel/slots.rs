@@ -35,7 +35,7 @@ impl Slots {
         Self { limit, unused, free }
     }
 
-    /// Returns a number that is not in use, or `None` where all are.
+    /// Returns a number that is not in use, or `None` if all are.
     pub(super) fn take(&mut self) -> Option<InterfaceId> {
         if let Some(number) = self.free.pop_first() {
             return Some(InterfaceId(number));

@@ -97,7 +97,7 @@ impl Sandbox {
     /// the kernel has Landlock.
     ///
     /// # Errors
-    /// Where the kernel can do it and refuses.
+    /// If the kernel can do it and refuses.
     pub fn restrict_files(
         &self,
         writable: &[PathBuf],
@@ -117,7 +117,7 @@ impl Sandbox {
     /// reads no more files than `/proc` has of this process.
     ///
     /// # Errors
-    /// Where the kernel can do it and refuses. What comes later is done all
+    /// If the kernel can do it and refuses. What comes later is done all
     /// the same; the first error is returned.
     pub fn take_up(&self, duty: Duty) -> Result<(), Error> {
         if !self.is_on {
@@ -144,7 +144,7 @@ impl Sandbox {
     /// Takes from the calling thread every capability.
     ///
     /// # Errors
-    /// Where the kernel refuses.
+    /// If the kernel refuses.
     pub fn give_up_capabilities(&self) -> Result<(), Error> {
         if !self.is_on {
             return Ok(());
@@ -156,7 +156,7 @@ impl Sandbox {
     /// the others back.
     ///
     /// # Errors
-    /// Where the kernel refuses.
+    /// If the kernel refuses.
     pub fn try_duty<T>(
         &self,
         duty: Duty,
@@ -169,7 +169,7 @@ impl Sandbox {
     /// Returns what is in force, by what the kernel says of every thread.
     ///
     /// # Errors
-    /// Where it does not say.
+    /// If it does not say.
     pub fn report(&self) -> Result<Report, Error> {
         Report::read().map_err(Error::Report)
     }

@@ -182,7 +182,7 @@ impl InterfaceMonitor {
         Ok(Some(events))
     }
 
-    /// Reads what is wanted now, or `None` where that is nothing.
+    /// Reads what is wanted now, or `None` if that is nothing.
     fn take_orders(&mut self) -> io::Result<Option<()>> {
         let mut orders = [0; 16];
         loop {

@@ -195,7 +195,7 @@ pub fn reset_signals() -> io::Result<()> {
 /// for it, and keeps them from programs that this one may start.
 ///
 /// # Errors
-/// Where one is not open, or they were taken already.
+/// If one is not open, or they were taken already.
 pub fn take_descriptors(
     first: RawFd,
     count: usize,
