@@ -67,7 +67,7 @@ fn what_is_of_no_use_is_set_aside_and_not_read_again() {
     };
     let cases: [Case; 7] = [
         (Box::new(write(b"")), "cut short"),
-        (Box::new(write(b"<html>")), "no state"),
+        (Box::new(write(b"<html>")), "not a state file"),
         (Box::new(write(b"geoip-exporter state\n\x09\0\0\0")), "version 9"),
         (Box::new(directory), "regular file"),
         (Box::new(pipe), "regular file"),
