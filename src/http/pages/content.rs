@@ -5,12 +5,14 @@
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::http::server::Response;
+use rouille::{Response, ResponseBody};
+
+use crate::http::server::Response as Finished;
 
 /// Bytes that go to the compressor at once: a call of it is expensive, and the
 /// pieces of a page are short.
@@ -29,14 +31,14 @@ impl<'a> Content<'a> {
     /// Returns plain text.
     #[must_use]
     pub fn text(status: u16, text: impl Into<String>) -> Self {
-        Self { response: Response::text(status, text), body: None }
+        let response = Response::text(text).with_status_code(status);
+        Self { response, body: None }
     }
 
     /// Returns a page of HTML.
     #[must_use]
     pub fn html(text: impl Into<String>) -> Self {
-        Self::text(200, text)
-            .with_header("Content-Type", "text/html; charset=utf-8")
+        Self { response: Response::html(text), body: None }
     }
 
     /// Returns a page whose body `write` writes, compressed or not.
@@ -45,8 +47,7 @@ impl<'a> Content<'a> {
         content_type: &'static str,
         write: impl FnOnce(&mut Output) -> io::Result<()> + 'a,
     ) -> Self {
-        let response = Response::text(200, String::new())
-            .with_header("Content-Type", content_type);
+        let response = Response::from_data(content_type, Vec::new());
         Self { response, body: Some(Box::new(write)) }
     }
 
@@ -57,35 +58,52 @@ impl<'a> Content<'a> {
         name: &'static str,
         value: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { response: self.response.with_header(name, value), ..self }
+        let response = self.response.with_unique_header(name, value);
+        Self { response, ..self }
     }
 
     /// Has browsers and proxies ask for the page each time.
     #[must_use]
     pub fn with_no_cache(self) -> Self {
-        self.with_header("Cache-Control", "no-cache, no-store, must-revalidate")
-            .with_header("Expires", "0")
-            .with_header("Pragma", "no-cache")
+        Self { response: self.response.with_no_cache(), ..self }
     }
 
     /// Writes the body, compressed with gzip if `gzip` says so and the body is
     /// written piece by piece.
-    pub(super) fn finish(self, gzip: bool) -> Response {
-        let Self { response, body } = self;
-        let Some(write) = body else { return response };
-        let mut output = Output::new(gzip);
-        match write(&mut output).and_then(|()| output.finish()) {
-            Ok(body) if gzip => {
-                let response = Response { body, ..response };
-                response.with_header("Content-Encoding", "gzip")
+    pub(super) fn finish(self, gzip: bool) -> Finished {
+        let Self { mut response, body } = self;
+        let is_written = body.is_some();
+        let body = match body {
+            Some(write) => {
+                let mut output = Output::new(gzip);
+                write(&mut output).and_then(|()| output.finish())
             }
-            Ok(body) => Response { body, ..response },
-            Err(error) => Response::text(
+            None => read(&mut response),
+        };
+        let (status, headers) = (response.status_code, response.headers);
+        match body {
+            Ok(body) => {
+                let response = Finished { status, headers, body };
+                match gzip && is_written {
+                    true => response.with_header("Content-Encoding", "gzip"),
+                    false => response,
+                }
+            }
+            Err(error) => Finished::text(
                 500,
                 format!("500: cannot write the page: {error}\n"),
             ),
         }
     }
+}
+
+/// Takes the body of a short answer, of which only a reader is known.
+fn read(response: &mut Response) -> io::Result<Vec<u8>> {
+    let data = std::mem::replace(&mut response.data, ResponseBody::empty());
+    let (mut reader, size) = data.into_reader_and_size();
+    let mut body = Vec::with_capacity(size.unwrap_or_default());
+    reader.read_to_end(&mut body)?;
+    Ok(body)
 }
 
 /// Takes the bytes of a page. The buffer that they are written to, or that the

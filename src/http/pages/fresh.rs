@@ -6,7 +6,9 @@
 
 use super::content::Content;
 use super::routes::Page;
-use crate::http::server::{Edition, Request};
+use rouille::Request;
+
+use crate::http::server::Edition;
 
 /// Brings the numbers of a page up to date.
 pub trait Refresh: Send + Sync {

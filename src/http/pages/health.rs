@@ -6,8 +6,10 @@
 
 use super::content::Content;
 use super::routes::Page;
+use rouille::Request;
+
 use crate::accounting::PollStatistics;
-use crate::http::server::{Edition, Request};
+use crate::http::server::Edition;
 use crate::metrics::published::Published;
 
 /// `/-/healthy`: the process answers.

@@ -10,9 +10,11 @@
 use super::content::Content;
 use super::health::{HEALTHY_MEANS, READY_MEANS};
 use super::routes::Page;
+use rouille::Request;
+
 use crate::collectors::interfaces;
 use crate::config::Config;
-use crate::http::server::{Edition, Request};
+use crate::http::server::Edition;
 use crate::metrics::published::Published;
 use crate::release::Build;
 

@@ -6,8 +6,10 @@
 
 use super::content::Content;
 use super::routes::Page;
+use rouille::Request;
+
 use crate::config::Config;
-use crate::http::server::{Edition, Request};
+use crate::http::server::Edition;
 use crate::metrics::encode::Format;
 use crate::metrics::published::Published;
 use crate::metrics::{Registry, negotiate};

@@ -8,8 +8,10 @@ use std::sync::{Mutex, TryLockError};
 
 use super::content::Content;
 use super::routes::Page;
+use rouille::Request;
+
 use crate::config::Config;
-use crate::http::server::{Edition, Request};
+use crate::http::server::Edition;
 use crate::metrics::published::Published;
 
 /// Reloads, and returns once the new configuration is in force, or else the

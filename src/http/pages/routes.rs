@@ -5,9 +5,11 @@
 
 #![forbid(unsafe_code)]
 
+use rouille::Request;
+
 use super::content::Content;
 use crate::config::Config;
-use crate::http::server::{Edition, Request, Response, Site};
+use crate::http::server::{Edition, Request as Received, Response, Site};
 use crate::metrics::negotiate;
 use crate::metrics::published::Published;
 
@@ -75,7 +77,7 @@ impl Routes {
     }
 
     fn find(&self, request: &Request) -> Option<(usize, &dyn Page)> {
-        let path = request.path();
+        let path = request.url();
         let mut pages = self.pages.iter().map(|page| &**page).enumerate();
         pages.find(|(_, page)| page.serves(&path))
     }
@@ -88,7 +90,8 @@ impl Routes {
 }
 
 impl Site for Routes {
-    fn edition(&self, request: &Request) -> Option<(usize, Edition)> {
+    fn edition(&self, request: &Received) -> Option<(usize, Edition)> {
+        let request = &for_pages(request);
         let (number, page) = self.find(request)?;
         if !page.methods().contains(&request.method()) {
             return None;
@@ -104,14 +107,16 @@ impl Site for Routes {
         }
     }
 
-    fn is_public(&self, request: &Request) -> bool {
+    fn is_public(&self, request: &Received) -> bool {
+        let request = &for_pages(request);
         // A path that is written with escapes needs a password.
-        let path = request.target().split('?').next().unwrap_or_default();
-        *path == *request.path()
+        let path = request.raw_url().split('?').next().unwrap_or_default();
+        *path == *request.url()
             && self.find(request).is_some_and(|(_, page)| page.is_public())
     }
 
-    fn answer(&self, request: &Request) -> Response {
+    fn answer(&self, request: &Received) -> Response {
+        let request = &for_pages(request);
         let response = match self.find(request) {
             Some((_, page)) if page.methods().contains(&request.method()) => {
                 finish(page, request)
@@ -122,6 +127,12 @@ impl Site for Routes {
         // Browsers are not to guess the type from the first bytes.
         response.with_header("X-Content-Type-Options", "nosniff")
     }
+}
+
+/// Returns a request as pages read it. It has no body.
+fn for_pages(request: &Received) -> Request {
+    let (method, target) = (request.method(), request.target());
+    Request::fake_http(method, target, request.headers().to_vec(), Vec::new())
 }
 
 fn finish(page: &dyn Page, request: &Request) -> Response {

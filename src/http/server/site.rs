@@ -7,8 +7,6 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode_str;
-
 /// A request, without its body: no page reads one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -41,17 +39,10 @@ impl Request {
         &self.target
     }
 
-    /// Returns the path, decoded and without the query string.
+    /// Returns the headers, in the order of the client.
     #[must_use]
-    pub fn path(&self) -> Cow<'_, str> {
-        let path = self.target.split('?').next().unwrap_or_default();
-        percent_decode_str(path).decode_utf8_lossy()
-    }
-
-    /// Returns the part behind the question mark, as the client wrote it.
-    #[must_use]
-    pub fn query(&self) -> &str {
-        self.target.split_once('?').map_or("", |(_, query)| query)
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.headers
     }
 
     /// Returns the value of the first header of this name.
@@ -141,15 +132,6 @@ pub trait Site: Send + Sync {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_target_is_split_and_its_path_decoded() {
-        let request = |target: &str| Request::new("GET", target, Vec::new());
-        let one = request("/a%2Fb%20c?d=%20?e");
-        assert_eq!((&*one.path(), one.query()), ("/a/b c", "d=%20?e"));
-        assert_eq!(request("/%ff").path(), "/\u{fffd}");
-        assert_eq!(request("/").query(), "");
-    }
 
     #[test]
     fn the_first_header_counts_whatever_its_case() {

@@ -14,10 +14,11 @@ use geoip_exporter::http::pages::{
     Content, Healthy, Index, Metrics, Page, Ready,
 };
 use geoip_exporter::http::{
-    self, Edition, Handle, Limits, Request, Routes, Security, Server,
+    self, Edition, Handle, Limits, Routes, Security, Server,
 };
 use geoip_exporter::metrics::published::Publisher;
 use geoip_exporter::release::Build;
+use rouille::Request;
 
 use super::client::{Client, PATIENCE};
 use crate::exposition::registry;
@@ -43,19 +44,20 @@ impl Page for Bad {
 
     /// There is one `/large` for all, and `/large?own` for each.
     fn shared(&self, request: &Request) -> Option<Edition> {
-        let is_shared = request.path() == "/large" && request.query() != "own";
+        let is_shared =
+            request.url() == "/large" && request.raw_query_string() != "own";
         is_shared.then_some(Edition { form: 0, version: 0 })
     }
 
     fn content(&self, request: &Request) -> Content<'_> {
         self.made.fetch_add(1, Ordering::Relaxed);
-        match &*request.path() {
+        match &*request.url() {
             "/panic" => panic!("on purpose"),
             "/large" => Content::written("text/plain", |output| {
                 output.write_all(&vec![b'x'; LARGE])
             }),
             "/sized" => {
-                let bytes = request.query().parse().unwrap();
+                let bytes = request.raw_query_string().parse().unwrap();
                 Content::written("text/plain", move |output| {
                     output.write_all(&vec![b'x'; bytes])
                 })

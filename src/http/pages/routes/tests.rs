@@ -71,7 +71,7 @@ impl Pages {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        Answer(self.routes.answer(&Request::new(method, url, headers)))
+        Answer(self.routes.answer(&Received::new(method, url, headers)))
     }
 
     fn get(&self, url: &str) -> Answer {
@@ -224,7 +224,7 @@ fn a_page_has_few_editions_however_it_is_asked_for() {
             ("Accept".to_owned(), accept.to_owned()),
             ("Accept-Encoding".to_owned(), coding.to_owned()),
         ];
-        let request = Request::new("GET", target, headers);
+        let request = Received::new("GET", target, headers);
         site.routes.edition(&request)
     };
     let text = edition(&site, "/metrics", "text/plain", "identity").unwrap();
@@ -242,7 +242,7 @@ fn a_page_has_few_editions_however_it_is_asked_for() {
     // Pages that are made for each client are not shared, nor are refusals.
     assert_eq!(edition(&site, "/-/healthy", "", ""), None);
     assert_eq!(edition(&site, "/nothing", "", ""), None);
-    let post = Request::new("POST", "/metrics", vec![]);
+    let post = Received::new("POST", "/metrics", vec![]);
     assert_eq!(site.routes.edition(&post), None);
 
     site.interfaces.publish(interfaces::Snapshot::new());
@@ -256,7 +256,7 @@ fn a_page_has_few_editions_however_it_is_asked_for() {
 fn health_is_public_unless_its_path_is_written_with_escapes() {
     let site = site();
     let is_public = |target: &str| {
-        site.routes.is_public(&Request::new("GET", target, Vec::new()))
+        site.routes.is_public(&Received::new("GET", target, Vec::new()))
     };
     assert!(is_public("/-/healthy") && is_public("/-/ready?x=%20"));
     for target in ["/-/health%79", "/", "/metrics", "/nothing", "/-/reload"] {
