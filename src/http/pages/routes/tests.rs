@@ -85,8 +85,8 @@ const METRICS: &str = "# HELP geoip_interface_status State of the interface: \
                        geoip_interface_status{interface=\"<&\\\"tun\"} 2\n\
                        geoip_interface_status{interface=\"eth0\"} 0\n\
                        geoip_interface_status{interface=\"eth1\"} 0\n\
-                       # HELP geoip_interface_attached Whether packets of \
-                       the interface are being counted: 1 yes, 0 no.\n\
+                       # HELP geoip_interface_attached Counting of the interface's \
+                       packets: 1 yes, 0 no.\n\
                        # TYPE geoip_interface_attached gauge\n\
                        geoip_interface_attached{interface=\"<&\\\"tun\"} 0\n\
                        geoip_interface_attached{interface=\"eth0\"} 1\n\
