@@ -10,7 +10,7 @@ pub(crate) type Labels = BTreeMap<String, String>;
 pub(crate) struct Scrape {
     /// The page as it came.
     pub(crate) text: String,
-    samples: BTreeMap<(String, Labels), f64>,
+    pub(crate) samples: BTreeMap<(String, Labels), f64>,
     types: BTreeMap<String, String>,
 }
 
@@ -37,22 +37,6 @@ impl Scrape {
     /// Returns the type of a metric family.
     pub(crate) fn type_of(&self, name: &str) -> Option<&str> {
         self.types.get(name).map(String::as_str)
-    }
-
-    /// Returns every sample by its series, written as on a page that has the
-    /// labels in the order of their names.
-    pub(crate) fn by_series(&self) -> BTreeMap<String, f64> {
-        let series = |((name, labels), value): (&(String, Labels), &f64)| {
-            let labels = labels.iter();
-            let labels: Vec<_> = labels
-                .map(|(name, value)| format!("{name}={value:?}"))
-                .collect();
-            match labels.is_empty() {
-                true => (name.clone(), *value),
-                false => (format!("{name}{{{}}}", labels.join(",")), *value),
-            }
-        };
-        self.samples.iter().map(series).collect()
     }
 
     /// Returns the samples of one name that have at least these labels.

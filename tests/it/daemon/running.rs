@@ -42,7 +42,19 @@ pub(super) struct Scrape(pub(super) BTreeMap<String, f64>);
 
 impl Scrape {
     pub(super) fn parse(page: &str) -> Self {
-        Self(scrape::Scrape::parse(page).by_series())
+        let scrape = scrape::Scrape::parse(page);
+        let series =
+            |((name, labels), value): ((String, scrape::Labels), f64)| {
+                let labels: Vec<_> = labels
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value:?}"))
+                    .collect();
+                match labels.is_empty() {
+                    true => (name, value),
+                    false => (format!("{name}{{{}}}", labels.join(",")), value),
+                }
+            };
+        Self(scrape.samples.into_iter().map(series).collect())
     }
 
     /// Returns the value of a series, which must be there.
