@@ -1,5 +1,5 @@
 //! The user side of `bpf-src/traffic_abi.h`: the same structs, names and
-//! numbers, and how they read as the accounting's types. No calls.
+//! numbers, and their conversion to the accounting's types. No calls.
 //!
 //! The header is the truth. That the two agree is checked here at compile
 //! time, in `tests/it/abi.rs` against the compiled object, by aya when it
@@ -14,17 +14,17 @@ use crate::accounting::{
     Direction, Family, FlowKey, InterfaceId, IpVersion, KernelCounter,
 };
 
-/// Of the totals and of all that the others rely on, as in
+/// The version of the totals and of all that the other maps rely on, as in
 /// `bpf-src/traffic_abi.h`.
 pub const ABI_VERSION: u32 = 2;
 
-/// Of the map of flows.
+/// The version of the map of flows.
 pub const FLOW_MAP_VERSION: u32 = 1;
 
-/// Of the flow table.
+/// The version of the flow table.
 pub const FLOW_TABLE_VERSION: u32 = 1;
 
-/// Of the states of IPsec.
+/// The version of the map of IPsec states.
 pub const IPSEC_VERSION: u32 = 1;
 
 /// Most interfaces that can be counted at the same time.
@@ -33,14 +33,14 @@ pub const INTERFACES: u32 = 4096;
 /// Ifindexes below this are looked up in an array, others in a hash map.
 pub const DIRECT_IFINDEXES: u32 = 65_536;
 
-/// In an element of the map of interfaces, beside the number: the programs look
-/// for packets that IPsec decrypted.
+/// A bit beside the number in an element of the map of interfaces: the programs
+/// look for packets that IPsec decrypted.
 pub const HAS_IPSEC: u32 = 1 << 27;
 
-/// Places for what was received of states of IPsec.
+/// Places for IPsec states that were seen on the wire.
 pub const IPSEC_STATES: u32 = 8192;
 
-/// What the totals tell apart: IPv4, IPv6 and everything else.
+/// The families of the totals: IPv4, IPv6 and everything else.
 pub const FAMILIES: usize = 3;
 
 /// Ways of a set of the flow table.
@@ -56,9 +56,9 @@ pub const TOTAL_WORDS: usize = size_of::<TrafficTotal>() / 8;
 pub const STATISTICS_WORDS: usize = size_of::<TrafficStatistics>() / 8;
 /// Words of `struct traffic_part`.
 pub const PART_WORDS: usize = size_of::<TrafficPart>() / 8;
-/// Its mask of blocks.
+/// The place of the mask of blocks in `struct traffic_part`.
 pub const BLOCKS_MASK_WORD: usize = offset_of!(TrafficPart, blocks_mask) / 8;
-/// Its count of freed ways.
+/// The place of the count of freed ways in `struct traffic_part`.
 pub const FREED_WORD: usize = offset_of!(TrafficPart, freed_entries) / 8;
 
 /// The families in the order of their numbers in C.
@@ -95,7 +95,7 @@ pub mod names {
     pub const TABLE_PARTS: &str = "table_parts";
     /// The ends of long IPv6 prefixes in the flow table.
     pub const TABLE_RESTS: &str = "table_rests";
-    /// How many keys the map of flows has taken in.
+    /// The number of keys that the map of flows has taken in.
     pub const ADMISSION: &str = "admission";
     /// The map of exact totals.
     pub const TOTALS: &str = "totals";
@@ -105,13 +105,13 @@ pub mod names {
     pub const INTERFACES: &str = "interfaces";
     /// The map from high ifindexes to interface numbers.
     pub const FAR_INTERFACES: &str = "far_interfaces";
-    /// Which keys the map of flows has.
+    /// The filter of the keys that the map of flows has.
     pub const FLOW_FILTER: &str = "flow_filter";
-    /// Which states of IPsec were seen on the wire.
+    /// The IPsec states that were seen on the wire.
     pub const IPSEC_STATES: &str = "ipsec_states";
     /// The ledger that user space keeps of the other maps.
     pub const MARKS: &str = "marks";
-    /// How far user space has read the flow table.
+    /// The volumes up to which user space has read the flow table.
     pub const TABLE_MARKS: &str = "table_marks";
     /// The bits of an IPv4 address that are kept.
     pub const IPV4_PREFIX_MASK: &str = "ipv4_prefix_mask";
@@ -130,17 +130,17 @@ pub mod names {
     pub const FILTER_MASK: &str = "filter_mask";
     /// An odd random number, for the places of keys in the filter.
     pub const FILTER_SEED: &str = "filter_seed";
-    /// How many keys the map of flows takes in between two polls.
+    /// The most keys that the map of flows takes in between two polls.
     pub const ADMISSION_LIMIT: &str = "admission_limit";
-    /// Whether the kernel tells decrypted packets.
+    /// Not zero if the kernel tells programs which packets IPsec decrypted.
     pub const HAS_IPSEC: &str = "has_ipsec";
-    /// Counts what arrives with an Ethernet header.
+    /// Counts packets that arrive with an Ethernet header.
     pub const INGRESS: &str = "traffic_ingress";
-    /// Counts what leaves with an Ethernet header.
+    /// Counts packets that leave with an Ethernet header.
     pub const EGRESS: &str = "traffic_egress";
-    /// Counts what arrives without a link layer.
+    /// Counts packets that arrive without a link layer.
     pub const INGRESS_L3: &str = "traffic_ingress_l3";
-    /// Counts what leaves without a link layer.
+    /// Counts packets that leave without a link layer.
     pub const EGRESS_L3: &str = "traffic_egress_l3";
     /// Tells the time in the unit of `last_seen`.
     pub const CLOCK: &str = "traffic_clock";
@@ -223,7 +223,7 @@ pub struct TrafficPart {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TrafficEntry {
-    /// Whose the way is: see [`Tag`].
+    /// The state and the owner of the way: see [`Tag`].
     pub tag: u64,
     /// The first half of the remote prefix of IPv6; all of one of IPv4.
     pub remote: u64,
@@ -253,7 +253,7 @@ pub struct TrafficRests {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TrafficAdmission {
-    /// Keys taken in since it was set back.
+    /// Keys taken in since user space set the count back.
     pub admitted: u64,
 }
 
@@ -261,7 +261,7 @@ pub struct TrafficAdmission {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TrafficIpsecState {
-    /// When a whole packet was received; zero for never.
+    /// The time at which a whole packet was received; zero for never.
     pub seen_at: u32,
     /// Packets in fragments that are not decrypted yet.
     pub fragments: i32,
@@ -271,7 +271,7 @@ pub struct TrafficIpsecState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tag(pub u64);
 
-/// Where in a tag what begins.
+/// The first bit of each field of a tag.
 mod tag {
     pub(super) const STATE: u32 = 32;
     pub(super) const IPV6: u32 = 34;
@@ -282,13 +282,13 @@ mod tag {
 }
 
 impl Tag {
-    /// A way that nobody has.
+    /// The tag of a way that no flow has.
     pub const FREE: Self = Self(0);
     /// `TRAFFIC_USED` and `TRAFFIC_RETIRED`.
     const USED: u64 = 1;
     const RETIRED: u64 = 2;
 
-    /// Returns whether a flow has the way, or had it and was retired.
+    /// Returns whether no flow has the way, not even a retired one.
     #[must_use]
     pub fn is_free(self) -> bool {
         self == Self::FREE
@@ -311,7 +311,7 @@ impl Tag {
         }
     }
 
-    /// Returns whose flow it is, given the address of its entry.
+    /// Returns the key of the flow, given the address of its entry.
     #[must_use]
     pub fn key(self, remote: [u64; 2]) -> FlowKey {
         let bit = |at: u32| usize::from(self.0 >> at & 1 == 1);
@@ -329,8 +329,8 @@ impl Tag {
         }
     }
 
-    /// Returns the tag of a used way, given what the program has in the low
-    /// half for IPv6: a hash.
+    /// Returns the tag of a used way. For IPv6 the low half of a tag is a hash,
+    /// which the program computes.
     #[must_use]
     pub fn of(key: &FlowKey, hash: u32) -> Self {
         let [a, b, c, d, ..] = key.remote;
@@ -367,8 +367,8 @@ const _: () = {
 };
 
 impl TrafficKey {
-    /// Returns whom the key counts for, or `None` if a number in it has no
-    /// meaning, which the kernel side never writes.
+    /// Returns the key that the accounting uses, or `None` if a number in it
+    /// has no meaning, which the kernel side never writes.
     #[must_use]
     pub fn decode(&self) -> Option<FlowKey> {
         Some(FlowKey {

@@ -30,11 +30,11 @@ use crate::accounting::{Incarnation, InterfaceId};
 struct NumberInUse {
     /// None once the interface is detached.
     links: Option<Links>,
-    /// No other attachment has it.
+    /// A number that no other attachment has.
     serial: u64,
 }
 
-/// Attaches the real programs. Dropping it detaches all that is not pinned.
+/// Attaches the real programs. Dropping it detaches all links not pinned.
 pub struct TrafficAttacher {
     ebpf: Arc<Ebpf>,
     method: Method,
@@ -47,7 +47,7 @@ pub struct TrafficAttacher {
     rights: Rights,
     slots: Slots,
     by_number: BTreeMap<InterfaceId, NumberInUse>,
-    /// Whether it was said that a link is not pinned.
+    /// Whether a notice about a link that is not pinned was given.
     is_loss_told: bool,
     notices: Vec<String>,
 }
@@ -95,7 +95,7 @@ impl TrafficAttacher {
         });
         let own = id.0 + 1;
         let links = match links {
-            // It is missing where the process was killed between both.
+            // It is missing if the process was killed in between.
             Some(links)
                 if self.number(ifindex) == own
                     || self.set_number(ifindex, own).is_ok() =>
@@ -107,7 +107,7 @@ impl TrafficAttacher {
                 None
             }
             None => {
-                // Unless the ifindex is another device's by now.
+                // The ifindex may be another device's by now.
                 if self.number(ifindex) == own {
                     let _ = self.set_number(ifindex, 0);
                 }
@@ -120,8 +120,8 @@ impl TrafficAttacher {
         Adopted { id, serial, ifindex, name, link_layer, is_attached }
     }
 
-    /// First the links, then the number: no packet is counted before it is
-    /// certain whose it is, and where attaching fails half-way, none was.
+    /// Attaches the links, then writes the number: no packet is counted before
+    /// its interface is certain, and none if attaching fails half-way.
     fn attach_as(
         &mut self,
         id: InterfaceId,
@@ -186,7 +186,7 @@ impl TrafficAttacher {
         })
     }
 
-    /// IPsec may come while the number is written.
+    /// Writes the number again if IPsec appeared in the meantime.
     fn set_direct(
         &mut self,
         ifindex: u32,
@@ -239,10 +239,10 @@ impl Attach for TrafficAttacher {
         let links =
             self.by_number.get_mut(&id).and_then(|number| number.links.take());
         let Some(links) = links else { return };
-        // First the number, then the links, which takes long: a device that
-        // was moved to another network namespace is still seen. If the entry
-        // cannot be cleared, the number in it is soon another's; but no program
-        // runs on that device any more.
+        // The number is cleared before the links are detached, which takes
+        // long: a device that was moved to another network namespace is still
+        // seen. If the entry cannot be cleared, the number in it is soon
+        // another's; but no program runs on that device any more.
         let _ = self.set_number(links.ifindex(), 0);
         links.detach(self.kept.as_ref().map(Kept::pins), id);
     }
@@ -271,7 +271,7 @@ impl Attach for TrafficAttacher {
         notices
     }
 
-    /// Asks for the number of the first ifindex.
+    /// Reads the number of the first ifindex.
     fn may_use_maps(&self) -> bool {
         let read = self.interfaces.get(&0, 0).map_err(|error| {
             Error::call("read the map of interfaces", io_error(error))
@@ -281,7 +281,7 @@ impl Attach for TrafficAttacher {
 }
 
 impl Adopt for TrafficAttacher {
-    /// Attachments that cannot be adopted count no more from here on.
+    /// Programs of attachments that cannot be adopted stop counting here.
     fn adopt(&mut self) -> Result<Option<Vec<Adopted>>, Error> {
         let Some(kept) = self.kept.as_ref().filter(|it| it.is_adopted) else {
             return Ok(None);
@@ -315,7 +315,7 @@ impl Adopt for TrafficAttacher {
 
 impl Drop for TrafficAttacher {
     fn drop(&mut self) {
-        // Nobody will see IPsec come while the programs go on counting.
+        // No process sees new IPsec states while the programs go on counting.
         if self.kept.as_ref().is_some_and(Kept::stays) {
             self.ipsec.turn_on();
         }

@@ -1,4 +1,4 @@
-//! The interface numbers in use and what the totals showed when each was taken:
+//! The interface numbers in use and their totals at the moment each was taken:
 //! written by the part that attaches, read by the part that reads.
 
 use std::collections::BTreeMap;
@@ -8,10 +8,10 @@ use super::abi::TrafficTotal;
 use crate::accounting::InterfaceId;
 
 /// The totals of a number when it was taken, by direction. Totals are never set
-/// back, so that a packet that is being counted cannot undo it.
+/// back, because a packet that is being counted could undo it.
 pub(super) type Baseline = [TrafficTotal; 2];
 
-/// The baselines of all numbers in use. A clone is the same.
+/// The baselines of all numbers in use. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Baselines(Arc<Mutex<InUse>>);
 
@@ -19,7 +19,7 @@ pub(super) struct Baselines(Arc<Mutex<InUse>>);
 #[derive(Debug, Default)]
 pub(super) struct InUse {
     pub(super) by_number: BTreeMap<InterfaceId, Baseline>,
-    /// How many numbers were ever released.
+    /// The number of releases since the start.
     pub(super) releases: u64,
 }
 

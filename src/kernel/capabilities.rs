@@ -1,4 +1,4 @@
-//! Which of the needed capabilities the process has.
+//! Finds the needed capabilities that the process lacks.
 
 use std::fs;
 
@@ -20,8 +20,8 @@ impl Capability {
     pub(super) const NEEDED: [Self; 3] =
         [Self::Bpf, Self::NetAdmin, Self::Perfmon];
 
-    /// Returns the needed capabilities that are not in effect. Where that
-    /// cannot be told, all are there.
+    /// Returns the needed capabilities that are not in effect, or none if /proc
+    /// cannot be read.
     #[must_use]
     pub(super) fn lacking() -> Vec<Self> {
         let status = fs::read_to_string("/proc/thread-self/status");
@@ -42,7 +42,7 @@ fn effective_set(status: &str) -> Option<u64> {
 }
 
 fn lacking_in(effective: u64) -> Vec<Capability> {
-    /// Stands for CAP_BPF and CAP_PERFMON too: see bpf_capable().
+    /// Includes CAP_BPF and CAP_PERFMON: see bpf_capable().
     const SYS_ADMIN: u64 = 1 << 21;
     Capability::NEEDED
         .into_iter()

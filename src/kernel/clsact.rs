@@ -1,11 +1,11 @@
-//! Attaching to kernels without TCX: as filters on the clsact qdisc of a
-//! device, which is made where it is missing.
+//! Attaches to kernels without TCX: as filters on the clsact qdisc of a device,
+//! which is made if it is missing.
 //!
 //! A filter belongs to the device and not to the process. So ours are removed
-//! one by one at the end; what a killed exporter left is removed at the next
-//! start, recognized by its name ([`super::owner`]); and filters of others are
-//! only ever looked at. Who may not remove filters must not add any: this needs
-//! CAP_NET_ADMIN to the end.
+//! one by one at the end; filters of a killed exporter are removed at the next
+//! start, recognized by their name ([`super::owner`]); and filters of others
+//! are only ever read. A process that cannot remove filters must not add any:
+//! this needs CAP_NET_ADMIN to the end.
 
 mod order;
 
@@ -22,8 +22,8 @@ use crate::accounting::Direction;
 
 const DIRECTIONS: [Direction; 2] = [Direction::Received, Direction::Sent];
 
-/// How often a handle or a qdisc is tried that another process takes or
-/// removes at the same moment.
+/// The number of attempts at a handle or a qdisc, which another process may
+/// take or remove at the same moment.
 const ATTEMPTS: usize = 8;
 
 /// This process as one that attaches by clsact.
@@ -56,7 +56,7 @@ struct Attached {
 
 impl Clsact {
     /// Prepares to attach in the calling thread's network namespace, and
-    /// removes what exporters left there that run no more.
+    /// removes the filters of exporters that no longer run there.
     ///
     /// # Errors
     /// If the kernel refuses the sockets, or to list and remove filters.
@@ -127,7 +127,7 @@ impl Clsact {
                     Some(program) => {
                         filters.attached.push(Attached { place, program });
                     }
-                    // Somebody removed it again, or the device.
+                    // Another process removed the filter or the device.
                     None => return Err(errno(libc::ENODEV)),
                 }
             }
@@ -154,8 +154,8 @@ impl Clsact {
 
 impl Filters {
     /// Returns whether both are still on the device that has the ifindex now.
-    /// They are not where somebody removed one, and they go with the device,
-    /// also where it is moved to another network namespace.
+    /// They are not if somebody removed one, and they end with the device, also
+    /// if it moves to another network namespace.
     pub(super) fn are_attached(&self) -> bool {
         let requests = &mut self.clsact.state().requests;
         self.attached.len() == DIRECTIONS.len()
@@ -164,9 +164,9 @@ impl Filters {
             })
     }
 
-    /// Removes the filters, and the qdisc where it is there for exporters only
-    /// and nobody else has come to use it. `just_made` is the device whose
-    /// qdisc was made a moment ago.
+    /// Removes the filters, and the qdisc if an exporter made it and no other
+    /// filter uses it. `just_made` is the device whose qdisc was made a moment
+    /// ago.
     fn remove(
         &mut self,
         requests: &mut Tc,
@@ -179,7 +179,7 @@ impl Filters {
         for attached in std::mem::take(&mut self.attached) {
             let result = match attached.is_there(self.name, requests) {
                 Ok(true) => requests.delete_filter(attached.place),
-                // Not there, or another's by now.
+                // The filter is gone, or another's has its place.
                 Ok(false) => continue,
                 Err(error) => Err(error),
             };
@@ -199,8 +199,8 @@ impl Filters {
             }
         }
         if removed {
-            // Where it cannot wait for the packets that are being counted,
-            // they are counted long before the next poll.
+            // If the wait fails, packets that are being counted now are still
+            // counted long before the next poll.
             let _ = grace::wait();
         }
         if let Some(ifindex) = unused {
@@ -239,7 +239,7 @@ fn provide_qdisc(requests: &mut Tc, ifindex: u32) -> io::Result<Option<bool>> {
         match requests.qdisc_kind(ifindex)?.as_deref() {
             Some(tc::CLSACT) => return Ok(Some(false)),
             Some(_) => return Ok(None),
-            // Removed since.
+            // The qdisc was removed in the meantime.
             None => {}
         }
     }
@@ -267,8 +267,8 @@ fn add(
     Err(errno(libc::EEXIST))
 }
 
-/// Removes a clsact qdisc that has no filters. The kernel cannot do both in
-/// one step: what somebody adds between the two is lost with it.
+/// Removes a clsact qdisc that has no filters. The kernel cannot do both in one
+/// step: a filter that another process adds in between is lost.
 fn remove_unused_qdisc(requests: &mut Tc, ifindex: u32) -> io::Result<()> {
     for direction in DIRECTIONS {
         if !requests.filters(Parent { ifindex, direction })?.is_empty() {
@@ -278,7 +278,7 @@ fn remove_unused_qdisc(requests: &mut Tc, ifindex: u32) -> io::Result<()> {
     requests.delete_clsact(ifindex)
 }
 
-/// Removes the filters of exporters that run no more, from all devices.
+/// Removes the filters of exporters that no longer run, from all devices.
 fn remove_leftovers(
     requests: &mut Tc,
     notices: &mut Vec<String>,
@@ -293,7 +293,7 @@ fn remove_leftovers(
             let hook = Parent { ifindex: qdisc.ifindex, direction };
             for filter in requests.filters(hook)? {
                 let Some(name) = ours(&filter) else { continue };
-                // Held until its filter is gone.
+                // The number is held until the filter is gone.
                 let Some(_place) = Owner::take(name.owner)? else { continue };
                 let Filter { priority, handle, .. } = filter;
                 match requests.delete_filter(Place { hook, priority, handle }) {

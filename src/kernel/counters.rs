@@ -27,8 +27,8 @@ fn read(word: &AtomicU64) -> u64 {
 pub(super) struct Totals<M>(pub(super) M);
 
 impl<M: Deref<Target = [AtomicU64]>> Totals<M> {
-    /// Returns what was counted on an interface in a direction, by its number
-    /// in C, on each CPU.
+    /// Returns the total of an interface in a direction, by its number in C, on
+    /// each CPU.
     pub(super) fn by_cpu(
         &self,
         interface: InterfaceId,
@@ -48,7 +48,7 @@ impl<M: Deref<Target = [AtomicU64]>> Totals<M> {
         })
     }
 
-    /// Returns the same on all CPUs together.
+    /// Returns the sum of the totals of all CPUs.
     pub(super) fn of(
         &self,
         interface: InterfaceId,

@@ -7,16 +7,16 @@ use aya::util::nr_cpus;
 
 use super::error::Error;
 
-/// What the kernel says of its CPUs, as ranges: see cpu(7) and
+/// The kernel's list of possible CPUs, as ranges: see cpu(7) and
 /// Documentation/admin-guide/cputopology.rst.
 const POSSIBLE: &str = "/sys/devices/system/cpu/possible";
 
-/// How many CPUs there may be.
+/// The number of possible CPUs, counted in two ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cpus {
-    /// As many as a per-CPU map has values for each key.
+    /// The number of values that a per-CPU map has for each key.
     pub(super) count: usize,
-    /// One more than the largest number of one; there may be gaps.
+    /// One more than the largest number of a CPU; there may be gaps.
     pub(super) ids: usize,
 }
 
@@ -37,7 +37,7 @@ impl Cpus {
     }
 }
 
-/// Returns the largest number in ranges such as `0-3,8`, which go upwards.
+/// Returns the largest number in ascending ranges such as `0-3,8`.
 fn largest_in(ranges: &str) -> Option<usize> {
     ranges.trim().rsplit([',', '-']).next()?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! What can go wrong with the kernel, and what to do about it.
+//! Errors of the kernel side, each with its cause and its remedy.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use super::pins;
 /// atomic exchange.
 pub(super) const MINIMUM_KERNEL: (u8, u8) = (5, 12);
 
-/// Why the kernel did not do what it was asked.
+/// The reason why a request to the kernel failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The kernel is older than the oldest that is supported.
@@ -31,9 +31,9 @@ pub enum Error {
         remedy(.lacking, *.are_given_up)
     )]
     NotPermitted {
-        /// What was refused.
+        /// The action that was refused.
         action: String,
-        /// The capabilities that are needed and not there.
+        /// The needed capabilities that the process lacks.
         lacking: Vec<Capability>,
         /// Whether the exporter gave them up itself: see [`Rights`].
         ///
@@ -46,16 +46,16 @@ pub enum Error {
         /// The kernel's or the loader's reason, in one line.
         reason: String,
     },
-    /// The process may not have one more open file.
+    /// The process has reached its limit of open files.
     #[error(
         "cannot {action}: too many open files, of which an interface needs \
          two; raise the limit: LimitNOFILE= of the unit, or ulimit -Hn"
     )]
     TooManyFiles {
-        /// What was tried.
+        /// The action that failed.
         action: String,
     },
-    /// The kernel has neither TCX nor what stands in for it.
+    /// The kernel has neither TCX nor the clsact qdisc and bpf filters.
     #[error(
         "cannot {action}: the kernel has neither TCX (Linux 6.6) nor the \
          clsact qdisc and bpf filters: load the modules sch_ingress and \
@@ -63,10 +63,10 @@ pub enum Error {
          CONFIG_NET_CLS_BPF"
     )]
     NoHook {
-        /// What was tried.
+        /// The action that failed.
         action: String,
     },
-    /// There is no place to count what is sent.
+    /// The ingress qdisc of a device has no hook for sent packets.
     #[error(
         "cannot attach to interface {name}: it has an ingress qdisc, which \
          has no place for what is sent; put a clsact one there, which can do \
@@ -80,9 +80,9 @@ pub enum Error {
     /// A call failed.
     #[error("cannot {action}")]
     Call {
-        /// What was tried.
+        /// The action that failed.
         action: String,
-        /// What the kernel said.
+        /// The kernel's error.
         #[source]
         source: io::Error,
     },
@@ -92,20 +92,20 @@ pub enum Error {
         /// The name it was expected to have.
         name: InterfaceName,
     },
-    /// What is pinned is in the way.
+    /// The pins of an earlier process are in the way.
     #[error(transparent)]
     Pins(#[from] pins::Fault),
     /// Every interface number is taken.
     #[error("cannot count more than {limit} interfaces at the same time")]
     TooManyInterfaces {
-        /// How many there are numbers for.
+        /// The number of interface numbers.
         limit: u32,
     },
 }
 
 impl Error {
-    /// Returns an error of a call, which names the missing capability where
-    /// the kernel refused for lack of one.
+    /// Returns an error of a call, which names the missing capability if the
+    /// kernel refused for lack of one.
     pub(super) fn call(action: impl Into<String>, source: io::Error) -> Self {
         let action = action.into();
         match source.raw_os_error() {
@@ -118,8 +118,8 @@ impl Error {
         }
     }
 
-    /// Returns what the process has too little of, if that is why: the next
-    /// interface will fail for the same reason.
+    /// Returns the resource that the process has too little of, if this is the
+    /// cause: the next interface will fail for the same reason.
     #[must_use]
     pub fn shortage(&self) -> Option<String> {
         match self {
@@ -135,8 +135,7 @@ impl Error {
         }
     }
 
-    /// Returns whether there is no device any more with the ifindex and the
-    /// name that were asked for.
+    /// Returns whether no device has the requested ifindex and name any more.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         match self {
@@ -149,7 +148,7 @@ impl Error {
     }
 }
 
-/// Says what is missing and how to get it.
+/// Names the missing capabilities and the way to get them.
 fn remedy(lacking: &[Capability], are_given_up: bool) -> String {
     if lacking.is_empty() {
         return "although the process has every capability it needs: a user \
@@ -173,13 +172,13 @@ fn remedy(lacking: &[Capability], are_given_up: bool) -> String {
     )
 }
 
-/// Returns what a failed load means: a refusal where the kernel's reason is
-/// one, else one line, also where the kernel's verifier wrote its whole log.
+/// Returns the error of a failed load: a refusal if the kernel's reason is one,
+/// else one line, even if the kernel's verifier wrote its whole log.
 pub(super) fn load_error(error: EbpfError) -> Error {
     let action = "load the eBPF programs";
     if let Some(source) = os_error(&error) {
-        // All are needed to load. Without one the kernel may say EPERM, but
-        // the verifier also EACCES or EINVAL, as where it does not like a
+        // Loading needs all of them. Without one the kernel may say EPERM, but
+        // the verifier also says EACCES or EINVAL, as it does if it rejects a
         // program.
         let lacking = Capability::lacking();
         if !lacking.is_empty() {
@@ -207,7 +206,7 @@ pub(super) fn load_error(error: EbpfError) -> Error {
     Error::Load { reason: reasons.join(": ") }
 }
 
-/// Says that the object is not the one that belongs to this program.
+/// Returns the error for an object that does not belong to this program.
 pub(super) fn missing_part(name: &str) -> Error {
     Error::Load { reason: format!("the object has no fitting {name:?}") }
 }

@@ -1,12 +1,12 @@
-//! The features of the kernel side, as plans: each says which maps it needs, in
-//! which sizes, which read-only variables it sets, and what its counts mean.
-//! Loading, pinning and adopting read these plans. A new feature is a new
-//! element of [`FEATURES`].
+//! The features of the kernel side, as plans: each names the maps it needs,
+//! their sizes, the read-only variables it sets, and the conditions of its
+//! counts. Loading, pinning and adopting read these plans. A new feature is a
+//! new element of [`FEATURES`].
 //!
 //! Maps that only make sense together are maps of one feature: if one of them
 //! cannot be adopted, all of them are made anew. A feature that is made anew
-//! costs the others nothing, except for the first, without which the counts of
-//! none could be read.
+//! costs the others nothing, except for the first, without which no counts
+//! could be read.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -28,9 +28,9 @@ use super::sizes::Sizes;
 pub(super) struct Conditions<'a> {
     pub(super) settings: &'a ProbeSettings,
     pub(super) sizes: Sizes,
-    /// Possible CPUs, one more than the largest number of one.
+    /// Possible CPUs: one more than the largest number of a CPU.
     pub(super) cpus: usize,
-    /// Odd random numbers, with which flows find their places.
+    /// Odd random numbers, from which flows find their places.
     pub(super) seeds: [u64; 3],
     /// Whether the kernel tells programs which packets IPsec decrypted.
     pub(super) is_ipsec_told: bool,
@@ -44,17 +44,17 @@ type Variables = Vec<(&'static str, Vec<u8>)>;
 /// The plan of one feature.
 #[derive(Debug)]
 pub(super) struct Feature {
-    /// The name that messages have for it.
+    /// The name in messages.
     pub(super) name: &'static str,
-    /// Another number for every change of a map, a struct in it, or the meaning
-    /// of a count.
+    /// A number that changes with every change of a map, of a struct in it, or
+    /// of the meaning of a count.
     pub(super) version: u32,
     /// Its maps, all of which are pinned together.
     pub(super) maps: &'static [&'static str],
-    /// What its counts depend on: maps are not adopted if one of these differs.
-    /// At most [`WORDS_OF_FEATURE`] - 1.
+    /// The conditions of its counts: maps are not adopted if one of these
+    /// differs. At most [`WORDS_OF_FEATURE`] - 1.
     depends_on: fn(&Conditions<'_>) -> Vec<Word>,
-    /// The number of elements of those maps in which it is not always the same.
+    /// The number of elements of each map whose size varies.
     pub(super) sizes: fn(&Conditions<'_>) -> Vec<(&'static str, u64)>,
     /// The values of its read-only variables.
     pub(super) variables: fn(&Conditions<'_>) -> Variables,
@@ -70,12 +70,12 @@ impl Feature {
     }
 }
 
-/// The features. The place of one is where the ledger describes it: a new one
+/// The features. The index of a feature is its place in the ledger: a new one
 /// goes to the end.
 pub(super) static FEATURES: [Feature; 4] = [
-    // The exact totals and what the numbers in all maps mean. The statistics
-    // belong to it: generations of flows and positions in the state continue
-    // from them.
+    // The exact totals and the meaning of the numbers in all maps. The
+    // statistics belong to it: generations of flows and positions in the state
+    // continue from them.
     Feature {
         name: "totals",
         version: ABI_VERSION,
@@ -99,8 +99,8 @@ pub(super) static FEATURES: [Feature; 4] = [
         },
         variables: |_| Vec::new(),
     },
-    // The filter says which keys the map has, and admission how many it may
-    // still take in.
+    // The filter has the keys of the map, and admission limits the number of
+    // keys that it may still take in.
     Feature {
         name: "map of flows",
         version: FLOW_MAP_VERSION,
@@ -137,7 +137,7 @@ pub(super) static FEATURES: [Feature; 4] = [
         },
     },
     // The rests belong to the flows of the table, the parts say where they are,
-    // and the marks are how far they were read.
+    // and the marks record how far they were read.
     Feature {
         name: "flow table",
         version: FLOW_TABLE_VERSION,
@@ -206,7 +206,7 @@ pub fn pinned_maps() -> impl Iterator<Item = &'static str> {
     FEATURES.iter().flat_map(|feature| feature.maps.iter().copied())
 }
 
-/// Returns how many elements each map has in which that is not always the same.
+/// Returns the number of elements of each map whose size varies.
 pub(super) fn map_sizes(on: &Conditions<'_>) -> Vec<(&'static str, u32)> {
     let sizes = FEATURES.iter().flat_map(|feature| (feature.sizes)(on));
     let bounded = |size| u32::try_from(size).unwrap_or(u32::MAX);

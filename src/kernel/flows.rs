@@ -1,5 +1,5 @@
-//! Reads the flow map: in batches, or by key where it holds few flows and no
-//! new ones.
+//! Reads the flow map: in batches, or by key if it holds few flows and no new
+//! ones.
 
 use std::io;
 use std::num::NonZeroU32;
@@ -16,14 +16,14 @@ pub(super) struct FlowReader {
     cpus: usize,
     keys: Vec<TrafficKey>,
     values: Vec<TrafficValue>,
-    /// The flows of the last sweep, where they were few.
+    /// The flows of the last sweep, if they were few.
     known: Vec<TrafficKey>,
-    /// How many flows had been created before it.
+    /// The number of flows created before that sweep, if they were few.
     new_keys: Option<u64>,
 }
 
-/// Up to so many flows are read one by one: a sweep looks into every bucket of
-/// the map, however empty.
+/// The most flows that are read one by one: a sweep looks into every bucket of
+/// the map, even if it is empty.
 const FEW: usize = 256;
 
 impl FlowReader {
@@ -38,11 +38,11 @@ impl FlowReader {
     }
 
     /// Reads every flow that is there from beginning to end of the call, and
-    /// perhaps some that are not. `new_keys` is how many had been created
+    /// perhaps some that are not. `new_keys` is the number of flows created
     /// before.
     ///
     /// # Errors
-    /// Whatever the kernel says; `readings` is then incomplete.
+    /// If the kernel refuses a call; `readings` is then incomplete.
     pub(super) fn read(
         &mut self,
         map: BorrowedFd<'_>,
@@ -51,8 +51,8 @@ impl FlowReader {
         readings: &mut Vec<Reading>,
     ) -> io::Result<()> {
         readings.clear();
-        // The kernel evicts only to make room: without a new flow, those that
-        // were there are there.
+        // The kernel evicts only to make room: without a new flow, all known
+        // flows are still there.
         if self.new_keys == Some(new_keys) {
             return self.read_known(map, readings);
         }
@@ -73,7 +73,7 @@ impl FlowReader {
     ) -> io::Result<()> {
         let values = &mut self.values[..self.cpus];
         for key in &self.known {
-            // Not there where user space removed it.
+            // A flow that user space removed is not there.
             if sys::lookup_flow(map, key, values, self.cpus)? {
                 let decoded = key.decode();
                 readings.extend(decoded.map(|key| sum_of(values).reading(key)));
@@ -109,15 +109,15 @@ impl FlowReader {
                     self.decode(count, readings);
                     return Ok(());
                 }
-                // A bucket that holds more than this exists only while the
-                // map has more flows, so the doubling ends.
+                // A bucket that holds more than this exists only while the map
+                // has more flows, so the doubling ends.
                 Batch::TooSmall => self.resize(self.keys.len() * 2)?,
             }
         }
     }
 
-    /// Makes room for a batch, or says that there is none: a poll that fails
-    /// is better than a process that is killed.
+    /// Makes room for a batch, or fails if there is none: a poll that fails is
+    /// better than a process that is killed.
     fn resize(&mut self, batch_size: usize) -> io::Result<()> {
         let values = batch_size * self.cpus;
         let more_keys = batch_size.saturating_sub(self.keys.len());
@@ -139,7 +139,7 @@ impl FlowReader {
     }
 }
 
-/// The values of all CPUs in one.
+/// The sum of the values of all CPUs.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Sum {
     volume: Volume,
@@ -155,8 +155,8 @@ fn sum_of(values: &[TrafficValue]) -> Sum {
         if value.packets > 0 {
             let seen = value.last_seen;
             sum.last_seen = Some(match sum.last_seen {
-                // The clock wraps around: the later is the one that the other
-                // is a small step behind.
+                // The clock wraps around: of two times, the later is a small
+                // step ahead of the other.
                 Some(other) if is_later(other, seen) => other,
                 _ => seen,
             });

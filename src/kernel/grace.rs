@@ -1,4 +1,4 @@
-//! Grace periods: until every program that was running has ended.
+//! Grace periods: waits until every running program has ended.
 //!
 //! The kernel runs a program of a TCX hook inside an RCU read-side section
 //! (sch_handle_ingress() and sch_handle_egress() in net/core/dev.c), and
@@ -16,16 +16,16 @@ const GLOBAL: libc::c_int = 1;
 /// Waits for a grace period: some 10 to 30 ms, without using the CPU.
 ///
 /// # Errors
-/// If the kernel does not do it.
+/// If the kernel refuses.
 pub(super) fn wait() -> io::Result<()> {
     sys::membarrier(GLOBAL).map(drop)
 }
 
-/// Returns why the flow table cannot be used on this kernel, if so.
+/// Returns the reason why this kernel can have no flow table, if any.
 pub(super) fn obstacle() -> Option<&'static str> {
     let release = fs::read_to_string("/proc/version").unwrap_or_default();
     let realtime = fs::read_to_string("/sys/kernel/realtime");
-    // The command is not in the answer where it does not work (nohz_full).
+    // The answer lacks the command if it does not work (nohz_full).
     let commands = sys::membarrier(QUERY).unwrap_or(0);
     find_obstacle(&release, realtime.ok().as_deref(), commands)
 }

@@ -1,4 +1,4 @@
-//! Which network devices there are, and which of them should be attached.
+//! The network devices of the host, and the choice of those to attach to.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -11,7 +11,7 @@ use crate::config::{Candidate, Interfaces};
 
 use super::name::InterfaceName;
 
-/// What a device's packets begin with.
+/// The first header of a device's packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkLayer {
     /// An Ethernet header.
@@ -27,9 +27,9 @@ pub struct Interface {
     pub ifindex: u32,
     /// Its name at the moment.
     pub name: InterfaceName,
-    /// What its packets begin with.
+    /// The first header of its packets.
     pub link_layer: LinkLayer,
-    /// Whether it was set up by the administrator (IFF_UP).
+    /// Whether the administrator set it up (IFF_UP).
     pub is_up: bool,
     /// Whether it is up and can send: it has a carrier, or needs none
     /// (IFF_RUNNING).
@@ -38,8 +38,8 @@ pub struct Interface {
     pub is_loopback: bool,
     /// Whether it is on a bus, of hardware or of a virtual machine.
     pub is_on_bus: bool,
-    /// Its connections with other devices, over which the same packet passes
-    /// several devices.
+    /// Its connections with other devices: one packet may pass several
+    /// connected devices.
     pub relations: Relations,
 }
 
@@ -65,21 +65,21 @@ pub struct Relations {
 pub struct InterfaceTable {
     /// By ifindex.
     devices: BTreeMap<u32, Interface>,
-    /// The devices with a default route, once that was told.
+    /// The devices with a default route, once they are known.
     with_default_route: Option<BTreeSet<u32>>,
 }
 
-/// What makes a device an uplink.
+/// The property that makes a device an uplink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UplinkBy {
-    /// It is on a bus, as some device is.
+    /// The device is on a bus, and so is at least one device.
     Bus,
     /// It has a default route, and no device is on a bus.
     DefaultRoute,
 }
 
 impl UplinkBy {
-    /// Returns what people call it.
+    /// Returns its name in messages.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -100,12 +100,12 @@ impl InterfaceTable {
         self.devices.remove(&ifindex);
     }
 
-    /// Replaces all that was known.
+    /// Replaces all devices.
     pub fn replace(&mut self, interfaces: Vec<Interface>) {
         self.devices = interfaces.into_iter().map(|i| (i.ifindex, i)).collect();
     }
 
-    /// Takes note of which devices have a default route.
+    /// Takes note of the devices that have a default route.
     pub fn set_default_routes(&mut self, devices: BTreeSet<u32>) {
         self.with_default_route = Some(devices);
     }
@@ -131,7 +131,7 @@ impl InterfaceTable {
         })
     }
 
-    /// Returns the devices and what rules look at.
+    /// Returns the devices, each with the properties that rules look at.
     pub fn candidates(
         &self,
     ) -> impl Iterator<Item = (&Interface, Candidate<'_>)> {
@@ -152,7 +152,7 @@ impl InterfaceTable {
         })
     }
 
-    /// Returns what makes a device an uplink here.
+    /// Returns the property that makes a device an uplink here.
     #[must_use]
     pub fn uplinks_by(&self) -> UplinkBy {
         match self.devices.values().any(|device| device.is_on_bus) {
@@ -161,7 +161,7 @@ impl InterfaceTable {
         }
     }
 
-    /// Returns whether it is not known yet which devices are chosen.
+    /// Returns whether the chosen devices are not known yet.
     #[must_use]
     pub fn is_doubtful(&self, interfaces: &Interfaces) -> bool {
         interfaces.have_uplinks()
@@ -183,11 +183,11 @@ pub struct Attached {
     pub id: InterfaceId,
     /// The name it is counted under.
     pub name: InterfaceName,
-    /// What its packets were found to begin with.
+    /// The first header of its packets, as found when it was attached.
     pub link_layer: LinkLayer,
 }
 
-/// A step towards counting what should be counted.
+/// A step towards the wanted attachments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Stop counting the device that had this ifindex.
@@ -198,8 +198,8 @@ pub enum Action {
     Attach(Interface),
 }
 
-/// Returns the steps from what is attached, by ifindex, to what should be.
-/// Detaching comes first: an ifindex or a name may be another device's by now.
+/// Returns the steps from the present attachments, by ifindex, to the wanted.
+/// Detaching comes first: an ifindex or a name may be another device's now.
 #[must_use]
 pub fn reconcile(
     wanted: &Interfaces,

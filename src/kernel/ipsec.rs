@@ -1,10 +1,10 @@
-//! Whether this host has IPsec: where it has, the programs look for packets
+//! Finds out if this host has IPsec: if it has, the programs look for packets
 //! that were decrypted, and each packet costs more.
 //!
-//! The kernel tells of each state and policy as it is made, by NETLINK_XFRM. A
-//! state works some instants before that is read, so what prepares states is
-//! looked for too: policies, and the sockets of key daemons. Once on, it stays
-//! on until the next start.
+//! The kernel reports each state and policy as it is made, by NETLINK_XFRM. A
+//! state works some instants before the report is read, so the exporter also
+//! looks for the things that prepare states: policies, and the sockets of key
+//! daemons. Once on, the search stays on until the next start.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
@@ -32,16 +32,16 @@ const XFRM_MSG_GETPOLICY: u16 = 0x15;
 /// The groups that the exporter joins.
 const GROUPS: [u32; 3] = [XFRMNLGRP_ACQUIRE, XFRMNLGRP_SA, XFRMNLGRP_POLICY];
 
-/// The same as /proc/net/netlink shows them.
+/// The same groups as /proc/net/netlink shows them.
 const OWN_GROUPS: u32 = 1 << (XFRMNLGRP_ACQUIRE - 1)
     | 1 << (XFRMNLGRP_SA - 1)
     | 1 << (XFRMNLGRP_POLICY - 1);
 
-/// Of /proc/net/netlink, in bytes: some 10,000 sockets.
+/// The most bytes read of /proc/net/netlink: some 10,000 sockets.
 const MOST: u64 = 1 << 20;
 
-/// Returns whether the kernel tells programs which packets were decrypted: not
-/// where it was built without IPsec.
+/// Returns whether the kernel tells programs which packets were decrypted. A
+/// kernel that was built without IPsec does not.
 pub(super) fn is_told() -> bool {
     let helper = BpfHelper::BPF_FUNC_skb_get_xfrm_state;
     let asked = sys::without_signals(|| {
@@ -50,10 +50,10 @@ pub(super) fn is_told() -> bool {
     asked.unwrap_or(false)
 }
 
-/// Tells the programs, in the map of interfaces. Any thread may.
+/// Turns the search on in the map of interfaces. Any thread may use it.
 #[derive(Debug)]
 pub(super) struct IpsecSwitch {
-    /// Two elements of the map a word.
+    /// The map of interfaces: a word is two elements.
     interfaces: MappedWords,
     is_on: AtomicBool,
 }
@@ -62,7 +62,7 @@ pub(super) struct IpsecSwitch {
 const BOTH: u64 = (HAS_IPSEC as u64) << 32 | HAS_IPSEC as u64;
 
 impl IpsecSwitch {
-    /// Turns it off in what an earlier process left.
+    /// Turns off the bits that an earlier process left.
     pub(super) fn new(interfaces: MappedWords) -> Self {
         let was_on =
             interfaces.first().is_some_and(|it| it.load(ORDER) & BOTH != 0);
@@ -74,7 +74,7 @@ impl IpsecSwitch {
         Self { interfaces, is_on: AtomicBool::new(false) }
     }
 
-    /// Turns it on, for all devices that are counted and will be.
+    /// Turns the search on, for all present and future devices.
     pub(super) fn turn_on(&self) {
         self.is_on.store(true, ORDER);
         for (at, word) in self.interfaces.iter().enumerate() {
@@ -92,23 +92,23 @@ impl IpsecSwitch {
         }
     }
 
-    /// Returns the bit to write beside a number. To be asked again once it is
-    /// written.
+    /// Returns the bit to write beside a number. The caller asks again once the
+    /// number is written.
     pub(super) fn bit(&self) -> u32 {
         if self.is_on.load(ORDER) { HAS_IPSEC } else { 0 }
     }
 }
 
-/// A number is written and then the switch looked at, by one thread; the switch
-/// turned and then the numbers looked at, by another.
+/// One thread writes a number and then looks at the switch; another turns the
+/// switch and then looks at the numbers.
 const ORDER: Ordering = Ordering::SeqCst;
 
 /// Waits for the first sign of IPsec.
 #[derive(Debug)]
 pub struct IpsecWatch {
-    /// None once there was one.
+    /// None once there was a sign.
     events: Option<Events>,
-    /// Opened at the start: later the thread that reads it may open nothing.
+    /// Opened at the start: later the thread that reads it may not open files.
     sockets: Option<File>,
     switch: Arc<IpsecSwitch>,
     buffer: Vec<u8>,
@@ -137,8 +137,8 @@ impl IpsecWatch {
         watch
     }
 
-    /// Returns the descriptor that can be read when there is news, or -1 if
-    /// there will be no more.
+    /// Returns the descriptor that becomes readable with news, or -1 if there
+    /// will be no more.
     pub(super) fn descriptor(&self) -> RawFd {
         self.events.as_ref().map_or(-1, Events::descriptor)
     }
@@ -153,13 +153,13 @@ impl IpsecWatch {
         let Some(events) = &mut self.events else { return };
         let mut has_happened = false;
         let read = events.read(|_| has_happened = true);
-        // An error may be that events were lost.
+        // An error can mean that events were lost.
         if has_happened || read.is_err() {
             self.turn_on();
         }
     }
 
-    /// Looks for key daemons, which have such sockets too.
+    /// Looks for key daemons, which have NETLINK_XFRM sockets too.
     pub(super) fn look_for_others(&mut self) {
         if self.events.is_none() {
             return;
@@ -182,8 +182,8 @@ impl IpsecWatch {
 }
 
 /// Returns whether /proc/net/netlink shows a socket of NETLINK_XFRM that is
-/// neither the kernel's nor an exporter's: in a line are an address, the
-/// protocol, the port and the groups.
+/// neither the kernel's nor an exporter's. A line has an address, the protocol,
+/// the port and the groups.
 fn has_others(sockets: &str) -> bool {
     sockets.lines().skip(1).any(|line| {
         let mut words = line.split_whitespace().skip(1);

@@ -1,5 +1,5 @@
-//! Maps and links that count on while no exporter runs: whether those that an
-//! earlier one left can be counted on in, and how this one's are kept.
+//! Maps and links that count on while no exporter runs: decides if those of an
+//! earlier exporter can be adopted, and keeps this one's.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
@@ -19,37 +19,37 @@ use super::settings::ProbeSettings;
 use super::sizes::Sizes;
 use crate::logging::chain;
 
-/// How counting is to go on when this process ends.
+/// The request to go on counting when this process ends.
 #[derive(Debug)]
 pub struct Keep {
-    /// Where it is pinned.
+    /// The directory of the pins.
     pub pins: Pins,
-    /// The epoch of the maps that the counters were last read from, if that is
-    /// known: only those can be counted on in.
+    /// The epoch of the maps that the counters were last read from, if it is
+    /// known: only those maps can be adopted.
     pub epoch: Option<u64>,
 }
 
-/// What is kept for the next process.
+/// The pins and the ledger that the next process finds.
 #[derive(Debug)]
 pub(super) struct Kept {
     held: Held,
     pub(super) ledger: Ledger<MappedWords>,
-    /// Whether an earlier process counted in it.
+    /// Whether an earlier process made them.
     pub(super) is_adopted: bool,
 }
 
-/// The pins. What no process began to count in goes with this.
+/// The pins. Dropping it removes them, unless a process began to count in them.
 #[derive(Debug)]
 struct Held {
     pins: Pins,
-    /// Whether they are to stay when this goes.
+    /// Whether the pins stay when this is dropped.
     stays: bool,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         if !self.stays {
-            // What is left is found by the next start, to be of no use.
+            // The next start finds remaining pins and cannot use them.
             let _ = self.pins.clear();
         }
     }
@@ -60,31 +60,31 @@ impl Kept {
         &self.held.pins
     }
 
-    /// Returns whether it stays when this goes.
+    /// Returns whether the pins stay when this is dropped.
     pub(super) fn stays(&self) -> bool {
         self.held.stays
     }
 
-    /// Lets it stay when this goes, from now on.
+    /// Lets the pins stay when this is dropped, from now on.
     pub(super) fn let_stay(&mut self) {
         self.held.stays = true;
     }
 }
 
-/// What there is in the directory.
+/// The contents of the directory.
 #[derive(Debug)]
 enum Found {
-    /// Nothing that can be adopted, and why, if there was something.
+    /// No maps that can be adopted, and the reason, if there were any.
     Nothing(Option<String>),
-    /// Maps that can be adopted, whose flows have places by these seeds, and
-    /// the features whose maps cannot, with the reason.
+    /// Maps that can be adopted, the seeds of the places of their flows, and
+    /// the features whose maps cannot be adopted, with the reason.
     Maps { seeds: [u64; 3], unfit: Vec<(usize, String)> },
 }
 
 /// Looks whether the maps in a directory can be adopted.
 ///
 /// # Errors
-/// Why none of them can.
+/// If none of them can, with the reason.
 fn look(
     pins: &Pins,
     epoch: Option<u64>,
@@ -121,10 +121,10 @@ fn look(
     Ok(Found::Maps { seeds: ledger.seeds(), unfit })
 }
 
-/// Looks whether all maps of a feature are pinned in the shape that is needed.
+/// Looks whether all maps of a feature are pinned in the needed shape.
 ///
 /// # Errors
-/// Which one is not.
+/// If one is not, with its name.
 fn fits(
     pins: &Pins,
     feature: &Feature,
@@ -145,31 +145,31 @@ fn fits(
     Ok(())
 }
 
-/// What was loaded.
+/// The loaded object.
 pub(super) struct LoadedObject {
     pub(super) ebpf: Ebpf,
     /// The pins and the ledger, if it is pinned.
     pub(super) kept: Option<Kept>,
-    /// Why it is not pinned, or which earlier counts are lost.
+    /// The reason why it is not pinned, and the earlier counts that are lost.
     pub(super) notices: Vec<String>,
 }
 
-/// How the object is loaded.
+/// The conditions of a load.
 pub(super) struct Loader<'a> {
     pub(super) settings: &'a ProbeSettings,
     pub(super) sizes: Sizes,
     /// Possible CPUs.
     pub(super) cpus: usize,
     pub(super) hook: Hook,
-    /// Whether the kernel tells programs what IPsec decrypted.
+    /// Whether the kernel tells programs which packets IPsec decrypted.
     pub(super) is_ipsec_told: bool,
 }
 
 impl Loader<'_> {
-    /// Loads the object, and keeps its maps where that is asked for and can be.
+    /// Loads the object, and keeps its maps if that is requested and possible.
     ///
     /// # Errors
-    /// If it cannot be loaded, kept or not.
+    /// If it cannot be loaded without pins either.
     pub(super) fn load(
         &self,
         keep: Option<Keep>,
@@ -190,8 +190,8 @@ impl Loader<'_> {
                             notices,
                         });
                     }
-                    // It may be the pins that it fails for. What it is
-                    // otherwise, shows.
+                    // The pins may be the cause. If not, the load below shows
+                    // the real one.
                     Err(error) => notices.push(format!(
                         "{NOT_COUNTED}: cannot pin maps in {directory}: {}",
                         chain(&error)
@@ -210,7 +210,7 @@ impl Loader<'_> {
         Conditions { settings, sizes, cpus, seeds, is_ipsec_told, are_pinned }
     }
 
-    /// Loads it with maps that are pinned already, or from now on.
+    /// Loads the object with maps that are pinned already, or pins new ones.
     fn load_kept(
         &self,
         Keep { pins, epoch }: Keep,
@@ -268,8 +268,8 @@ impl Loader<'_> {
 const NOT_COUNTED: &str =
     "traffic is not counted while the exporter is stopped";
 
-/// Returns a number that no other call returns, and not zero: std's hash keys
-/// are random.
+/// Returns a number that no other call returns, and not zero: the keys of std's
+/// hash are random.
 pub(super) fn unique(of: &str) -> u64 {
     RandomState::new().hash_one(of) | 1
 }

@@ -1,10 +1,10 @@
-//! The ledger of the pinned maps: their epoch, the meaning of each feature's
-//! counts, and the attachments. It is in a map of its own beside them, `marks`,
-//! so that it is there when they are.
+//! The ledger of the pinned maps: their epoch, the conditions of each feature's
+//! counts, and the attachments. It is in a map of its own, `marks`, pinned
+//! beside them, so that it exists as long as they do.
 //!
-//! In words of 64 bits: the epoch, the version of all this, the seeds; from
-//! [`FEATURES_AT`] on the words of each feature; from [`ATTACHMENTS_AT`] on the
-//! attachments, by interface number.
+//! In words of 64 bits: the epoch, the version of the whole ledger, the seeds;
+//! from [`FEATURES_AT`] on the words of each feature; from [`ATTACHMENTS_AT`]
+//! on the attachments, by interface number.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -19,7 +19,7 @@ use super::name::InterfaceName;
 use crate::accounting::InterfaceId;
 
 const EPOCH_AT: usize = 0;
-/// The place never changes: every release finds there what it cannot read.
+/// Every release finds the version here, of any ledger.
 const VERSION_AT: usize = 1;
 const SEEDS_AT: usize = 2;
 const FEATURES_AT: usize = 8;
@@ -32,24 +32,23 @@ const NAME_WORDS: usize = 2;
 const BASELINE_WORDS: usize = 2 * 2 * FAMILIES;
 
 const _: () = assert!(SEEDS_AT + 3 <= FEATURES_AT);
-/// How many features it has room for.
+/// The number of features that the ledger has room for.
 pub(super) const FEATURES: usize =
     (ATTACHMENTS_AT - FEATURES_AT) / WORDS_OF_FEATURE;
 
-/// A number that decides what counts mean, under the name that messages have
-/// for it.
+/// A number that decides the meaning of counts, with its name in messages.
 pub(super) type Word = (&'static str, u64);
 
 /// One attachment, as the next process will find it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Record {
-    /// No other attachment has it, also not of the same number.
+    /// A number that no other attachment has, not even one of the same number.
     pub(super) serial: u64,
     pub(super) ifindex: u32,
     pub(super) link_layer: LinkLayer,
     /// The name that it had when it was attached.
     pub(super) name: InterfaceName,
-    /// What the totals showed when the number was taken.
+    /// The totals at the moment the number was taken.
     pub(super) baseline: [TrafficTotal; 2],
 }
 
@@ -58,7 +57,7 @@ pub(super) struct Record {
 pub(super) struct Ledger<M>(M);
 
 impl<M: Deref<Target = [AtomicU64]>> Ledger<M> {
-    /// How many words it has.
+    /// The number of words of the ledger.
     pub(super) const WORDS: u64 =
         (ATTACHMENTS_AT + INTERFACES as usize * ATTACHMENT_WORDS) as u64;
 
@@ -85,8 +84,8 @@ impl<M: Deref<Target = [AtomicU64]>> Ledger<M> {
         }
     }
 
-    /// Says that all maps are made and described. As long as the epoch is zero,
-    /// they are not.
+    /// Marks all maps as made and described. They are not while the epoch is
+    /// zero.
     pub(super) fn open(&self, epoch: u64) {
         if let Some(word) = self.0.get(EPOCH_AT) {
             word.store(epoch, Ordering::Release);
@@ -100,8 +99,8 @@ impl<M: Deref<Target = [AtomicU64]>> Ledger<M> {
         }
     }
 
-    /// Returns the first difference between what was written down of a feature
-    /// and the words that are needed.
+    /// Returns the first difference between the recorded words of a feature and
+    /// the needed ones.
     pub(super) fn difference(
         &self,
         feature: usize,
@@ -114,15 +113,15 @@ impl<M: Deref<Target = [AtomicU64]>> Ledger<M> {
         Some(differs(name, found, *needed))
     }
 
-    /// As [`Self::difference`], of the version that every release writes at the
-    /// same place.
+    /// As [`Self::difference`], for the version, which every release writes at
+    /// the same place.
     pub(super) fn version_difference(&self, needed: u32) -> Option<String> {
         let found = self.get(VERSION_AT);
         let needed = u64::from(needed);
         (found != needed).then(|| differs("version of the maps", found, needed))
     }
 
-    /// Returns which maps these are: no others have this number.
+    /// Returns the number of these maps, which no other maps have.
     pub(super) fn epoch(&self) -> u64 {
         self.get(EPOCH_AT)
     }
@@ -161,7 +160,7 @@ impl<M: Deref<Target = [AtomicU64]>> Ledger<M> {
         self.set(place_of(id), 0);
     }
 
-    /// Returns what has a number, or `None` if nothing has.
+    /// Returns the attachment with this number, or `None` if there is none.
     pub(super) fn recorded(&self, id: InterfaceId) -> Option<Record> {
         let first = place_of(id);
         let serial = self.get(first);
@@ -195,7 +194,7 @@ impl<M: Deref<Target = [AtomicU64]>> Ledger<M> {
         })
     }
 
-    /// Returns what has which number.
+    /// Returns all attachments with their numbers.
     pub(super) fn records(
         &self,
     ) -> impl Iterator<Item = (InterfaceId, Record)> + '_ {

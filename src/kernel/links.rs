@@ -1,4 +1,4 @@
-//! How programs get on a device, and whether they are still where they belong.
+//! Attaches programs to devices, and checks that they are still attached.
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -11,12 +11,12 @@ use super::pins::Pins;
 use super::sys;
 use crate::accounting::{Direction, InterfaceId};
 
-/// Where programs are attached.
+/// The kind of hook that programs are attached to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hook {
-    /// By TCX links, which go with the process however it ends.
+    /// TCX links, which end with the process however it ends.
     Tcx,
-    /// By filters on a clsact qdisc.
+    /// Filters on a clsact qdisc.
     Clsact,
 }
 
@@ -76,13 +76,13 @@ enum On {
 
 #[derive(Debug)]
 struct Link {
-    /// Kept open: closing it detaches.
+    /// The open link: closing it detaches.
     fd: OwnedFd,
     id: u32,
 }
 
 impl Method {
-    /// Asks the kernel what it has, in the calling thread's network namespace.
+    /// Finds the kernel's method, in the calling thread's network namespace.
     ///
     /// # Errors
     /// If the kernel does not answer, for lack of a capability or otherwise.
@@ -114,16 +114,16 @@ impl Method {
 
     /// Attaches to the device that has this ifindex and this name, and to no
     /// other: a device may have gone, and another may have its number, since
-    /// the kernel told of it.
+    /// the kernel reported it.
     ///
     /// # Errors
-    /// [`Error::is_gone`] where it is another device by now.
+    /// If the kernel refuses; [`Error::is_gone`] if the device is another.
     pub(super) fn attach(
         &self,
         interface: &Interface,
         programs: Pair<'_>,
     ) -> Result<Links, Error> {
-        // Attaching takes long, asking for the name does not.
+        // Attaching takes long; asking for the name does not.
         check_name(interface)?;
         let attached = match self {
             Self::Tcx => On::tcx(interface, programs),
@@ -134,9 +134,8 @@ impl Method {
         // If it failed, the device may be the reason.
         check_name(interface)?;
         let links = Links { ifindex: interface.ifindex, on: attached? };
-        // Neither a link nor a filter moves: if both are still on the device
-        // with this number, it was this device that was just asked for its
-        // name.
+        // Links and filters do not move: if both are still on the device with
+        // this number, this device was the one just asked for its name.
         match links.are_attached() {
             true => Ok(links),
             false => Err(Error::Replaced { name: interface.name }),
@@ -146,8 +145,8 @@ impl Method {
 
 impl Links {
     /// Takes over the links that an earlier process pinned for a number, if
-    /// both are on this device, and has them run these programs. Else they run
-    /// nothing any more.
+    /// both are on this device, and makes them run these programs. Otherwise
+    /// they run no program any more.
     pub(super) fn adopt(
         pins: &Pins,
         id: InterfaceId,
@@ -182,10 +181,10 @@ impl Links {
         None
     }
 
-    /// Has them stay when the process ends.
+    /// Makes the links stay when the process ends.
     ///
     /// # Errors
-    /// Whatever the kernel says; they go with the process then.
+    /// If the kernel refuses; the links then end with the process.
     pub(super) fn pin(&self, pins: &Pins, id: InterfaceId) -> io::Result<()> {
         let On::Tcx { ingress, egress } = &self.on else { return Ok(()) };
         let both = [(ingress, Direction::Received), (egress, Direction::Sent)];
@@ -195,11 +194,11 @@ impl Links {
         pinned.inspect_err(|_| unpin(pins, id))
     }
 
-    /// Detaches, also what is pinned.
+    /// Detaches the links, including pinned ones.
     pub(super) fn detach(self, pins: Option<&Pins>, id: InterfaceId) {
         if let (On::Tcx { ingress, egress }, Some(pins)) = (&self.on, pins) {
             for link in [ingress, egress] {
-                // Where the device is gone, so is the link from its hook.
+                // If the device is gone, so is the link from its hook.
                 let _ = sys::detach_link(link.fd.as_fd());
             }
             unpin(pins, id);
@@ -212,11 +211,11 @@ impl Links {
     }
 
     /// Returns whether the device that has the number now is the one they were
-    /// attached to, and they still are. One that was deleted took them with
-    /// it; one that was moved to another network namespace, where it may have
-    /// the same number, kept its links, but is not found here. Where the kernel
-    /// does not say, they are taken to be there: what counts goes on counting,
-    /// and the next list of devices asks again.
+    /// attached to, and they still are. A deleted device took them with it. A
+    /// device that was moved to another network namespace, where it may have
+    /// the same number, kept its links, but is not found here. If the kernel
+    /// does not answer, they are assumed to be there: they go on counting, and
+    /// the next list of devices asks again.
     pub(super) fn are_attached(&self) -> bool {
         let (ingress, egress) = match &self.on {
             On::Tcx { ingress, egress } => (ingress, egress),
@@ -227,7 +226,7 @@ impl Links {
             direction,
         ) {
             Ok(links) => links.contains(&link.id),
-            // Only CAP_NET_ADMIN is told. A link itself tells everybody.
+            // Only CAP_NET_ADMIN sees a hook. Everybody sees a link.
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
                 sys::link_info(link.fd.as_fd())
                     .map_or(true, |info| info.ifindex == self.ifindex)
@@ -259,12 +258,12 @@ fn unpin(pins: &Pins, id: InterfaceId) {
     }
 }
 
-/// An ifindex that hardly a device ever has: the kernel counts up from 1.
+/// An ifindex that hardly any device has: the kernel counts up from 1.
 const NO_DEVICE: u32 = i32::MAX.cast_unsigned();
 
-/// Returns what an answer to "what is on the TCX hook of this device" says of
-/// the kernel. One that knows no such hook, or was built without it, refuses
-/// the question; another one looks for the device first.
+/// Returns whether the kernel has TCX, judged by its answer to a query of the
+/// TCX hook of a device. A kernel that was built without it refuses the query;
+/// one with it looks for the device first.
 fn has_tcx(answer: io::Result<Vec<u32>>) -> io::Result<bool> {
     match answer.as_ref().map_err(io::Error::raw_os_error) {
         Ok(_) | Err(Some(libc::ENODEV | libc::ENOENT)) => Ok(true),

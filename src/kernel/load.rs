@@ -30,14 +30,14 @@ use super::{grace, object, sys, version};
 /// process pinned. Attaches to nothing.
 ///
 /// # Errors
-/// If the kernel is too old or a capability is missing, and names them.
+/// If the kernel is too old or a capability is missing; the error names it.
 pub fn load(
     settings: &ProbeSettings,
     keep: Option<Keep>,
 ) -> Result<Loaded<TrafficAttacher, TrafficReader>, Error> {
     version::check()?;
     // Two links an interface are two files, and the usual soft limit is 1,024.
-    // If this fails, attaching says what is missing.
+    // If this fails, the error of attaching names the limit.
     let _ = sys::raise_open_files();
     let cpus = Cpus::possible()?;
     let obstacle = grace::obstacle();
@@ -114,7 +114,7 @@ pub fn load(
     Ok(Loaded { attacher, reader, ipsec: watch, rights })
 }
 
-/// Maps the flow table, if there is to be one.
+/// Maps the flow table, if it has any sets.
 fn table_of(
     ebpf: &mut Ebpf,
     sizes: Sizes,

@@ -1,5 +1,5 @@
-//! What a map is: its type, its sizes and its flags, as the object asks for
-//! them and as the kernel has them.
+//! The shape of a map: its type, its sizes and its flags, as the object asks
+//! for them and as the kernel has them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,8 +10,7 @@ use aya_obj::Object;
 use super::errno::io_error;
 use super::error::{Error, load_error, missing_part};
 
-/// Every number of the kernel that says what a map is, under the name that
-/// messages have for it.
+/// The kernel's numbers that describe a map, each with its name in messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MapShape([(&'static str, u32); 5]);
 
@@ -35,7 +34,7 @@ impl MapShape {
     /// Asks the kernel about a map.
     ///
     /// # Errors
-    /// Whatever the kernel says.
+    /// If the kernel refuses.
     pub(super) fn of(map: &MapData) -> io::Result<Self> {
         let info = map.info().map_err(io_error)?;
         Ok(Self::new(
@@ -59,7 +58,7 @@ impl MapShape {
 /// The shapes of maps by name.
 pub(super) type MapShapes = BTreeMap<&'static str, MapShape>;
 
-/// Returns what the maps of an object with these names will be, once those in
+/// Returns the shapes of an object's maps with these names, once those in
 /// `sizes` have so many entries.
 ///
 /// # Errors

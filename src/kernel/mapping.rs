@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use std::slice;
 use std::sync::atomic::AtomicU64;
 
-/// The elements of an array map, as words that programs change meanwhile.
+/// The elements of an array map, as words that programs may change at any time.
 /// Dropping it unmaps them.
 #[derive(Debug)]
 pub struct MappedWords {
@@ -21,7 +21,7 @@ pub struct MappedWords {
 // through atomic words only.
 unsafe impl Send for MappedWords {}
 
-// SAFETY: as above; what several threads do to an atomic word is defined.
+// SAFETY: as above; concurrent access to an atomic word is defined.
 unsafe impl Sync for MappedWords {}
 
 impl MappedWords {
@@ -29,7 +29,7 @@ impl MappedWords {
     /// BPF_F_MMAPABLE.
     ///
     /// # Errors
-    /// Whatever mmap(2) says.
+    /// If mmap(2) fails.
     pub(super) fn map(
         array: BorrowedFd<'_>,
         length: usize,
@@ -58,10 +58,10 @@ impl Deref for MappedWords {
     type Target = [AtomicU64];
 
     fn deref(&self) -> &[AtomicU64] {
-        // SAFETY: `length` words are mapped from `start`, which is aligned to
-        // a page, until the value is dropped. Any bits are a word. Others,
-        // programs in the kernel, change them only as atomics allow: by
-        // aligned accesses of 64 bits.
+        // SAFETY: `length` words are mapped from `start`, which is aligned to a
+        // page, until the value is dropped. Any bits are a word. Programs in
+        // the kernel change them only as atomics allow: by aligned accesses of
+        // 64 bits.
         unsafe { slice::from_raw_parts(self.start.as_ptr(), self.length) }
     }
 }

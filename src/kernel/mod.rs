@@ -1,9 +1,9 @@
 //! Everything that talks to the kernel, behind a safe interface: loading and
 //! attaching the programs, reading their maps, following network devices.
 //!
-//! The only directory where aya, netlink and `unsafe` may appear. [`load()`] loads
-//! the programs and hands out their parts, each of which a thread of its own may
-//! take: the rest of the program sees them as [`Attach`], [`Adopt`] and
+//! This is the only directory with aya, netlink and `unsafe`. [`load()`] loads
+//! the programs and hands out their parts, each of which may go to a thread of
+//! its own: the rest of the program sees them as [`Attach`], [`Adopt`] and
 //! [`ReadCounts`].
 
 pub mod abi;

@@ -1,4 +1,4 @@
-//! The name of a network device, and how it is shown.
+//! The name of a network device, and its text.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -11,14 +11,14 @@ const ROOM: usize = 16;
 
 /// A name as the kernel has it: up to 15 bytes, which need not be text.
 ///
-/// It is shown as text, another one for every name: what is not UTF-8 and what
-/// controls a terminal is written as `\x` and two digits a byte, and a
-/// backslash as two.
+/// Every name has a text of its own: bytes that are not UTF-8 and control
+/// characters are written as `\x` and two digits a byte, and a backslash as
+/// two.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InterfaceName([u8; ROOM]);
 
 impl InterfaceName {
-    /// Takes the bytes up to the first zero, and no more than a name has.
+    /// Takes the bytes up to the first zero, and at most 15 of them.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
         let mut name = [0; ROOM];
@@ -37,7 +37,7 @@ impl InterfaceName {
 }
 
 impl InterfaceName {
-    /// Returns the name that is shown as this text.
+    /// Returns the name that has this text.
     #[must_use]
     pub fn of_text(text: &str) -> Self {
         let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! Where among the filters of a hook ours goes.
+//! Chooses the place of our filter among the filters of a hook.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -9,14 +9,14 @@ use super::tc::Filter;
 use crate::accounting::Direction;
 use crate::kernel::abi::hook_name;
 
-/// The priority on a hook that nobody uses. Lower than what rules are given by
-/// hand (10, 100) and by the kernel (49152 and below), so that ours runs before
-/// those that come later; and not 1, which scripts take for granted: the kernel
-/// refuses a second kind of filter at the same priority.
+/// The priority on a hook without filters. It is lower than those that rules
+/// are given by hand (10, 100) and by the kernel (49152 and below), so that
+/// ours runs before later ones. It is not 1, which scripts take for granted:
+/// the kernel refuses a second kind of filter at the same priority.
 const PREFERRED: u16 = 5;
 
-/// Our handles have this in their upper half. Others begin at 1, and replace
-/// what has the same handle.
+/// The upper half of our handles. Handles of others begin at 1, and a new
+/// filter replaces the one with the same handle.
 const HANDLES: u32 = 0x6765_0000;
 const HANDLE_MASK: u32 = 0xFFFF_0000;
 
@@ -34,8 +34,8 @@ pub(super) fn is_our_handle(handle: u32) -> bool {
     handle & HANDLE_MASK == HANDLES
 }
 
-/// Returns the place before all others, or, where that cannot be had without
-/// displacing one, the first behind.
+/// Returns the place before all others, or, if that would displace one, the
+/// first place behind.
 pub(super) fn find(others: &[Filter]) -> Order {
     // A packet comes to another chain only through a filter of this one.
     let others = || others.iter().filter(|filter| filter.chain == 0);
@@ -71,7 +71,7 @@ pub(super) fn find(others: &[Filter]) -> Order {
 }
 
 impl Order {
-    /// Says what runs before, if anything does.
+    /// Names the filters that run before, if there are any.
     pub(super) fn notice(
         &self,
         interface: InterfaceName,
@@ -142,7 +142,7 @@ mod tests {
             3,
             &["flower", "u32"],
         );
-        // For IPv4 only, it cannot be shared either.
+        // A filter for IPv4 only cannot share its priority either.
         assert_place(&[filter(1, "bpf", IPV4)], 2, &["bpf"]);
     }
 
