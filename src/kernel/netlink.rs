@@ -18,8 +18,7 @@ pub use monitor::{InterfaceEvent, InterfaceMonitor, MonitorOrders};
 /// Room for the largest datagram: the kernel fills lists up to 32 KiB.
 const DATAGRAM: usize = 64 * 1024;
 
-/// How often a list is asked for, at most, that changes while the kernel makes
-/// it.
+/// The most attempts at a list that changes while the kernel makes it.
 const ATTEMPTS: u32 = 5;
 
 /// The way to the kernel. The tests have one of their own.
@@ -47,8 +46,8 @@ impl Wire for Socket {
 pub(super) struct Requests<W = Socket> {
     wire: W,
     buffer: Vec<u8>,
-    /// The number of the last request. Its answers have it too, so that a late
-    /// answer to an earlier one is known.
+    /// The number of the last request. Its answers carry it too, so that a late
+    /// answer to an earlier request is recognized.
     sequence: u32,
     reason: Option<String>,
 }
@@ -57,29 +56,29 @@ impl Requests {
     /// Opens a socket in the calling thread's network namespace.
     ///
     /// # Errors
-    /// Whatever socket(2) says.
+    /// If socket(2) fails.
     pub(super) fn open(protocol: isize) -> io::Result<Self> {
-        // Neither bound nor connected: the sandbox lets nobody connect. The
+        // Neither bound nor connected: the sandbox forbids connect(2). The
         // kernel binds it at the first request (netlink_sendmsg() in
         // net/netlink/af_netlink.c), and is the peer of a socket without one.
         Socket::new(protocol).map(Self::over)
     }
 
-    /// Has the kernel leave out of a list the objects that the request's header
-    /// does not name. Without this it looks at the type of the request only.
+    /// Makes the kernel list only the objects that the request's header names.
+    /// Without this it looks at the type of the request only.
     ///
     /// # Errors
-    /// Whatever setsockopt(2) says.
+    /// If setsockopt(2) fails.
     pub(super) fn with_strict_lists(self) -> io::Result<Self> {
         self.wire.set_netlink_get_strict_chk(true)?;
         Ok(self)
     }
 
-    /// Has the kernel give its reason in words, without the request that it is
-    /// about.
+    /// Makes the kernel give its reason in words, without a copy of the
+    /// request.
     ///
     /// # Errors
-    /// Whatever setsockopt(2) says.
+    /// If setsockopt(2) fails.
     pub(super) fn with_reasons(self) -> io::Result<Self> {
         self.wire.set_ext_ack(true)?;
         self.wire.set_cap_ack(true)?;
@@ -102,7 +101,7 @@ impl<W: Wire> Requests<W> {
     /// `on_message` with each other message of the answer.
     ///
     /// # Errors
-    /// Whatever the kernel says.
+    /// If the kernel refuses.
     pub(super) fn ask<R: NetlinkSerializable>(
         &mut self,
         request: R,
@@ -113,16 +112,16 @@ impl<W: Wire> Requests<W> {
         self.receive(on_message).map(drop)
     }
 
-    /// Lists objects: those of which `read` returns something.
+    /// Lists the objects of which `read` returns a value.
     ///
     /// If objects come or go while the kernel makes the list, it says so, and
-    /// the list may lack others that were there all the time. The list is then
-    /// asked for again, up to [`ATTEMPTS`] times. If it changes every time, the
-    /// result holds the objects of all attempts, oldest first: an object may be
-    /// in it twice, or be gone.
+    /// the list may lack others that were there all the time. The exporter then
+    /// asks for the list again, up to [`ATTEMPTS`] times. If it changes every
+    /// time, the result holds the objects of all attempts, oldest first: an
+    /// object may be in it twice, or be gone.
     ///
     /// # Errors
-    /// Whatever the kernel says.
+    /// If the kernel refuses.
     pub(super) fn list<R: NetlinkSerializable + Clone, T>(
         &mut self,
         request: R,
@@ -146,7 +145,7 @@ impl<W: Wire> Requests<W> {
     /// afterwards: the rest of the list waits in it.
     ///
     /// # Errors
-    /// Whatever the kernel says.
+    /// If the kernel refuses.
     pub(super) fn has_any<R: NetlinkSerializable>(
         mut self,
         request: R,
@@ -228,7 +227,7 @@ impl Events {
     /// namespace.
     ///
     /// # Errors
-    /// Whatever the system says.
+    /// If the kernel refuses.
     pub(super) fn subscribe(
         protocol: isize,
         groups: &[u32],
@@ -242,25 +241,25 @@ impl Events {
         Ok(Self { socket, buffer: Vec::with_capacity(DATAGRAM) })
     }
 
-    /// Has the kernel hold so many bytes of events while nobody reads them, if
+    /// Makes the kernel hold so many bytes of unread events, if
     /// net.core.rmem_max allows it.
     ///
     /// # Errors
-    /// Whatever setsockopt(2) says.
+    /// If setsockopt(2) fails.
     pub(super) fn with_room(self, bytes: usize) -> io::Result<Self> {
         self.socket.set_rx_buf_sz(bytes)?;
         Ok(self)
     }
 
-    /// Returns the descriptor that can be read when there are events.
+    /// Returns the descriptor that becomes readable with events.
     pub(super) fn descriptor(&self) -> RawFd {
         self.socket.as_raw_fd()
     }
 
-    /// Reads all events that are there.
+    /// Reads all waiting events.
     ///
     /// # Errors
-    /// Whatever recv(2) says; see [`is_overrun`].
+    /// If recv(2) fails; see [`is_overrun`].
     pub(super) fn read(
         &mut self,
         mut on_event: impl FnMut(Message<'_>),
@@ -278,12 +277,12 @@ impl Events {
         }
     }
 
-    /// Throws away the events that are there, after some were lost. The kernel
-    /// goes on dropping events, without saying so again, until nothing is left
+    /// Throws away the waiting events, after some were lost. The kernel goes on
+    /// dropping events, without saying so again, until nothing is left
     /// (NETLINK_S_CONGESTED in net/netlink/af_netlink.c).
     ///
     /// # Errors
-    /// Whatever recv(2) says.
+    /// If recv(2) fails.
     pub(super) fn discard(&mut self) -> io::Result<()> {
         loop {
             match self.read(|_| {}) {

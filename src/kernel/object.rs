@@ -1,5 +1,4 @@
-//! The compiled object: its programs and maps, loaded for the sizes they are
-//! to have.
+//! The compiled object: its programs and maps, loaded in the needed sizes.
 
 use std::io;
 use std::os::fd::AsFd as _;
@@ -42,8 +41,8 @@ fn classifier_mut<'a>(
         .try_into()
 }
 
-/// Loads a program. A signal that this thread has to handle meanwhile, such as
-/// an early SIGHUP, would end the verifier's work with EAGAIN: others take it.
+/// Loads a program. A signal that this thread handles meanwhile, such as an
+/// early SIGHUP, would end the verifier's work with EAGAIN: others take it.
 fn load_program(program: &mut SchedClassifier) -> Result<(), ProgramError> {
     sys::without_signals(|| program.load())
 }
@@ -53,7 +52,7 @@ pub(super) fn random_seeds() -> [u64; 3] {
     names::TABLE_SEEDS.map(unique)
 }
 
-/// Returns what each map that is pinned has to be under these conditions.
+/// Returns the needed shape of each pinned map under these conditions.
 ///
 /// # Errors
 /// If the object is not the one that belongs to this program.
@@ -63,7 +62,7 @@ pub(super) fn map_shapes(on: &Conditions<'_>) -> Result<MapShapes, Error> {
 }
 
 /// Loads the object with all programs and maps, as the plans of the features
-/// have it. Maps that are in `pins` are taken from there, others are made, and
+/// say. Maps that are in `pins` are taken from there; others are made, and
 /// pinned there.
 ///
 /// # Errors
@@ -86,8 +85,8 @@ pub(super) fn load(
     for (name, value) in &variables {
         loader.override_global(name, value.as_slice(), true);
     }
-    // It tries out what the kernel can, with programs of its own, and believes
-    // for good what it saw.
+    // The loader tests the kernel's features with programs of its own, and
+    // keeps the results for good.
     let loaded = sys::without_signals(|| loader.load(OBJECT));
     let mut ebpf = loaded.map_err(load_error)?;
     for name in [
@@ -120,7 +119,7 @@ pub(super) fn take_mapped(
 /// Maps all of an array into memory.
 ///
 /// # Errors
-/// Whatever the kernel says.
+/// If the kernel refuses.
 pub(super) fn map_words(array: &MapData) -> io::Result<MappedWords> {
     let info = array.info().map_err(io_error)?;
     let words = info.max_entries() as usize * info.value_size() as usize / 8;

@@ -1,9 +1,9 @@
-//! Whose a filter is, and whether that exporter still runs.
+//! Names the owners of filters, and finds out if they still run.
 //!
 //! A filter stays when the process that made it is killed, so each carries a
 //! name that leads to its owner: a Unix socket in the abstract namespace, which
-//! the kernel closes with the process. Such names belong to a network namespace
-//! as the devices do. So this also holds between containers that share a
+//! the kernel closes with the process. Such names belong to a network
+//! namespace, as devices do. So this also works between containers that share a
 //! network and see neither each other's processes nor files.
 
 use std::fmt;
@@ -17,10 +17,10 @@ use std::str::FromStr;
 /// `geoip-exporter:0123456789abcdef:qdisc`, as `tc filter show` prints it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Name {
-    /// Which exporter.
+    /// The number of the exporter.
     pub(super) owner: u64,
     /// Whether the clsact qdisc is there for exporters only: one of them made
-    /// it, and the last one is to remove it.
+    /// it, and the last one removes it.
     pub(super) made_qdisc: bool,
 }
 
@@ -55,17 +55,17 @@ impl FromStr for Name {
         }
         let owner = u64::from_str_radix(owner, 16).map_err(drop)?;
         let parsed = Self { owner, made_qdisc };
-        // Only what is written exactly so.
+        // Only the exact text is accepted.
         if parsed.to_string() == name { Ok(parsed) } else { Err(()) }
     }
 }
 
-/// An owner that runs, or one that does not and is kept from being taken for
-/// another's while what it left is removed.
+/// The number of a running exporter, or of a dead one: it is then held so that
+/// no other exporter takes it while its filters are removed.
 #[derive(Debug)]
 pub(super) struct Owner {
     number: u64,
-    /// Kept open: the kernel forgets the name with it.
+    /// The open socket: the kernel frees the name when it is closed.
     _socket: UnixDatagram,
 }
 
@@ -73,10 +73,10 @@ impl Owner {
     /// Returns a new owner, in the calling thread's network namespace.
     ///
     /// # Errors
-    /// Whatever socket(2) and bind(2) say.
+    /// If socket(2) or bind(2) fails.
     pub(super) fn new() -> io::Result<Self> {
         loop {
-            // Any number that nobody had before; std's hash keys are random.
+            // Any number that was never in use; std's hash keys are random.
             let number = RandomState::new().hash_one(std::process::id());
             if let Some(owner) = Self::take(number)? {
                 return Ok(owner);
@@ -84,11 +84,11 @@ impl Owner {
         }
     }
 
-    /// Takes the place of an owner that runs no more. Returns `None` if it
-    /// does, or where another exporter is at it already.
+    /// Takes the number of an owner that no longer runs. Returns `None` if it
+    /// runs, or if another exporter has taken the number already.
     ///
     /// # Errors
-    /// Whatever socket(2) and bind(2) say but that the name is in use.
+    /// If socket(2) or bind(2) fails, except if the name is in use.
     pub(super) fn take(number: u64) -> io::Result<Option<Self>> {
         let name = format!("{PREFIX}:{number:016x}");
         let address = SocketAddr::from_abstract_name(name)?;
@@ -147,7 +147,7 @@ mod tests {
         drop(owner);
         let heir = Owner::take(number).unwrap();
         assert!(heir.is_some());
-        // Nor does a second one clean up at the same time.
+        // A second exporter cannot clean up at the same time.
         assert!(Owner::take(number).unwrap().is_none());
     }
 }

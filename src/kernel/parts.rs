@@ -1,5 +1,5 @@
 //! The parts that the loaded programs hand out, as the rest of the program sees
-//! them. None has a default: a test says of everything what its fake does.
+//! them. No method has a default: a test defines all that its fake does.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -15,65 +15,65 @@ use crate::accounting::{
     KernelCounters, Reading,
 };
 
-/// How much room flows have in the kernel.
+/// The room for flows in the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Room {
-    /// Memory of the flow table in bytes; zero where there is none.
+    /// Memory of the flow table in bytes; zero if there is none.
     pub table_bytes: u64,
     /// Entries of the table on all CPUs, one for each flow and CPU.
     pub table_entries: u64,
     /// Flows that the map has room for.
     pub map_entries: u64,
-    /// Why there is no table, where it is for another reason than a small
+    /// The reason why there is no table, unless it is a small
     /// `map_max_entries`.
     pub without_table: Option<String>,
 }
 
-/// All that one poll reads. Reused from poll to poll.
+/// The results of one poll. Reused from poll to poll.
 #[derive(Clone, Debug, Default)]
 pub struct Sweep {
     /// The counters since the maps were made. Read first.
     pub counters: KernelCounters,
     /// Read second, for each attached or retiring interface.
     pub totals: Vec<InterfaceTotal>,
-    /// Whether the map of flows was read: not where nothing was counted in it
+    /// Whether the map of flows was read. It is not if it counted no packet
     /// since the last time.
     pub has_readings: bool,
     /// Read last, so that every packet in the totals is here, or in the table,
     /// or was evicted.
     pub readings: Vec<Reading>,
-    /// When the readings were complete, in the unit of
+    /// The time when the readings were complete, in the unit of
     /// [`Reading::last_seen`].
     pub now: u32,
 }
 
-/// What an earlier process attached.
+/// An attachment of an earlier process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adopted {
     /// Its number in the kernel's keys.
     pub id: InterfaceId,
-    /// No other attachment has it, also not of the same number.
+    /// A number that no other attachment has, not even one of the same `id`.
     pub serial: u64,
     /// The device's number.
     pub ifindex: u32,
     /// The device's name when it was attached.
     pub name: InterfaceName,
-    /// What the device's packets were found to begin with.
+    /// The first header of the device's packets.
     pub link_layer: LinkLayer,
-    /// Whether it is counted. Else the device is gone, or was let go, and what
-    /// was counted until then is to be read.
+    /// Whether it is counted. If not, the device is gone or was let go, and its
+    /// last counts have yet to be read.
     pub is_attached: bool,
 }
 
 /// The loaded programs, in parts.
 pub struct Loaded<A, R> {
-    /// Attaches the programs. Dropping it detaches all that is not pinned.
+    /// Attaches the programs. Dropping it detaches all links not pinned.
     pub attacher: A,
     /// Reads the counts.
     pub reader: R,
     /// Finds IPsec and tells the programs, if the kernel can.
     pub ipsec: Option<IpsecWatch>,
-    /// To be told when capabilities are given up.
+    /// Must be told when capabilities are given up.
     pub rights: Rights,
 }
 
@@ -83,11 +83,11 @@ pub trait Attach: Send {
     /// nothing was counted.
     ///
     /// # Errors
-    /// [`Error::is_gone`] if there is no device with this ifindex and this name
-    /// any more.
+    /// If the kernel refuses; [`Error::is_gone`] if no device has this ifindex
+    /// and this name any more.
     fn attach(&mut self, interface: &Interface) -> Result<InterfaceId, Error>;
 
-    /// Returns whether there is a number for another device.
+    /// Returns whether a number is free for another device.
     fn has_number(&self) -> bool;
 
     /// Stops counting. The counts can still be read, until the number is
@@ -98,15 +98,15 @@ pub trait Attach: Send {
     /// that was attached.
     fn is_attached(&self, interface: InterfaceId) -> bool;
 
-    /// Gives the number of a detached interface free. To be called once all
-    /// its counts were read and its flows were removed.
+    /// Frees the number of a detached interface. To be called once all its
+    /// counts were read and its flows were removed.
     fn release(&mut self, interface: InterfaceId);
 
-    /// Returns how programs are attached to devices.
+    /// Returns the hook that programs are attached to.
     fn hook(&self) -> Hook;
 
-    /// Returns what an operator should know of what was done since the last
-    /// call, a sentence each.
+    /// Returns the notices for the operator since the last call, a sentence
+    /// each.
     fn take_notices(&mut self) -> Vec<String>;
 
     /// Returns whether this thread's rights suffice to use the maps. Changes
@@ -117,18 +117,18 @@ pub trait Attach: Send {
 /// Continues in the maps and attachments of an earlier process, and leaves them
 /// to a later one.
 pub trait Adopt {
-    /// Adopts what an earlier process attached. Returns all numbers that were
-    /// in use, or `None` if the maps are new. To be called before anything else
-    /// is attached.
+    /// Adopts the attachments of an earlier process. Returns all numbers that
+    /// were in use, or `None` if the maps are new. To be called before anything
+    /// else is attached.
     ///
     /// # Errors
-    /// If the programs are not there.
+    /// If the programs are missing.
     fn adopt(&mut self) -> Result<Option<Vec<Adopted>>, Error>;
 
     /// Returns the identity of the maps and attachments, if they are pinned.
     fn incarnation(&self) -> Option<Incarnation>;
 
-    /// Leaves all that is pinned to a later process, from now on.
+    /// Leaves all pins to a later process, from now on.
     fn keep_counting(&mut self);
 }
 
@@ -153,16 +153,16 @@ pub trait ReadCounts: Send {
     /// Waits until all programs that are running now have ended.
     ///
     /// # Errors
-    /// If the kernel does not tell.
+    /// If the kernel refuses.
     fn wait_for_programs(&self) -> Result<(), Error>;
 
     /// Removes a flow from the map and returns whether it was still there.
     ///
     /// # Errors
-    /// Whatever the kernel says, except that it was not there.
+    /// If the kernel refuses, except because the flow was not there.
     fn remove_flow(&mut self, flow: &FlowKey) -> Result<bool, Error>;
 
-    /// Returns how much room flows have.
+    /// Returns the room for flows.
     fn room(&self) -> Room;
 
     /// Returns the length of a tick, the unit of [`Sweep::now`].

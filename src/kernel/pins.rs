@@ -21,19 +21,19 @@ const BPFFS: i64 = 0xCAFE_4A11;
 
 const LINK: &str = "link-";
 
-/// Why nothing can be pinned.
+/// The reason why nothing can be pinned.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// There is no such directory, or no right to use it.
     #[error("cannot use {0}")]
     Directory(PathBuf, #[source] io::Error),
-    /// Only bpffs keeps maps and links.
+    /// The directory is not in bpffs, which alone keeps maps and links.
     #[error(
         "{0} is not in bpffs: mount it with mount -t bpf bpf /sys/fs/bpf, and \
          name a directory in it"
     )]
     NotBpffs(PathBuf),
-    /// Two exporters would count in the same maps.
+    /// Another exporter uses it: both would count in the same maps.
     #[error("{0} is used by another exporter: let it be, or stop that one")]
     InUse(PathBuf),
     /// A file in it cannot be removed.
@@ -42,7 +42,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Returns why the directory was not made where it is missing: its file
+    /// Adds the reason why a missing directory could not be made: its file
     /// system may be read-only.
     #[must_use]
     pub fn or_made(self, made: io::Result<()>) -> Self {
@@ -54,7 +54,7 @@ impl Fault {
         }
     }
 
-    /// Returns whether the process lacks the right.
+    /// Returns whether the process lacks a permission.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self {
@@ -66,29 +66,29 @@ impl Fault {
     }
 }
 
-/// A directory that belongs to this process for as long as this exists.
+/// A directory that belongs to this process until this is dropped.
 #[derive(Debug)]
 pub struct Pins {
     directory: PathBuf,
-    /// Locked.
+    /// The locked directory.
     _handle: File,
 }
 
 impl Pins {
-    /// Makes a directory, for nobody else, where there is none. To be called
-    /// while files may still be written anywhere.
+    /// Makes a private directory, if there is none. To be called while files
+    /// may still be written anywhere.
     ///
     /// # Errors
-    /// Whatever the system says, for [`Fault::or_made`].
+    /// If the system refuses; the error is for [`Fault::or_made`].
     pub fn make(directory: &Path) -> io::Result<()> {
         files::make_private(directory)
     }
 
-    /// Looks whether a directory keeps maps, by what is `there` of it: itself or
-    /// one above it. Takes nothing.
+    /// Looks whether a directory keeps maps, judged by `there`: itself or an
+    /// existing one above it. Locks nothing.
     ///
     /// # Errors
-    /// If it does not, or cannot be looked at.
+    /// If it does not, or cannot be opened.
     pub fn look(directory: &Path, there: &Path) -> Result<(), Fault> {
         let failed = |error| Fault::Directory(directory.into(), error);
         let handle = File::open(there).map_err(failed)?;
@@ -101,7 +101,7 @@ impl Pins {
     /// Opens a directory for this process alone.
     ///
     /// # Errors
-    /// If it cannot be, or another process has it, or it keeps no maps.
+    /// If it cannot be opened, or another process has it, or it keeps no maps.
     pub fn open(directory: &Path) -> Result<Self, Fault> {
         Self::look(directory, directory)?;
         match files::claim(directory) {
@@ -115,17 +115,17 @@ impl Pins {
         }
     }
 
-    /// Returns where it is.
+    /// Returns its path.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Removes everything that an exporter pinned, links first, and returns
-    /// how many files there were: what no process holds ends with them.
+    /// Removes everything that an exporter pinned, links first, and returns the
+    /// number of files. Maps and links that no process holds end with them.
     ///
     /// # Errors
-    /// If a file cannot be removed, and what was removed before it is gone.
+    /// If a file cannot be removed; those removed before it are gone.
     pub fn clear(&self) -> Result<usize, Fault> {
         let found = self.found()?;
         for name in &found {
@@ -136,7 +136,7 @@ impl Pins {
         Ok(found.len())
     }
 
-    /// Returns how many files there are that an exporter pinned.
+    /// Returns the number of files that an exporter pinned.
     ///
     /// # Errors
     /// If the directory cannot be read.
@@ -144,7 +144,7 @@ impl Pins {
         Ok(self.found()?.len())
     }
 
-    /// Returns the names of what an exporter pinned, links first.
+    /// Returns the names of the files that an exporter pinned, links first.
     fn found(&self) -> Result<Vec<OsString>, Fault> {
         let failed = |error| Fault::Directory(self.directory.clone(), error);
         let (mut links, mut maps) = (Vec::new(), Vec::new());
@@ -163,7 +163,7 @@ impl Pins {
     /// Removes the pins of these maps.
     ///
     /// # Errors
-    /// If one that is there cannot be removed.
+    /// If one that exists cannot be removed.
     pub(super) fn remove_maps(&self, names: &[&str]) -> Result<(), Fault> {
         for name in names {
             let path = self.map_path(name);
@@ -177,7 +177,7 @@ impl Pins {
         Ok(())
     }
 
-    /// Returns where a map is.
+    /// Returns the path of a map.
     pub(super) fn map_path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
@@ -185,7 +185,7 @@ impl Pins {
     /// Returns a map, if it is there.
     ///
     /// # Errors
-    /// Whatever the kernel says but that it is not.
+    /// If the kernel refuses, except because the map is not there.
     pub(super) fn map(&self, name: &str) -> io::Result<Option<MapData>> {
         match MapData::from_pin(self.map_path(name)).map_err(io_error) {
             Ok(map) => Ok(Some(map)),
@@ -199,10 +199,10 @@ impl Pins {
         self.directory.join(format!("{LINK}{}-{hook}", id.0))
     }
 
-    /// Keeps the link of an interface number, in place of any other.
+    /// Pins the link of an interface number, in place of any other.
     ///
     /// # Errors
-    /// Whatever the kernel says.
+    /// If the kernel refuses.
     pub(super) fn keep_link(
         &self,
         id: InterfaceId,
@@ -213,10 +213,10 @@ impl Pins {
         sys::pin(link, &self.link_path(id, direction))
     }
 
-    /// Keeps the link of an interface number no more.
+    /// Removes the pin of the link of an interface number.
     pub(super) fn drop_link(&self, id: InterfaceId, direction: Direction) {
-        // Where that fails, the link is on no device any more, and the next
-        // start finds that.
+        // If this fails, the link is on no device any more, and the next start
+        // finds that.
         let _ = fs::remove_file(self.link_path(id, direction));
     }
 

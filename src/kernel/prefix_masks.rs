@@ -12,7 +12,7 @@ pub fn ipv4_prefix_mask(length: u8) -> u32 {
     u32::MAX.checked_shl(32 - bits).unwrap_or(0).to_be()
 }
 
-/// As [`ipv4_prefix_mask`], of both halves of an IPv6 address.
+/// As [`ipv4_prefix_mask`], for both halves of an IPv6 address.
 #[must_use]
 pub fn ipv6_prefix_masks(length: u8) -> [u64; 2] {
     let bits = u32::from(length).min(128);

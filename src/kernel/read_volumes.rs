@@ -1,6 +1,6 @@
-//! How far the flow table was read, in words of 64 bits: packets and bytes of
-//! every slot. They are in a map beside the table, so that they outlive the
-//! process as the table does, and are never behind the credited counts.
+//! The last volumes read from the flow table, in words of 64 bits: packets and
+//! bytes of every slot. They are in a map beside the table, so that they
+//! outlive the process as it does, and are never behind the credited counts.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -30,7 +30,7 @@ impl<M: Deref<Target = [AtomicU64]>> ReadVolumes<M> {
         self.0.get(2 * slot..)?.first_chunk()
     }
 
-    /// Returns what any process read of a slot last.
+    /// Returns the volume of a slot at the last read by any process.
     pub(super) fn get(&self, slot: usize) -> Volume {
         let Some([packets, bytes]) = self.of(slot) else {
             return Volume::default();
@@ -41,7 +41,7 @@ impl<M: Deref<Target = [AtomicU64]>> ReadVolumes<M> {
         }
     }
 
-    /// Writes down what was read of a slot.
+    /// Records the volume of a slot that was read.
     pub(super) fn set(&self, slot: usize, volume: Volume) {
         if let Some([packets, bytes]) = self.of(slot) {
             packets.store(volume.packets, Ordering::Relaxed);
@@ -69,7 +69,7 @@ mod tests {
         for slot in 0..8 {
             assert_eq!(read.get(slot), volume(slot as u64));
         }
-        // A slot that there is no room for is no reason to fail.
+        // A slot beyond the end is no reason to fail.
         read.set(8, volume(8));
         assert_eq!(read.get(8), Volume::default());
     }

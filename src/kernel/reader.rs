@@ -27,7 +27,7 @@ use crate::accounting::{FlowKey, InterfaceTotal, KernelCounter, Volume};
 
 /// The real maps.
 pub struct TrafficReader {
-    /// For its clock.
+    /// The object, for its clock.
     pub(super) ebpf: Arc<Ebpf>,
     pub(super) baselines: Baselines,
     pub(super) totals: Arc<Totals<MappedWords>>,
@@ -37,11 +37,11 @@ pub struct TrafficReader {
     pub(super) room: Room,
     pub(super) flows: MapData,
     pub(super) flow_reader: FlowReader,
-    /// By CPU, packets of the interfaces that are attached, at the last sweep.
+    /// By CPU, packets of the attached interfaces at the last sweep.
     pub(super) packets: Vec<u64>,
-    /// How many numbers had been released at the last sweep.
+    /// The number of releases at the last sweep.
     pub(super) releases: u64,
-    /// Packets that the map had counted before it was read last.
+    /// Packets that the map had counted before the last time it was read.
     pub(super) map_packets: Option<u64>,
     pub(super) map_entries: NonZeroU32,
     pub(super) tick: Duration,
@@ -50,8 +50,8 @@ pub struct TrafficReader {
 
 impl TrafficReader {
     /// Reads the totals, and finds the CPUs that counted anything since the
-    /// last sweep: the flows of the others are as they were. Returns how many
-    /// packets each CPU has counted.
+    /// last sweep: the flows of the others are unchanged. Returns the number of
+    /// packets that each CPU has counted.
     fn read_totals(&mut self, totals: &mut Vec<InterfaceTotal>) -> Vec<u64> {
         totals.clear();
         let mut packets = vec![0; self.packets.len()];
@@ -83,9 +83,9 @@ impl TrafficReader {
         drop(in_use);
         if let Some(table) = &mut self.table {
             for (cpu, now) in packets.iter().enumerate() {
-                // The sums are without a number that was released, and others
-                // may make up for it. The program counts a packet's flow before
-                // its total.
+                // The sums lack a released number, and other numbers may make
+                // up for it. The program counts a packet's flow before its
+                // total.
                 let has_counted = is_released || *now != self.packets[cpu];
                 table.set_has_counted(cpu, has_counted);
             }
@@ -120,9 +120,9 @@ impl ReadCounts for TrafficReader {
         let map_packets = sweep.counters[KernelCounter::MapPackets];
         let packets = self.read_totals(&mut sweep.totals);
         // The program counts a packet of the map, and a flow that is new there,
-        // behind the flow and before the total: as long as these numbers, read
-        // behind the totals, are the same, the map has no more of what is in
-        // them, and no flow that is not known.
+        // after the flow and before the total. While these counters, read after
+        // the totals, are unchanged, the map has no more packets of these
+        // totals, and no unknown flow.
         let newest = counters::counters_in(&self.statistics);
         sweep.has_readings =
             self.map_packets != Some(newest[KernelCounter::MapPackets]);
@@ -145,11 +145,11 @@ impl ReadCounts for TrafficReader {
                 self.rights.explain(error)
             })?;
         sweep.now = self.now()?;
-        // Not before all went well: what a failed sweep missed, the next one
-        // looks for.
+        // Recorded only after success, so that the next sweep reads the counts
+        // that a failed one missed.
         self.map_packets = Some(map_packets);
         self.packets = packets;
-        // What was taken in is read now, and as much may come again.
+        // The admitted keys are read now, and as many may come again.
         for admitted in &*self.admission {
             admitted.store(0, Ordering::Relaxed);
         }

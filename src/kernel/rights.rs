@@ -1,12 +1,12 @@
-//! Whether the process gave up capabilities that it needed to start. Errors of
-//! later calls say so, and do not ask for them.
+//! Records that the process gave up capabilities that it needed to start.
+//! Errors of later calls say so, and do not ask for them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::Error;
 
-/// The rights of the process. A clone is the same.
+/// The rights of the process. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Rights(Arc<AtomicBool>);
 

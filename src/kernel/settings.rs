@@ -9,10 +9,10 @@ use std::num::NonZeroU32;
 /// Settings that hold from loading the programs to the end of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProbeSettings {
-    /// How many flows the map holds.
+    /// The number of flows that the map holds.
     pub map_max_entries: NonZeroU32,
-    /// How many bits of an IPv4 address are kept, at most 32.
+    /// The number of bits of an IPv4 address that are kept, at most 32.
     pub ipv4_prefix_length: u8,
-    /// How many bits of an IPv6 address are kept, at most 128.
+    /// The number of bits of an IPv6 address that are kept, at most 128.
     pub ipv6_prefix_length: u8,
 }

@@ -1,4 +1,4 @@
-//! How much room each tier of flows gets.
+//! The sizes of all tiers of flows.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -9,30 +9,30 @@ use std::num::NonZeroU32;
 use super::abi::{TrafficRests, TrafficSet, WAYS};
 use super::settings::ProbeSettings;
 
-/// Maps for fewer flows have no table. Who asks for so little wants what came
-/// last to stay and what came first to go at once, as the map alone does it;
-/// the table is tidied up by polls.
+/// Maps for fewer flows have no table. Users of so few entries expect new flows
+/// to stay and old ones to go at once, as in the map alone; a table is tidied
+/// up by polls.
 const SMALLEST_WITH_TABLE: u32 = 8_192;
 
-/// Most ways of all CPUs together, for each flow of `map_max_entries`. Where
-/// there are more CPUs, each has fewer: no host sees every flow on every CPU.
+/// Most ways of all CPUs together, for each flow of `map_max_entries`. With
+/// more CPUs, each has fewer: no host sees every flow on every CPU.
 const WAYS_PER_FLOW: u64 = 8;
 
-/// Fewest sets of a block, where a table has several: what an idle exporter
-/// uses of it, 32 KiB a CPU.
+/// Fewest sets of a block, if a table has several: an idle exporter uses this
+/// part of it, 32 KiB a CPU.
 const SMALLEST_BLOCK: u32 = 128;
 
-/// One more entry of the table for so many, which the old entries of flows that
-/// moved can take up until the next poll: see `LARGEST_PART` in
+/// Entries of the table for each spare one. The old entries of flows that moved
+/// can take up the spare ones until the next poll: see `LARGEST_PART` in
 /// `bpf-src/flow_places.bpf.h`.
 const FLOWS_PER_SPARE: u32 = 16;
 
-/// The room that each tier has.
+/// The room in each tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sizes {
     /// Sets of the table that each CPU has; zero for no table.
     pub(super) table_sets: u32,
-    /// Sets of a block. There are a power of two of blocks, of which each CPU
+    /// Sets of a block. The number of blocks is a power of two, and each CPU
     /// uses as many as its flows need.
     pub(super) table_block_sets: u32,
     /// Flows of the map.
@@ -44,12 +44,12 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    /// Returns sizes with which `map_max_entries` flows have room, all on one
-    /// CPU or spread over all.
+    /// Returns sizes with room for `map_max_entries` flows, all on one CPU or
+    /// spread over all.
     ///
-    /// A table of as many ways as flows holds 95 in 100 of them, as a flow may
-    /// find both its sets full. The map holds the rest several times over, and
-    /// what a smaller table leaves.
+    /// A table of as many ways as flows holds 95 in 100 of them, as both sets
+    /// of a flow may be full. The map holds the rest several times over, and
+    /// the flows that do not fit into a smaller table.
     pub(super) fn of(
         settings: &ProbeSettings,
         cpus: usize,
@@ -71,7 +71,7 @@ impl Sizes {
         let sets = ways.div_ceil(WAYS as u64);
         let sets = u32::try_from(sets).unwrap_or(u32::MAX);
         let sets = sets.saturating_add(sets / FLOWS_PER_SPARE);
-        // The map takes in what rounding down to whole blocks leaves.
+        // The map makes up for rounding down to whole blocks.
         let blocks = (sets / SMALLEST_BLOCK).checked_ilog2().unwrap_or(0);
         let table_block_sets = sets >> blocks;
         let table_sets = table_block_sets << blocks;
@@ -85,14 +85,14 @@ impl Sizes {
                 .ok()
                 .and_then(NonZeroU32::new)
                 .unwrap_or(map_max_entries),
-            // What the map holds is read and credited before it is pushed out,
-            // even where all that is taken in is new.
+            // The flows of the map are read and credited before they are
+            // evicted, even if all admitted keys are new.
             admission_limit: map / 2,
         }
     }
 
-    /// Returns how many words the filter has, a power of two: one for each flow
-    /// of the map and more, where it is not always looked into.
+    /// Returns the number of words of the filter, a power of two: at least one
+    /// for each flow of the map, or one if the map is always looked into.
     pub(super) fn filter_words(self) -> u32 {
         match self.admission_limit {
             0 => 1,
@@ -106,7 +106,7 @@ impl Sizes {
         blocks.map_or(0, |blocks| blocks - 1)
     }
 
-    /// Returns how many entries the table has on all CPUs.
+    /// Returns the number of entries of the table on all CPUs.
     pub(super) fn table_entries(self, cpus: usize) -> u64 {
         u64::from(self.table_sets) * cpus as u64 * WAYS as u64
     }

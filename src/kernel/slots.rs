@@ -1,4 +1,4 @@
-//! Which interface numbers are in use.
+//! The interface numbers in use.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -12,9 +12,9 @@ use crate::accounting::InterfaceId;
 #[derive(Debug)]
 pub(super) struct Slots {
     limit: u32,
-    /// All numbers from here on were never given out.
+    /// The lowest number that was never given out.
     unused: u32,
-    /// Given back.
+    /// Numbers that were given back.
     free: BTreeSet<u32>,
 }
 

@@ -1,6 +1,6 @@
 //! The flow table in memory that programs write at the same time.
-//! `accounting::table` says what the steps mean; this file fixes the order in
-//! which words are read and written, on which both sides rely.
+//! `accounting::table` explains the steps; this file fixes the order in which
+//! words are read and written, on which both sides rely.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -21,16 +21,16 @@ pub trait Word {
     /// Reads a counter: nothing else is concluded from it.
     fn counter(&self) -> u64;
 
-    /// Reads what was written before the tag was, too.
+    /// Reads a tag; later reads see all that was written before it.
     fn tag(&self) -> Tag;
 
-    /// Writes a tag behind all that was read and written before.
+    /// Writes a tag after all earlier reads and writes.
     fn set_tag(&self, tag: Tag);
 
     /// Reads a limit before all that it limits.
     fn limit(&self) -> u64;
 
-    /// Adds one to a counter that user space alone writes.
+    /// Adds one to a counter that only user space writes.
     fn count(&self);
 }
 
@@ -61,22 +61,20 @@ impl Word for AtomicU64 {
 #[derive(Debug)]
 pub struct Table<M> {
     words: M,
-    /// The ends of long IPv6 prefixes, a word for each slot, where there are
-    /// any.
+    /// The ends of long IPv6 prefixes, a word for each slot, if there are any.
     rests: Option<M>,
     /// Sets of each CPU.
     sets: usize,
-    /// Which part of its sets each CPU uses; all of them if absent.
+    /// The part of its sets that each CPU uses; all of them if absent.
     parts: Option<Parts<M>>,
-    /// Of each CPU, whether anything may have been counted since the last
-    /// sweep.
+    /// By CPU, whether it may have counted packets since the last sweep.
     has_counted: Vec<bool>,
     /// The volumes that were read, for the next process, if the table is
     /// pinned.
     read: Option<ReadVolumes<MappedWords>>,
 }
 
-/// Which part of its sets each CPU uses.
+/// The part of its sets that each CPU uses.
 #[derive(Debug)]
 struct Parts<M> {
     /// By CPU, `struct traffic_part`.
@@ -89,8 +87,8 @@ where
     M: Deref<Target = [W]>,
     W: Word,
 {
-    /// Takes `words` as the sets of `cpus` CPUs, and `rests` as what they have
-    /// no room for, where IPv6 prefixes are longer than 64 bits.
+    /// Takes `words` as the sets of `cpus` CPUs, and `rests` as the ends of
+    /// IPv6 prefixes, if these are longer than 64 bits.
     #[must_use]
     pub fn new(words: M, rests: Option<M>, cpus: usize) -> Self {
         let sets = words.len() / SET_WORDS / cpus.max(1);
@@ -98,20 +96,20 @@ where
         Self { words, rests, sets, parts: None, has_counted, read: None }
     }
 
-    /// Lets `words` say how many blocks of so many sets each CPU uses.
+    /// Takes the number of blocks, of so many sets, of each CPU from `words`.
     #[must_use]
     pub fn in_parts(mut self, words: M, block_sets: usize) -> Self {
         self.parts = Some(Parts { words, block_sets });
         self
     }
 
-    /// Writes down what is read from now on.
+    /// Records the volumes that are read from now on.
     pub(super) fn remember_in(&mut self, read: ReadVolumes<MappedWords>) {
         self.read = Some(read);
     }
 
-    /// Takes note of whether anything may have been counted on a CPU since the
-    /// last sweep.
+    /// Takes note of whether a CPU may have counted packets since the last
+    /// sweep.
     pub(super) fn set_has_counted(&mut self, cpu: usize, has_counted: bool) {
         self.has_counted[cpu] = has_counted;
     }
@@ -147,7 +145,7 @@ where
         self.sets * WAYS
     }
 
-    /// Reads anew how large the part is: a program that counted a packet of a
+    /// Reads the size of the part anew: a program that counted a packet of a
     /// total that was read, or that has ended, made it large enough before.
     fn ways_in_use(&self, cpu: usize) -> usize {
         let Some(Parts { words, block_sets }) = &self.parts else {
@@ -168,8 +166,8 @@ where
         let start = cpu * ways;
         let own = self.ways_at(start..start + self.ways_in_use(cpu));
         for (piece, first) in own.chunks(64).zip((0..).step_by(64)) {
-            // Which way is free follows no pattern that a processor could
-            // guess: what it finds is gathered before anything depends on it.
+            // Free ways follow no pattern that a processor could predict, so
+            // all tags are gathered before anything depends on them.
             let mut used = 0_u64;
             for (at, way) in piece.iter().enumerate() {
                 used |= u64::from(!way[0].tag().is_free()) << at;

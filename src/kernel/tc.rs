@@ -1,5 +1,5 @@
 //! Queueing disciplines and filters, as tc(8) manages them, over rtnetlink(7).
-//! One function a request; what they are for is in [`super::clsact`].
+//! One function a request; [`super::clsact`] explains their use.
 
 mod message;
 
@@ -30,7 +30,7 @@ impl Tc {
     /// Opens a socket in the calling thread's network namespace.
     ///
     /// # Errors
-    /// Whatever socket(2) says.
+    /// If socket(2) fails.
     pub(super) fn open() -> io::Result<Self> {
         Requests::open(NETLINK_ROUTE)?.with_reasons().map(Self)
     }
@@ -40,10 +40,10 @@ impl Tc {
         self.0.reason()
     }
 
-    /// Makes a clsact qdisc. Returns false where its place is taken.
+    /// Makes a clsact qdisc. Returns false if its place is taken.
     ///
     /// # Errors
-    /// Whatever the kernel says but EEXIST.
+    /// If the kernel refuses, except with EEXIST.
     pub(super) fn create_clsact(&mut self, ifindex: u32) -> io::Result<bool> {
         let message = clsact(ifindex);
         let flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
@@ -57,19 +57,19 @@ impl Tc {
         }
     }
 
-    /// Returns the kind of what is in the place of clsact.
+    /// Returns the kind of the qdisc in the place of clsact.
     ///
     /// # Errors
-    /// Whatever the kernel says but that there is nothing.
+    /// If the kernel refuses, except because there is none.
     pub(super) fn qdisc_kind(
         &mut self,
         ifindex: u32,
     ) -> io::Result<Option<String>> {
         let mut kind = None;
-        // Without ECHO, kernels before 6.9 tell others and not who asked.
+        // Without ECHO, kernels before 6.9 answer others and not the sender.
         let flags = NLM_F_ACK | NLM_F_ECHO;
         let mut message = clsact(ifindex);
-        // Whatever it is.
+        // The qdisc may be of any kind.
         message.attributes.clear();
         let request = RouteNetlinkMessage::GetQueueDiscipline(message);
         let asked = self.0.ask(request, flags, |message| {
@@ -86,7 +86,7 @@ impl Tc {
     /// Lists the qdiscs in the place of clsact, of all devices.
     ///
     /// # Errors
-    /// Whatever the kernel says.
+    /// If the kernel refuses.
     pub(super) fn qdiscs(&mut self) -> io::Result<Vec<Qdisc>> {
         let request =
             RouteNetlinkMessage::GetQueueDiscipline(TcMessage::default());
@@ -99,7 +99,7 @@ impl Tc {
     /// Removes the clsact qdisc of a device, with all its filters.
     ///
     /// # Errors
-    /// Whatever the kernel says.
+    /// If the kernel refuses.
     pub(super) fn delete_clsact(&mut self, ifindex: u32) -> io::Result<()> {
         let message = clsact(ifindex);
         let request = RouteNetlinkMessage::DelQueueDiscipline(message);
@@ -109,7 +109,7 @@ impl Tc {
     /// Lists the filters of a hook in the order they run.
     ///
     /// # Errors
-    /// Whatever the kernel says but that there is no such hook.
+    /// If the kernel refuses, except because there is no such hook.
     pub(super) fn filters(&mut self, hook: Parent) -> io::Result<Vec<Filter>> {
         let request = RouteNetlinkMessage::GetTrafficFilter(hook.message());
         let listed = self.0.list(request, |message| match message.kind {
@@ -125,7 +125,7 @@ impl Tc {
     /// Returns the filter in this place, if there is one.
     ///
     /// # Errors
-    /// Whatever the kernel says but that there is none.
+    /// If the kernel refuses, except because there is none.
     pub(super) fn filter(
         &mut self,
         place: Place,
@@ -146,7 +146,7 @@ impl Tc {
     /// Puts a program on a hook. It runs before those of the same priority.
     ///
     /// # Errors
-    /// Whatever the kernel says: EEXIST where the place is taken.
+    /// If the kernel refuses: with EEXIST if the place is taken.
     pub(super) fn add_filter(
         &mut self,
         place: Place,
@@ -164,7 +164,7 @@ impl Tc {
     /// Removes the filter in this place.
     ///
     /// # Errors
-    /// Whatever the kernel says.
+    /// If the kernel refuses.
     pub(super) fn delete_filter(&mut self, place: Place) -> io::Result<()> {
         let request = RouteNetlinkMessage::DelTrafficFilter(place.message());
         self.0.ask(request, NLM_F_ACK, |_| {})

@@ -1,14 +1,13 @@
-//! Whether the running kernel is new enough.
+//! Checks that the running kernel is new enough.
 
 use std::fs;
 
 use super::error::{Error, MINIMUM_KERNEL};
 
-/// Returns an error if the kernel is too old. A kernel whose version cannot be
-/// read is tried.
+/// Checks the kernel's version. A kernel whose version cannot be read is tried.
 ///
 /// # Errors
-/// If it is.
+/// If the kernel is too old.
 pub fn check() -> Result<(), Error> {
     match fs::read_to_string("/proc/sys/kernel/osrelease") {
         Ok(release) => check_release(release.trim()),

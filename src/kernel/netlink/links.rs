@@ -1,5 +1,5 @@
-//! Messages about network devices. Only some attributes are looked at, so that
-//! an attribute of a newer kernel cannot make a device invisible.
+//! Messages about network devices. Only some attributes are read, so that an
+//! attribute of a newer kernel cannot make a device invisible.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -36,7 +36,7 @@ const HEADER_LENGTH: usize = 16;
 /// Returns the request for all devices.
 pub(super) fn request() -> RouteNetlinkMessage {
     let mut link = LinkMessage::default();
-    // Statistics are most of an answer, and not wanted.
+    // Statistics are most of an answer, and not needed.
     link.attributes
         .push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
     RouteNetlinkMessage::GetLink(link)
@@ -49,7 +49,7 @@ pub(super) fn event(message: Message<'_>) -> Option<InterfaceEvent> {
         return None;
     }
     let header = LinkHeader::parse(payload).ok()?;
-    // A bridge tells in the same words that a device joined or left it.
+    // A bridge uses the same messages for a port that joined or left it.
     if header.interface_family != AddressFamily::Unspec {
         return None;
     }
@@ -74,7 +74,7 @@ pub(super) fn event(message: Message<'_>) -> Option<InterfaceEvent> {
         }
     }
     if is_lower_elsewhere {
-        // The number is of another network namespace.
+        // The number belongs to another network namespace.
         relations.lower = None;
     }
     Some(InterfaceEvent::Changed(Interface {
@@ -95,8 +95,8 @@ fn device(value: &[u8]) -> Option<u32> {
     number(value).filter(|&ifindex| ifindex != 0)
 }
 
-/// Returns the lower device of a vxlan device, which the kernel tells among the
-/// settings of that kind only.
+/// Returns the lower device of a vxlan device, which the kernel shows only
+/// among the settings of that kind.
 fn vxlan(link_info: &[u8]) -> Option<u32> {
     let is_vxlan = attribute(link_info, IFLA_INFO_KIND)
         .is_some_and(|kind| text(kind) == "vxlan");

@@ -37,7 +37,7 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// Something that happened to the devices of this network namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InterfaceEvent {
-    /// These are all the devices there are.
+    /// The list of all devices.
     Listed(Vec<Interface>),
     /// A device appeared or changed.
     Changed(Interface),
@@ -53,7 +53,7 @@ pub enum InterfaceEvent {
 pub struct InterfaceMonitor {
     events: Events,
     ipsec: Option<IpsecWatch>,
-    /// Each byte says whether default routes are wanted. The end of the stream
+    /// Bytes, each not zero if default routes are wanted. The end of the stream
     /// ends the waiting.
     orders: UnixStream,
     list_now: bool,
@@ -71,7 +71,7 @@ pub struct MonitorOrders(UnixStream);
 
 impl SteerNews for MonitorOrders {
     fn want_default_routes(&self, are_wanted: bool) {
-        // It fails if the monitor is gone, which then tells nobody anything.
+        // The write fails if the monitor is gone, which then reports nothing.
         let _ = (&self.0).write(&[u8::from(are_wanted)]);
     }
 }
@@ -107,8 +107,8 @@ impl InterfaceMonitor {
         })
     }
 
-    /// Lists all devices. Events that are there already are older than the
-    /// list, and must have been read or discarded.
+    /// Lists all devices. Waiting events are older than the list, so the caller
+    /// must have read or discarded them.
     fn listed() -> io::Result<Vec<InterfaceEvent>> {
         let mut requests = Requests::open(NETLINK_ROUTE)?;
         let devices = requests.list(links::request(), |message| {
@@ -120,15 +120,15 @@ impl InterfaceMonitor {
         Ok(vec![InterfaceEvent::Listed(devices)])
     }
 
-    /// Reads all events that are there.
+    /// Reads all waiting events.
     fn drain(&mut self) -> io::Result<Vec<InterfaceEvent>> {
         let mut events = Vec::new();
         self.events.read(|message| events.extend(links::event(message)))?;
         Ok(events)
     }
 
-    /// Waits for something to happen, and returns it, or `None` once nothing is
-    /// wanted any more.
+    /// Waits for events, and returns them, or `None` once the orders have
+    /// ended.
     fn try_next(&mut self) -> io::Result<Option<Vec<InterfaceEvent>>> {
         let mut have_routes_changed = false;
         let orders = self.orders.as_raw_fd();
@@ -136,7 +136,7 @@ impl InterfaceMonitor {
             sys::wait_readable([orders], RETRY_INTERVAL)?;
             self.events.discard()?;
             self.list_now = true;
-            // They may be what failed.
+            // The subscription to routes may be the cause.
             self.routes = None;
         } else if !self.list_now {
             let events = self.events.descriptor();
@@ -175,14 +175,14 @@ impl InterfaceMonitor {
             }
         };
         self.look_for_buses(&events);
-        // A device that goes down takes its IPv4 routes along, and the kernel
-        // does not tell of each (fib_sync_down_dev() in net/ipv4).
+        // A device that goes down loses its IPv4 routes, and the kernel does
+        // not report each (fib_sync_down_dev() in net/ipv4).
         let may_have_changed = have_routes_changed || !events.is_empty();
         events.extend(self.default_routes(may_have_changed)?);
         Ok(Some(events))
     }
 
-    /// Reads what is wanted now, or `None` if that is nothing.
+    /// Reads the latest order, or returns `None` if the orders have ended.
     fn take_orders(&mut self) -> io::Result<Option<()>> {
         let mut orders = [0; 16];
         loop {
@@ -198,7 +198,7 @@ impl InterfaceMonitor {
         }
     }
 
-    /// Takes note of which devices are on a bus.
+    /// Takes note of the devices that are on a bus.
     fn look_for_buses(&mut self, events: &[InterfaceEvent]) {
         let note = |on_bus: &mut BTreeSet<u32>, interface: &Interface| {
             match interface.is_on_bus {
@@ -223,7 +223,7 @@ impl InterfaceMonitor {
         }
     }
 
-    /// Returns the default routes, where they matter and may be others.
+    /// Returns the default routes, if they matter and may have changed.
     fn default_routes(
         &mut self,
         may_have_changed: bool,
@@ -235,7 +235,7 @@ impl InterfaceMonitor {
         let routes = match &mut self.routes {
             Some(_) if !may_have_changed => return Ok(None),
             Some(routes) => routes,
-            // Before they are listed, so that no change is missed.
+            // The subscription comes before the list, so no change is missed.
             routes @ None => routes.insert(DefaultRoutes::open()?),
         };
         Ok(Some(InterfaceEvent::DefaultRoutes(routes.list()?)))

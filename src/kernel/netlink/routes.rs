@@ -52,8 +52,8 @@ impl DefaultRoutes {
         self.events.descriptor()
     }
 
-    /// Reads all changes that are there, and returns whether one was of a
-    /// default route, or may have been.
+    /// Reads all waiting changes, and returns whether one was of a default
+    /// route, or may have been.
     pub(super) fn have_changed(&mut self) -> io::Result<bool> {
         let mut have_changed = false;
         let read = self.events.read(|message| {
@@ -88,8 +88,8 @@ impl DefaultRoutes {
             });
             match listed {
                 Ok(listed) => devices.extend(listed.into_iter().flatten()),
-                // The table is made for its first route (inet_dump_fib() in
-                // net/ipv4/fib_frontend.c).
+                // The kernel makes the table for its first route
+                // (inet_dump_fib() in net/ipv4/fib_frontend.c).
                 Err(none) if none.raw_os_error() == Some(libc::ENOENT) => {}
                 Err(error) => return Err(error),
             }

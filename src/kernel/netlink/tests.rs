@@ -9,7 +9,7 @@ use super::*;
 
 const OBJECT: u16 = 16;
 
-/// What the kernel answers: the datagrams of each request, in order.
+/// The kernel's answers: the datagrams of each request, in order.
 #[derive(Default)]
 struct Script {
     requests: RefCell<Vec<u32>>,

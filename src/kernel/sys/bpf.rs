@@ -1,5 +1,5 @@
 //! The commands of bpf(2) that aya does not wrap: batches, links by ifindex,
-//! their pins, and what is attached to a device. Thin: one function a command.
+//! their pins, and queries of a device's hooks. Thin: one function a command.
 
 #![allow(unsafe_code)]
 
@@ -17,7 +17,7 @@ use aya_obj::generated::{
 use crate::accounting::Direction;
 use crate::kernel::abi::{TrafficKey, TrafficValue};
 
-/// Where a batch left off. The kernel keeps a bucket number in it and asks for
+/// The end of a batch. The kernel stores a bucket number in it and requires
 /// room for a key.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::kernel) struct Cursor(
@@ -25,14 +25,14 @@ pub(in crate::kernel) struct Cursor(
     [u32; size_of::<TrafficKey>() / 4],
 );
 
-/// How a batch ended.
+/// The outcome of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kernel) enum Batch {
     /// This many entries were read and there may be more behind the cursor.
     More(usize),
     /// This many entries were read and these were the last.
     Last(usize),
-    /// Nothing was read: the next bucket has more entries than there is room
+    /// No entry was read: the next bucket has more entries than there is room
     /// for.
     TooSmall,
 }
@@ -40,8 +40,8 @@ pub(in crate::kernel) enum Batch {
 /// Calls bpf(2). The result is the call's, never negative.
 ///
 /// # Safety
-/// `attr` must be what `command` asks for, and every address in it must be
-/// valid for what the kernel reads or writes there.
+/// `attr` must be the variant for `command`, and every address in it must be
+/// valid for the kernel's reads and writes.
 unsafe fn bpf(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<i64> {
     // SAFETY: the kernel reads and writes within `attr`, whose size is given,
     // and within the addresses that the caller vouches for.
@@ -57,8 +57,8 @@ unsafe fn bpf(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<i64> {
 }
 
 fn zeroed_attr() -> bpf_attr {
-    // SAFETY: `bpf_attr` is a union of structs of integers, for which zero is
-    // a value; the kernel wants what a command does not use to be zero.
+    // SAFETY: `bpf_attr` is a union of structs of integers, for which zero is a
+    // value; the kernel requires zero in fields that a command does not use.
     unsafe { mem::zeroed() }
 }
 
@@ -71,11 +71,11 @@ fn address_of<T>(place: &mut [T]) -> u64 {
 }
 
 /// Reads the next entries of the flow map, with one value for each possible
-/// CPU. `from` is `None` for the first batch. The cursor moves only where
-/// something was read.
+/// CPU. `from` is `None` for the first batch. The cursor moves only if entries
+/// were read.
 ///
 /// # Errors
-/// Whatever bpf(2) says but the two ends of a batch, ENOENT and ENOSPC.
+/// If bpf(2) fails, except with ENOENT and ENOSPC, the two ends of a batch.
 pub(in crate::kernel) fn lookup_batch(
     map: BorrowedFd<'_>,
     from: Option<Cursor>,
@@ -106,7 +106,7 @@ pub(in crate::kernel) fn lookup_batch(
     match result {
         Ok(_) => Ok(Batch::More(count)),
         Err(error) => match error.raw_os_error() {
-            // The end: what was read so far is still good.
+            // The end: the entries read so far are still good.
             Some(libc::ENOENT) => Ok(Batch::Last(count)),
             Some(libc::ENOSPC) => Ok(Batch::TooSmall),
             _ => Err(error),
@@ -117,7 +117,7 @@ pub(in crate::kernel) fn lookup_batch(
 /// Reads the values of one flow. Returns whether it was there.
 ///
 /// # Errors
-/// Whatever bpf(2) says but ENOENT.
+/// If bpf(2) fails, except with ENOENT.
 pub(in crate::kernel) fn lookup_flow(
     map: BorrowedFd<'_>,
     key: &TrafficKey,
@@ -141,7 +141,7 @@ pub(in crate::kernel) fn lookup_flow(
 /// Removes a flow. Returns whether it was there.
 ///
 /// # Errors
-/// Whatever bpf(2) says but ENOENT.
+/// If bpf(2) fails, except with ENOENT.
 pub(in crate::kernel) fn delete_flow(
     map: BorrowedFd<'_>,
     key: &TrafficKey,
@@ -172,7 +172,7 @@ fn tcx_hook(direction: Direction) -> u32 {
 /// result detaches.
 ///
 /// # Errors
-/// Whatever bpf(2) says: ENODEV where the device is gone.
+/// If bpf(2) fails: with ENODEV if the device is gone.
 pub(in crate::kernel) fn attach_tcx(
     program: BorrowedFd<'_>,
     ifindex: u32,
@@ -195,24 +195,24 @@ pub(in crate::kernel) fn attach_tcx(
 /// `fd` must be the result of a command whose result is a new descriptor.
 unsafe fn owned(fd: i64) -> io::Result<OwnedFd> {
     let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
-    // SAFETY: the kernel just gave us this descriptor and nobody else has it.
+    // SAFETY: the kernel just gave us this descriptor and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// What the kernel says of a link on a TCX hook.
+/// The kernel's description of a link on a TCX hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kernel) struct LinkInfo {
-    /// Its number; no other link gets it as long as this one is there.
+    /// Its number, which no other link gets while this one exists.
     pub(in crate::kernel) id: u32,
-    /// The device it is on, in that one's network namespace; zero once that is
-    /// gone.
+    /// The ifindex of its device, in the network namespace of that device; zero
+    /// once the device is gone.
     pub(in crate::kernel) ifindex: u32,
 }
 
-/// Asks what a link on a TCX hook is.
+/// Returns the kernel's description of a link on a TCX hook.
 ///
 /// # Errors
-/// Whatever bpf(2) says.
+/// If bpf(2) fails.
 pub(in crate::kernel) fn link_info(
     link: BorrowedFd<'_>,
 ) -> io::Result<LinkInfo> {
@@ -231,10 +231,10 @@ pub(in crate::kernel) fn link_info(
     Ok(LinkInfo { id: info.id, ifindex })
 }
 
-/// Has a link run another program from the next packet on.
+/// Makes a link run another program from the next packet on.
 ///
 /// # Errors
-/// Whatever bpf(2) says: ENOLINK where its device is gone.
+/// If bpf(2) fails: with ENOLINK if its device is gone.
 pub(in crate::kernel) fn update_link(
     link: BorrowedFd<'_>,
     program: BorrowedFd<'_>,
@@ -247,10 +247,10 @@ pub(in crate::kernel) fn update_link(
     unsafe { bpf(bpf_cmd::BPF_LINK_UPDATE, &mut attr) }.map(drop)
 }
 
-/// Takes a link off its hook, whoever else holds it.
+/// Detaches a link from its hook, even if other processes hold it.
 ///
 /// # Errors
-/// Whatever bpf(2) says: ENOLINK where it was on none.
+/// If bpf(2) fails: with ENOLINK if it was on no hook.
 pub(in crate::kernel) fn detach_link(link: BorrowedFd<'_>) -> io::Result<()> {
     let mut attr = zeroed_attr();
     attr.link_detach.link_fd = fd_number(link.as_raw_fd());
@@ -262,10 +262,10 @@ fn path_text(path: &Path) -> io::Result<CString> {
     Ok(CString::new(path.as_os_str().as_bytes())?)
 }
 
-/// Has a file in bpffs hold a link or a map.
+/// Pins a link or a map to a file in bpffs.
 ///
 /// # Errors
-/// Whatever bpf(2) says.
+/// If bpf(2) fails.
 pub(in crate::kernel) fn pin(
     object: BorrowedFd<'_>,
     path: &Path,
@@ -279,10 +279,10 @@ pub(in crate::kernel) fn pin(
     unsafe { bpf(bpf_cmd::BPF_OBJ_PIN, &mut attr) }.map(drop)
 }
 
-/// Opens what a file in bpffs holds.
+/// Opens the link or map that is pinned to a file in bpffs.
 ///
 /// # Errors
-/// Whatever bpf(2) says.
+/// If bpf(2) fails.
 pub(in crate::kernel) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
     let path = path_text(path)?;
     let mut attr = zeroed_attr();
@@ -297,7 +297,7 @@ pub(in crate::kernel) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
 /// ifindex in this network namespace now.
 ///
 /// # Errors
-/// Whatever bpf(2) says: ENODEV where there is no such device.
+/// If bpf(2) fails: with ENODEV if there is no such device.
 pub(in crate::kernel) fn tcx_links(
     ifindex: u32,
     direction: Direction,

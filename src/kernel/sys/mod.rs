@@ -1,5 +1,5 @@
-//! System calls: `bpf` has the commands of bpf(2), here are the others. Thin:
-//! one function a call.
+//! System calls other than bpf(2), whose commands are in `bpf`. Thin: one
+//! function a call.
 
 #![allow(unsafe_code)]
 
@@ -18,10 +18,10 @@ pub(super) use bpf::*;
 /// Returns the name of the device that has this ifindex now.
 ///
 /// # Errors
-/// Whatever the system says: ENXIO where there is no such device.
+/// If the system refuses: with ENXIO if there is no such device.
 pub(super) fn interface_name(ifindex: u32) -> io::Result<InterfaceName> {
-    // Not by if_indextoname(3): where no file can be opened, that fails with
-    // ENOENT (glibc 2.41), which says nothing.
+    // if_indextoname(3) is not used: if no file can be opened, it fails with
+    // ENOENT (glibc 2.41), which hides the cause.
     let socket = UnixDatagram::unbound()?;
     // SAFETY: the struct is of integers and bytes, for which zero is a value.
     let mut request: libc::ifreq = unsafe { mem::zeroed() };
@@ -42,11 +42,10 @@ pub(super) fn interface_name(ifindex: u32) -> io::Result<InterfaceName> {
     Ok(InterfaceName::new(&name))
 }
 
-/// Has the C library take large pieces of memory from the system and give them
-/// back when they are freed, and not keep some for every thread: pages of
-/// metrics are large and made on several threads, and what is remembered of a
-/// flow table is hardly touched. From its heap it would come cleared, so touched
-/// as a whole.
+/// Makes the C library take large pieces of memory from the system and give
+/// them back when they are freed, and not keep some for every thread: pages of
+/// metrics are large and made on several threads, and the notes on a flow table
+/// are hardly touched. The heap would clear them, so touch them all.
 pub fn keep_memory_small() {
     #[cfg(target_env = "gnu")]
     // SAFETY: the calls take no addresses, and may be made at any time. One
@@ -67,21 +66,21 @@ pub fn trim_memory() {
     }
 }
 
-/// Calls membarrier(2), and returns what it says, never negative.
+/// Calls membarrier(2), and returns its result, never negative.
 ///
 /// # Errors
-/// Whatever membarrier(2) says.
+/// If membarrier(2) fails.
 pub(super) fn membarrier(command: libc::c_int) -> io::Result<i64> {
     // SAFETY: the call takes no addresses.
     let result = unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-/// Returns the length of a jiffy. The kernel tells HZ nowhere else: the coarse
+/// Returns the length of a jiffy. The kernel shows HZ nowhere else: the coarse
 /// clock moves once a jiffy.
 ///
 /// # Errors
-/// Whatever clock_getres(2) says.
+/// If clock_getres(2) fails.
 pub(super) fn jiffy() -> io::Result<Duration> {
     let mut resolution = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the call writes one timespec.
@@ -95,12 +94,12 @@ pub(super) fn jiffy() -> io::Result<Duration> {
     Ok(Duration::from_nanos(nanoseconds))
 }
 
-/// Waits until one of some descriptors can be read or is at its end, and tells
-/// which; none after `timeout` or where a signal came. A number below zero is no
-/// descriptor.
+/// Waits until one of some descriptors can be read or is at its end. Returns
+/// true for each such one, and for none after `timeout` or a signal. A negative
+/// number is no descriptor.
 ///
 /// # Errors
-/// Whatever poll(2) says.
+/// If poll(2) fails.
 pub(super) fn wait_readable<const N: usize>(
     descriptors: [RawFd; N],
     timeout: Duration,
@@ -127,11 +126,10 @@ pub(super) fn wait_readable<const N: usize>(
     Ok(polled.map(|fd| fd.revents != 0))
 }
 
-/// Raises the number of files that the process may have open to the most it
-/// may ask for.
+/// Raises the limit of open files to the highest that the process may set.
 ///
 /// # Errors
-/// Whatever getrlimit(2) and setrlimit(2) say.
+/// If getrlimit(2) or setrlimit(2) fails.
 pub(super) fn raise_open_files() -> io::Result<()> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the call writes one rlimit.
@@ -146,8 +144,8 @@ pub(super) fn raise_open_files() -> io::Result<()> {
     Ok(())
 }
 
-/// Does `work` while this thread handles no signal: the process's others do,
-/// or it does afterwards.
+/// Does `work` while this thread handles no signal: other threads do, or this
+/// one does afterwards.
 pub(super) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: a set of signals is of integers, for which zero is a value.
     let [mut all, mut before]: [libc::sigset_t; 2] = unsafe { mem::zeroed() };
@@ -163,14 +161,14 @@ pub(super) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Undoes what the process that started this one may have left: a mask that
-/// blocks signals is inherited, and SIGTERM would never arrive. Has a write
-/// beyond a file-size limit fail with EFBIG: by default SIGXFSZ ends the
+/// Resets signal settings that the process may have inherited: with an
+/// inherited mask that blocks signals, SIGTERM would never arrive. Makes a
+/// write beyond a file-size limit fail with EFBIG: by default SIGXFSZ ends the
 /// process. To be called before there are other threads, as they inherit the
 /// mask.
 ///
 /// # Errors
-/// Whatever sigprocmask(2) and signal(2) say.
+/// If sigprocmask(2) or signal(2) fails.
 pub fn reset_signals() -> io::Result<()> {
     // SAFETY: a set of signals is of integers, for which zero is a value.
     let mut none: libc::sigset_t = unsafe { mem::zeroed() };
@@ -208,8 +206,8 @@ pub fn take_descriptors(
         return Err(io::Error::other("they were taken before"));
     }
     let take = |number: RawFd| {
-        // SAFETY: the call takes no addresses. It fails where the descriptor
-        // is not open.
+        // SAFETY: the call takes no addresses. It fails if the descriptor is
+        // not open.
         let flags =
             unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
         match flags {
@@ -219,17 +217,16 @@ pub fn take_descriptors(
     };
     let numbers: Vec<RawFd> =
         (first..).take(count).map(take).collect::<io::Result<_>>()?;
-    // SAFETY: they are open, and nobody in this process owns them: it got them
+    // SAFETY: they are open, and nothing in this process owns them: it got them
     // at its start, and they are taken once.
     let own = |number| unsafe { OwnedFd::from_raw_fd(number) };
     Ok(numbers.into_iter().map(own).collect())
 }
 
-/// Returns what kind of file system a file is in, as a number of
-/// linux/magic.h.
+/// Returns the type of a file's file system, as a number of linux/magic.h.
 ///
 /// # Errors
-/// Whatever fstatfs(2) says.
+/// If fstatfs(2) fails.
 pub(super) fn file_system(file: BorrowedFd<'_>) -> io::Result<i64> {
     // SAFETY: the struct is of integers, for which zero is a value.
     let mut about: libc::statfs = unsafe { mem::zeroed() };

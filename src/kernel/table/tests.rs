@@ -1,4 +1,4 @@
-//! Every way in which the program and user space can meet in the table.
+//! Tries every way in which the program and user space can meet in the table.
 //!
 //! The program is stated here again, as steps that each touch shared memory
 //! once, in the order of `bpf-src/flow_table.bpf.h`. User space is the real
@@ -6,7 +6,7 @@
 //! any number of steps, and every choice is tried. Words are seen in the order
 //! in which they are written, as on x86; elsewhere the exchange that publishes
 //! a tag, the acquiring and releasing of [`Word`] and the grace period, which
-//! is a barrier on every CPU, see to it.
+//! is a barrier on every CPU, ensure this order.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -17,12 +17,12 @@ use crate::accounting::{
     Counts, Direction, FlowTracker, InterfaceId, IpVersion,
 };
 
-/// Returns where the tag of a way is.
+/// Returns the place of the tag of a way.
 fn tag_of(way: usize) -> usize {
     way * ENTRY_WORDS
 }
 
-/// Returns where the address of a way is; the counters are behind it.
+/// Returns the place of the address of a way; the counters follow it.
 fn address(way: usize) -> usize {
     tag_of(way) + 1
 }
@@ -30,15 +30,15 @@ fn address(way: usize) -> usize {
 /// Bytes of each packet.
 const LENGTH: u64 = 100;
 
-/// The first way that the flows of the test can have: all before are somebody
-/// else's, so that flows compete.
+/// The first way that the flows of the test can have: other flows have all ways
+/// before it, so that flows compete.
 const FIRST: usize = WAYS - 1;
 
 /// The choices that the test tries, one after the other: the paths of a tree,
 /// from the first leaf to the last.
 #[derive(Default)]
 struct Choices {
-    /// Of each point on the path: what was chosen, and how many there are.
+    /// By point on the path, the chosen option and the number of options.
     path: Vec<(usize, usize)>,
     at: usize,
 }
@@ -88,8 +88,7 @@ struct Program {
     refused: [u64; 3],
 }
 
-/// Two addresses with the same hash: only what is beside the tag tells them
-/// apart.
+/// Two addresses with the same hash: only the word beside the tag differs.
 fn key(flow: u32) -> FlowKey {
     let mut remote = [0; 16];
     remote[..4].copy_from_slice(&flow.to_ne_bytes());
@@ -107,7 +106,7 @@ fn tag() -> u64 {
 }
 
 impl Program {
-    /// Does one step. Returns false where nothing is left to do.
+    /// Does one step. Returns false if nothing is left to do.
     fn step(&mut self, words: &[Cell<u64>]) -> bool {
         let Some((flow, step)) = self.running else {
             let next = self.packets.pop();
@@ -163,7 +162,7 @@ impl Program {
     }
 }
 
-/// Memory, the program, and what is chosen.
+/// The memory, the program and the choices.
 struct World {
     words: Vec<Cell<u64>>,
     program: RefCell<Program>,
@@ -192,7 +191,7 @@ impl World {
         }
     }
 
-    /// Lets the packet that is being counted be counted.
+    /// Lets the program finish the packet that it is counting.
     fn wait_for_grace(&self) {
         let mut program = self.program.borrow_mut();
         while program.running.is_some() {
@@ -214,7 +213,7 @@ struct SharedWord {
 
 impl SharedWord {
     fn word(&self) -> &Cell<u64> {
-        // The program has nothing to do with the others.
+        // The program does not touch the ways before.
         if self.at >= tag_of(FIRST) {
             self.world.interrupt();
         }
@@ -245,7 +244,7 @@ impl Word for SharedWord {
     }
 }
 
-/// User space, and what it credited to whom.
+/// User space, and the counts that it credited to each flow.
 struct User {
     world: Rc<World>,
     table: Table<Vec<SharedWord>>,
@@ -285,10 +284,10 @@ impl User {
         );
     }
 
-    /// Reclaims all that is known.
+    /// Reclaims all known flows.
     fn reclaim(&mut self) {
         self.tracker.retire(&self.table, &BTreeSet::from([InterfaceId(1)]));
-        // As where a grace period could not be had.
+        // As if there had been no grace period.
         self.sweep(false);
         let has_retired = self.tracker.waits_for_grace();
         if has_retired {
@@ -298,13 +297,13 @@ impl User {
     }
 }
 
-/// The paths that were tried, and how many of them were of some kind.
+/// The number of paths that were tried, and of some kinds of them.
 #[derive(Debug, Default)]
 struct Seen {
     ways: u64,
-    /// In which a flow found no room: it met a retired way.
+    /// Paths in which a flow found no room: it met a retired way.
     refusals: u64,
-    /// In which both flows had the one way that there is.
+    /// Paths in which both flows had the only way.
     successions: u64,
 }
 

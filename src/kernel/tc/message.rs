@@ -1,5 +1,5 @@
-//! The messages about qdiscs and filters, written and read. Only some attributes
-//! are looked at, so that one of a newer kernel cannot hide the rest.
+//! The messages about qdiscs and filters, written and read. Only some
+//! attributes are read, so that one of a newer kernel cannot hide the rest.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -23,7 +23,7 @@ const TCA_BPF_ID: u16 = 11;
 /// `struct tcmsg`.
 const TC_HEADER_LENGTH: usize = 20;
 
-/// Of a filter for packets of every protocol, `ETH_P_ALL`.
+/// The protocol of a filter for all packets, `ETH_P_ALL`.
 pub(in crate::kernel) const ALL_PROTOCOLS: u16 = 3;
 
 const BPF: &str = "bpf";
@@ -37,18 +37,18 @@ pub(in crate::kernel) struct Qdisc {
     pub(in crate::kernel) kind: String,
 }
 
-/// A filter on one hook of a device, or what a priority is used for.
+/// A filter on one hook of a device, or a priority as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::kernel) struct Filter {
-    /// Runs before those with a higher one.
+    /// The filter runs before those with a higher one.
     pub(in crate::kernel) priority: u16,
     pub(in crate::kernel) protocol: u16,
     pub(in crate::kernel) kind: String,
-    /// Zero is the one that packets come to by themselves.
+    /// Packets enter only chain zero by themselves.
     pub(in crate::kernel) chain: u32,
     /// Tells filters of one priority apart. Zero is the priority as a whole.
     pub(in crate::kernel) handle: u32,
-    /// Of a bpf filter.
+    /// The name of a bpf filter.
     pub(in crate::kernel) name: Option<String>,
     /// The kernel's number of a bpf filter's program.
     pub(in crate::kernel) program: Option<u32>,
@@ -61,7 +61,7 @@ pub(in crate::kernel) struct Parent {
     pub(in crate::kernel) direction: Direction,
 }
 
-/// Where a filter of ours is.
+/// The place of one of our filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kernel) struct Place {
     pub(in crate::kernel) hook: Parent,
@@ -105,8 +105,8 @@ impl Place {
 }
 
 impl Place {
-    /// Returns a message about a program to be there, as a filter that decides
-    /// for itself what happens to a packet and stays out of the hardware.
+    /// Returns a message that puts a program there, as a filter that itself
+    /// decides on a packet and stays out of the hardware.
     pub(super) fn program(self, fd: u32, name: &str) -> TcMessage {
         let mut message = self.message();
         message.attributes.push(TcAttribute::Options(
