@@ -19,7 +19,7 @@ use super::name::InterfaceName;
 use crate::accounting::InterfaceId;
 
 const EPOCH_AT: usize = 0;
-/// Every release finds the version here, of any ledger.
+/// The place never changes, so that every release finds the version here.
 const VERSION_AT: usize = 1;
 const SEEDS_AT: usize = 2;
 const FEATURES_AT: usize = 8;

@@ -262,8 +262,8 @@ fn unpin(pins: &Pins, id: InterfaceId) {
 const NO_DEVICE: u32 = i32::MAX.cast_unsigned();
 
 /// Returns whether the kernel has TCX, judged by its answer to a query of the
-/// TCX hook of a device. A kernel that was built without it refuses the query;
-/// one with it looks for the device first.
+/// TCX hook of a device. An older kernel, or one that was built without TCX,
+/// refuses the query; another one looks for the device first.
 fn has_tcx(answer: io::Result<Vec<u32>>) -> io::Result<bool> {
     match answer.as_ref().map_err(io::Error::raw_os_error) {
         Ok(_) | Err(Some(libc::ENODEV | libc::ENOENT)) => Ok(true),

@@ -45,7 +45,7 @@ pub(super) fn interface_name(ifindex: u32) -> io::Result<InterfaceName> {
 /// Makes the C library take large pieces of memory from the system and give
 /// them back when they are freed, and not keep some for every thread: pages of
 /// metrics are large and made on several threads, and the notes on a flow table
-/// are hardly touched. The heap would clear them, so touch them all.
+/// are hardly touched. The heap would clear and so touch them all.
 pub fn keep_memory_small() {
     #[cfg(target_env = "gnu")]
     // SAFETY: the calls take no addresses, and may be made at any time. One
