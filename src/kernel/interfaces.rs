@@ -72,7 +72,7 @@ pub struct InterfaceTable {
 /// The property that makes a device an uplink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UplinkBy {
-    /// The device is on a bus, and so is at least one device.
+    /// It is on a bus. Decides if any device is on a bus.
     Bus,
     /// It has a default route, and no device is on a bus.
     DefaultRoute,
