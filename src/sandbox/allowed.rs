@@ -1,9 +1,9 @@
 //! The table of system calls: what each duty may make once it is taken up, and
 //! with which arguments. Pure.
 //!
-//! It was found by tracing each thread in the privileged tests, and by what the
-//! C library may use instead. A new need is a new row here, with its reason;
-//! arguments are as narrow as what was seen.
+//! The rows come from traces of each thread in the privileged tests, and from
+//! the calls that the C library may use instead. A new need is a new row here,
+//! with its reason; arguments are as narrow as the traces allow.
 
 use super::Duty;
 
@@ -20,8 +20,8 @@ const SIGNALS: Threads = 1 << 6;
 const READERS: Threads = 1 << 7;
 const ALL: Threads = Threads::MAX;
 
-/// Returns whose rows a duty has; none where it lasts only until the start is
-/// over and takes up no filter.
+/// Returns the threads whose rows a duty has; none for a duty that ends with
+/// the start and takes up no filter.
 pub(super) fn threads(duty: Duty) -> Option<Threads> {
     match duty {
         Duty::Bind { .. } => None,
@@ -44,17 +44,17 @@ pub(super) struct Is {
     pub(super) value: Value,
 }
 
-/// What the bits of an argument are to be.
+/// The value that the bits of an argument must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Value {
-    /// This.
+    /// This number.
     Fixed(u64),
     /// The number of this process.
     OwnProcess,
 }
 
-/// Alternatives, in each of which every condition is to hold. None at all
-/// allows any arguments.
+/// Alternatives; every condition of one of them must hold. No alternatives
+/// allow any arguments.
 pub(super) type Arguments = &'static [&'static [Is]];
 
 /// A row of the table.
@@ -65,9 +65,9 @@ pub(super) struct Row {
     pub(super) arguments: Arguments,
 }
 
-/// All of an argument that the kernel takes as an `int`.
+/// All bits of an argument that the kernel takes as an `int`.
 const INT: u64 = 0xFFFF_FFFF;
-/// All of an argument that the kernel takes as an address.
+/// All bits of an argument that the kernel takes as an address.
 const ADDRESS: u64 = u64::MAX;
 
 const fn is(argument: u8, value: u64) -> Is {
@@ -94,11 +94,11 @@ const fn flags(flags: libc::c_int) -> u64 {
 
 const ANY: Arguments = &[];
 
-/// Memory that is not executed: what was mapped at the start stays all that is.
+/// Memory that is not executed: no executable memory is added after the start.
 const NOT_EXECUTED: Arguments = &[&[lacks(2, flags(libc::PROT_EXEC))]];
 
 /// A thread of this process, as pthread_create(3) makes it: no process, and no
-/// namespace. musl's has CLONE_DETACHED too, which means nothing.
+/// namespace. musl also sets CLONE_DETACHED, which the kernel ignores.
 const A_THREAD: Arguments = &[&[Is {
     argument: 0,
     bits: INT & !flags(libc::CLONE_DETACHED),
@@ -115,10 +115,10 @@ const A_THREAD: Arguments = &[&[Is {
     )),
 }]];
 
-/// Names of threads, and what the C library asks of its own process.
+/// Names of threads, and the C library's question for its auxiliary vector.
 const OWN_NAME: Arguments =
     &[&[is(0, flags(libc::PR_SET_NAME))], &[is(0, PR_GET_AUXV)]];
-/// Of linux/prctl.h, since Linux 6.4.
+/// From linux/prctl.h, since Linux 6.4.
 const PR_GET_AUXV: u64 = 0x4155_5856;
 
 /// The end of this process by abort(3).
@@ -127,18 +127,18 @@ const OWN_ABORT: Arguments = &[&[
     is(2, flags(libc::SIGABRT)),
 ]];
 
-/// Limits of this process, to read.
+/// Reads limits of this process.
 const OWN_LIMITS: Arguments = &[&[is(0, 0), is_null(2)]];
 
-/// To whom a socket is connected already; MSG_FASTOPEN would connect.
+/// Sends to the peer of a connected socket only; MSG_FASTOPEN would connect.
 const TO_ITS_PEER: Arguments =
     &[&[only(3, flags(libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT)), is_null(4)]];
 
-/// Of an open file, whether it is closed by exec(3): std asks in builds with
+/// Reads the close-on-exec flag of an open file: std does so in builds with
 /// assertions.
 const FILE_FLAGS: Arguments = &[&[is(1, flags(libc::F_GETFD))]];
 
-/// Nothing is written, cut or made.
+/// Opens a file to read: nothing is written, truncated or created.
 const TO_READ: Arguments = &[&[lacks(
     2,
     flags(
@@ -166,12 +166,12 @@ const LARGE: libc::c_int = match libc::O_LARGEFILE {
     given => given,
 };
 
-/// As rename(2) does it.
+/// Renames as rename(2) does, without flags.
 const IN_PLACE: Arguments = &[&[is(4, 0)]];
-/// Not a directory.
+/// Removes a file, not a directory.
 const A_FILE: Arguments = &[&[is(2, 0)]];
 
-/// The part of a socket's type that is no flag.
+/// The bits of a socket's type that are not flags.
 const SOCKET_TYPE: u64 = 0xF;
 
 const fn socket(family: i32, kind: i32, protocol: i32) -> [Is; 3] {
@@ -182,16 +182,17 @@ const fn socket(family: i32, kind: i32, protocol: i32) -> [Is; 3] {
     ]
 }
 
-/// To list devices. The library makes it a datagram socket.
+/// Sockets to list devices. The library makes a datagram socket.
 const TO_ROUTING: Arguments = &[
     &socket(libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_ROUTE),
     &socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE),
 ];
 
-/// A name as long as those of netlink: too short for one of the internet.
+/// An address as long as those of netlink: too short for an internet address.
 const NETLINK_NAME: Arguments = &[&[is(2, 12)]];
 
-/// Joining a group, and lists of what was asked for alone.
+/// Joins a group, and asks for lists with strict checks, so that they hold only
+/// the requested entries.
 const NETLINK_NEWS: Arguments = &[
     &[
         is(1, flags(libc::SOL_NETLINK)),
@@ -203,39 +204,41 @@ const NETLINK_NEWS: Arguments = &[
     ],
 ];
 
-/// Of a socket, that it makes nobody wait.
+/// Makes a socket non-blocking.
 const NOT_TO_WAIT: Arguments = &[&[is(1, FIONBIO)]];
-/// Of asm-generic/ioctls.h.
+/// From asm-generic/ioctls.h.
 const FIONBIO: u64 = 0x5421;
 
-/// For if_indextoname(3), and the names of exporters that attach by filters:
-/// nobody can connect it.
+/// A socket for if_indextoname(3), and for the names of exporters that attach
+/// by filters. No thread may connect it.
 const TO_NOBODY: Arguments = &[&socket(libc::AF_UNIX, libc::SOCK_DGRAM, 0)];
 
-/// Of the device that has an ifindex. There are no others: none for terminals.
+/// Asks for the name of the device with an ifindex. No other ioctl is allowed,
+/// so none for terminals.
 const NAME_OF_DEVICE: Arguments = &[&[is(1, SIOCGIFNAME)]];
-/// Of linux/sockios.h.
+/// From linux/sockios.h.
 const SIOCGIFNAME: u64 = 0x8910;
 
-/// That answers are not waited with until they fill a packet.
+/// Sends answers at once instead of waiting until they fill a packet.
 const NO_DELAY: Arguments =
     &[&[is(1, flags(libc::IPPROTO_TCP)), is(2, flags(libc::TCP_NODELAY))]];
 
 /// The grace periods of the flow table.
 const GRACE_PERIOD: Arguments = &[&[is(0, MEMBARRIER_CMD_GLOBAL)]];
-/// Of linux/membarrier.h.
+/// From linux/membarrier.h.
 const MEMBARRIER_CMD_GLOBAL: u64 = 1;
 
-/// Commands of bpf(2), by their numbers in linux/bpf.h: those that work on what
-/// was loaded at the start and is held by a descriptor. None loads, makes a
-/// map, opens a pin, or takes a number of what others loaded.
+/// Commands of bpf(2), by their numbers in linux/bpf.h. They work only on
+/// objects that were loaded at the start and are held by a descriptor. No
+/// command loads a program, makes a map, opens a pin, or takes an id of an
+/// object that others loaded.
 const ON_WHAT_IS_LOADED: Arguments = &[
     &[is(0, 1)],  // BPF_MAP_LOOKUP_ELEM
     &[is(0, 2)],  // BPF_MAP_UPDATE_ELEM
     &[is(0, 3)],  // BPF_MAP_DELETE_ELEM
     &[is(0, 6)],  // BPF_OBJ_PIN: links of devices that appear
     &[is(0, 10)], // BPF_PROG_TEST_RUN: the clock of the kernel side
-    &[is(0, 15)], // BPF_OBJ_GET_INFO_BY_FD: whether a link is on its device
+    &[is(0, 15)], // BPF_OBJ_GET_INFO_BY_FD: is a link on its device?
     &[is(0, 16)], // BPF_PROG_QUERY: the same, with CAP_NET_ADMIN
     &[is(0, 24)], // BPF_MAP_LOOKUP_BATCH
     &[is(0, 28)], // BPF_LINK_CREATE: attaching
@@ -252,7 +255,7 @@ macro_rules! table {
     };
 }
 
-/// What may be done, by whom, with which arguments, and what for.
+/// The allowed calls: call, threads, arguments, reason.
 pub(super) const TABLE: &[Row] = table! {
     SYS_brk             | ALL             | ANY               | "memory";
     SYS_madvise         | ALL             | ANY               | "memory";
@@ -285,7 +288,7 @@ pub(super) const TABLE: &[Row] = table! {
     SYS_prctl           | ALL             | OWN_NAME          | "threads start";
     SYS_prlimit64       | ALL             | OWN_LIMITS        | "threads start: their stack";
     SYS_clone           | MAIN HTTP       | A_THREAD          | "threads for databases, pages";
-    // Its flags are in memory, where a filter cannot look: it does not exist.
+    // A filter cannot read its flags, which are in memory: it gets ENOSYS.
     SYS_clone3          | MAIN HTTP       | ANY               | "answered by ENOSYS";
 
     SYS_close           | ALL             | ANY               | "files and sockets";

@@ -8,7 +8,7 @@ use rustix::thread::{
 
 use super::Duty;
 
-/// Returns what a duty needs.
+/// Returns the capabilities that a duty needs.
 pub(super) fn of(duty: Duty) -> CapabilitySet {
     match duty {
         Duty::Count { needs_bpf: false } => CapabilitySet::NET_ADMIN,
@@ -26,7 +26,7 @@ pub(super) fn of(duty: Duty) -> CapabilitySet {
     }
 }
 
-/// Gives up every capability but these; what is not there is not gained.
+/// Gives up every capability but these. A missing one is not gained.
 pub(super) fn keep(kept: CapabilitySet) -> io::Result<()> {
     let now = capabilities(None)?;
     let permitted = now.permitted & kept;
@@ -47,7 +47,7 @@ pub(super) fn keep_none() -> io::Result<()> {
     keep(CapabilitySet::empty())
 }
 
-/// Does `work` with these in effect and no others, then puts back what was.
+/// Does `work` with only these in effect, then restores the sets from before.
 pub(super) fn with_effect<T>(
     wanted: CapabilitySet,
     work: impl FnOnce() -> T,

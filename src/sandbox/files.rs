@@ -1,9 +1,10 @@
-//! Files, by Landlock: read anywhere, written where the exporter writes. Ports,
-//! signals and abstract Unix sockets too, where the kernel's Landlock has them.
+//! Restricts files by Landlock: the exporter reads anywhere and writes only to
+//! its own directories. Ports, signals and abstract Unix sockets are restricted
+//! too, if the kernel's Landlock has them.
 //!
-//! Reading is not limited to what the configuration names: a reload may name
-//! any other database or configuration. What the exporter may read is up to
-//! the user it runs as. Threads that talk to clients are limited further.
+//! Reading is not limited to the files in the configuration, because a reload
+//! may name others. The user of the process decides which files it can read.
+//! Threads that talk to clients are limited further.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,21 +17,21 @@ use landlock::{
     path_beneath_rules,
 };
 
-/// The newest version whose rights were looked through: a right that a later
-/// one brings is not taken unseen.
+/// The newest version whose rights were reviewed. Rights of later versions are
+/// not handled until somebody has reviewed them.
 const KNOWN: ABI = ABI::V7;
 
-/// Where the kernel tells of this process.
+/// The directory in which the kernel describes this process.
 const OWN_PROCESS: &str = "/proc/self";
 
-/// What became of files.
+/// The restriction of files that is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Files {
     /// They are restricted, by this version of Landlock.
     Restricted(i32),
     /// The kernel has no Landlock, or it is not switched on.
     NotInThisKernel,
-    /// They are not restricted, as was asked for.
+    /// They are not restricted, because the sandbox is turned off.
     TurnedOff,
 }
 
@@ -48,9 +49,10 @@ impl fmt::Display for Files {
     }
 }
 
-/// What is done in a directory that is written to: files, their replacement,
-/// and Unix sockets. Nothing executed, and no devices; pipes and links only
-/// because what is in the place of a file has to be renamed.
+/// Returns the rights in a directory that the exporter writes to: to make and
+/// replace files, and to make Unix sockets, but not to execute or to make
+/// devices. Pipes and links only because one in the place of a file has to be
+/// renamed.
 fn written() -> BitFlags<AccessFs> {
     AccessFs::ReadFile
         | AccessFs::ReadDir
@@ -66,7 +68,7 @@ fn written() -> BitFlags<AccessFs> {
         | AccessFs::Refer
 }
 
-/// Restricts the calling thread and what it starts, if the kernel can.
+/// Restricts the calling thread and the threads it starts, if the kernel can.
 pub(super) fn restrict(
     writable: &[PathBuf],
     ports: &[u16],
@@ -95,11 +97,11 @@ pub(super) fn restrict(
     })
 }
 
-/// Lets the calling thread, and what it starts, open no file but to read what
-/// the kernel tells of this process, if the kernel can.
+/// Lets the calling thread, and the threads it starts, open only `/proc/self`,
+/// and only to read, if the kernel can.
 pub(super) fn restrict_to_own_process() -> Result<(), RulesetError> {
-    // The rule is for this directory as it is in memory now. Held open, it
-    // stays there; forgotten and read anew, it would be another.
+    // The rule belongs to the inode in memory. The open descriptor keeps it
+    // there; if the kernel dropped it, a new inode would not match the rule.
     static HELD: OnceLock<Option<PathFd>> = OnceLock::new();
     HELD.get_or_init(|| PathFd::new(OWN_PROCESS).ok());
     let to_read = AccessFs::ReadFile | AccessFs::ReadDir;

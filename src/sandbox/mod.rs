@@ -1,10 +1,11 @@
-//! Giving up what the exporter does not need once it counts: capabilities,
-//! system calls, files.
+//! Gives up the privileges that the exporter does not need once it counts:
+//! capabilities, system calls, files.
 //!
-//! Two steps. [`Sandbox::restrict_files`], on the main thread before there is
-//! any other, is inherited by all. [`Sandbox::take_up`], on each thread, leaves
-//! it the capabilities and the system calls of its [`Duty`] and no others; the
-//! main thread does so last, as the threads it starts need more.
+//! There are two steps. [`Sandbox::restrict_files`] runs on the main thread
+//! before there is any other, and all threads inherit it. [`Sandbox::take_up`]
+//! runs on each thread and leaves it only the capabilities and the system calls
+//! of its [`Duty`]. The main thread does so last, because the threads it starts
+//! need more.
 
 mod allowed;
 mod capabilities;
@@ -19,32 +20,32 @@ pub use capabilities::names as capability_names;
 pub use files::Files;
 pub use report::Report;
 
-/// What a thread does, which decides what it may keep.
+/// The work of a thread, which decides the privileges that it keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Duty {
-    /// Opens the sockets that listen, and ends before clients are served:
-    /// CAP_NET_BIND_SERVICE, if it was there, for ports below 1024.
+    /// Opens the sockets that listen, and ends before clients are served. Keeps
+    /// CAP_NET_BIND_SERVICE, if the process has it, for ports below 1024.
     Bind {
-        /// Whether there is such a port.
+        /// Whether a port is below 1024.
         is_low: bool,
     },
-    /// Starts the threads that read configuration, which may belong to anybody
-    /// where the exporter was started by root: CAP_DAC_READ_SEARCH, if it was
-    /// there.
+    /// Starts the threads that read the configuration. Keeps
+    /// CAP_DAC_READ_SEARCH, if the process has it: if root started the
+    /// exporter, these files may belong to any user.
     Supervise,
-    /// Reads databases and certificates: the same capability.
+    /// Reads databases and certificates. Keeps the same capability.
     Read,
-    /// Attaches to interfaces and asks what is attached: CAP_NET_ADMIN. Reads
-    /// maps: CAP_BPF too, where the kernel wants it for that.
+    /// Attaches to interfaces and lists the attached programs: CAP_NET_ADMIN.
+    /// Reads maps: CAP_BPF too, if the kernel demands it for that.
     Count {
         /// Whether reading maps needs CAP_BPF.
         needs_bpf: bool,
     },
     /// Saves the state.
     Save,
-    /// Listens to the kernel's news of network devices.
+    /// Receives the kernel's news of network devices.
     Follow,
-    /// Talks to clients, makes their pages, compares their passwords.
+    /// Talks to clients, makes their pages, checks their passwords.
     Serve,
     /// Writes the log.
     Log,
@@ -52,13 +53,13 @@ pub enum Duty {
     Forward,
 }
 
-/// What is done about privileges. A copy does the same.
+/// Gives up privileges, if it is on. A copy does the same.
 #[derive(Clone, Copy, Debug)]
 pub struct Sandbox {
     is_on: bool,
 }
 
-/// Why privileges could not be given up.
+/// The reason why privileges could not be given up.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The capabilities stay as they are.
@@ -79,7 +80,7 @@ pub enum Error {
 }
 
 impl Sandbox {
-    /// Returns one that gives up everything, or nothing.
+    /// Returns a sandbox that gives up everything, or nothing.
     #[must_use]
     pub fn new(is_on: bool) -> Self {
         Self { is_on }
@@ -91,10 +92,10 @@ impl Sandbox {
         self.is_on
     }
 
-    /// Sets no_new_privs, and takes from the calling thread, and all it will
-    /// start, the right to write files but in `writable`, to execute programs,
-    /// to connect by TCP and to listen at other ports than `ports`, as far as
-    /// the kernel has Landlock.
+    /// Sets no_new_privs, and restricts the calling thread and all threads it
+    /// will start: they write files only in `writable`, execute no program,
+    /// connect to nothing by TCP and listen only at `ports`, as far as the
+    /// kernel has Landlock.
     ///
     /// # Errors
     /// If the kernel can do it and refuses.
@@ -113,12 +114,12 @@ impl Sandbox {
     }
 
     /// Takes from the calling thread, and all it will start, every capability
-    /// and every system call but those of its duty. One that talks to clients
-    /// reads no more files than `/proc` has of this process.
+    /// and every system call but those of its duty. A thread that talks to
+    /// clients reads no files but those of this process in `/proc`.
     ///
     /// # Errors
-    /// If the kernel can do it and refuses. What comes later is done all
-    /// the same; the first error is returned.
+    /// If the kernel can do it and refuses. The later steps are done all the
+    /// same; the first error is returned.
     pub fn take_up(&self, duty: Duty) -> Result<(), Error> {
         if !self.is_on {
             return Ok(());
@@ -152,8 +153,8 @@ impl Sandbox {
         capabilities::keep_none().map_err(Error::Capabilities)
     }
 
-    /// Does `work` with only the capabilities of a duty in effect, then takes
-    /// the others back.
+    /// Does `work` with only the capabilities of a duty in effect, then puts
+    /// the others back into effect.
     ///
     /// # Errors
     /// If the kernel refuses.
@@ -166,10 +167,10 @@ impl Sandbox {
             .map_err(Error::Capabilities)
     }
 
-    /// Returns what is in force, by what the kernel says of every thread.
+    /// Returns the restrictions that the kernel shows for every thread.
     ///
     /// # Errors
-    /// If it does not say.
+    /// If `/proc/self/task` cannot be read.
     pub fn report(&self) -> Result<Report, Error> {
         Report::read().map_err(Error::Report)
     }

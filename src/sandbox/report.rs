@@ -1,4 +1,4 @@
-//! What is in force, in the words of the kernel.
+//! Reports the restrictions in force, as the kernel shows them in `/proc`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,22 +7,22 @@ use std::path::Path;
 
 use super::capabilities::names;
 
-/// A thread on its way out, as `linux/sched.h` has it: it may be seen for a
-/// while after it was joined.
+/// The flag of an exiting thread, from `linux/sched.h`. Such a thread may show
+/// for a while after it was joined.
 const PF_EXITING: u64 = 4;
 
-/// What is in force, over all threads of the process.
+/// The restrictions in force, over all threads of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The capabilities that are left, each with the threads that have it.
     pub kept: String,
     /// Whether no thread can gain privileges by executing a program.
     pub no_new_privileges: bool,
-    /// Whether the system calls of every thread are filtered.
+    /// "filtered" if every thread filters its system calls.
     pub system_calls: &'static str,
 }
 
-/// What the kernel says of one thread.
+/// The kernel's description of one thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Thread {
     name: String,
@@ -41,7 +41,7 @@ impl Report {
         for task in fs::read_dir(tasks)? {
             match read_thread(&task?.path()) {
                 Ok(thread) => threads.extend(thread),
-                // It has ended meanwhile: it has no privileges.
+                // The thread has ended meanwhile: it has no privileges.
                 Err(error) if is_end(&error) => {}
                 Err(error) => return Err(error),
             }
@@ -86,10 +86,10 @@ fn is_end(error: &io::Error) -> bool {
     matches!(code, Some(libc::ENOENT | libc::ESRCH))
 }
 
-/// Reads `/proc/PID/task/TID`, none of a thread on its way out.
+/// Reads `/proc/PID/task/TID`; none for an exiting thread.
 fn read_thread(task: &Path) -> io::Result<Option<Thread>> {
     let status = fs::read_to_string(task.join("status"))?;
-    // In this order: it may have begun to end meanwhile.
+    // `stat` after `status`: the thread may have begun to exit meanwhile.
     let stat = fs::read_to_string(task.join("stat"))?;
     if is_exiting(&stat) {
         return Ok(None);
@@ -106,8 +106,8 @@ fn is_exiting(stat: &str) -> bool {
         .is_some_and(|flags: u64| flags & PF_EXITING != 0)
 }
 
-/// Reads `/proc/PID/status`, if it says something of capabilities. What else is
-/// missing is not in force.
+/// Reads `/proc/PID/status`; none without a line of capabilities. If another
+/// line is missing, its restriction is taken as not in force.
 fn thread(status: &str) -> Option<Thread> {
     let mut thread = Thread::default();
     let mut permitted = None;
@@ -118,7 +118,7 @@ fn thread(status: &str) -> Option<Thread> {
             "Name" => thread.name = value.into(),
             "CapPrm" => permitted = u64::from_str_radix(value, 16).ok(),
             "NoNewPrivs" => thread.no_new_privileges = value == "1",
-            // 2 is a filter.
+            // 2 means a filter.
             "Seccomp" => thread.is_filtered = value == "2",
             _ => {}
         }
@@ -152,7 +152,7 @@ mod tests {
         assert!(!report.no_new_privileges);
     }
 
-    /// Writes what the kernel would say of threads.
+    /// Writes files as the kernel has them for threads.
     fn tasks(of: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         for (index, (status, flags)) in of.iter().enumerate() {

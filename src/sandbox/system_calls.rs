@@ -1,10 +1,10 @@
-//! System calls, by seccomp: a thread may make those of its duty in
-//! [`allowed`](super::allowed), and every other fails with EPERM: a feature
-//! that was overlooked fails and says so, and counting goes on.
+//! Restricts system calls by seccomp: a thread may make those of its duty in
+//! [`allowed`](super::allowed), and every other fails with EPERM. So a feature
+//! that the table forgot fails and says so, and counting goes on.
 //!
-//! A filter belongs to a thread and to those it starts. So each thread puts on
-//! its own as it takes up its duty, the main thread last: a filter can only be
-//! narrowed.
+//! A filter belongs to a thread and to those it starts, and can only be
+//! narrowed. So each thread sets its own filter when it takes up its duty, the
+//! main thread last.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(super) fn restrict(threads: Threads) -> Result<(), Error> {
     let programs = [without_clone3(), program(threads)];
     for program in programs {
         match apply_filter(&program.map_err(Error::Backend)?) {
-            // The kernel has no filters, which the report says.
+            // The kernel has no filters. The report says so.
             Err(Error::Seccomp(error))
                 if error.raw_os_error() == Some(libc::EINVAL) =>
             {
@@ -33,9 +33,9 @@ pub(super) fn restrict(threads: Threads) -> Result<(), Error> {
     Ok(())
 }
 
-/// The C library goes back to clone(2) only where clone3(2) does not exist. Of
-/// two answers that are errors the kernel takes that of the later filter, so
-/// the later one has to allow it.
+/// Makes clone3(2) fail with ENOSYS, because the C library falls back to
+/// clone(2) only then. If two filters answer with errors, the kernel takes that
+/// of the later one, so the later filter has to allow the call.
 fn without_clone3() -> Result<BpfProgram, BackendError> {
     SeccompFilter::new(
         BTreeMap::from([(libc::SYS_clone3, Vec::new())]),

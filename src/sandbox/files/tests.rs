@@ -14,7 +14,7 @@ fn kind<T>(result: std::io::Result<T>) -> Option<ErrorKind> {
     result.err().as_ref().map(Error::kind)
 }
 
-/// Returns the version of the kernel's Landlock, zero where it has none.
+/// Returns the version of the kernel's Landlock; zero if it has none.
 fn version(files: Files) -> i32 {
     match files {
         Files::Restricted(version) => version,
@@ -46,7 +46,7 @@ fn files_are_read_anywhere_and_written_where_it_is_allowed() {
     });
     let (version, (replaced, kinds, read)) =
         restricted(vec![open.clone()], vec![], move || {
-            // As the state of a program is saved.
+            // The steps of saving the state.
             let replaced = fs::write(open.join("new"), "text")
                 .and_then(|()| fs::rename(open.join("new"), open.join("old")))
                 .and_then(|()| fs::remove_file(open.join("old")));
@@ -104,7 +104,7 @@ fn others_are_neither_signalled_nor_reached_by_abstract_sockets() {
     child.wait().unwrap();
 }
 
-/// As the threads are that talk to clients.
+/// Restricts a thread as those that talk to clients.
 #[test]
 fn what_talks_to_clients_reads_only_of_its_own_process() {
     let (version, (own, kinds)) = restricted(vec![], vec![0], || {
