@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Which flows the flow map has, as far as that can be known without looking
- * into it. While the map takes in no other keys, a flood of prefixes then costs
- * an array access a packet, and not a search for what is not there.
+ * Notes the flows that the flow map has, outside of the map. While the map
+ * takes in no other keys, a flood of prefixes then costs an array access a
+ * packet, and not a search for keys that are not in the map.
  *
- * A word holds 16 bits of the hash of each of four keys that share it, that
- * which was met last in the lowest bits. One that falls out is found again when
- * the map takes in keys, which it does after every poll; until then its packets
- * are counted in the totals alone. CPUs write words without regard to each
- * other, with the same consequence.
+ * A word holds 16 bits of the hash of each of four keys that share it, with the
+ * key that was met last in the lowest bits. A key that falls out is found again
+ * when the map takes in keys, which it does after every poll; until then its
+ * packets are counted in the totals alone. CPUs write words without regard to
+ * each other, with the same consequence.
  */
 #ifndef FLOW_FILTER_BPF_H
 #define FLOW_FILTER_BPF_H
@@ -19,10 +19,10 @@
 
 #include "traffic_abi.h"
 
-/* Chosen at random, and odd, as the seeds of the flow table. */
+/* Chosen at random, and odd, like the seeds of the flow table. */
 const volatile __u64 filter_seed = 1;
 
-/* Words, which are a power of two, less one. */
+/* The number of words, which is a power of two, less one. */
 const volatile __u32 filter_mask = 0;
 
 /* User space sets the size. */
@@ -65,7 +65,7 @@ static __always_inline bool is_noted(struct filter_place place)
 	       (__u16)(word >> 32) == place.mark || word >> 48 == place.mark;
 }
 
-/* Notes a key that is in the map as the one that was met last. */
+/* Notes a key of the map as the one that was met last. */
 static __always_inline void note(struct filter_place place)
 {
 	__u64 word, behind;
@@ -75,7 +75,7 @@ static __always_inline void note(struct filter_place place)
 	word = *(volatile __u64 *)place.word;
 	if ((__u16)word == place.mark)
 		return;
-	/* Those that were met before it stay where they are. */
+	/* The keys that were met before it keep their places. */
 	if ((__u16)(word >> 16) == place.mark)
 		behind = 0xFFFFFFFF00000000;
 	else if ((__u16)(word >> 32) == place.mark)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The second tier of flows: the kernel's LRU hash. It takes what the flow table
- * has no room for, or everything where there is no table.
+ * The second tier of flows: the kernel's LRU hash. It takes the flows that find
+ * no room in the flow table, or all flows if there is no table.
  */
 #ifndef FLOW_MAP_BPF_H
 #define FLOW_MAP_BPF_H
@@ -18,15 +18,15 @@
 
 /*
  * The number of keys taken in before user space reads them; zero: any number.
- * More than there is room for would only push out what nobody has read yet.
+ * More keys than fit would only push out keys that nobody has read yet.
  */
 const volatile __u64 admission_limit = 0;
 
 /*
  * LRU, so that a flood of prefixes costs attribution and never memory;
  * per-CPU, so that counting needs no lock and no atomics. User space sets the
- * size and deletes what belongs to an interface that is gone; all else is
- * evicted by the kernel.
+ * size and deletes the keys of an interface that is gone; the kernel evicts all
+ * others.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_PERCPU_HASH);
@@ -44,7 +44,7 @@ struct {
 	__type(value, struct traffic_admission);
 } admission SEC(".maps");
 
-/* Returns who counts the keys that are taken in, if anybody does. */
+/* Returns the counter of the keys that are taken in; NULL without a limit. */
 static __always_inline struct traffic_admission *admission_count(void)
 {
 	__u32 zero = 0;
@@ -52,7 +52,7 @@ static __always_inline struct traffic_admission *admission_count(void)
 	return admission_limit ? bpf_map_lookup_elem(&admission, &zero) : NULL;
 }
 
-/* Returns whether the map takes in no other key. */
+/* Returns whether the map takes in no more keys. */
 static __always_inline bool is_closed(const struct traffic_admission *all)
 {
 	return all &&
@@ -72,7 +72,7 @@ static __always_inline bool add_to_flow(const struct traffic_key *key,
 	return true;
 }
 
-/* Counts the first packet of a key, and returns whether there was a way. */
+/* Counts the first packet of a key; returns false if the map refuses it. */
 static __always_inline bool create_flow(struct traffic_statistics *own,
 					struct traffic_admission *all,
 					const struct traffic_key *key,
@@ -87,7 +87,7 @@ static __always_inline bool create_flow(struct traffic_statistics *own,
 			      (bpf_get_smp_processor_id() & 0xFF),
 	};
 
-	/* Looked at first, so that a flood that is not let in writes nothing
+	/* Checked first, so that a flood that is not let in writes no memory
 	 * that all CPUs share.
 	 */
 	if (is_closed(all))
@@ -134,8 +134,8 @@ static __always_inline void count_in_map(struct traffic_statistics *own,
 		}
 	}
 	note(place);
-	/* Behind the map: user space reads it before the map, and reads the
-	 * map again where this has moved since.
+	/* Counted after the map: user space reads this counter before the map,
+	 * and reads the map again if the counter has grown since.
 	 */
 	own->counters[TRAFFIC_MAP_PACKETS]++;
 }

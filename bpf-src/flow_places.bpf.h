@@ -2,8 +2,8 @@
 /*
  * The places that a flow may have in the flow table.
  *
- * A table is used in part. Its sets are divided into blocks, and a CPU's part
- * is its first block at the start. The program doubles the part when half of
+ * A CPU uses a part of its sets. The sets are divided into blocks, and the part
+ * is the first block at the start. The program doubles the part when half of
  * its ways are in use, so that few flows touch few pages: with 4,096 flows that
  * were scattered over a table of 100,000 entries, a packet waited for the TLB
  * and for caches longer than all else took. The program does it rather than
@@ -27,26 +27,26 @@
 #include "prefix.bpf.h"
 #include "traffic_abi.h"
 
-/* Sets of each CPU; zero where there is no table. */
+/* Sets of each CPU; zero if there is no table. */
 const volatile __u32 table_sets = 0;
 
-/* Sets of a block. There are a power of two of blocks: this one has the last
- * number.
+/* Sets of a block, and the number of the last block. The number of blocks is a
+ * power of two.
  */
 const volatile __u32 table_block_sets = 0;
 const volatile __u32 table_last_block = 0;
 
 /*
  * Chosen at random at every start, so that nobody can send prefixes that all
- * belong into the same sets. Odd, all three.
+ * belong to the same sets. All three are odd.
  */
 const volatile __u64 table_seed = 1;
 const volatile __u64 table_seed_second = 1;
 const volatile __u64 table_seed_rest = 1;
 
 /*
- * Index: CPU. Apart from the statistics, because it begins anew with the table,
- * which has another size where it does.
+ * Index: CPU. Apart from the statistics, because it begins anew whenever the
+ * table does, with another size.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -61,7 +61,7 @@ struct table_key {
 	__u64 tag;
 	__u64 remote;
 	__u64 rest; /* IPv6 only */
-	__u64 spread; /* what its places are computed from */
+	__u64 spread; /* its places are computed from it */
 	__u32 region; /* likewise */
 	bool is_long; /* has_long_prefixes() */
 };
@@ -72,15 +72,15 @@ struct table_place {
 	__u32 way; /* in its last bits */
 };
 
-/* Returns 32 bits in which all of the word are. */
+/* Returns 32 bits that depend on all bits of the word. */
 static __always_inline __u32 fold(__u64 word)
 {
 	return (__u32)word ^ (__u32)(word >> 32);
 }
 
 /*
- * Returns what is known of a flow as soon as its packet has been read; the
- * interface is not.
+ * Returns the part of a flow's key that is known as soon as its packet has been
+ * read: all but the interface.
  */
 static __always_inline struct table_key
 table_key_of(enum traffic_direction direction, struct remote remote,
@@ -102,12 +102,12 @@ table_key_of(enum traffic_direction direction, struct remote remote,
 }
 
 /*
- * Adds the interface to the key of a flow. `number` is its number + 1; of
- * zero comes a tag that no way has.
+ * Adds the interface to the key of a flow. `number` is its number + 1; zero
+ * gives a tag that no way has.
  *
- * Flows of one remote are kept apart by the part of the table they are in. It
+ * The region keeps flows of one remote in different parts of the table. It
  * comes from the ifindex, so that places need not wait until the number is
- * found; from the last bits of it, so that devices that come and go do not walk
+ * found; from its last bits, so that devices that come and go do not walk
  * through the table and leave all of user space's memory of it touched.
  */
 static __always_inline void set_interface(struct table_key *key, __u32 number,
@@ -131,10 +131,10 @@ static __always_inline struct remote remote_of(const struct table_key *key)
 }
 
 /*
- * Returns a place on this CPU that a flow takes where it can. The last bits of
+ * Returns a place on this CPU that a flow takes if it can. The last bits of
  * the hash choose the block, so that half of the flows stay where they are when
  * the part doubles. All bits choose the set in the block, as a fraction of its
- * sets in place of a remainder: no division.
+ * sets instead of a remainder: no division.
  */
 static __always_inline struct table_place
 place_of(__u32 cpu, __u32 blocks_mask, const struct table_key *key, __u64 seed)
@@ -153,20 +153,20 @@ static __always_inline struct traffic_part *own_part(__u32 cpu)
 }
 
 /*
- * A part of at least one in so many blocks of the table grows to all of them.
+ * A part of at least 1 / LARGEST_PART of the table grows to the whole table.
  * Until the next poll, the old ways of flows that moved take up room. By
- * doublings alone that would be a sixth of the table in a burst that fills it;
- * with 8, it is a seventeenth.
+ * doublings alone they would be a sixth of the table in a burst that fills it;
+ * with 8, they are a seventeenth.
  */
 #define LARGEST_PART 8
 
 /*
  * Makes the part of the table that this CPU uses larger if half of its ways are
  * in use. User space must not see a way outside of the part that it reads: an
- * exchange orders the mask before all that is written later.
+ * exchange orders the mask before all later writes.
  *
- * `freed_entries` is behind by the ways that user space was freeing when it was
- * killed. Then the part grows a little early.
+ * If user space was killed while it freed ways, `freed_entries` lacks them.
+ * Then the part grows a little early.
  */
 static __always_inline void grow_if_half_full(struct traffic_part *part)
 {

@@ -6,10 +6,10 @@
  * ways of their first place: a multiplication, an array access and two
  * comparisons find them. A flow that finds both sets full goes to the flow map.
  *
- * Nothing here is atomic but the publication of a tag and of the part in use: a
- * program writes the ways of its own CPU only, no second packet interrupts the
- * first on the same CPU, and user space writes nothing but tags that are not
- * free. See struct traffic_entry for who may change what.
+ * Only the publication of a tag and of the part in use is atomic: a program
+ * writes the ways of its own CPU only, no second packet interrupts the first on
+ * the same CPU, and user space writes only tags that are not free. struct
+ * traffic_entry lists the allowed changes of a tag.
  */
 #ifndef FLOW_TABLE_BPF_H
 #define FLOW_TABLE_BPF_H
@@ -34,8 +34,8 @@ struct {
 } flow_table SEC(".maps");
 
 /*
- * The same index. Of no more than one element where no prefix of IPv6 is longer
- * than half an address.
+ * The same index. It has one element if no prefix of IPv6 is longer than half
+ * an address.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -46,8 +46,8 @@ struct {
 } table_rests SEC(".maps");
 
 /*
- * Returns a way of a set. The barrier keeps clang from computing where it is
- * anew for each use.
+ * Returns a way of a set. The barrier keeps clang from computing its address
+ * again for each use.
  */
 static __always_inline struct traffic_entry *way_of(struct traffic_set *set,
 						    __u64 way)
@@ -78,7 +78,7 @@ static __always_inline bool is_flows(const struct traffic_entry *entry,
 {
 	__u64 *rest;
 
-	/* Of IPv4 both say the same, and asking is no cheaper. */
+	/* For IPv4 both compare the same; to test for it is no cheaper. */
 	if (read_tag(entry) != key->tag || entry->remote != key->remote)
 		return false;
 	if (!key->is_long)
@@ -96,7 +96,7 @@ static __always_inline void add_to_entry(struct traffic_entry *entry,
 
 /*
  * Returns the way of the place that has the flow's tag, or the second. Without
- * a branch: which it is follows no pattern that a processor could guess.
+ * a branch, because a processor could not predict it.
  */
 static __always_inline struct traffic_entry *
 way_in_pair(struct traffic_set *set, struct table_place *place,
@@ -106,7 +106,7 @@ way_in_pair(struct traffic_set *set, struct table_place *place,
 	__u64 difference = read_tag(first) ^ key->tag;
 	__u64 is_other = difference | -difference;
 
-	/* Else clang makes a branch of it. */
+	/* Without it clang makes a branch. */
 	barrier_var(is_other);
 	is_other >>= 63;
 	place->way += is_other;
@@ -114,8 +114,8 @@ way_in_pair(struct traffic_set *set, struct table_place *place,
 }
 
 /*
- * Counts a packet of a flow that has a way of its first place. Returns false
- * where it has another or none, or there is no table.
+ * Counts a packet of a flow that has a way of its first place. Returns false if
+ * the flow has another way or none, or if there is no table.
  */
 static __always_inline bool count_at_first_place(__u32 cpu,
 						 const struct table_key *key,
@@ -143,8 +143,8 @@ static __always_inline bool count_at_first_place(__u32 cpu,
 
 /*
  * Gives a free way to a flow and counts its first packet. A reader that sees
- * the tag must see the address: an exchange orders all before it, on every
- * architecture. It costs little, because it is done once a flow.
+ * the tag must see the address: an exchange orders all earlier writes before
+ * it, on every architecture. It costs little, because it happens once a flow.
  */
 static __always_inline bool
 take_way(struct traffic_statistics *own, struct traffic_part *part,
@@ -167,8 +167,8 @@ take_way(struct traffic_statistics *own, struct traffic_part *part,
 }
 
 /*
- * Looks for a flow in all ways of a set, and counts the packet where it is.
- * Else returns false, and how many ways are used.
+ * Looks for a flow in all ways of a set, and counts the packet if it is there.
+ * Else returns false, and the number of used ways in `used`.
  */
 static __always_inline bool count_in_set(struct traffic_set *set, __u32 index,
 					 const struct table_key *key,
@@ -195,7 +195,7 @@ static __always_inline bool count_in_set(struct traffic_set *set, __u32 index,
 
 /*
  * Counts a packet of a flow that is anywhere in the table or finds room in it.
- * Returns false where there is none, or no table.
+ * Returns false if there is no room, or no table.
  */
 static __always_inline bool count_in_table(struct traffic_statistics *own,
 					   __u32 cpu,
@@ -220,8 +220,8 @@ static __always_inline bool count_in_table(struct traffic_statistics *own,
 	if (!sets[0] || !sets[1])
 		return false;
 
-	/* Most are in one of their places: the second is looked at before the
-	 * rest of the first set.
+	/* Most flows are in one of their places: check the second place before
+	 * the rest of the first set.
 	 */
 	place = places[1];
 	entry = way_in_pair(sets[1], &place, key);

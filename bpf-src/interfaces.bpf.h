@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * From a device to the number that it is counted under.
+ * Finds the number that a device is counted under.
  */
 #ifndef INTERFACES_BPF_H
 #define INTERFACES_BPF_H
@@ -32,11 +32,11 @@ struct {
 } far_interfaces SEC(".maps");
 
 /*
- * Returns the interface's number + 1 and TRAFFIC_HAS_IPSEC, or 0 where it is
- * not being counted.
+ * Returns the interface's number + 1 and TRAFFIC_HAS_IPSEC, or 0 if it is not
+ * counted.
  *
  * The barrier keeps clang from making one call of two: the verifier replaces a
- * look-up in an array by instructions only where it knows which map it is.
+ * look-up in an array by instructions only if it knows the map.
  */
 static __always_inline __u32 interface_number(__u32 ifindex)
 {

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Tells a packet that IPsec decrypted from what was on the wire.
+ * Tells a packet that IPsec decrypted from a packet on the wire.
  *
  * In tunnel mode with policies a packet passes the ingress hook of its device
  * twice: as it came, and decrypted (xfrm_input() hands it to gro_cells). It is
- * counted as it came. But there are decrypted packets that nobody saw as they
- * came: those that GRO decrypted (esp4_gro_receive()) or a card, and those of
- * another device (xfrm, vti), which counts what it carries. So a decrypted
+ * counted as it came. But some decrypted packets did not pass the hook as they
+ * came: those that GRO (esp4_gro_receive()) or a card decrypted, and those of
+ * another device (xfrm, vti), which counts its own packets. So a decrypted
  * packet is left out only if this device has just received a packet of that
  * state.
  *
- * A whole packet shows that for a second: where GRO decrypts, it lets none
- * pass. A fragment, which GRO lets pass, shows it for one packet.
+ * A whole packet shows that for a second: if GRO decrypts, it lets no whole
+ * packet pass. A fragment, which GRO lets pass, shows it for one packet.
  *
  * None of this is on the path of hosts without IPsec.
  */
@@ -37,7 +37,7 @@ const volatile __u32 has_ipsec = 0;
 /* XFRM_MAX_DEPTH: states that one packet passes. */
 #define MOST_STATES 6
 
-/* RFC 3948: ESP in UDP. IKE is told by four zero bytes. */
+/* RFC 3948: ESP in UDP. IKE begins with four zero bytes. */
 #define ESP_IN_UDP bpf_htons(4500)
 
 #define IPV4_OFFSET bpf_htons(0x1FFF)
@@ -59,9 +59,9 @@ struct {
 } ipsec_states SEC(".maps");
 
 /*
- * Which state a packet on the wire is for: its SPI, or where it came from, in
- * the low half; zero for none. For the verifier, which checks functions by
- * themselves only where they return a number.
+ * The state that a packet on the wire is for: its SPI, or its sender, in the
+ * low half; zero for none. A number, because the verifier checks functions by
+ * themselves only if they return one.
  */
 typedef __u64 ipsec_packet;
 
@@ -83,7 +83,7 @@ static __always_inline struct traffic_ipsec_state *ipsec_state_of(__u32 ifindex,
 	return bpf_map_lookup_elem(&ipsec_states, &place);
 }
 
-/* Reads from the network header on; false where the packet ends before. */
+/* Reads from the network header on; false if the packet ends before. */
 static __always_inline bool read_network(struct __sk_buff *skb, __u32 offset,
 					 void *to, __u32 size)
 {
@@ -98,8 +98,8 @@ static __always_inline __u32 name_of_address(const __be32 *address)
 
 /* The end of the IP headers of a packet, and the protocol behind them. */
 struct ip_end {
-	__u32 offset; /* from the network header; 0 where it is not in there */
-	__u32 source; /* who sent it, folded */
+	__u32 offset; /* from the network header; 0 if it is not in there */
+	__u32 source; /* the sender's address, folded */
 	__u32 protocol;
 	bool is_partial;
 };
@@ -120,7 +120,7 @@ struct ipv6_extension {
 	__be16 fragment; /* of a fragment header */
 };
 
-/* Only a fragment header is looked behind, and one header before it. */
+/* Reads past a fragment header, and past one header before it, only. */
 static __always_inline struct ip_end end_of_ipv6(struct __sk_buff *skb,
 						 const struct ipv6hdr *ipv6)
 {
@@ -149,7 +149,7 @@ static __always_inline struct ip_end end_of_ipv6(struct __sk_buff *skb,
 }
 
 /*
- * Returns which state a packet is for, as far as it says. IPComp sends what it
+ * Returns the state that a packet names, or zero. IPComp sends packets that it
  * cannot compress as IP in IP, for a state that has the name of the sender's
  * address (ipcomp_tunnel_create(), ipcomp6_tunnel_create()).
  */
@@ -171,7 +171,7 @@ __noinline ipsec_packet find_ipsec(struct __sk_buff *skb)
 	}
 	if (!end.offset)
 		return 0;
-	/* A packet that is cut off here is none of IPsec. */
+	/* A packet that is cut off here does not belong to IPsec. */
 	read_network(skb, end.offset, words, sizeof(words));
 	switch (end.protocol) {
 	case IPPROTO_ESP:
@@ -226,11 +226,11 @@ __noinline int was_state_seen(__u32 ifindex, __u32 name)
 }
 
 /*
- * Returns 1 for a packet that was counted before it was decrypted. What was
- * not decrypted is remembered.
+ * Returns 1 for a packet that was counted before it was decrypted. Remembers
+ * the state of a packet that was not decrypted.
  *
- * A card that decrypts says the state beside the packet, and may leave the
- * packet as it came: that is the one whose own state is among them.
+ * A card that decrypts gives the state beside the packet, and may leave the
+ * packet as it came: then the packet's own state is among the given ones.
  */
 __noinline int was_counted_encrypted(struct __sk_buff *skb)
 {

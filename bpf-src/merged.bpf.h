@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * How long the headers are that the packets of a super-frame share: all that
- * comes before the payload that was merged, through one tunnel. Only
- * super-frames get here, so nothing in this file is on the path of each packet.
+ * Finds the length of the headers that the packets of a super-frame share: all
+ * headers before the merged payload, through one tunnel. Only super-frames get
+ * here, so nothing in this file is on the path of each packet.
  *
- * The functions that are not static are so for the verifier: it checks each
- * once by itself, for any argument, instead of again for every way that leads
+ * Some functions are not static because the verifier then checks each of them
+ * once by itself, for any argument, instead of again for every path that leads
  * there.
  */
 #ifndef MERGED_BPF_H
@@ -16,7 +16,7 @@
 
 #include "parsing.bpf.h"
 
-/* Headers between IPv6 and the transport that are looked behind. */
+/* Headers between IPv6 and the transport that are read past. */
 #define MAX_IPV6_EXTENSIONS 4
 
 struct extension_header {
@@ -54,7 +54,7 @@ struct udp_tunnel_header {
 /* The place of a transport header, and its protocol. */
 struct transport_header {
 	__u32 offset;
-	__u8 protocol; /* IPPROTO_*; IPPROTO_NONE where it was not found */
+	__u8 protocol; /* IPPROTO_*; IPPROTO_NONE if it was not found */
 	__u8 unsent; /* bytes before it that segmentation takes out */
 };
 
@@ -62,22 +62,22 @@ struct transport_header {
 struct merged_headers {
 	__u32 length; /* in the super-frame, before the merged payload */
 	__u8 unsent; /* bytes of these that are in no packet */
-	__u8 least; /* payload of a packet, of which there is no less */
-	__u8 most; /* packets of a super-frame; zero where that is not known */
+	__u8 least; /* smallest payload of a packet */
+	__u8 most; /* most packets of a super-frame; zero if not known */
 };
 
 /*
- * What Linux makes at least of a segment of TCP: 48 bytes of options and
- * payload, and 8 of payload (TCP_MIN_SND_MSS, TCP_MIN_GSO_SIZE). And at most
- * of a super-frame of UDP (UDP_MAX_SEGMENTS; 64 before Linux 6.9).
+ * Linux makes a TCP segment of at least 48 bytes of options and payload, and of
+ * 8 bytes of payload (TCP_MIN_SND_MSS, TCP_MIN_GSO_SIZE), and a super-frame of
+ * UDP of at most 128 datagrams (UDP_MAX_SEGMENTS; 64 before Linux 6.9).
  */
 #define LEAST_SEGMENT 48
 #define LEAST_PAYLOAD 8
 #define MOST_DATAGRAMS 128
 
 /*
- * Copies a header, wherever in the skb it is; false where the packet ends
- * before. Reading in place would be faster and give the verifier two ways to
+ * Copies a header, wherever in the skb it is; false if the packet ends before.
+ * Reading in place would be faster, but would give the verifier two paths to
  * follow at each header.
  */
 static __always_inline bool copy_header(struct __sk_buff *skb, __u32 offset,
@@ -94,8 +94,8 @@ static __always_inline __u64 pack(struct transport_header transport)
 }
 
 /*
- * A super-frame of IPv6 that is too long for its length field (BIG TCP) says
- * so in a header that the kernel added and will take out before it segments
+ * A super-frame of IPv6 that is too long for its length field (BIG TCP) shows
+ * it by a header that the kernel added and will take out before it segments
  * (ip6_xmit(), ipv6_gro_complete(), ipv6_hopopt_jumbo_remove()).
  */
 static __always_inline bool
@@ -161,8 +161,8 @@ parse_network(struct __sk_buff *skb, struct network_header network)
 }
 
 /*
- * Returns whether the length in an IP header is `length`, or zero where that
- * is more than the header can tell.
+ * Returns whether the length in an IP header is `length`, or is zero because
+ * `length` does not fit into the field.
  */
 static __always_inline bool tells_length(__be16 told, __u32 length)
 {
@@ -170,11 +170,11 @@ static __always_inline bool tells_length(__be16 told, __u32 length)
 }
 
 /*
- * Returns whether what a UDP header carries is the rest of the packet as a
- * tunnelled Ethernet frame that begins at `offset`. A tunnel may use any port,
- * so the content decides: only in a tunnel does the IP header in there tell
- * the length of the whole super-frame, where GRO wrote it
- * (inet_gro_complete(), ipv6_gro_complete()).
+ * Returns whether a UDP header carries the rest of the packet as a tunnelled
+ * Ethernet frame that begins at `offset`. A tunnel may use any port, so the
+ * content decides: only in a tunnel does the inner IP header hold the length of
+ * the whole super-frame, because GRO wrote it there (inet_gro_complete(),
+ * ipv6_gro_complete()).
  */
 static __always_inline bool is_tunnelled(struct __sk_buff *skb, __u32 offset,
 					 struct network_header *inner)
@@ -261,7 +261,7 @@ static __always_inline bool parse_tunnel(struct __sk_buff *skb,
 }
 
 /*
- * Returns what merged_headers_of() does as one number. Not inlined, to keep
+ * Returns the result of merged_headers_of() as one number. Not inlined, to keep
  * the path of ordinary packets short.
  */
 __noinline __u64 find_merged_headers(struct __sk_buff *skb, __u32 offset,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * From a packet to its network header: Ethernet, VLAN, IPv4, IPv6. No maps,
+ * Finds the network header of a packet: Ethernet, VLAN, IPv4, IPv6. No maps,
  * no counting.
  *
  * Contract of every function here: offsets count from the packet's first byte;
- * nothing is assumed to be in the linear part of the skb; what cannot be read
- * is reported, never skipped, so that the caller can count it as what it is.
+ * nothing is assumed to be in the linear part of the skb; a header that cannot
+ * be read is reported, never skipped, so that the caller can count the packet.
  */
 #ifndef PARSING_BPF_H
 #define PARSING_BPF_H
@@ -22,13 +22,13 @@
 
 #include "traffic_abi.h"
 
-/* Tags that are looked behind: two are QinQ, more are seen in the wild. */
+/* Tags that are read past: two are QinQ, and some networks use more. */
 #define MAX_VLAN_TAGS 4
 
 /* The first header of a packet, by the type of its device. */
 enum link_layer {
 	LINK_ETHERNET, /* ARPHRD_ETHER, ARPHRD_LOOPBACK: an Ethernet header */
-	/* All others. Of tun, WireGuard and most tunnels the IP header is
+	/* All others. In tun, WireGuard and most tunnels the IP header comes
 	 * first; xfrm, vti, GRE without a remote and IPoIB have bytes before
 	 * it.
 	 */
@@ -55,9 +55,9 @@ struct network_header {
 };
 
 /*
- * Reads a field of the context by itself. Left to its own, clang keeps the
- * address of a field that is read often in a register, and the verifier lets
- * nobody read through such an address.
+ * Reads a field of the context by itself. Otherwise clang keeps the address of
+ * a field that is read often in a register, and the verifier refuses to read
+ * through such an address.
  */
 #define READ_CONTEXT(skb, field)                                         \
 	({                                                               \
@@ -69,8 +69,8 @@ struct network_header {
 	})
 
 /*
- * Returns `size` bytes at `offset`: in place where the skb is linear there,
- * else copied into `scratch`; NULL where the packet ends before.
+ * Returns `size` bytes at `offset`: in place if the skb is linear there, else
+ * copied into `scratch`; NULL if the packet ends before.
  */
 static __always_inline const void *
 header_at(struct __sk_buff *skb, __u32 offset, void *scratch, __u32 size)
@@ -127,7 +127,7 @@ parse_ethernet(struct __sk_buff *skb)
 
 #define HEADER_START 20
 
-/* Returns whether the network header is at `offset`, given what it is. */
+/* Returns whether the given network header is at `offset`. */
 static __always_inline bool is_network_at(struct __sk_buff *skb, __u32 offset,
 					  const struct header_start *network)
 {
@@ -138,7 +138,7 @@ static __always_inline bool is_network_at(struct __sk_buff *skb, __u32 offset,
 	       here.first[1] == network->first[1] && here.last == network->last;
 }
 
-/* Returns the length that an IP header tells, with itself; 0 for no IP. */
+/* Returns the length in an IP header, including itself; 0 for no IP. */
 static __always_inline __u32 told_length(const struct header_start *network)
 {
 	const __u8 *bytes = (const __u8 *)network;
@@ -158,12 +158,13 @@ static __always_inline __u32 told_length(const struct header_start *network)
 
 /*
  * Returns how many bytes a packet has before its network header. The kernel
- * lets a program read from there, but does not say where it is: what is there
- * is looked for where it can be. Not inlined: few packets need it.
+ * lets a program read the header, but does not give its offset: the program
+ * looks for the header at the possible offsets. Not inlined: few packets need
+ * it.
  *
- * On ingress, wire_len is the length without the link header, until segments
- * are counted in (qdisc_pkt_len_segs_init() of later kernels). Else the length
- * in the IP header tells.
+ * On ingress, wire_len is the length without the link header, unless it
+ * includes segments (qdisc_pkt_len_segs_init() of later kernels). Then the
+ * length in the IP header gives the offset.
  */
 __noinline __u32 bytes_before_network(struct __sk_buff *skb)
 {
@@ -187,15 +188,16 @@ __noinline __u32 bytes_before_network(struct __sk_buff *skb)
 }
 
 /*
- * A device that is not Ethernet says what it carries in `protocol`, which the
- * kernel took from the IP version (tun_get_user(), ipip_rcv(), wg_packet_…) or
- * from the link header (ipoib). A packet socket may have sent anything: the
+ * A device that is not Ethernet gives its network protocol in `protocol`, which
+ * the kernel took from the IP version (tun_get_user(), ipip_rcv(), wg_packet_…)
+ * or from the link header (ipoib). A packet socket may have sent anything: the
  * version nibble is checked later as for Ethernet.
  *
- * A frame without a link layer begins with its network header. What is before
- * that is left from a device below (xfrm, vti: the Ethernet header of the
- * encrypted packet), or another header that belongs to no frame (GRE without
- * a remote: the outer header; IPoIB: an address of 20 bytes and 4 bytes).
+ * A frame without a link layer begins with its network header. Bytes before
+ * that are left from a device below (xfrm, vti: the Ethernet header of the
+ * encrypted packet), or are another header that belongs to no frame (GRE
+ * without a remote: the outer header; IPoIB: an address of 20 bytes and 4
+ * bytes).
  */
 static __always_inline struct network_header
 parse_without_ethernet(struct __sk_buff *skb, enum traffic_direction direction)
@@ -211,7 +213,8 @@ parse_without_ethernet(struct __sk_buff *skb, enum traffic_direction direction)
 		struct header_start scratch;
 		const struct header_start *start;
 
-		/* As packets of the stack do, and others that begin so do not.
+		/* Packets of the stack have this length; others that begin
+		 * with such bytes do not.
 		 */
 		start = header_at(skb, 0, &scratch, HEADER_START);
 		if (start && told_length(start) == length)
@@ -231,8 +234,8 @@ parse_without_ethernet(struct __sk_buff *skb, enum traffic_direction direction)
 }
 
 /*
- * Finds the network header of any packet. One that was received by an Ethernet
- * device and has no link header was redirected there from another.
+ * Finds the network header of any packet. A packet that an Ethernet device
+ * received without a link header was redirected there from another device.
  */
 static __always_inline struct network_header
 parse_link(struct __sk_buff *skb, enum traffic_direction direction,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The side of a packet that tells flows apart: a prefix of the remote address.
+ * The part of a packet that tells flows apart: a prefix of the remote address.
  */
 #ifndef PREFIX_BPF_H
 #define PREFIX_BPF_H
@@ -17,7 +17,7 @@
 /*
  * The bits of a remote address that are kept, as masks in network order: one
  * instruction each. Set before the programs are loaded; the verifier then knows
- * them and removes what they make dead.
+ * them and removes the code that they make dead.
  */
 const volatile __u32 ipv4_prefix_mask = 0;
 const volatile __u64 ipv6_prefix_masks[2] = {};
@@ -26,8 +26,8 @@ const volatile __u64 ipv6_prefix_masks[2] = {};
 typedef __u64 __attribute__((may_alias)) half_address;
 
 /*
- * Whether IPv6 prefixes are longer than half an address. Each time it is asked
- * is an access to memory: ask once.
+ * Returns whether IPv6 prefixes are longer than half an address. Each call is
+ * an access to memory: call it once.
  */
 static __always_inline bool has_long_prefixes(void)
 {
@@ -35,9 +35,9 @@ static __always_inline bool has_long_prefixes(void)
 }
 
 /*
- * Whose traffic a packet is, in one form for both versions of IP. It has no
- * gap: verifiers before Linux 6.1 hand no memory to a function that nobody
- * wrote.
+ * The remote prefix of a packet, in one form for both versions of IP. It has no
+ * hole: verifiers before Linux 6.1 refuse to pass unwritten memory to a
+ * function.
  */
 struct remote {
 	enum traffic_family family;

@@ -21,15 +21,15 @@
 #include "traffic_abi.h"
 #include "wire.bpf.h"
 
-/* From linux/bpf.h since 6.6, which the installed headers may be older than. */
+/* From linux/bpf.h since 6.6; the installed headers may be older. */
 #define TCX_NEXT (-1)
 
-/* From linux/if_packet.h, which is about packet sockets otherwise. */
+/* From linux/if_packet.h, whose other contents are about packet sockets. */
 #define PACKET_LOOPBACK 5
 
 /*
- * Never read: clang describes in the BTF only the types that something global
- * has, and tests/it/abi.rs compares the enums too.
+ * Never read: clang describes in the BTF only the types of global objects, and
+ * tests/it/abi.rs compares the enums too.
  */
 const volatile struct {
 	enum traffic_direction direction;
@@ -53,9 +53,10 @@ struct {
 } totals SEC(".maps");
 
 /*
- * What user space has to know of the other maps if they outlive it, and writes
- * while it runs: src/kernel/ledger.rs says which word is what. No program looks
- * at it. Of one element if the maps do not outlive user space.
+ * User space's notes on the other maps, written while it runs, for the next
+ * process if the maps outlive this one. src/kernel/ledger.rs gives the meaning
+ * of each word. No program reads them. One element if the maps do not outlive
+ * user space.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -65,7 +66,7 @@ struct {
 	__type(value, __u64);
 } marks SEC(".maps");
 
-/* How far user space has read the flow table: src/kernel/read_volumes.rs. */
+/* User space's readings of the flow table: src/kernel/read_volumes.rs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -75,9 +76,8 @@ struct {
 } table_marks SEC(".maps");
 
 /*
- * Reads the remote side. Of the family TRAFFIC_NON_IP where the protocol is
- * another, or where the header is cut off or does not say the version it
- * should.
+ * Reads the remote side. The family is TRAFFIC_NON_IP if the protocol is not
+ * IP, or if the header is cut off or has the wrong version.
  */
 static __always_inline struct remote
 find_remote(struct __sk_buff *skb, struct network_header network,
@@ -129,18 +129,18 @@ struct packet {
 	struct wire_size size;
 	__u32 ifindex;
 	__u32 direction; /* enum traffic_direction */
-	__u32 interface; /* its number + 1; 0 as long as that is not known */
+	__u32 interface; /* its number + 1; 0 until that is known */
 	__u32 zero;
 };
 
 /*
  * Counts a packet that has been read and whose interface is known. Not static,
  * like the next ones, so that the verifier checks it once by itself instead of
- * again for every way that leads there; such a function returns a number.
+ * again for every path that leads there; such a function returns a number.
  *
  * The flow is counted before the total, and user space reads totals before
  * flows: so every packet in a total that was read is in the flows read after
- * it, and what is missing there was evicted.
+ * it, and packets missing there were evicted.
  */
 __noinline int count_packet(const struct packet *packet)
 {
@@ -173,7 +173,7 @@ __noinline int count_packet(const struct packet *packet)
 	return 0;
 }
 
-/* Counts a packet that has been read, unless it was before it was decrypted. */
+/* Counts a packet that was read, unless it was counted while encrypted. */
 static __always_inline int count_read(struct __sk_buff *skb,
 				      struct packet *packet)
 {
@@ -190,10 +190,10 @@ static __always_inline int count_read(struct __sk_buff *skb,
 }
 
 /*
- * Returns whether it is a copy that the stack gives itself of what it sends to
- * everybody or to a group that it belongs to (dev_loopback_xmit()): that was on
- * no wire. On egress such a copy goes out by another device, as a router of
- * multicast sends it (ip_mr_input()).
+ * Returns whether the packet is a copy that the stack gives itself of a packet
+ * that it sends to all or to a group of its own (dev_loopback_xmit()): the copy
+ * was on no wire. On egress such a copy goes out by another device, as a router
+ * of multicast sends it (ip_mr_input()).
  */
 static __always_inline bool is_own_copy(struct __sk_buff *skb,
 					enum traffic_direction direction)
@@ -223,8 +223,8 @@ __noinline int count_any(struct __sk_buff *skb, __u32 is_sent, __u32 has_link)
 
 /*
  * Returns whether the packet of a device without an Ethernet header begins with
- * its network header. What the stack sends is as long as it says; what was
- * received has nothing in front of what the network layer will see.
+ * its network header. A sent packet of the stack is as long as its header says;
+ * a received one has no bytes before the part that the network layer will see.
  */
 static __always_inline bool
 is_bare(struct __sk_buff *skb, enum traffic_direction direction, __u32 told)
@@ -234,8 +234,8 @@ is_bare(struct __sk_buff *skb, enum traffic_direction direction, __u32 told)
 }
 
 /*
- * Reads a packet as most are: one frame without a tag, its header in place.
- * Returns false where it is another.
+ * Reads an ordinary packet: one frame without a tag, its header in place.
+ * Returns false for any other.
  */
 static __always_inline bool read_ordinary(struct __sk_buff *skb,
 					  enum traffic_direction direction,
@@ -287,12 +287,12 @@ ordinary_size_of(struct __sk_buff *skb, enum traffic_direction direction)
 }
 
 /*
- * Counts a packet of a flow that is found at once. Returns false where it is
- * not, and has done nothing.
+ * Counts a packet of a flow that is found at once. Otherwise does nothing and
+ * returns false.
  *
- * Four registers survive a look-up, and what else is needed later is written
- * to memory and read again. So what can be had again is not kept, and what can
- * be computed late is computed late.
+ * Four registers survive a look-up; all other values that are needed later are
+ * written to memory and read again. So the function reads values again instead
+ * of keeping them, and computes each as late as it can.
  */
 static __always_inline bool count_at_once(struct __sk_buff *skb,
 					  enum traffic_direction direction,
@@ -339,8 +339,8 @@ static __always_inline int count_for(struct __sk_buff *skb,
 }
 
 /*
- * The code is there twice, and the verifier leaves one: what it does not need
- * for long prefixes needs no registers either.
+ * The code is there twice, and the verifier leaves one: without the code for
+ * long prefixes, it needs no registers for them either.
  */
 static __always_inline int count(struct __sk_buff *skb,
 				 enum traffic_direction direction,
@@ -376,8 +376,8 @@ int traffic_egress_l3(struct __sk_buff *skb)
 }
 
 /*
- * Attached nowhere: user space runs it to learn what `last_seen` is counted
- * in, so that both sides read the same clock.
+ * Attached nowhere: user space runs it to read the clock of `last_seen`, so
+ * that both sides read the same clock.
  */
 SEC("classifier/clock")
 int traffic_clock(struct __sk_buff *skb __attribute__((unused)))

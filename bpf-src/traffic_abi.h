@@ -29,10 +29,10 @@ enum traffic_family {
 
 /*
  * One version for the maps of each feature, as src/kernel/features.rs groups
- * them: another number for every change of a map, of a struct in it, or of what
- * a counter means. Maps that an exporter of another number left are made anew.
- * The first is that of the totals, of the numbers of interfaces and of `marks`:
- * without them the counts of the others mean nothing.
+ * them. The number changes with every change of a map, of a struct in it, or of
+ * a counter's meaning. Maps of another number that an exporter left are made
+ * anew. The first is that of the totals, of the numbers of interfaces and of
+ * `marks`: without them the counts of the others mean nothing.
  */
 enum traffic_abi {
 	TRAFFIC_ABI_VERSION = 2,
@@ -56,16 +56,16 @@ enum traffic_abi {
 
 /*
  * In an element of `interfaces`, beside the number: look for packets that IPsec
- * decrypted. It comes to be the highest bit of a tag, which no way has, so that
- * no packet is found at once. Element 0 belongs to no device: it has the bit
- * for those that are not in the array.
+ * decrypted. It becomes the highest bit of a tag, which no way has, so that no
+ * packet is found at once. Element 0 belongs to no device: it has the bit for
+ * the devices that are not in the array.
  */
 #define TRAFFIC_HAS_IPSEC (1U << 27)
 
-/* Places for what was received of states of IPsec. */
+/* Places for the received packets of states of IPsec. */
 #define TRAFFIC_IPSEC_STATES 8192
 
-/* Whom a packet is counted for. */
+/* The key that a packet is counted for. */
 struct traffic_key {
 	/*
 	 * The number that user space gave this attachment, not the ifindex:
@@ -88,19 +88,19 @@ struct traffic_value {
 	__u64 bytes;
 	__u32 last_seen; /* low half of jiffies64; zero if never on this CPU */
 	/*
-	 * Which creation of the key this is: on the CPU that created it the
-	 * count of its creations and, in the low byte, its number; zero on the
-	 * others. A key that was evicted and came back is told by it from one
+	 * The number of this creation of the key: on the CPU that created it
+	 * the count of its creations and, in the low byte, its number; zero on
+	 * the others. It tells a key that was evicted and came back from one
 	 * that stayed.
 	 */
 	__u32 generation;
 };
 
 /*
- * A way: what one CPU counted for the flow that the tag names. Half a cache
+ * A way: the counts of one CPU for the flow that the tag names. Half a cache
  * line. Counters only grow, from one flow that has the way to the next.
  *
- * A tag is zero where the way is free; else, from the lowest bit:
+ * A tag is zero if the way is free; else, from the lowest bit:
  *
  *   32  IPv4: the prefix, as it lies in the packet; IPv6: a hash of it
  *    2  enum traffic_state
@@ -121,8 +121,8 @@ struct traffic_entry {
 };
 
 /*
- * The places that a flow may have on one CPU are the ways of two sets. In each
- * set there is one that it takes if that is free.
+ * A flow may have any way of two sets on one CPU. In each set it first tries
+ * the two ways of its place.
  */
 struct traffic_set {
 	struct traffic_entry entries[TRAFFIC_WAYS];
@@ -151,7 +151,7 @@ struct traffic_total {
 };
 
 /*
- * What a CPU counts of its own work. src/accounting/kernel_counters.rs has the
+ * A CPU's counters of its own work. src/accounting/kernel_counters.rs has the
  * same in the same order, with their meaning; a new one goes to the end.
  */
 enum traffic_counter {
@@ -181,7 +181,7 @@ struct traffic_admission {
 	__u64 admitted; /* since user space last set it back */
 };
 
-/* Packets that a device received lately of a state of IPsec. */
+/* The packets of a state of IPsec that a device received lately. */
 struct traffic_ipsec_state {
 	__u32 seen_at; /* a whole packet; zero for never */
 	__s32 fragments; /* packets in fragments that are not decrypted yet */

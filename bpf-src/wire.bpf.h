@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What a packet at the hook was, or will be, on the wire: how many frames, how
- * many bytes. The one place where that is decided.
+ * Computes the frames and bytes that a packet at the hook was, or will be, on
+ * the wire. No other file does.
  *
  * With segmentation (GSO) and receive (GRO) offload the skb at the hook stands
  * for many frames, whose headers it carries once. A frame is counted from the
@@ -14,16 +14,17 @@
  * ingress  len + (frames - 1) * headers: sch_handle_ingress() sets the packet
  *          length before the link header is pushed back and knows nothing of
  *          the headers that GRO removed (net/core/dev.c, net/core/gro.c).
- * both     the header that IPv6 super-frames of more than 64 KiB (BIG TCP)
- *          carry to say how long they are is on no wire; qdisc_pkt_len_init()
- *          adds it once a frame.
+ * both     the header that gives the length of IPv6 super-frames of more than
+ *          64 KiB (BIG TCP) is on no wire; qdisc_pkt_len_init() adds it once a
+ *          frame.
  *          A VLAN tag that the kernel keeps beside the packet
  *          (skb_vlan_tag_present) is on the wire, once a frame.
  * frames   gso_segs; a source outside the kernel (a guest, a tun user) leaves
  *          it zero and gives gso_size alone, as qdisc_pkt_len_init() knows.
- *          Received, there are no more of them than Linux would have made: such
- *          a source may claim that each is of one byte. Sent, the kernel cuts
- *          as it was told, so that all of them are on the wire.
+ *          A received super-frame counts as no more frames than Linux would
+ *          have made, because such a source may claim frames of one byte. A
+ *          sent one is cut by the kernel as the source says, so that all of
+ *          its frames are on the wire.
  */
 #ifndef WIRE_BPF_H
 #define WIRE_BPF_H
@@ -42,8 +43,7 @@ struct wire_size {
 	__u32 bytes;
 };
 
-/* Returns how many packets a super-frame holds that says only how large each
- * is.
+/* Returns the number of packets of a super-frame that gives only their size.
  */
 static __always_inline __u32 packets_of(__u32 payload, __u32 size,
 					enum traffic_direction direction,
@@ -87,7 +87,7 @@ wire_size_of(struct __sk_buff *skb, enum traffic_direction direction,
 			packets = 1;
 		if (direction == TRAFFIC_RECEIVED)
 			bytes += (packets - 1) * headers.length;
-		/* Not where a sender lied and the kernel added nothing. */
+		/* Not if a sender lied and the kernel added nothing. */
 		unsent = packets * headers.unsent;
 		if (unsent < bytes)
 			bytes -= unsent;
