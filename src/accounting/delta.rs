@@ -1,4 +1,4 @@
-//! From cumulative readings to what they grew by, through eviction, return and
+//! Turns cumulative readings into growth, through eviction, return and
 //! removal.
 //!
 //! Pure: no I/O, clock, threads or logging.
@@ -22,7 +22,7 @@ use super::{FlowKey, InterfaceId, Reading, TrafficDelta, Volume};
 #[derive(Debug)]
 pub struct DeltaTracker<N> {
     flows: HashMap<FlowKey, Flow<N>, RandomState>,
-    /// Which sweep this is; a flow last seen in an earlier one is gone.
+    /// The number of this sweep; a flow last seen in an earlier one is gone.
     sweep: u32,
     clock: Clock,
     /// Flows that the caller removed from the map.
@@ -31,7 +31,7 @@ pub struct DeltaTracker<N> {
     /// The flows as readings, once somebody asked for them and until they
     /// change.
     readings: Option<Arc<[Reading]>>,
-    /// True if an earlier tracker knew flows that this one was not told of: a
+    /// True if an earlier tracker knew flows that this one does not know: a
     /// flow that the next sweep shows for the first time may be one of them.
     is_incomplete: bool,
 }
@@ -61,7 +61,7 @@ pub struct Observation {
     pub minimum_eviction_age: Option<u64>,
 }
 
-/// A clock of 32 bits, made one of 64.
+/// A clock of 32 bits, widened to 64.
 #[derive(Debug, Default)]
 struct Clock {
     now: u64,
@@ -75,9 +75,9 @@ impl Clock {
         self.now += u64::from(now.wrapping_sub(low));
     }
 
-    /// Returns the time not after now whose low half is `then`. What is more
-    /// than half a round ago cannot be told from what is yet to come, which a
-    /// packet counted after the clock was read is: both are now.
+    /// Returns the time not after now whose low half is `then`. A time more
+    /// than half a round ago looks like a time to come, such as that of a
+    /// packet counted after the clock was read: both count as now.
     fn widen(&self, then: u32) -> u64 {
         #[expect(clippy::cast_possible_truncation, reason = "the low half")]
         let age = (self.now as u32).wrapping_sub(then);
@@ -91,10 +91,9 @@ impl Clock {
 
 #[derive(Debug, Default)]
 struct Evictions {
-    /// By the numbers of flows created, present and removed.
+    /// Evictions by the numbers of flows created, present and removed.
     total: u64,
-    /// Those of them that were seen to happen, or found to have happened
-    /// unseen.
+    /// Those that a sweep showed, or that the numbers revealed.
     explained: u64,
     minimum_age: Option<u64>,
 }
@@ -165,7 +164,7 @@ impl<N: Default> DeltaTracker<N> {
         }
     }
 
-    /// Returns what a later tracker needs to know.
+    /// Returns the facts that a later tracker needs.
     pub(super) fn marks(&mut self) -> MapMarks {
         #[expect(clippy::cast_possible_truncation, reason = "the low half")]
         let reading = |(key, flow): (&FlowKey, &Flow<N>)| Reading {
@@ -195,9 +194,9 @@ impl<N: Default> DeltaTracker<N> {
     /// every growth and the flow's note, which starts at its default and stays
     /// with the flow until it is evicted.
     ///
-    /// `now` is when the sweep was complete, in the unit of
-    /// [`Reading::last_seen`]; `new_keys` how many flows had been created
-    /// before it began. A flow that the sweep shows twice is counted once.
+    /// `now` is the time when the sweep was complete, in the unit of
+    /// [`Reading::last_seen`]; `new_keys` is the number of flows created before
+    /// it began. A flow that the sweep shows twice is counted once.
     pub fn observe(
         &mut self,
         readings: &[Reading],
@@ -252,8 +251,8 @@ impl<N: Default> DeltaTracker<N> {
                         change(&reading.key, Change::Began);
                         reading.volume
                     };
-                    // Left as it is where nothing came: an old `last_seen`
-                    // could not be widened any more.
+                    // Not changed without growth: an old `last_seen` could
+                    // not be widened any more.
                     if growth != Volume::default() {
                         flow.last_seen = last_seen;
                     }
@@ -324,9 +323,9 @@ impl<N: Default> DeltaTracker<N> {
             .collect()
     }
 
-    /// Forgets a flow that the caller removed from the kernel's map. One that
-    /// was not there any more is not to be forgotten: it was evicted, and the
-    /// next sweep misses it.
+    /// Forgets a flow that the caller removed from the kernel's map. Not to be
+    /// called for a flow that was gone already: it was evicted, and the next
+    /// sweep misses it.
     pub fn forget(&mut self, flow: &FlowKey) {
         if self.flows.remove(flow).is_some() {
             self.readings = None;

@@ -9,14 +9,14 @@ use super::{FlowKey, Volume};
 /// The table as it is in memory. Ways are numbered from zero, all of the first
 /// CPU before all of the second; such a number is a slot.
 pub trait FlowTable {
-    /// Returns how many CPUs have ways.
+    /// Returns the number of CPUs that have ways.
     fn cpus(&self) -> usize;
 
-    /// Returns how many ways each CPU has.
+    /// Returns the number of ways of each CPU.
     fn ways(&self) -> usize;
 
-    /// Returns how many of them, from the first on, may not be free. This only
-    /// grows.
+    /// Returns the number of ways, from a CPU's first on, that may not be free.
+    /// This only grows.
     fn ways_in_use(&self, cpu: usize) -> usize;
 
     /// Returns whether anything may have been counted on a CPU since the last
@@ -33,8 +33,8 @@ pub trait FlowTable {
     /// Returns the volume that was ever counted in a slot.
     fn volume(&self, slot: usize) -> Volume;
 
-    /// Returns what was read of a slot last, by an earlier process, where that
-    /// was written down.
+    /// Returns the last reading of a slot by an earlier process, if it wrote it
+    /// down.
     fn remembered(&self, _slot: usize) -> Volume {
         Volume::default()
     }

@@ -1,5 +1,5 @@
-//! The programs' side of both tiers in memory, for tests: what a CPU does with
-//! a packet, step by step, and the truth about it.
+//! Models the programs' side of both tiers in memory, for tests: the steps of a
+//! CPU for a packet, and the truth about it.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -99,13 +99,13 @@ pub(super) struct Log {
 #[derive(Debug)]
 pub(super) struct State {
     sets: usize,
-    /// By CPU, the sets that it uses: they double as long as there are more.
+    /// The sets that each CPU uses: they double as long as there are more.
     pub(super) parts: Vec<usize>,
     tags: Vec<Tag>,
     volumes: Vec<Volume>,
     /// The readings of them that user space wrote down.
     remembered: Vec<Volume>,
-    /// By CPU: a second packet does not interrupt the first.
+    /// One for each CPU: a second packet does not interrupt the first.
     stopped: Vec<Option<Stopped>>,
     map: BTreeMap<FlowKey, Mapped>,
     map_max_entries: usize,
@@ -122,13 +122,13 @@ pub(super) struct State {
     /// Packets that were unread when the map evicted their flow.
     pub(super) lost: BTreeMap<FlowKey, u64>,
     log: Log,
-    /// Happens while user space reads.
+    /// Steps to take while user space reads.
     pending: VecDeque<Event>,
 }
 
 impl State {
-    /// Returns where a flow is counted. As the program does it, the part that
-    /// the CPU uses grows first, if half of it is in use.
+    /// Returns the place where a flow is counted. As in the program, the part
+    /// that the CPU uses grows first, if half of it is in use.
     fn find(&mut self, cpu: usize, flow: &FlowKey) -> Place {
         let ways = cpu * self.sets * WAYS..(cpu + 1) * self.sets * WAYS;
         let own = self.tags[ways].iter();
@@ -272,12 +272,12 @@ impl State {
         matches!(self.tags[slot], Tag::Retired(_))
     }
 
-    /// Returns how many ways are retired.
+    /// Returns the number of retired ways.
     pub(super) fn retired(&self) -> usize {
         (0..self.tags.len()).filter(|&slot| self.is_retired(slot)).count()
     }
 
-    /// Returns how many ways of an interface are not free.
+    /// Returns the number of ways of an interface that are not free.
     pub(super) fn ways_of(&self, interface: InterfaceId) -> usize {
         let flows = self.tags.iter().filter_map(|tag| tag.flow());
         flows.filter(|flow| flow.interface == interface).count()
@@ -298,7 +298,7 @@ impl KernelModel {
         let ways = cpus * sets * WAYS;
         Self(RefCell::new(State {
             sets,
-            // An odd number of sets, so that the last doubling makes it all.
+            // An odd number of sets, so that the last doubling takes the rest.
             parts: vec![sets >> sets.trailing_zeros(); cpus],
             tags: vec![Tag::Free; ways],
             volumes: vec![Volume::default(); ways],
@@ -328,15 +328,14 @@ impl KernelModel {
         self.state().happen(Event::Pass { cpu, flow, packets });
     }
 
-    /// Lets these happen one by one while user space reads.
+    /// Takes these steps one by one while user space reads.
     pub(super) fn begin_reading(&self, events: &[Event]) {
         let mut state = self.state();
         state.log = Log::default();
         state.pending = events.iter().copied().collect();
     }
 
-    /// Lets all happen that has not happened yet, and returns what user space
-    /// did.
+    /// Takes all steps that are left, and returns the actions of user space.
     pub(super) fn end_reading(&self) -> Log {
         let mut state = self.state();
         while !state.pending.is_empty() {
@@ -345,7 +344,7 @@ impl KernelModel {
         std::mem::take(&mut state.log)
     }
 
-    /// Reads the map while things happen.
+    /// Reads the map while the steps are taken.
     pub(super) fn read_map(&self) -> Vec<Reading> {
         let mut readings: Vec<Reading> = Vec::new();
         loop {

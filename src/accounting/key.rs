@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
-/// Which way a packet crossed the interface, seen from this machine.
+/// The way in which a packet crossed the interface, seen from this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
     /// Counted at the ingress hook.
@@ -129,7 +129,7 @@ pub struct InterfaceId(pub u32);
 pub struct FlowKey {
     /// The interface that the packet crossed.
     pub interface: InterfaceId,
-    /// Which way it went.
+    /// The way it went.
     pub direction: Direction,
     /// The version of the address in `remote`.
     pub ip_version: IpVersion,

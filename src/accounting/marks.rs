@@ -59,7 +59,7 @@ pub struct MapMarks {
     /// True if flows were left out, for want of room in the state.
     #[serde(default)]
     pub is_incomplete: bool,
-    /// When they were read, in the unit of [`Reading::last_seen`].
+    /// The time when they were read, in the unit of [`Reading::last_seen`].
     pub now: u32,
     /// Flows ever removed from it, not by the kernel.
     pub removed: u64,

@@ -84,7 +84,7 @@ impl Sub for Volume {
     }
 }
 
-/// One growth of one flow, to be credited to somebody.
+/// One growth of one flow, to be credited to an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrafficDelta {
     /// The flow.
@@ -93,7 +93,7 @@ pub struct TrafficDelta {
     pub volume: Volume,
 }
 
-/// Everything the hook of one interface saw, since it was attached.
+/// All traffic at the hook of one interface since it was attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InterfaceTotal {
     /// The interface.
@@ -122,22 +122,22 @@ pub trait Account: Send {
     /// The form in which a scrape sees the account.
     type Snapshot: Send + Sync + 'static;
 
-    /// Names an interface, for the first time or anew after a rename. What
-    /// was credited before stays under the old name.
+    /// Names an interface, for the first time or anew after a rename. Earlier
+    /// credits stay under the old name.
     fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>);
 
     /// Learns the labels of countries: those known before and new ones.
     fn label_countries(&mut self, labels: &Arc<CountryLabels>);
 
-    /// Credits what a flow grew by to its origin. Called for every flow that
+    /// Credits a flow's growth to its origin. Called for every flow that
     /// changed: numbers are passed as such, in registers.
     fn credit(&mut self, key: &FlowKey, volume: Volume, origin: Origin);
 
     /// Observes the exact totals, read before the deltas just credited.
     fn observe_totals(&mut self, totals: &[InterfaceTotal]);
 
-    /// Forgets an interface's number, which may be given out again. What was
-    /// credited stays under the interface's name.
+    /// Forgets an interface's number, which may be given out again. Its credits
+    /// stay under the interface's name.
     fn forget_interface(&mut self, interface: InterfaceId);
 
     /// Ends a poll: traffic that is credited later did not exist yet. Returns
@@ -156,9 +156,9 @@ pub struct Reading {
     pub key: FlowKey,
     /// The cumulative volume.
     pub volume: Volume,
-    /// Which creation of the flow this is: another number than before means
-    /// that it was evicted and came back.
+    /// The number of this creation of the flow: another number than before
+    /// means that it was evicted and came back.
     pub generation: u32,
-    /// When the last packet came, in ticks of a clock that wraps around.
+    /// The time of the last packet, in ticks of a clock that wraps around.
     pub last_seen: u32,
 }

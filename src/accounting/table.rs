@@ -27,7 +27,7 @@ use hashbrown::hash_table::Entry;
 
 use super::{FlowKey, FlowTable, InterfaceId, TrafficDelta, Volume};
 
-/// Whether a flow came to be in the table or was given up.
+/// The beginning or the end of a flow in a tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Began,
@@ -46,7 +46,7 @@ pub(super) struct Circumstances {
 /// The last sweep of the table, with a note of the caller's for each way.
 #[derive(Debug)]
 pub(super) struct TableTracker<N> {
-    /// By CPU.
+    /// One for each CPU.
     shadows: Vec<Shadow<N>>,
     /// A slot of every flow. The keys are in the table alone, and the hash is
     /// seeded at random, as they come from the network.
@@ -81,10 +81,10 @@ impl<N> Default for TableTracker<N> {
     }
 }
 
-/// Returns how many sweeps a way may be idle before it is retired. None is,
-/// as long as all flows find room and the CPU has as many free ways as used
-/// ones: an idle way costs nothing there, and its flow is not new when it comes
-/// back.
+/// Returns the number of sweeps that a way may be idle before it is retired. No
+/// way is retired as long as all flows find room and the CPU has as many free
+/// ways as used ones: an idle way costs nothing there, and its flow is not new
+/// when it comes back.
 fn patience(used: usize, ways: usize, is_short: bool) -> u8 {
     if is_short || used > ways / 8 * 7 {
         2
@@ -98,16 +98,16 @@ fn patience(used: usize, ways: usize, is_short: bool) -> u8 {
 }
 
 impl<N: Copy + Default> TableTracker<N> {
-    /// Returns a tracker of a table that another one tracked before, which had
-    /// freed so many ways.
+    /// Returns a tracker of a table that another tracker tracked before.
+    /// `reclaimed` is the number of ways that the earlier one had freed.
     pub(super) fn resume(reclaimed: u64) -> Self {
         Self { reclaimed, ..Self::default() }
     }
 
     /// Observes the whole table, calls `credit` with every growth and the
-    /// way's note, and `change` with each flow that came or went. Retires what
-    /// has been idle where room is short, and frees what was retired before
-    /// the grace period.
+    /// way's note, and `change` with each flow that came or went. Retires idle
+    /// ways if room is short, and frees the ways that were retired before the
+    /// grace period.
     pub(super) fn observe<T: FlowTable>(
         &mut self,
         table: &T,
@@ -120,7 +120,7 @@ impl<N: Copy + Default> TableTracker<N> {
         for cpu in 0..table.cpus() {
             let base = cpu * table.ways();
             let shadow = &mut self.shadows[cpu];
-            // Nothing grows old on a CPU that rests, and nothing needs to.
+            // On an idle CPU ways do not age, and need not.
             if !table.has_counted(cpu) && self.retired == 0 {
                 continue;
             }
@@ -128,7 +128,7 @@ impl<N: Copy + Default> TableTracker<N> {
             let retired = &mut self.retired;
             table.visit(cpu, |way, seen| {
                 let Some(age @ 1..) = shadow.ages.get(way).copied() else {
-                    // By the tracker before this one.
+                    // The tracker before this one may have retired it.
                     *retired += usize::from(seen.is_retired);
                     return new.push(way);
                 };
@@ -259,14 +259,14 @@ impl<N: Copy + Default> TableTracker<N> {
                 known.remove();
                 change(&key, Change::Ended);
             } else {
-                // Whichever it was, the ring goes on without the slot.
+                // The ring goes on without the slot, first or not.
                 *known.get_mut() = next;
             }
         }
         self.leave_ring(table, slot, next);
         self.retired -= 1;
         self.reclaimed += 1;
-        // The last thing: from here on the way can be another flow's.
+        // The last step: from here on the way can be another flow's.
         table.free(slot as usize);
     }
 
@@ -284,8 +284,8 @@ impl<N: Copy + Default> TableTracker<N> {
         }
     }
 
-    /// Retires every way of these interfaces, and returns how many of them
-    /// are not free yet.
+    /// Retires every way of these interfaces, and returns the number of those
+    /// that are not free yet.
     pub(super) fn retire<T: FlowTable>(
         &mut self,
         table: &T,
@@ -334,17 +334,17 @@ impl<N: Copy + Default> TableTracker<N> {
         }
     }
 
-    /// Returns how many flows are in the table.
+    /// Returns the number of flows in the table.
     pub(super) fn len(&self) -> u64 {
         self.flows.len() as u64
     }
 
-    /// Returns how many ways are in use.
+    /// Returns the number of ways in use.
     pub(super) fn used(&self) -> u64 {
         self.shadows.iter().map(|shadow| shadow.used as u64).sum()
     }
 
-    /// Returns how many ways were freed since the start.
+    /// Returns the number of ways freed since the start.
     pub(super) fn reclaimed(&self) -> u64 {
         self.reclaimed
     }
@@ -354,7 +354,7 @@ impl<N: Copy + Default> Shadow<N> {
     fn of<T: FlowTable>(table: &T, cpu: usize) -> Self {
         let ways = table.ways();
         let mut volumes = vec![[0; 2]; ways];
-        // Memory that nothing was written down for is left untouched.
+        // Memory of ways without a written reading is left untouched.
         let in_use = volumes.iter_mut().take(table.ways_in_use(cpu));
         for (way, own) in in_use.enumerate() {
             let Volume { packets, bytes } = table.remembered(cpu * ways + way);
@@ -371,7 +371,7 @@ impl<N: Copy + Default> Shadow<N> {
         }
     }
 
-    /// Returns how much a way grew by, and remembers what it shows now.
+    /// Returns the growth of a way, and remembers its volume.
     fn growth(&mut self, way: usize, volume: Volume) -> Volume {
         let [packets, bytes] = std::mem::replace(
             &mut self.volumes[way],

@@ -1,5 +1,5 @@
-//! Both tiers of flows as one: a flow may be in the table, on several CPUs, and
-//! in the map at the same time, and is one flow.
+//! Tracks both tiers of flows as one: a flow may be in the table, on several
+//! CPUs, and in the map at the same time, and is one flow.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -18,7 +18,7 @@ use super::{FlowKey, InterfaceId, Reading, TrafficDelta};
 pub struct MapSweep<'a> {
     /// Every flow in it.
     pub readings: &'a [Reading],
-    /// When it was complete, in the unit of [`Reading::last_seen`].
+    /// The time when it was complete, in the unit of [`Reading::last_seen`].
     pub now: u32,
 }
 
@@ -35,9 +35,9 @@ pub struct Counts {
 /// Statistics of the flows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlowStatistics {
-    /// Flows there are.
+    /// The present flows.
     pub entries: u64,
-    /// Flows there ever were, one that came back counted again.
+    /// All flows ever, one that came back counted again.
     pub new_keys: u64,
     /// Flows that the map evicted.
     pub evictions: u64,
@@ -104,7 +104,7 @@ impl<N: Copy + Default> FlowTracker<N> {
         }
     }
 
-    /// Returns what a later tracker needs to know.
+    /// Returns the facts that a later tracker needs.
     pub fn marks(&mut self) -> FlowMarks {
         FlowMarks {
             begun: self.begun,
@@ -117,11 +117,11 @@ impl<N: Copy + Default> FlowTracker<N> {
         }
     }
 
-    /// Observes what a poll read, `map` being absent where nothing was counted
-    /// in it since the last one, and calls `credit` with every growth and the
-    /// flow's note, which starts at its default.
+    /// Observes the readings of a poll and calls `credit` with every growth and
+    /// the flow's note, which starts at its default. `map` is absent if nothing
+    /// was counted in it since the last poll.
     ///
-    /// `has_grace_passed` is whether all programs that were running when the
+    /// `has_grace_passed` is true if all programs that were running when the
     /// last sweep ended have ended since.
     pub fn observe<T: FlowTable>(
         &mut self,
@@ -213,9 +213,9 @@ impl<N: Copy + Default> FlowTracker<N> {
         self.map.flows_of(interfaces)
     }
 
-    /// Forgets a flow that the caller removed from the map. One that was not
-    /// there any more is not to be forgotten: it was evicted, and the next
-    /// sweep misses it.
+    /// Forgets a flow that the caller removed from the map. Not to be called
+    /// for a flow that was gone already: it was evicted, and the next sweep
+    /// misses it.
     pub fn forget<T: FlowTable>(&mut self, flow: &FlowKey, table: Option<&T>) {
         let is_shared = self.map.contains(flow)
             && table.is_some_and(|table| self.table.contains(table, flow));
@@ -224,8 +224,8 @@ impl<N: Copy + Default> FlowTracker<N> {
     }
 
     /// Gives up the flows of these interfaces that are in the table, whose
-    /// programs have ended, and returns how many ways are still to be freed by
-    /// the sweeps to come.
+    /// programs have ended, and returns the number of ways that later sweeps
+    /// still have to free.
     pub fn retire<T: FlowTable>(
         &mut self,
         table: &T,

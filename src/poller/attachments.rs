@@ -1,10 +1,10 @@
-//! Which interfaces are counted, which should be, and which are on their way
-//! out.
+//! Knows the interfaces that are counted, that should be, and that are being
+//! given up.
 //!
-//! An interface leaves in steps, so that nothing counted on it is lost or
-//! becomes another's: its links are closed; the next good poll reads what was
-//! counted until then; its flows are removed from the kernel's map; only then
-//! is its number free for the next interface.
+//! The poller gives up an interface in steps, so that no traffic counted on it
+//! is lost or becomes another's: its links are closed; the next good poll reads
+//! the counts until then; its flows are removed from the kernel's map; only
+//! then is its number free for the next interface.
 
 mod end;
 mod news;
@@ -35,17 +35,17 @@ pub(super) struct Attachments {
     attached: BTreeMap<u32, Attached>,
     /// Detached, but not yet read for the last time.
     retiring: BTreeSet<InterfaceId>,
-    /// Read for the last time, each with the checkpoint in which that is.
+    /// Read for the last time, each with the checkpoint that contains it.
     drained: BTreeMap<InterfaceId, u64>,
     /// The reasons of failed attachments, so that each is logged once.
     failed: BTreeMap<u32, Failure>,
     left_out: LeftOut,
     /// True if the matches of the rules are to be logged.
     has_matches_to_log: bool,
-    /// Names that no device has and that was logged.
+    /// Names that no device has, after that was logged.
     missing: BTreeSet<InterfaceName>,
-    /// Ifindexes of attached devices that were gone, or may have been where
-    /// events were lost, and may be another's by now.
+    /// Ifindexes of attached devices that are gone, or may be because events
+    /// were lost. Another device may have the ifindex by now.
     doubtful: BTreeSet<u32>,
     /// The interfaces to be counted under another name.
     renames: Vec<Interface>,
@@ -72,13 +72,13 @@ impl Attachments {
         }
     }
 
-    /// Returns how many interfaces are counted.
+    /// Returns the number of interfaces that are counted.
     pub(super) fn len(&self) -> usize {
         self.attached.len()
     }
 
-    /// Takes over what an earlier process attached. What is not attached any
-    /// more is given up once it was read.
+    /// Takes over the interfaces that an earlier process attached. Those that
+    /// are not attached any more are given up once they were read.
     pub(super) fn adopt(
         &mut self,
         adopted: Vec<Adopted>,
@@ -100,7 +100,7 @@ impl Attachments {
         }
     }
 
-    /// Takes note of what happened, for the next `plan`.
+    /// Takes note of events, for the next `plan`.
     pub(super) fn note(&mut self, events: Vec<InterfaceEvent>) {
         for event in events {
             trace!(self.log, "interface event"; "event" => ?event);
@@ -174,14 +174,14 @@ impl Attachments {
         self.log_left_out();
     }
 
-    /// Has the next plan log which interfaces there are for each rule that is
-    /// more than a name.
+    /// Has the next plan log the matching interfaces of each rule that is more
+    /// than a name.
     pub(super) fn log_matches(&mut self) {
         self.has_matches_to_log = true;
     }
 
-    /// Returns whether news are needed to know what is to be counted. Until
-    /// then everything stays as it is.
+    /// Returns whether the choice of interfaces needs news of devices first.
+    /// Until then everything stays as it is.
     pub(super) fn waits_for_news(&self, wanted: &Interfaces) -> bool {
         self.table.is_doubtful(wanted)
     }
@@ -223,7 +223,7 @@ impl Attachments {
         result
     }
 
-    /// Says how many interfaces find no number, once that is known.
+    /// Logs the number of interfaces that find no number, once it is known.
     fn log_left_out(&mut self) {
         if !self.has_work() {
             let counted = self.attached.len();
@@ -259,8 +259,8 @@ impl Attachments {
         !self.renames.is_empty()
     }
 
-    /// Counts under their new names. To be called behind a poll, which credits
-    /// the traffic until then to the old names.
+    /// Counts interfaces under their new names. To be called after a poll,
+    /// which credits the traffic until then to the old names.
     pub(super) fn rename(&mut self, sinks: &mut [Box<dyn Sink>]) {
         for Interface { ifindex, name, .. } in std::mem::take(&mut self.renames)
         {
@@ -286,7 +286,7 @@ impl Attachments {
         let Interface { ifindex, name, link_layer, .. } = *interface;
         let id = match attacher.attach(interface) {
             Ok(id) => id,
-            // Its end has been told, or will be.
+            // The event of its end has come, or will come.
             Err(error) if error.is_gone() => {
                 debug!(self.log, "gone before it was attached";
                     "interface" => %name);
@@ -295,8 +295,8 @@ impl Attachments {
             Err(error) => {
                 let failure = Failure::of(&error);
                 let known = self.failed.insert(ifindex, failure.clone());
-                // Of a shortage `log_left_out` tells: thousands may lack the
-                // same.
+                // `log_left_out` logs a shortage: thousands of interfaces may
+                // lack the same.
                 if let Failure::Own(reason) = &failure
                     && known.as_ref() != Some(&failure)
                 {

@@ -1,5 +1,5 @@
-//! Polls the kernel: reads what was counted, finds what it grew by and where
-//! it went, and tells the accounts.
+//! Polls the kernel: reads the counters, computes their growth, locates the
+//! remote addresses, and credits the accounts.
 //!
 //! Runs on the poller thread, which owns the kernel side: the programs, the
 //! attachments and everything that was read from the maps.
@@ -123,8 +123,8 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         poller.attachments.note(devices);
         poller.attachments.log_matches();
         poller.plan();
-        // One shows whether it is permitted. The others take 25 ms each, and
-        // are not waited for.
+        // One shows whether the process may attach. The others take 25 ms each,
+        // and the start does not wait for them.
         while poller.attachments.has_work() && poller.attachments.len() == 0 {
             if let Err(error @ kernel::Error::NotPermitted { .. }) =
                 poller.do_next()
@@ -144,8 +144,8 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         self.attacher.keep_counting();
         let mut devices = devices.clone();
         let mut ticks = tick(self.config.poll_interval);
-        // Wakes the loop, which tells, and nothing else: who tells by a thread
-        // of its own does not know whether this one is stuck.
+        // The timer only wakes this loop, and the loop tells that it gets on: a
+        // thread for that would not notice if this one is stuck.
         let looks = self.publishers.overseer.interval();
         let looks = looks.map_or_else(never, tick);
         let mut requests = self.checkpoint_requests();
@@ -178,20 +178,20 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
                 recv(devices) -> events => match events {
                     Ok(events) => {
                         self.attachments.note(events);
-                        // As many as there are, for one plan.
+                        // All that are there, for one plan.
                         for events in devices.try_iter() {
                             self.attachments.note(events);
                         }
                         self.plan();
                     }
-                    // That thread tells why it ended, and the daemon ends as a
-                    // whole: another end would only hide the reason.
+                    // That thread reports the reason of its end, and the daemon
+                    // ends as a whole: another end would only hide the reason.
                     Err(_) => devices = never(),
                 },
                 recv(ticks) -> _ => {
                     self.poll();
-                    // If a poll takes longer than the interval, the next
-                    // is due by now, and nothing else would ever be done.
+                    // If a poll takes longer than the interval, the next is
+                    // due by now, and the queue would never be worked on.
                     let _ = self.do_next();
                 }
                 recv(looks) -> _ => self.publishers.overseer.gets_on(),
@@ -207,7 +207,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         self.end();
     }
 
-    /// Says so once all that was there at the start is counted.
+    /// Reports readiness once all interfaces of the start are counted.
     fn look_whether_ready(&mut self) {
         let has_started = !self.attachments.has_work()
             && !self.waits_for_news()
@@ -241,8 +241,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         self.tracker.forget_notes();
     }
 
-    /// Finds what there is to attach and detach, and shows how the interfaces
-    /// are.
+    /// Plans the interfaces to attach and detach, and publishes their states.
     fn plan(&mut self) {
         self.attachments.plan(&self.config.interfaces, &mut self.attacher);
         if self.attachments.has_renames() {
@@ -252,7 +251,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         self.publish_states();
     }
 
-    /// Attaches or detaches one interface, and shows that it is done.
+    /// Attaches or detaches one interface, and publishes the new states.
     ///
     /// # Errors
     /// If it failed, which has been logged. It is tried again at the next
@@ -261,7 +260,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         if !self.attachments.has_work() {
             return Ok(());
         }
-        // One poll finds what is to be given up, the next one gives it up.
+        // One poll finds the interfaces to give up, the next gives them up.
         for _ in 0..2 {
             if self.attachments.waits_for_number(&self.attacher) {
                 self.poll();
@@ -271,7 +270,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
             self.attachments.do_next(&mut self.attacher, &mut self.sinks);
         self.publishers.overseer.gets_on();
         done?;
-        // Every time, as attaching many takes long.
+        // After each one, because attaching many takes long.
         self.publish_states();
         Ok(())
     }
@@ -299,8 +298,8 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
                     );
                 }
             }
-            // The accounts stay as they are, and the next poll finds what this
-            // one missed.
+            // The accounts stay as they are, and the next poll finds the growth
+            // that this one missed.
             Err(error) => {
                 self.statistics.poll_failures += 1;
                 if !std::mem::replace(&mut self.is_failing, true) {

@@ -150,7 +150,7 @@ fn a_removed_flow_is_no_eviction() {
     assert_eq!(observation.minimum_eviction_age, Some(7));
 }
 
-/// What can happen to a map of flows between two polls.
+/// An event in a map of flows between two polls.
 #[derive(Clone, Debug)]
 enum Event {
     Packets { flow: u8, count: u8 },
@@ -178,8 +178,8 @@ struct Oracle {
     map: BTreeMap<u8, Reading>,
     created: u64,
     evicted: u64,
-    /// What each flow was evicted with since the last poll that it was not
-    /// credited for: lost.
+    /// The uncredited packets with which each flow was evicted since the last
+    /// poll: lost.
     lost: u64,
     /// Packets in total, and those the tracker can know of.
     sent: u64,

@@ -5,7 +5,7 @@ mod sweeps;
 use super::super::kernel_model::{Event, KernelModel, flow};
 use super::*;
 
-/// A kernel, and who reads it.
+/// A kernel and its reader.
 struct Poller {
     model: KernelModel,
     tracker: FlowTracker<u64>,
@@ -13,7 +13,7 @@ struct Poller {
     last_note: u64,
 }
 
-/// What a poll found.
+/// The findings of a poll.
 #[derive(Debug, PartialEq, Eq)]
 struct Poll {
     /// Each with its note.
@@ -36,8 +36,8 @@ impl Poller {
         self.poll_while(&[])
     }
 
-    /// Polls as the poller does, where a grace period passes if one is waited
-    /// for; meanwhile these happen.
+    /// Polls as the poller does, with a grace period if the tracker waits for
+    /// one. Meanwhile takes these steps.
     fn poll_while(&mut self, events: &[Event]) -> Poll {
         let has_grace_passed = self.tracker.waits_for_grace();
         if has_grace_passed {

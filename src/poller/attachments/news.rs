@@ -76,7 +76,7 @@ fn list(names: &[InterfaceName]) -> String {
     }
 }
 
-/// Why an interface could not be attached.
+/// The reason why an interface could not be attached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// For a reason of its own.

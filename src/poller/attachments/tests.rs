@@ -11,7 +11,7 @@ use crate::collectors::interfaces::{InterfaceState, Status};
 use crate::geoip::CountryLabels;
 use crate::kernel::{Hook, LinkLayer, Relations};
 
-/// How many numbers the fake kernel side has.
+/// The number of interface numbers of the fake kernel side.
 const LIMIT: u32 = 4;
 
 /// A kernel side in which every device is its ifindex and a birth, so that one
@@ -20,7 +20,7 @@ const LIMIT: u32 = 4;
 struct FakeAttacher {
     /// The devices there are: name and birth by ifindex.
     devices: BTreeMap<u32, (InterfaceName, u32)>,
-    /// By number: ifindex and birth of what was attached, none once detached.
+    /// By number: ifindex and birth of the attached device, none once detached.
     numbers: BTreeMap<InterfaceId, Option<(u32, u32)>>,
 }
 
@@ -101,7 +101,7 @@ impl Write for Lines {
     }
 }
 
-/// Attachments, the kernel below, and what came out of them.
+/// Attachments, the kernel below, and their results.
 struct Host {
     attachments: Attachments,
     attacher: FakeAttacher,
@@ -170,7 +170,7 @@ impl Host {
         );
     }
 
-    /// Returns what is counted, by the name it is counted under.
+    /// Returns the counted devices, by the name they are counted under.
     fn counted(&self) -> Vec<(String, u32)> {
         let names = self.names.lock().unwrap();
         let mut counted: Vec<_> = self
@@ -183,7 +183,7 @@ impl Host {
         counted
     }
 
-    /// Returns what is published.
+    /// Returns the published states.
     fn states(&self) -> Vec<(String, Status, bool)> {
         let states = self.attachments.states(&self.wanted).into_iter();
         states
@@ -304,7 +304,7 @@ fn numbers_come_back_however_often_interfaces_do() {
     assert!(!host.log().contains("WARN"));
 }
 
-/// Of an interface that waits for its turn no packet is counted yet.
+/// No packet of an interface that waits for its turn is counted yet.
 #[test]
 fn a_state_is_attached_from_the_interface_s_turn_to_its_end() {
     use Status::{Down, NotFound, Up};

@@ -13,7 +13,7 @@ const FLOWS: u8 = 12;
 const BUCKETS: u8 = 4;
 const INTERFACES: u32 = 3;
 
-/// What happens while nobody waits for it.
+/// An event at any time.
 #[derive(Clone, Debug)]
 enum Event {
     Packets { flow: u8, count: u8 },
@@ -21,16 +21,16 @@ enum Event {
     Wait { ticks: u8 },
 }
 
-/// A poll, and what happens meanwhile.
+/// A poll, and the events meanwhile.
 #[derive(Clone, Debug)]
 struct Step {
     before: Vec<Event>,
-    /// Before each bucket is read.
+    /// Those before each bucket is read.
     during: [Vec<Event>; BUCKETS as usize],
     /// The interface that was detached before the poll and is removed after
     /// it, if there is such an interface.
     removed: u32,
-    /// Between the poll and the removal.
+    /// Those between the poll and the removal.
     after: Vec<Event>,
 }
 
@@ -164,8 +164,8 @@ impl Oracle {
 }
 
 proptest! {
-    /// At no poll too many packets or evictions; at a quiet one all of them;
-    /// and the age that of the flow that was evicted soonest.
+    /// No poll shows too many packets or evictions, and a quiet one shows all
+    /// of them. The age is that of the flow that was evicted soonest.
     #[test]
     fn a_map_that_changes_under_a_sweep_is_accounted_for_in_the_end(
         steps in prop::collection::vec(step(), 1..20),
@@ -187,7 +187,7 @@ proptest! {
                 |delta, ()| credited += delta.volume.packets,
             );
             prop_assert!(credited + oracle.lost <= oracle.sent);
-            // What is left over was evicted: none that is merely late.
+            // The rest was evicted; no packet is merely late.
             prop_assert!(total <= credited + oracle.lost);
             prop_assert_eq!(observation.entries, readings.len() as u64);
             prop_assert!(observation.evictions >= evictions);

@@ -15,7 +15,7 @@ const INTERFACES: u32 = 3;
 const SETS: usize = 4;
 const WAYS: usize = SETS * 2;
 
-/// A sweep, and what happens meanwhile.
+/// A sweep, and the steps meanwhile.
 #[derive(Clone, Debug)]
 struct Step {
     before: Vec<Event>,
@@ -112,7 +112,7 @@ impl Oracle {
         self.flows.values_mut().for_each(|own| *own = first);
     }
 
-    /// Returns how many sweeps a way of this CPU may be idle.
+    /// Returns the number of sweeps that a way of this CPU may be idle.
     fn patience(&self, cpu: usize, is_short: bool) -> Option<u64> {
         let own = cpu * WAYS..(cpu + 1) * WAYS;
         match self.ways.range(own).count() {
@@ -124,7 +124,7 @@ impl Oracle {
         }
     }
 
-    /// Takes note of a sweep; returns how many flows began in it.
+    /// Takes note of a sweep; returns the number of flows that began in it.
     fn follow(
         &mut self,
         model: &KernelModel,
@@ -201,7 +201,7 @@ impl Run {
         }
     }
 
-    /// Returns what programs counted in the table for each flow.
+    /// Returns the programs' counts in the table for each flow.
     fn sent(&self) -> BTreeMap<FlowKey, u64> {
         let state = self.model.state();
         let mut sent = state.sent.clone();
@@ -254,7 +254,7 @@ impl Run {
         assert_eq!(tracker.has_retired(), retired > 0);
     }
 
-    /// Gives up what is detached, as the poller does behind every poll.
+    /// Gives up detached interfaces, as the poller does after every poll.
     fn retire(&mut self) {
         let detached = self.model.state().detached.clone();
         let left = self.tracker.retire(&self.model, &detached);
@@ -271,8 +271,8 @@ const QUIET: Circumstances =
     Circumstances { has_grace_passed: true, is_short: false };
 
 proptest! {
-    /// At every sweep: what was counted before it is credited, once and to its
-    /// own flow, and the numbers are what they should be.
+    /// Every sweep credits all packets counted before it, once and to their own
+    /// flow, and the numbers are right.
     #[test]
     fn programs_that_run_under_a_sweep_are_accounted_for(
         steps in prop::collection::vec(step(), 1..30),

@@ -1,5 +1,5 @@
-//! Both tiers through packets on all CPUs, evictions, reclaims and interfaces
-//! that go, all of it also while the poller reads.
+//! Tests both tiers with packets on all CPUs, evictions, reclaims and
+//! interfaces that go, all of it also while the poller reads.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ const INTERFACES: u32 = 3;
 const SETS: usize = 2;
 const WAYS: usize = SETS * 2;
 
-/// A poll, and what happens meanwhile.
+/// A poll, and the steps meanwhile.
 #[derive(Clone, Debug)]
 struct Step {
     before: Vec<Event>,
@@ -32,15 +32,15 @@ struct Step {
     restarts: Vec<Restart>,
 }
 
-/// What becomes of the process behind a poll, or before its first one.
+/// The fate of the process after a poll, or before its first one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Restart {
     None,
-    /// What was credited is saved, and how far it was read.
+    /// It saves the credits and the readings, and goes on.
     Save,
-    /// It is saved, and another process goes on.
+    /// It saves them, and another process goes on.
     Stop,
-    /// Another one goes on from what was saved last.
+    /// It is killed, and another process goes on from the last save.
     Kill,
 }
 
@@ -89,7 +89,7 @@ fn step() -> impl Strategy<Value = Step> {
     )
 }
 
-/// A kernel, who reads it, and what they can know.
+/// A kernel, its reader, and the facts that both can know.
 struct Run {
     model: KernelModel,
     tracker: FlowTracker<u64>,
@@ -97,7 +97,7 @@ struct Run {
     ways: BTreeMap<usize, FlowKey>,
     /// Flows of the map, each with its generation.
     mapped: BTreeMap<FlowKey, u32>,
-    /// As far as the newest reading of the map told.
+    /// The newest reading of the map showed this.
     created: u64,
     begun: u64,
     joined: u64,
@@ -107,12 +107,12 @@ struct Run {
     /// The newest note that is forgotten.
     forgotten: u64,
     last: FlowStatistics,
-    /// As it was saved last: how far flows were read, and what was credited.
+    /// The last save: the readings of flows, and the credits.
     saved: (FlowMarks, BTreeMap<FlowKey, u64>),
-    /// What was credited behind the last save by a process that was killed.
+    /// The credits of a killed process after its last save.
     died: BTreeMap<FlowKey, u64>,
-    /// Whether numbers may be off, by what happened between a save and a kill,
-    /// or to flows of both tiers while no process ran.
+    /// True if numbers may be off, because of events between a save and a kill,
+    /// or because flows of both tiers changed while no process ran.
     is_restarted: bool,
     is_killed: bool,
 }
@@ -275,8 +275,8 @@ impl Run {
         self.last = seen;
     }
 
-    /// All that was counted before a poll is credited by it, but for what died
-    /// with a process.
+    /// A poll credits all packets counted before it, except those that were
+    /// lost with a process.
     fn check_credits(&self, before: &BTreeMap<FlowKey, u64>) {
         let state = self.model.state();
         for (flow, &sent) in &state.sent {
@@ -287,7 +287,7 @@ impl Run {
         }
     }
 
-    /// Gives up what is detached, as the poller does behind every poll.
+    /// Gives up detached interfaces, as the poller does after every poll.
     fn retire(&mut self) {
         let detached = self.model.state().detached.clone();
         for flow in self.tracker.map_flows_of(&detached) {
@@ -311,10 +311,10 @@ fn of(counts: &BTreeMap<FlowKey, u64>, flow: &FlowKey) -> u64 {
 }
 
 proptest! {
-    /// At every poll: what was counted before it is credited, once and to its
-    /// own flow, or was evicted; and the numbers are what they should be. Also
-    /// where another process goes on; where it was killed, but for what it had
-    /// credited and not saved.
+    /// Every poll credits all packets counted before it, once and to their own
+    /// flow, if they were not evicted; and the numbers are right. This also
+    /// holds if another process goes on, except for the unsaved credits of a
+    /// process that was killed.
     #[test]
     fn every_packet_of_both_tiers_is_credited_once(
         steps in prop::collection::vec(step(), 1..30),
@@ -349,7 +349,7 @@ proptest! {
                 state.detached.insert(InterfaceId(step.detached));
             }
         }
-        // The kernel evicts only to make room for what it counts, so that the
+        // The kernel evicts only to make room for a flow that it counts, so the
         // map is read after it.
         run.map_packets = None;
         for _ in 0..2 {
