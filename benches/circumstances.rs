@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::report::Circumstances;
 
-/// Returns where and when this is.
+/// Returns the machine and the time of this run.
 pub(crate) fn now(is_quick: bool) -> Circumstances {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = since.expect("it is after 1970").as_secs();
@@ -21,7 +21,7 @@ pub(crate) fn now(is_quick: bool) -> Circumstances {
     }
 }
 
-/// Returns what the CPU calls itself; only some architectures say it.
+/// Returns the CPU's name; only some architectures give it.
 fn cpu_model() -> String {
     let text = read("/proc/cpuinfo");
     let model = text.lines().find_map(|line| {

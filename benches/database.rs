@@ -86,7 +86,7 @@ pub(crate) fn bytes() -> Vec<u8> {
         let prefix = format!("{}/{length}", Ipv6Addr::from_bits(network));
         writer.insert(&prefix, &records[random.below(COUNTRIES)]);
     }
-    // One block with every country in it, whatever the addresses are.
+    // One block with every country in it, for any addresses.
     for (piece, record) in (0..=0xff_u32).zip(records.iter().cycle()) {
         let network = Ipv6Addr::from_bits(u128::from(0x20_0100 | piece) << 104);
         writer.insert(&format!("{network}/24"), record);

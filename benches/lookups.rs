@@ -21,7 +21,7 @@ const GEOIP_CACHE_SIZE: usize = 65_536;
 const WALK: usize = 0;
 const COUNTRY: usize = 1;
 
-/// Returns what opening a database costs, which is a part of the start.
+/// Returns the cost of opening a database, which is a part of the start.
 fn opening(effort: Effort, file: &[u8]) -> Row {
     let times: Vec<_> = (0..effort.of(15, 3))
         .map(|_| {

@@ -81,8 +81,8 @@ pub(crate) fn rows(effort: Effort) -> Vec<Row> {
         }
         let mut row = Row::new(format!("packet, {name}"), "ns", net(OURS))
             .plain(net(PLAIN));
-        // Restated for what is received alone; for the others the rows above
-        // say how the directions differ.
+        // Restated for received packets alone; for the others the rows above
+        // show the difference between the directions.
         row = row.reference(net(REFERENCE));
         row.targets.extend(targets);
         rows.push(row);

@@ -50,7 +50,7 @@ const BATCH: usize = 256;
 /// The offset of the source address in a frame.
 const SOURCE: usize = 14 + 12;
 
-/// Whose program is at the end of the veth.
+/// The program at the end of the veth.
 enum Subject {
     Other { _program: Program },
     Ours(Box<Exporter>),

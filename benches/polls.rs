@@ -60,7 +60,7 @@ struct Round {
     /// Polls so far, and how many there are to be.
     polls: usize,
     limit: usize,
-    /// When the poll under way began.
+    /// The time when the poll under way began.
     started: Duration,
     /// The time of each poll of this round, in ms.
     times: Vec<f64>,
@@ -219,7 +219,7 @@ impl Accounted {
     }
 }
 
-/// Polls `rounds` times two, and returns what it took in ms.
+/// Polls `rounds` times two, and returns the times in ms.
 fn measure(
     keys: u32,
     rounds: usize,

@@ -172,7 +172,7 @@ fn scrapes(effort: Effort, database: &Path) -> Vec<Row> {
     }
     await_flows(&daemon, flows);
     let mut daemon = daemon;
-    // So that what is measured is scrapes.
+    // So that only scrapes are measured.
     daemon.configure("poll_interval", "1h");
     daemon.reload();
     let scrape = daemon.scrape();
@@ -226,7 +226,7 @@ pub(crate) fn make_interfaces(namespace: &Netns, count: u32) -> Vec<String> {
     names
 }
 
-/// Returns how many bytes a process has in memory.
+/// Returns the bytes that a process has in memory.
 fn resident_bytes(pid: u32) -> u64 {
     let path = format!("/proc/{pid}/smaps_rollup");
     let text = fs::read_to_string(path).expect("a running process");

@@ -97,13 +97,13 @@ pub(crate) fn rows(effort: Effort) -> Vec<Row> {
     ]
 }
 
-/// Returns what a scrape as text costs with more interfaces, in ms.
+/// Returns the cost of a scrape as text with more interfaces, in ms.
 pub(crate) fn by_interfaces(effort: Effort) -> Vec<(String, f64)> {
     let cost = |n: u32| (n.to_string(), measure(n, 250, effort)[0]);
     [1, 16, 256].map(cost).to_vec()
 }
 
-/// Returns what a scrape as text costs with more countries, in ms.
+/// Returns the cost of a scrape as text with more countries, in ms.
 pub(crate) fn by_countries(effort: Effort) -> Vec<(String, f64)> {
     let cost = |n: usize| (n.to_string(), measure(16, n, effort)[0]);
     [10, 50, 250].map(cost).to_vec()

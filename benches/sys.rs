@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aya_obj::generated::{bpf_attr, bpf_cmd};
 
-/// Returns how long the calling thread has been running on a CPU.
+/// Returns the time that the calling thread has been running on a CPU.
 pub(crate) fn thread_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the call writes one timespec.
@@ -29,8 +29,7 @@ const KEY_BYTES: usize = 24;
 const VALUE_BYTES: usize = 16;
 
 /// Reads a whole map of such keys and values in batches and returns how many
-/// entries it has: one system call a batch, and nothing done with what it
-/// reads.
+/// entries it has: one system call a batch, and no work on the entries.
 pub(crate) struct BatchSweep {
     batch: u32,
     keys: Vec<u8>,

@@ -111,8 +111,8 @@ static __always_inline void add(struct entry *entry, __u32 length)
 
 /*
  * Parse, access, add, totals. It hashes nothing, compares nothing and never
- * runs full, because every prefix has an element of its own: what a table of
- * any kind can at best come close to. IPv4 only.
+ * runs full, because every prefix has an element of its own. A table of any
+ * kind can at best come close to this cost. IPv4 only.
  */
 SEC("classifier/limit")
 int limit(struct __sk_buff *skb)

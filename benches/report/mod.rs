@@ -1,4 +1,4 @@
-//! Results and how they are shown. Time and machine are arguments.
+//! Results and their presentation. Time and machine are arguments.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -147,7 +147,7 @@ pub(crate) fn shown(value: f64) -> String {
     }
 }
 
-/// Returns the first table: what there are targets for.
+/// Returns the first table: the rows with targets.
 pub(crate) fn targets_table(rows: &[Row]) -> String {
     let head = [
         "What",

@@ -38,7 +38,7 @@ impl Samples {
         median(&values).expect("at least one round")
     }
 
-    /// Returns the median of what a variant cost more than another in the same
+    /// Returns the median extra cost of a variant over another in the same
     /// round.
     pub(crate) fn median_above(&self, variant: usize, base: usize) -> f64 {
         let values: Vec<_> =

@@ -296,7 +296,7 @@ impl<N: Default> DeltaTracker<N> {
         }
     }
 
-    /// Returns how many flows the last sweep showed.
+    /// Returns the number of flows that the last sweep showed.
     pub(super) fn len(&self) -> u64 {
         self.flows.len() as u64
     }

@@ -3,7 +3,7 @@
 //! A slice that counts traffic is an `Account` the poller feeds, and a
 //! [`Collect`](crate::metrics::Collect) that turns its newest snapshot into
 //! metric families. Others have the collector alone. Nothing is registered
-//! here: the composition root knows who is there.
+//! here: the composition root knows the slices.
 //!
 //! Pure: no I/O, clock, threads or logging.
 

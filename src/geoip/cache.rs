@@ -25,8 +25,8 @@ pub(super) struct RecordCache {
     /// keys come from a file that is checked, not from the network.
     countries: LruCache<usize, Country, FixedState>,
     /// Records by a part of their offset, each in its only place or not here.
-    /// Asked first as long as the list has room: until something has to go it
-    /// does not matter what was used last, and this is ten times as fast.
+    /// Asked first as long as the list has room: until a record has to go, the
+    /// order of use does not matter, and this is ten times as fast.
     shortcuts: Box<[Option<(usize, Country)>]>,
 }
 
@@ -41,8 +41,8 @@ impl RecordCache {
         Self { countries, shortcuts: vec![None; SHORTCUTS].into() }
     }
 
-    /// Returns the country of the record at `offset`, from `decode` where it
-    /// is not remembered.
+    /// Returns the country of the record at `offset`, from `decode` if it is
+    /// not remembered.
     #[inline]
     pub(super) fn country(
         &mut self,
@@ -67,7 +67,7 @@ impl RecordCache {
         country
     }
 
-    /// Changes the bound, forgetting what no longer fits.
+    /// Changes the bound, forgetting the records that no longer fit.
     pub(super) fn resize(&mut self, size: NonZeroUsize) {
         self.countries.resize(size);
     }

@@ -154,7 +154,7 @@ impl CountryLabels {
     /// Returns the country with a label, and takes in a label that is new.
     ///
     /// # Errors
-    /// Returns a fault if the text is no label, or if there are too many.
+    /// If the text is no label, or if there are too many.
     pub fn intern(&mut self, label: &str) -> Result<Country, LabelFault> {
         let fixed = Country::from_fixed_label(label);
         let known = fixed.or_else(|| self.countries.get(label).copied());

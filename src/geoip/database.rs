@@ -23,16 +23,16 @@ use crate::files::{self, Identity, Unread};
 /// MiB, the largest city databases some 200.
 pub const MAX_DATABASE_BYTES: u64 = 512 << 20;
 
-/// How long decoding every distinct record may take, and how much longer for
-/// each. Those of a country database take less than a millisecond, of a city
-/// database a microsecond or two each. A file of 4 MB can be made whose records
-/// take minutes: half a millisecond each whenever one is asked for, and more of
-/// them than the cache holds. So whatever flows begin, looking them up takes
-/// less than this time and 20 µs for each.
+/// The time in which every distinct record must be decoded, and the time added
+/// for each. Those of a country database take less than a millisecond, of a
+/// city database a microsecond or two each. A file of 4 MB can be made whose
+/// records take minutes: half a millisecond each whenever one is asked for, and
+/// more of them than the cache holds. So looking up any new flows takes less
+/// than this time and 20 µs for each.
 const MAX_RECORDS_TIME: Duration = Duration::from_secs(5);
 const MAX_RECORD_TIME: Duration = Duration::from_micros(20);
 
-/// Why a database was not opened. The text names the file.
+/// The reason why a database was not opened. The text names the file.
 #[derive(Debug, Error)]
 pub enum Error {
     /// The file is not there or may not be read.
@@ -178,7 +178,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// Returns one line that names the file and the fault.
+    /// If the file cannot be read or is no sound country database. The error is
+    /// one line that names the file and the fault.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let (bytes, identity) = read_file(path)?;
         let mut database = Self::from_bytes(path, bytes)?;
@@ -190,7 +191,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// As [`Database::open`].
+    /// If they are no sound country database.
     pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
         if bytes.is_empty() {
             return Err(Error::Empty { path: path.into() });
@@ -215,11 +216,11 @@ impl Database {
         self.country_by_record(address, None)
     }
 
-    /// As [`Database::country`], from `cache` where it knows the record.
+    /// As [`Database::country`], from `cache` if it knows the record.
     ///
     /// The only caller of the reader's `lookup` with this reader: called from
-    /// one place it becomes a part of this function, and what a lookup returns
-    /// besides the offset is never made. That is a third of a short walk.
+    /// one place it is inlined, and the results of a lookup besides the offset
+    /// are never made. That saves a third of a short walk.
     pub(super) fn country_by_record(
         &self,
         address: IpAddr,
@@ -249,7 +250,7 @@ impl Database {
         &self.path
     }
 
-    /// Returns which file was read, `None` for one made of bytes.
+    /// Returns the identity of the file, `None` for a database made of bytes.
     #[must_use]
     pub fn identity(&self) -> Option<Identity> {
         self.identity
@@ -261,7 +262,7 @@ impl Database {
         &self.reader.metadata().database_type
     }
 
-    /// Returns when the database was built, in seconds since the epoch.
+    /// Returns the build time of the database, in seconds since the epoch.
     #[must_use]
     pub fn build_epoch(&self) -> u64 {
         self.reader.metadata().build_epoch
@@ -322,8 +323,8 @@ impl From<tree::Damage> for Unsound {
     }
 }
 
-/// Decodes every distinct record, which must not take longer than that, and
-/// returns what they speak of.
+/// Decodes every distinct record, within `time` and the time for each, and
+/// returns their subjects.
 fn decode_all(
     reader: &Reader<&[u8]>,
     bytes: &[u8],

@@ -1,4 +1,4 @@
-//! Recognises what stands in the place of a database.
+//! Recognises other files in the place of a database.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -35,7 +35,7 @@ const TAR: (usize, &[u8]) = (257, b"ustar");
 /// The distance of a legacy database's mark from its end.
 const LEGACY_TAIL: usize = 256;
 
-/// Returns what a file is that is no database: the rest of "it is ...".
+/// Returns the kind of a file that is no database: the rest of "it is ...".
 pub(super) fn recognise(path: &Path, bytes: &[u8]) -> Option<&'static str> {
     let name = path.to_string_lossy().to_ascii_lowercase();
     if bytes.starts_with(b"\x1f\x8b") {

@@ -1,13 +1,13 @@
 //! The country in a database's record, whichever layout the record has.
 //!
-//! | layout | where the code is |
+//! | layout | place of the code |
 //! |---|---|
 //! | MaxMind, DB-IP | `country.iso_code` |
 //! | IPinfo, and several redistributions | `country_code` |
-//! | older IPinfo and other flat ones | `country`, where it is two letters |
+//! | older IPinfo and other flat ones | `country`, if it is two letters |
 //!
 //! A record's `registered_country` and `represented_country` are not asked:
-//! they say who owns a network, not where it is, and the totals would differ
+//! they give the owner of a network, not its place, and the totals would differ
 //! from those of every other exporter that reads the same database.
 //!
 //! Pure: no I/O, clock, threads or logging.
@@ -33,7 +33,7 @@ pub(super) struct Record {
 /// The subjects of records, by their keys.
 ///
 /// Databases of networks' owners have a country too, that of an office. They
-/// are told from those of places by what stands beside it.
+/// are told from those of places by the keys beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Content(u8);
 
@@ -49,7 +49,7 @@ impl Content {
     /// More about a place than a country.
     const PLACE: u8 = 16;
 
-    /// Returns what a key of a record speaks of, beside the country itself.
+    /// Returns the subject of a key of a record, beside the country itself.
     fn of_key(key: &str) -> u8 {
         match key {
             "abuse" | "email" | "emails" | "phone" => Self::CONTACT,
@@ -65,7 +65,7 @@ impl Content {
         }
     }
 
-    /// Adds what another record speaks of.
+    /// Adds the subjects of another record.
     pub(super) fn add(&mut self, other: Self) {
         self.0 |= other.0;
     }
@@ -136,7 +136,7 @@ impl<'de> Visitor<'de> for RecordVisitor {
         if code.is_some() || nested.as_ref().is_some_and(|one| one.is_map) {
             content |= Content::PLACE;
         }
-        // Where both are there, `country` may be a name such as "Germany".
+        // If both are there, `country` may be a name such as "Germany".
         Ok(Record {
             content: Content(content),
             country: code

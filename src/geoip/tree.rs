@@ -51,13 +51,13 @@ struct Visit {
 /// Walks the whole tree and calls `visit` with one address for each distinct
 /// record, in the order of the addresses.
 ///
-/// Takes time and memory proportional to the size of `file`, whatever is in
-/// it, beside the time of `visit`.
+/// Takes time and memory proportional to the size of `file`, whatever its
+/// content, beside the time of `visit`.
 ///
 /// # Errors
 ///
-/// Returns what is wrong with a tree in which some walk does not end, and the
-/// first error of `visit`.
+/// If some walk of the tree does not end at a record, or `visit` fails: the
+/// first error.
 pub(super) fn visit_records<E: From<Damage>>(
     file: &[u8],
     layout: Layout,

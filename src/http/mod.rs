@@ -10,7 +10,7 @@
 //!
 //! A request goes through them in one direction: a connection reads it, its
 //! sender is checked, [`Routes`] finds the page, the page makes its content once
-//! for all who ask for the same, and the connection sends it.
+//! for all clients that ask for the same, and the connection sends it.
 
 pub mod pages;
 mod server;

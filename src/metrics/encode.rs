@@ -63,7 +63,7 @@ impl<W: Write> Encoder<W> {
     ///
     /// # Errors
     ///
-    /// When the page cannot be written.
+    /// If the page cannot be written.
     pub fn family(&mut self, family: &Family) -> io::Result<()> {
         let Family { metrics: family, created } = family;
         if family.get_metric().is_empty() {
@@ -127,7 +127,7 @@ impl<W: Write> Encoder<W> {
     ///
     /// # Errors
     ///
-    /// When the page cannot be written.
+    /// If the page cannot be written.
     pub fn finish(mut self) -> io::Result<()> {
         if self.format == Format::OpenMetrics {
             self.to.write_all(b"# EOF\n")?;
@@ -135,8 +135,8 @@ impl<W: Write> Encoder<W> {
         Ok(())
     }
 
-    /// Returns the name and type to announce, and what samples add to the
-    /// name. In OpenMetrics `_total` and `_info` belong to the samples.
+    /// Returns the name and type to announce, and the suffix of the samples'
+    /// names. In OpenMetrics `_total` and `_info` belong to the samples.
     fn title<'f>(
         &self,
         family: &'f MetricFamily,

@@ -1,4 +1,4 @@
-//! Turning snapshots into metric families, and those into a page. No metric
+//! Turns snapshots into metric families, and those into a page. No metric
 //! is named here.
 
 pub mod encode;
@@ -18,7 +18,7 @@ pub type Emit<'a> = &'a mut dyn FnMut(&Family);
 /// A subject that is exported.
 pub trait Collect: Send + Sync {
     /// Returns a number that grows whenever there is something else to
-    /// collect, so that what was collected before can be used until then.
+    /// collect. Until then, earlier results can be used again.
     fn version(&self) -> u64;
 
     /// Emits the families of this subject as they are now, in the same order
@@ -60,7 +60,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// When `to` cannot be written to.
+    /// If `to` cannot be written to.
     pub fn write(&self, format: Format, to: impl io::Write) -> io::Result<()> {
         let mut encoder = encode::Encoder::new(format, to);
         let mut written = Ok(());

@@ -9,8 +9,8 @@ use super::encode::Format;
 
 /// Chooses the format from an `Accept` header.
 ///
-/// OpenMetrics is for those who ask for it by name at no lower weight than for
-/// text; all others get text, also those who accept neither, as Prometheus
+/// Clients that ask for OpenMetrics by name, at no lower weight than for text,
+/// get it; all others get text, also those that accept neither, as Prometheus
 /// clients expect.
 #[must_use]
 pub fn format(accept: Option<&str>) -> Format {

@@ -37,12 +37,12 @@ impl<T> Publisher<T> {
         Self(Published(Arc::new(RwLock::new(first))))
     }
 
-    /// Replaces what readers see.
+    /// Replaces the snapshot that readers see.
     pub fn publish(&mut self, snapshot: T) {
         self.publish_shared(Arc::new(snapshot));
     }
 
-    /// Replaces what readers see by what others see too.
+    /// Replaces the snapshot that readers see by one that others share.
     pub fn publish_shared(&mut self, snapshot: Arc<T>) {
         // A reader cannot panic while it holds the lock: it only clones an
         // `Arc`. So a poisoned lock still guards a whole snapshot.

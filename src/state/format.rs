@@ -111,7 +111,7 @@ pub fn encode(state: &State) -> Vec<u8> {
 /// are at most `most`: flows that do not fit are left out.
 ///
 /// # Errors
-/// Returns the size if it is too large without any flows.
+/// If the state is too large without any flows: its size.
 pub(super) fn encode_with(
     state: &State,
     unknown: &[Section],
@@ -184,7 +184,7 @@ fn section<T: SectionContent>(content: &T) -> Section {
 /// Reads a state file. A damaged section costs its own counters and no others.
 ///
 /// # Errors
-/// Returns a fault if no section can be found.
+/// If no section can be found.
 pub fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     let head = decode_head(bytes);
     let (version, rest) = *head.as_ref().unwrap_or(&(0, bytes));

@@ -30,7 +30,7 @@ const NO_CODE: [u8; 2] = [0; 2];
 /// Reads the bytes behind the version.
 ///
 /// # Errors
-/// Returns a fault if any of them is damaged.
+/// If any of them is damaged.
 pub(super) fn decode(bytes: &[u8]) -> Result<State, Fault> {
     let mut head = Reader(bytes);
     let checksum: [u8; SHA256_OUTPUT_LEN] = head.array()?;

@@ -73,7 +73,7 @@ impl Section {
         checksum(&self.body) == self.checksum
     }
 
-    /// Returns how many bytes it takes in a file.
+    /// Returns the number of bytes that it takes in a file.
     pub(super) fn length(&self) -> usize {
         HEADER_LENGTH + self.body.len()
     }

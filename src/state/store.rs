@@ -117,7 +117,7 @@ impl Store {
     /// while files may still be written anywhere.
     ///
     /// # Errors
-    /// Whatever the system says, for [`Error::or_made`].
+    /// If the system refuses: its error, for [`Error::or_made`].
     pub fn make(directory: &Path) -> io::Result<()> {
         files::make_private(directory)
     }
@@ -211,7 +211,7 @@ impl Store {
         let new = self.directory.join(NEW_NAME);
         let saved = self.write(&new, &encoded.bytes);
         if saved.is_err() {
-            // It may be what fills the disk.
+            // This file may fill the disk.
             let _ = fs::remove_file(&new);
         }
         Ok(saved.map(|()| Saved { left_out: encoded.left_out })?)

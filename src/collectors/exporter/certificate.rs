@@ -7,9 +7,9 @@
 use super::families;
 use crate::metrics::{Collect, Emit};
 
-/// Shows when the certificate expires.
+/// Shows the expiry of the certificate.
 pub struct CertificateCollector<F> {
-    /// Returns when, in seconds since 1970, if one is served.
+    /// Returns the expiry in seconds since 1970, if a certificate is served.
     pub expiry: F,
 }
 

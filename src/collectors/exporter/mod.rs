@@ -28,7 +28,7 @@ use crate::release::Build;
 pub struct LastReload {
     /// True if the newest attempt went well; the start counts as one.
     pub successful: bool,
-    /// When the newest successful one was.
+    /// The time of the newest successful one.
     pub success_time: SystemTime,
 }
 
@@ -51,14 +51,14 @@ pub struct Database {
     pub path: PathBuf,
     /// The type that it states, such as `GeoLite2-Country`.
     pub database_type: String,
-    /// When it says it was built, in seconds since 1970.
+    /// The build time that it states, in seconds since 1970.
     pub build_timestamp_seconds: u64,
 }
 
 /// Exports the newest of all that.
 #[derive(Debug)]
 pub struct ExporterCollector {
-    /// Which program this is.
+    /// The build of this program.
     pub build: Build,
     /// The configuration in force.
     pub config: Published<Config>,
@@ -66,7 +66,7 @@ pub struct ExporterCollector {
     pub last_reload: Published<LastReload>,
     /// The database of countries.
     pub database: Published<DatabaseStatus>,
-    /// True if what is shown was saved, where the state is kept.
+    /// True if the shown counters are saved; none if no state is kept.
     pub is_saved: Option<Published<bool>>,
     /// The newest poll.
     pub polls: Published<PollStatistics>,

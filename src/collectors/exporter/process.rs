@@ -34,14 +34,15 @@ impl Default for Process {
 }
 
 impl Collect for Process {
-    /// These families are as they were when something else was new last.
+    /// Constant: these families are collected anew when another collector has
+    /// news.
     fn version(&self) -> u64 {
         0
     }
 
     fn collect(&self, emit: Emit<'_>) {
-        // One at a time: the collector adds what the CPU time grew by since it
-        // looked last, and two at once would add it twice.
+        // One at a time: the collector adds the growth of the CPU time since
+        // its last look, and two at once would add it twice.
         let collector = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let families = collector.collect();
         let started = families.iter().find(|f| f.name() == START_TIME);

@@ -42,7 +42,7 @@ pub struct InterfaceState {
 }
 
 impl InterfaceState {
-    /// Returns what people call it.
+    /// Returns the state in words.
     #[must_use]
     pub fn label(self) -> &'static str {
         match (self.status, self.is_attached) {

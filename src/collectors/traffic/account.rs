@@ -190,7 +190,7 @@ impl TrafficAccount {
         removed
     }
 
-    /// Returns what is known of an interface. One that nobody named gets a
+    /// Returns the attachment of an interface. One that nobody named gets a
     /// name.
     fn attachment_mut(&mut self, interface: InterfaceId) -> &mut Attachment {
         if self.slot_mut(interface).is_none() {
@@ -271,8 +271,8 @@ impl Account for TrafficAccount {
             let direction = total.direction;
             let seen = match total.family {
                 Family::Ip(version) => {
-                    // Flows are read after the totals, so what is credited
-                    // may be ahead: then nothing is left over.
+                    // Flows are read after the totals, so the credits may be
+                    // ahead: then no traffic is left over.
                     let left_over = total.volume
                         - attachment.credited.get(direction, version);
                     let growth = raise(

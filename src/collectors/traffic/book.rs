@@ -101,7 +101,7 @@ impl Book {
         }
     }
 
-    /// Adds what a flow grew by. A series that begins was zero at `earlier`.
+    /// Adds a flow's growth. A series that begins was zero at `earlier`.
     pub(super) fn credit(
         &mut self,
         country: Country,

@@ -18,7 +18,7 @@ pub trait Refresh: Send + Sync {
     /// Returns once the numbers are up to date.
     ///
     /// # Errors
-    /// The reason why they cannot be now.
+    /// If they cannot be now: the reason.
     fn refresh(&self) -> Result<(), String>;
 }
 

@@ -50,7 +50,8 @@ impl Page for Reload {
                 "reloading over HTTP is off; enable_reload = true allows it",
             );
         }
-        // A script of another site, in the browser of a user who can reload.
+        // A script of another site may send it from the browser of a user who
+        // can reload.
         if request.header("Origin").is_some() {
             return refuse(403, "reloading is not for browsers");
         }

@@ -1,4 +1,4 @@
-//! Finds the page that answers a request, and does for all pages what they have
+//! Finds the page that answers a request, and does the work that all pages have
 //! in common.
 //!
 //! Pure: no I/O, clock, threads or logging.

@@ -27,11 +27,12 @@ use super::step::Pending;
 use super::users::{Credentials, Users};
 use super::{News, Shared};
 
-/// How many requests wait for their check. If there are more, the newest one of
-/// the client with the most is refused: its turn would come only after seconds.
+/// The most requests that wait for their check. If there are more, the newest
+/// one of the client with the most is refused: its turn would come only after
+/// seconds.
 const MOST_CHECKS: usize = 64;
 
-/// How many outcomes of each kind are remembered. Right and wrong ones have
+/// The number of remembered outcomes of each kind. Right and wrong ones have
 /// memories of their own, so guesses do not displace right passwords.
 const REMEMBERED: NonZeroUsize = const { NonZeroUsize::new(128).unwrap() };
 
@@ -132,7 +133,7 @@ impl Authentication {
     /// is dropped.
     ///
     /// # Errors
-    /// When the system has no thread or no randomness left.
+    /// If the system has no thread or no randomness left.
     pub(super) fn start(
         site: Arc<dyn Site>,
         queue: Arc<Queue>,

@@ -24,7 +24,7 @@ pub(super) struct FailedLogins {
 
 #[derive(Default)]
 struct Said {
-    /// When the first line of the window was logged.
+    /// The time when the first line of the window was logged.
     since: Option<Instant>,
     lines: u32,
     /// Logins that were not logged since the last line.

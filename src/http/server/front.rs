@@ -117,7 +117,7 @@ impl Front {
     /// Serves until it is told to stop.
     ///
     /// # Errors
-    /// When the kernel cannot report ready sockets any more.
+    /// If the kernel cannot report ready sockets any more.
     pub(super) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_AT_ONCE);
         loop {

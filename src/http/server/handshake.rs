@@ -34,7 +34,7 @@ impl Handshake {
     /// Begins one.
     ///
     /// # Errors
-    /// When the configuration does not allow for any.
+    /// If the configuration does not allow for any.
     pub(super) fn new(config: &Arc<ServerConfig>) -> io::Result<Self> {
         let mut session = ServerConnection::new(Arc::clone(config))
             .map_err(io::Error::other)?;
@@ -74,7 +74,7 @@ impl Handshake {
     /// is complete, with bytes of the client behind it.
     ///
     /// # Errors
-    /// When the handshake has failed, or the socket has.
+    /// If the handshake has failed, or the socket has.
     pub(super) fn settle(
         &self,
         socket: &mut impl Write,
@@ -104,7 +104,7 @@ impl Handshake {
 /// has ended the session.
 ///
 /// # Errors
-/// When they are not TLS.
+/// If they are not TLS.
 pub(super) fn feed(
     session: &mut ServerConnection,
     mut bytes: &[u8],
@@ -131,7 +131,7 @@ pub(super) fn feed(
 /// Sends the bytes that a session has ready, as far as the socket takes them.
 ///
 /// # Errors
-/// `WouldBlock` if some are left, or the error of the socket.
+/// If some are left: `WouldBlock`; else the error of the socket.
 pub(super) fn flush(
     session: &mut ServerConnection,
     socket: &mut impl Write,

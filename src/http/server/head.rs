@@ -83,7 +83,7 @@ impl Refusal {
 /// Returns the head that `bytes` begin with; `None` while it is not whole.
 ///
 /// # Errors
-/// The reason why it cannot become one.
+/// If it cannot become one: the reason.
 pub(super) fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
     let mut headers = [EMPTY_HEADER; MOST_HEADERS];
     let mut request = httparse::Request::new(&mut headers);

@@ -60,7 +60,7 @@ impl Listener {
     /// Listens; port 0 takes a free one.
     ///
     /// # Errors
-    /// When the address is in use, not ours or not allowed.
+    /// If the address is in use, not ours or not allowed.
     pub(super) fn bind(address: &ListenAddress) -> Result<Self, Error> {
         match address {
             ListenAddress::Tcp(tcp) => match bind_tcp(*tcp) {
@@ -76,7 +76,7 @@ impl Listener {
     /// Listens on a socket that the service manager opened.
     ///
     /// # Errors
-    /// When it is no stream socket that listens.
+    /// If it is no stream socket that listens.
     pub(super) fn take(given: GivenSocket) -> Result<Self, Error> {
         let GivenSocket { name, socket } = given;
         let socket = socket2::Socket::from(socket);
@@ -107,7 +107,7 @@ impl Listener {
     /// Returns the next client, and its address if it has one.
     ///
     /// # Errors
-    /// `WouldBlock` when there is none, or the error of accept(2).
+    /// If there is none: `WouldBlock`; else the error of accept(2).
     pub(super) fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
         Ok(match self {
             Self::Tcp(socket) => {

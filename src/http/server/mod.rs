@@ -193,7 +193,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When one of them is in use, not ours or not allowed.
+    /// If one of them is in use, not ours or not allowed.
     pub fn bind(addresses: &[ListenAddress]) -> Result<Self, Error> {
         let mut listeners: Vec<Listener> = Vec::new();
         let mut bound: Vec<ListenAddress> = Vec::new();
@@ -210,7 +210,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When one of them is no stream socket that listens.
+    /// If one of them is no stream socket that listens.
     pub fn take(sockets: Vec<GivenSocket>) -> Result<Self, Error> {
         let listeners = sockets.into_iter().map(Listener::take);
         Self::over(listeners.collect::<Result<_, _>>()?)
@@ -289,7 +289,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When the threads cannot be started, or the loop cannot go on.
+    /// If the threads cannot be started, or the loop cannot go on.
     pub fn run(self, site: impl Site + 'static) -> Result<(), Error> {
         let mut limits = self.limits;
         limits.connections = limits.connections.min(open_files() / 4).max(1);

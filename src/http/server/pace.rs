@@ -1,4 +1,4 @@
-//! How well a client takes its answer.
+//! The pace at which a client takes its answer.
 //!
 //! Only the time counts in which the server waits for the client, so a slow
 //! server or a long queue makes no client look slow. Bytes that the client takes
@@ -19,14 +19,14 @@ const GRACE: Duration = Duration::from_millis(50);
 /// client that takes 64 KiB within [`GRACE`], 1.3 MB/s, is never late.
 const HALVING: u32 = 64 * 1024;
 
-/// How long the server has waited for a client to take its answer.
+/// The time for which the server has waited for a client to take its answer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace {
     /// The time of earlier waits that the client has not made up for.
     waited: Duration,
-    /// When the current wait began.
+    /// The time when the current wait began.
     since: Option<Instant>,
-    /// When the socket was reported ready in the current wait.
+    /// The time when the socket was reported ready in the current wait.
     ready: Option<Instant>,
 }
 

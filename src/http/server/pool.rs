@@ -105,7 +105,7 @@ impl Queue {
 /// Starts the workers. `shared` gets their results.
 ///
 /// # Errors
-/// When the system has no thread left.
+/// If the system has no thread left.
 pub(super) fn start(
     workers: usize,
     queue: &Arc<Queue>,

@@ -22,7 +22,7 @@ pub struct Security {
     pub(in crate::http) headers: ExtraHeaders,
     /// The files that the rules were read from, and the state of each.
     pub(in crate::http) files: Vec<(PathBuf, Identity)>,
-    /// When the certificate expires, in seconds since 1970.
+    /// The expiry of the certificate, in seconds since 1970.
     pub(in crate::http) certificate_expiry: Option<i64>,
 }
 

@@ -105,7 +105,7 @@ impl Response {
 /// Identifies an answer that clients share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edition {
-    /// Which of the few forms of the page it has.
+    /// One of the few forms of the page, by number.
     pub form: u8,
     /// A number that grows when the page has something else to show.
     pub version: u64,

@@ -70,7 +70,7 @@ impl Stream {
     /// Takes a socket, and begins TLS if there is a configuration for it.
     ///
     /// # Errors
-    /// When TLS cannot be begun.
+    /// If TLS cannot be begun.
     pub(super) fn new(
         socket: Socket,
         tls: Option<&Arc<ServerConfig>>,
@@ -111,7 +111,7 @@ impl Stream {
         matches!(self.waiting(), Ok(1..))
     }
 
-    /// Returns how many bytes wait to be read, one at most.
+    /// Returns the number of bytes that wait to be read, one at most.
     fn waiting(&self) -> io::Result<usize> {
         let socket = match &self.socket {
             Socket::Tcp(socket) => SockRef::from(socket),
@@ -157,7 +157,7 @@ impl Stream {
     /// `to` gets the bytes that followed it.
     ///
     /// # Errors
-    /// When it has failed.
+    /// If it has failed.
     pub(super) fn settle(&mut self, to: &mut Vec<u8>) -> io::Result<bool> {
         let Tls::Beginning(handshake) = &self.tls else { return Ok(true) };
         let Some((session, plain)) = handshake.settle(&mut self.socket)? else {
@@ -185,7 +185,7 @@ impl Stream {
     /// Sends the bytes that TLS keeps.
     ///
     /// # Errors
-    /// `WouldBlock` if the socket does not take them all.
+    /// If the socket does not take them all: `WouldBlock`.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         match &mut self.tls {
             Tls::Off | Tls::Beginning(_) => Ok(()),

@@ -43,7 +43,7 @@ const SEQUENCE: u8 = 0x30;
 /// Returns the key in the text of a PEM file.
 ///
 /// # Errors
-/// Names the content that the file has instead.
+/// If it has no key: the content that it has instead.
 pub(super) fn read(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|_| {
         let text = String::from_utf8_lossy(pem);

@@ -33,7 +33,7 @@ pub struct Fault {
     pub line: usize,
     /// The key, if the fault concerns one.
     pub key: String,
-    /// What was found, and what is allowed.
+    /// The finding, and the allowed values.
     pub text: String,
 }
 
@@ -94,12 +94,12 @@ fn line(file: &Path, fault: &Fault) -> String {
 }
 
 impl Security {
-    /// Reads a file and all that it names, and returns with it what in it is
-    /// without effect, a line each. Without a file there are no rules. `place`
-    /// shows at which file it is.
+    /// Reads a file and all files that it names. Also returns a line for each
+    /// setting without effect. Without a file there are no rules. `place` shows
+    /// the file that is being read.
     ///
     /// # Errors
-    /// All that is wrong.
+    /// If a file is wrong: all faults.
     pub fn load(
         file: Option<&Path>,
         place: &Place,
@@ -157,7 +157,7 @@ impl Security {
     }
 }
 
-/// Reads a file, and which it was, or says why not.
+/// Returns the bytes and the identity of a file, or the reason why it cannot.
 fn read(file: &Path) -> Result<(Vec<u8>, Identity), String> {
     let cannot = |error: io::Error| match error.kind() {
         io::ErrorKind::PermissionDenied => format!(

@@ -30,7 +30,7 @@ pub(super) struct WebConfig {
     pub(super) warnings: Vec<Fault>,
 }
 
-/// How to speak TLS.
+/// The settings of TLS.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TlsSettings {
     pub(super) certificate: Pem,
@@ -72,7 +72,7 @@ pub(super) enum Version {
 /// Reads the file's contents.
 ///
 /// # Errors
-/// All that is wrong.
+/// If something is wrong: all faults.
 pub(super) fn read(root: &Node) -> Result<WebConfig, Vec<Fault>> {
     let mut reader = Reader::default();
     let mut config = WebConfig::default();

@@ -17,7 +17,7 @@ use super::schema::{ClientAuth, Pem, TlsSettings, Version};
 use super::validity::Validity;
 use super::{Fault, key};
 
-/// How many clients may take up a session again.
+/// The number of clients that may take up a session again.
 const SESSIONS: usize = 256;
 
 /// Names that the format and the library spell differently.
@@ -37,7 +37,7 @@ pub(super) struct Tls {
 /// Builds the configuration; `read` returns the text of a PEM file.
 ///
 /// # Errors
-/// The first thing that is wrong.
+/// If something is wrong: the first fault.
 pub(super) fn build(
     settings: &TlsSettings,
     read: impl Fn(&Pem) -> Result<Vec<u8>, Fault>,

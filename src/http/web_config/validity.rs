@@ -67,8 +67,8 @@ impl Validity {
     }
 }
 
-/// Returns the content of the first element, which has this tag, and what
-/// follows it.
+/// Returns the content of the first element, which has this tag, and the bytes
+/// after it.
 fn take(from: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&[found, length], rest) = from.split_first_chunk()?;
     if found != tag {

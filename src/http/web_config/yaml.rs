@@ -52,7 +52,7 @@ enum Open {
 /// Returns the value of a text. An empty one has none.
 ///
 /// # Errors
-/// The first thing that is wrong.
+/// If something is wrong: the first fault.
 pub(super) fn parse(text: &str) -> Result<Node, Fault> {
     let mut open: Vec<(usize, Open)> = Vec::new();
     let mut root = None;

@@ -10,7 +10,7 @@ use crate::kernel::{
 };
 use crate::logging::chain;
 
-/// Logs where the link of an interface that is counted came up or went down.
+/// Logs the counted interfaces whose link came up or went down.
 /// To be called before the table has the news.
 pub(super) fn log_link(
     log: &Logger,
@@ -31,7 +31,7 @@ pub(super) fn log_link(
     }
 }
 
-/// Logs which interfaces there are for each rule that is more than a name.
+/// Logs the matching interfaces of each rule that is more than a name.
 pub(super) fn log_matches(
     log: &Logger,
     table: &InterfaceTable,

@@ -41,7 +41,7 @@ fn full() -> State {
     full.new_tree(&mut runner).unwrap().current()
 }
 
-/// Returns where each section of a file is, by its name.
+/// Returns the place of each section in a file, by its name.
 fn places(file: &[u8]) -> Vec<(String, Range<usize>)> {
     let mut at = MAGIC.len() + 4;
     let sections = sections::read(&file[at..]).sections;
@@ -57,7 +57,7 @@ fn names(damage: &[Damage]) -> Vec<(&str, Fault)> {
     damage.iter().map(|one| (one.section.as_str(), one.fault)).collect()
 }
 
-/// Returns a state without what one section holds.
+/// Returns a state without the content of one section.
 fn without(state: &State, section: &str) -> State {
     let mut state = state.clone();
     match section {

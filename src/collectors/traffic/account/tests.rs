@@ -165,7 +165,7 @@ fn what_no_flow_tells_of_is_unattributed() {
 }
 
 /// Flows are read after the totals, so they may know of packets the totals do
-/// not: no reason to wrap around, nor to take back what was lost before.
+/// not: no reason to wrap around, nor to take back earlier losses.
 #[test]
 fn credit_ahead_of_the_totals_is_never_negative() {
     let mut account = named(&[(1, "eth0")]);

@@ -14,7 +14,7 @@ use crate::metrics::Registry;
 use crate::metrics::published::Publisher;
 use crate::release::Build;
 
-/// Pages, and what changes them.
+/// Pages, and the publishers that change them.
 struct Pages {
     routes: Routes,
     config: Publisher<Config>,

@@ -30,7 +30,7 @@ fn with_labels(labels: CountryLabels, of: &[(&str, &[&str])]) -> State {
     State { traffic: Arc::new(traffic), ..State::default() }
 }
 
-/// Returns what every label of an interface was credited with.
+/// Returns the credits of every label of an interface.
 fn by_label(state: &State) -> Vec<(String, String, u64)> {
     let labels = &state.traffic.labels;
     let interfaces = state.traffic.interfaces.iter();

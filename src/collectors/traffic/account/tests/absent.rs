@@ -1,4 +1,5 @@
-//! Interfaces that are gone: how long they have series, and what is remembered.
+//! Interfaces that are gone: the time for which they have series, and the names
+//! that are remembered.
 
 use std::time::Duration;
 
@@ -61,7 +62,7 @@ fn a_name_that_returns_goes_on_from_its_true_value() {
         account.name_interface(InterfaceId(7), &"wg0".into());
         receive(&mut account, 7, "DE", volume(1, 30));
         account.observe_totals(&[total(7, V4, volume(2, 35))]);
-        // However long it stays.
+        // It keeps its series for as long as it stays.
         account.end_poll(end(seconds + 9_000, Some(HOUR)));
         let snapshot = account.snapshot();
         let found = received(&snapshot, "wg0", "DE");

@@ -25,8 +25,8 @@ enum Step {
         direction: usize,
         bytes: u64,
     },
-    /// A poll; `late` says whether what comes between the reading of the
-    /// totals and that of the flows belongs to the first step of this poll.
+    /// A poll; `late` is true if packets that come between the reading of the
+    /// totals and that of the flows belong to the first step of this poll.
     Poll {
         late: Option<(u32, u64)>,
     },
@@ -127,7 +127,7 @@ impl Host {
     }
 }
 
-/// Returns all bytes and packets of a snapshot, by what they were.
+/// Returns all bytes and packets of a snapshot, by their kind.
 fn sums(snapshot: &Snapshot) -> (Volume, Volume, Volume) {
     let (mut countries, mut unattributed, mut non_ip) = <_>::default();
     for interface in &snapshot.interfaces {
@@ -219,7 +219,7 @@ proptest! {
             prop_assert!(unattributed.packets <= host.lost.packets);
             let booked = countries.bytes + unattributed.bytes + non_ip.bytes;
             prop_assert!(booked <= host.wire.bytes);
-            // Nothing falls, and only what is zero disappears.
+            // No series falls, and only series of zero disappear.
             let series_now = series(&now);
             for (key, values) in series(&earlier) {
                 let gone = vec![Volume::default(); values.len()];

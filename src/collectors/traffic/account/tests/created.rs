@@ -1,4 +1,4 @@
-//! When series began: at a time at which they were still zero.
+//! The begin of series: a time at which they were still zero.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,9 +1,9 @@
-//! An account that goes on from what was saved.
+//! An account that goes on from a saved state.
 
 use super::*;
 
-/// In the same maps: totals are read on, and what an earlier process credited
-/// and had no time to save is nobody's.
+/// With the same maps, totals are read on. Credits that an earlier process had
+/// no time to save are nobody's.
 #[test]
 fn an_account_goes_on_with_the_attachments_of_a_snapshot() {
     let mut account = named(&[(1, "eth0"), (2, "eth1")]);

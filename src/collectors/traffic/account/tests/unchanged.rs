@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::metrics::published::{Feed, Sink as _};
 
-/// An account with traffic, and what is done at every poll.
+/// An account with traffic, and the work of every poll.
 struct Polled {
     feed: Feed<TrafficAccount>,
     seconds: u64,
