@@ -45,8 +45,8 @@ pub(crate) fn growths(effort: Effort) -> Vec<Growth> {
     .to_vec()
 }
 
-/// Returns the CPU time of a packet in ns where one CPU counts, and where all
-/// do at the same time.
+/// Returns the CPU time of a packet in ns if one CPU counts, and if all do at
+/// the same time.
 fn by_cpus(effort: Effort, workload: Workload) -> Vec<(String, f64)> {
     let namespace = Netns::new();
     let mut loaded = ours::load(100_000);
@@ -84,7 +84,7 @@ fn by_cpus(effort: Effort, workload: Workload) -> Vec<(String, f64)> {
         .collect()
 }
 
-/// Returns the CPU time of reading the maps in µs where nothing was counted.
+/// Returns the CPU time of reading the maps without traffic, in µs.
 fn by_interfaces(effort: Effort) -> Vec<(String, f64)> {
     effort
         .of([2, 16, 256], [2, 4, 8])

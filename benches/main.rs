@@ -41,7 +41,7 @@ struct Options {
     effort: Effort,
     /// Another database than the one that is made.
     database: Option<PathBuf>,
-    /// The parts to run; all where none is named.
+    /// The parts to run; all if none is named.
     parts: Vec<String>,
 }
 

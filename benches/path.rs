@@ -182,8 +182,8 @@ impl Sources {
         FIRST + (u32::try_from(number).expect("less than the keys") << 8)
     }
 
-    /// Sends at least so many frames. Their checksums are wrong, which nobody
-    /// looks at: they are for nobody's hardware address.
+    /// Sends at least so many frames. Their checksums are wrong, but unchecked:
+    /// the frames are for nobody's hardware address.
     fn send(&mut self, sender: &Sender, frames: u64) {
         let mut sent = 0;
         while sent < frames {

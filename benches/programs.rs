@@ -93,7 +93,7 @@ impl Program {
         program.fd().expect("it is loaded")
     }
 
-    /// Returns the map of flows, where it has one.
+    /// Returns the map of flows, if it has one.
     pub(crate) fn flows(&self) -> &MapData {
         match self.ebpf.map("flows") {
             Some(Map::PerCpuLruHashMap(map)) => map,

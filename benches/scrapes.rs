@@ -58,8 +58,7 @@ fn routes(interfaces: u32, countries: usize) -> Routes {
     Routes::new(config.clone()).with(Metrics { config, registry })
 }
 
-/// Asks for the page and returns its lines, or its bytes where it is
-/// compressed.
+/// Asks for the page and returns its lines, or its bytes if it is compressed.
 fn scrape(routes: &Routes, coding: &str) -> Vec<u8> {
     let headers = vec![("Accept-Encoding".to_owned(), coding.to_owned())];
     let request = Request::new("GET", "/metrics", headers);

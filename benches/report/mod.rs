@@ -69,7 +69,7 @@ impl Row {
         self
     }
 
-    /// Returns whether all targets are met; `None` where there are none, or a
+    /// Returns whether all targets are met; `None` if there are none, or if a
     /// number that one of them needs is missing.
     pub(crate) fn is_met(&self) -> Option<bool> {
         let met = self.targets.iter().map(|target| match *target {

@@ -56,8 +56,8 @@ pub struct Observation {
     /// until then, never more.
     pub evictions: u64,
     /// The shortest time, in ticks, from the last packet that was read of a
-    /// flow to the poll that missed it; zero where one came and went between
-    /// two polls.
+    /// flow to the poll that missed it; zero if one came and went between two
+    /// polls.
     pub minimum_eviction_age: Option<u64>,
 }
 

@@ -31,8 +31,8 @@ pub struct CountingMarks {
     pub flows: FlowMarks,
 }
 
-/// Of both tiers, but for the volumes in the flow table, which are written down
-/// where the table is: see [`super::FlowTable::remember`].
+/// The marks of both tiers, but for the volumes in the flow table, which are
+/// written down beside the table: see [`super::FlowTable::remember`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowMarks {
     /// Flows of the table ever begun.
@@ -47,11 +47,11 @@ pub struct FlowMarks {
     pub new_keys: u64,
     /// Ways of the table ever freed.
     pub table_reclaims: u64,
-    /// Of the map of flows.
+    /// The marks of the map of flows.
     pub map: MapMarks,
 }
 
-/// Of the map of flows.
+/// The marks of the map of flows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MapMarks {
     /// Every flow in it, in no order, unless some were left out.

@@ -41,8 +41,7 @@ pub struct PollStatistics {
     pub poll_duration: Duration,
 }
 
-/// The counters among them, which go on after a restart where the state is
-/// kept.
+/// The counters among them, which go on after a restart if the state is kept.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize,
 )]
@@ -123,8 +122,8 @@ impl PollStatistics {
     }
 }
 
-/// The flow table, with an entry for each flow and CPU; of no size where there
-/// is none.
+/// The flow table, with an entry for each flow and CPU; its size is zero if
+/// there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TableStatistics {
     /// Its memory.

@@ -41,7 +41,7 @@ impl Country {
     /// The country of unmatched and unlocatable addresses.
     pub const UNKNOWN: Self = Self::at(0);
 
-    /// The country of private addresses, where they have a label.
+    /// The country of private addresses, if they have a label.
     pub const PRIVATE: Self = Self::at(1 + CODE_COUNT);
 
     /// Countries whose label never changes. The numbers of own labels follow.

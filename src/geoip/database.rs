@@ -209,8 +209,8 @@ impl Database {
         Ok(Self { path: path.into(), identity: None, reader })
     }
 
-    /// Returns the country of `address`, `UNKNOWN` where no record or no
-    /// country is there.
+    /// Returns the country of `address`, `UNKNOWN` if there is no record or no
+    /// country.
     #[must_use]
     pub fn country(&self, address: IpAddr) -> Country {
         self.country_by_record(address, None)

@@ -18,9 +18,8 @@ pub struct Locator {
 }
 
 impl Locator {
-    /// Returns a locator that answers from `database`, or `UNKNOWN` to
-    /// everything where there is none, and remembers the countries of
-    /// `cache_size` records.
+    /// Returns a locator that answers from `database`, or always `UNKNOWN` if
+    /// there is none, and remembers the countries of `cache_size` records.
     #[must_use]
     pub fn new(
         database: Option<Arc<Database>>,

@@ -26,7 +26,7 @@ use super::Country;
 pub(super) struct Record {
     /// The other subjects of the record.
     pub(super) content: Content,
-    /// The country, `UNKNOWN` where the place is empty.
+    /// The country, `UNKNOWN` if the place is empty.
     pub(super) country: Country,
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 /// A party that wants to hear that the poller makes progress.
 pub trait Overseer: Send {
-    /// Returns how often it wants to hear of it, at least, also between two
-    /// polls.
+    /// Returns the longest time between two reports that it accepts, also
+    /// between two polls.
     fn interval(&self) -> Option<Duration>;
 
     /// Hears that the poller did something, or had nothing to do.

@@ -150,7 +150,7 @@ fn decode_body(body: &[u8]) -> Result<State, Fault> {
     let polls = polls_from(&mut from)?;
     let earlier = polls_from(&mut from)?;
     let packets = from.number()?;
-    // In order, so that nothing is there twice.
+    // In order, so that no element is there twice.
     let interfaces =
         from.ordered(interface_from, |interface| Arc::clone(&interface.name))?;
     let attachments = from.ordered(attachment_from, |marks| marks.interface)?;

@@ -154,7 +154,7 @@ impl Store {
         self.directory.join(NAME)
     }
 
-    /// Reads the state. A file of which nothing can be used is renamed and never
+    /// Reads the state. A file without any usable part is renamed and never
     /// read again; a file with damaged sections is copied.
     ///
     /// # Errors

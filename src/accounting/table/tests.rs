@@ -49,7 +49,7 @@ fn sweep(
     Seen { credits, changes, notes }
 }
 
-/// Sweeps where nothing happens until `way` is retired; returns how often.
+/// Sweeps without traffic until `way` is retired; returns the number of sweeps.
 fn sweeps_until_retired(
     tracker: &mut Tracker,
     model: &KernelModel,

@@ -12,7 +12,7 @@ use crate::accounting::Timestamp;
 use crate::metrics::family::Family;
 use crate::metrics::{Collect, Emit};
 
-/// Of which the library knows whole seconds only.
+/// The CPU time, which the library knows in whole seconds only.
 const CPU_SECONDS: &str = "process_cpu_seconds_total";
 
 /// The start of the process.

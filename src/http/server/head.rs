@@ -151,7 +151,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
     }))
 }
 
-/// Returns how many blank lines there are before the request. Some clients
+/// Returns the number of blank lines before the request. Some clients
 /// end a body with one that does not belong to it.
 fn blank_lines(bytes: &[u8]) -> usize {
     bytes.chunks_exact(2).take_while(|&two| two == b"\r\n").count()

@@ -59,8 +59,8 @@ pub(super) fn of(address: &ListenAddress) -> Option<Owner> {
     })
 }
 
-/// Returns the inode of a socket in a line of /proc/net/tcp, if it listens
-/// where it keeps another socket from listening at `wanted`.
+/// Returns the inode of a socket in a line of /proc/net/tcp, if it listens at
+/// an address that keeps another socket from listening at `wanted`.
 fn tcp_socket(line: &str, wanted: SocketAddr) -> Option<u64> {
     let fields: Vec<&str> = line.split_whitespace().collect();
     let (ip, port) = fields.get(1)?.split_once(':')?;

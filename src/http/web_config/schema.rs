@@ -1,8 +1,8 @@
 //! The keys of a `web.config.file`.
 //!
-//! The format is that of Prometheus' exporter-toolkit. Whatever of it is not
-//! done here is a fault that says so: a certificate that is not asked for, or
-//! a limit that does not hold, must not go unseen.
+//! The format is that of Prometheus' exporter-toolkit. A setting that the
+//! exporter does not support is a fault that says so: a certificate that is not
+//! asked for, or a limit that does not hold, must not go unseen.
 //!
 //! Pure: no I/O, clock, threads or logging.
 

@@ -30,7 +30,7 @@ const CURVES: [(&str, NamedGroup); 3] = [
 /// The configuration of the TLS library, and the validity of its certificate.
 pub(super) struct Tls {
     pub(super) config: Arc<ServerConfig>,
-    /// Of the certificate that is served, unless it has none that can be read.
+    /// The validity of the served certificate, if it can be read.
     pub(super) validity: Option<Validity>,
 }
 

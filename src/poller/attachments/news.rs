@@ -102,8 +102,8 @@ pub(super) struct LeftOut {
 }
 
 impl LeftOut {
-    /// Logs one line where there are some for the first time, and another one
-    /// where they became twice as many, or none.
+    /// Logs one line if there are some for the first time, and another one if
+    /// they became twice as many, or none.
     pub(super) fn log<'a>(
         &mut self,
         log: &Logger,

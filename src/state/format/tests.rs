@@ -29,7 +29,7 @@ fn traffic_section(version: u32, body: &[u8]) -> Section {
     Section::new(name_of::<Snapshot>(), version, body.into())
 }
 
-/// Returns a state of which nothing is as it is at the start.
+/// Returns a state whose every part differs from that at the start.
 fn full() -> State {
     let mut runner = TestRunner::deterministic();
     let is_full = |state: &State| {
@@ -139,7 +139,7 @@ proptest! {
         let _ = decode(&whole);
     }
 
-    /// Also where the checksum is right.
+    /// Also if the checksum is right.
     #[test]
     fn a_changed_body_is_a_state_or_a_fault(
         state in state(),

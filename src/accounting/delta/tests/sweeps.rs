@@ -76,7 +76,7 @@ struct Oracle {
     unread: bool,
     /// Flows that were read and evicted, which no sweep has missed yet.
     ghosts: Vec<Reading>,
-    /// Of those that a sweep has missed.
+    /// The lowest age of the flows that a sweep has missed.
     minimum_age: Option<u64>,
 }
 

@@ -13,7 +13,7 @@ use crate::http::server::step::{Rank, Step};
 const USELESS: u32 = 10;
 
 impl Connection {
-    /// Returns how easily the connection can be spared.
+    /// Returns the rank of the connection among those that can be spared.
     pub(in crate::http::server) fn rank(&self, now: Instant) -> Rank {
         let is_poor = self.is_poor();
         let still = now.saturating_duration_since(self.moved);

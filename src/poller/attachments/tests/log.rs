@@ -66,7 +66,7 @@ fn a_link_that_goes_down_or_up_is_said_of_what_is_counted() {
     let log = host.log();
     assert_eq!(log.matches("link down, interface: a").count(), 1, "{log}");
     assert!(!log.contains("interface: b"), "{log}");
-    // Also where the event was lost.
+    // Also if the event was lost.
     let all = vec![link(2, "a", true), link(3, "b", true)];
     host.note(vec![InterfaceEvent::Listed(all)]);
     let log = host.log();

@@ -138,8 +138,8 @@ fn a_jump_of_the_time_of_day_decides_nothing() {
     }
 }
 
-/// As on a host that starts containers all day. Those with most traffic are
-/// remembered; of one that is forgotten nothing is left.
+/// As on a host that starts containers all day. The names with most traffic are
+/// remembered; a forgotten name leaves nothing behind.
 #[test]
 fn twenty_thousand_names_take_no_more_room_than_some() {
     let mut account = started();
