@@ -35,9 +35,9 @@ pub struct Counts {
 /// Statistics of the flows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlowStatistics {
-    /// The present flows.
+    /// The number of present flows.
     pub entries: u64,
-    /// All flows ever, one that came back counted again.
+    /// The number of flows ever; one that came back counts again.
     pub new_keys: u64,
     /// Flows that the map evicted.
     pub evictions: u64,

@@ -213,8 +213,8 @@ const FIONBIO: u64 = 0x5421;
 /// by filters. No thread may connect it.
 const TO_NOBODY: Arguments = &[&socket(libc::AF_UNIX, libc::SOCK_DGRAM, 0)];
 
-/// Asks for the name of the device with an ifindex. No other ioctl is allowed,
-/// so none for terminals.
+/// Asks for the name of the device with an ifindex. This and FIONBIO are the
+/// only ioctls allowed: none for terminals.
 const NAME_OF_DEVICE: Arguments = &[&[is(1, SIOCGIFNAME)]];
 /// From linux/sockios.h.
 const SIOCGIFNAME: u64 = 0x8910;
