@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 
+use geoip_exporter::daemon::lifecycle::Event;
 use geoip_exporter::kernel::ProbeSettings;
 use geoip_exporter::sysexits;
 

@@ -117,7 +117,7 @@ pub(super) struct Running {
     pub(super) host: FakeHost,
     folder: TempDir,
     pub(super) address: SocketAddr,
-    events: Sender<Event>,
+    pub(super) events: Sender<Event>,
     result: Receiver<Result<(), Error>>,
     has_ended: bool,
 }
