@@ -81,7 +81,7 @@ fn all_counted(daemon: &Daemon, traffic: &Traffic) {
 const FEATURES: [(&[&str], u32, &str); 3] = [
     (&["flows", "flow_filter", "admission"], WITH_TABLE, "map of flows"),
     (
-        &["flow_table", "table_rests", "table_marks"],
+        &["flow_table", "table_rests", "table_marks", "table_parts"],
         WITHOUT_TABLE,
         "flow table",
     ),
