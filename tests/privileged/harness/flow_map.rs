@@ -25,6 +25,7 @@ type Value = [u64; 3];
 pub(crate) struct FlowMap {
     keys: Vec<Key>,
     flows: BTreeMap<Key, Flow>,
+    total: Volume,
 }
 
 /// What was there of a flow.
@@ -37,8 +38,8 @@ struct Flow {
 
 impl FlowMap {
     /// Finds the maps among the exporter's open files and reads them. To be
-    /// asked when nothing is sent, and before the first way of the table is
-    /// reclaimed: what a way counted for its flows before is in there too.
+    /// called when nothing is sent. The volume of a way includes the flows that
+    /// had it before.
     pub(crate) fn of(daemon: &Daemon) -> Self {
         let maps = maps_of(daemon);
         let find = |name: &str| {
@@ -72,6 +73,7 @@ impl FlowMap {
             flow.volume = flow.volume + Volume { packets, bytes };
             flow.cpus += 1;
         };
+        let mut total = table_total(table);
         for (cpu, key, [packets, bytes]) in table_entries(table, rests) {
             add(key, packets, bytes);
             let is_first = in_table.insert(key);
@@ -89,9 +91,11 @@ impl FlowMap {
             }
             for value in values.iter().filter(|value| value[0] > 0) {
                 add(key, value[0], value[1]);
+                let (packets, bytes) = (value[0], value[1]);
+                total = total + Volume { packets, bytes };
             }
         }
-        Self { keys, flows }
+        Self { keys, flows, total }
     }
 
     /// Returns the keys that were there, in the kernel's order, which shows a
@@ -100,15 +104,25 @@ impl FlowMap {
         self.keys.clone()
     }
 
-    /// Returns what was there, by key, summed over the CPUs.
-    pub(crate) fn volumes(&self) -> BTreeMap<Key, Volume> {
-        self.flows.iter().map(|(key, flow)| (*key, flow.volume)).collect()
+    /// Returns the sum of all counters. Those of a way that was freed stay.
+    pub(crate) fn total(&self) -> Volume {
+        self.total
     }
 
     /// Returns on how many CPUs each key that was there was counted.
     pub(crate) fn cpus(&self, key: &Key) -> usize {
         self.flows.get(key).map_or(0, |flow| flow.cpus)
     }
+}
+
+/// Returns the sum of all counters of the table, also of free ways.
+fn table_total(table: &Array<MapData, [u64; SET_WORDS]>) -> Volume {
+    let sets = table.iter().map(|set| set.expect("cannot read a set"));
+    sets.fold(Volume::default(), |sum, set| {
+        set.chunks(ENTRY_WORDS).fold(sum, |sum, way| {
+            sum + Volume { packets: way[2], bytes: way[3] }
+        })
+    })
 }
 
 /// Returns CPU, key, packets and bytes of every way that a flow has.
