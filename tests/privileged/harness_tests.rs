@@ -321,7 +321,7 @@ fn a_background_program_is_heard_signalled_and_awaited() {
     command.args([
         "-c",
         // A signal just before a long wait would be handled only behind it.
-        "trap 'echo bye >&2; exit 3' HUP; echo up; \
+        "trap 'echo bye >&2; exit 3' TERM; echo up; \
          while :; do sleep 0.1; done",
     ]);
     let mut program = Background::start("sh", &mut command);
@@ -330,7 +330,7 @@ fn a_background_program_is_heard_signalled_and_awaited() {
     program.await_line("up", 0, PATIENCE, is("up"));
     assert!(program.is_running());
     let position = program.line_count();
-    program.signal(Signal::Hangup);
+    program.signal(Signal::Terminate);
     program.await_line("bye", position, PATIENCE, is("bye"));
     assert_eq!(program.wait(PATIENCE).code(), Some(3));
     assert_eq!(program.lines(), ["up", "bye"]);
