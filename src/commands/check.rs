@@ -51,10 +51,7 @@ struct Findings {
 
 /// Checks everything that can be checked without changing anything.
 fn check(loaded: &Loaded) -> Findings {
-    let warnings = loaded.warnings.iter().map(ToString::to_string);
-    let found =
-        Findings { warnings: warnings.collect(), ..Findings::default() };
-    let mut checker = Checker { loaded, found };
+    let mut checker = Checker { loaded, found: Findings::default() };
     for (file, reason) in &loaded.left_out {
         let line = format!("{}: {reason}", file.display());
         checker.found.unchecked.push(line);

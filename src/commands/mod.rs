@@ -19,15 +19,13 @@ use crate::logging::complain;
 /// If the configuration is wrong or the command fails.
 pub fn run(command: Command, layers: &Layers) -> Result<String, Error> {
     let loaded = layers.load().map_err(Error::Config)?;
-    if command == Command::Check {
-        return check::run(&loaded);
-    }
     for warning in &loaded.warnings {
         complain(LogLevel::Warn, &format!("warning: {warning}"));
     }
     match command {
+        Command::Check => check::run(&loaded),
         Command::PrintConfig => Ok(config::print_config(&loaded)),
         Command::RemovePins => remove_pins::run(&loaded.config),
-        Command::Check | Command::Daemon => Ok(String::new()),
+        Command::Daemon => Ok(String::new()),
     }
 }

@@ -3,6 +3,15 @@
 use super::*;
 use crate::collectors::section::SectionContent as _;
 
+/// A flow that eth0 receives.
+const KEY: FlowKey = FlowKey {
+    interface: InterfaceId(1),
+    direction: Direction::Received,
+    ip_version: IpVersion::V4,
+    class: 0,
+    remote: [0; 16],
+};
+
 /// Also of labels that no earlier country of the interface had room for.
 #[test]
 fn every_country_has_a_place_of_its_own() {
@@ -19,16 +28,9 @@ fn every_country_has_a_place_of_its_own() {
     countries.sort_unstable();
     let mut account = named(&[(1, "eth0")]);
     account.label_countries(&labels.clone().into());
-    let key = FlowKey {
-        interface: InterfaceId(1),
-        direction: Direction::Received,
-        ip_version: IpVersion::V4,
-        class: 0,
-        remote: [0; 16],
-    };
     for country in countries.iter().rev().chain(&countries) {
         let bytes = country.index() as u64;
-        account.credit(&key, volume(1, bytes), Origin { country: *country });
+        account.credit(&KEY, volume(1, bytes), Origin { country: *country });
     }
     let snapshot = account.snapshot();
     let shown = &interface(&snapshot, "eth0").countries;
@@ -60,14 +62,7 @@ fn own_labels_go_on_under_other_numbers() {
     account.name_interface(InterfaceId(1), &"eth0".into());
     let vpn = labels.intern("vpn").unwrap();
     assert_ne!(vpn, country("vpn"));
-    let key = FlowKey {
-        interface: InterfaceId(1),
-        direction: Direction::Received,
-        ip_version: IpVersion::V4,
-        class: 0,
-        remote: [0; 16],
-    };
-    account.credit(&key, volume(1, 100), Origin { country: vpn });
+    account.credit(&KEY, volume(1, 100), Origin { country: vpn });
     let snapshot = account.snapshot();
     let shown = interface(&snapshot, "eth0").countries.iter().map(|one| {
         let bytes = one.volume.total(Direction::Received).bytes;
