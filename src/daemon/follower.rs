@@ -55,9 +55,9 @@ struct Order<R> {
     number: u64,
     resource: R,
     files: Files,
-    /// Whether to open the resource at once, without a change.
+    /// True if the resource is opened at once, without a change.
     opens_first: bool,
-    /// Whether to follow the files at all.
+    /// True if the files are followed at all.
     is_followed: bool,
 }
 

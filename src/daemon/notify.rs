@@ -125,7 +125,7 @@ struct PollerReports {
     progress: Progress,
     /// When it last told that it gets on.
     last: Option<Instant>,
-    /// Whether it reported that it detaches.
+    /// True if it reported that it detaches.
     is_stopping: bool,
     /// Until it is ready.
     on_ready: Option<Box<dyn FnOnce(usize) + Send>>,

@@ -122,7 +122,7 @@ type Askers = Vec<Asked>;
 struct Reading {
     errand: Errand<Outcome>,
     asked: Askers,
-    /// Whether it took too long, so that its outcome is not used.
+    /// True if it took too long, so that its outcome is not used.
     is_given_up: bool,
 }
 

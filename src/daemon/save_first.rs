@@ -64,7 +64,7 @@ impl Refresh for SaveFirst {
 #[derive(Clone, Default)]
 pub(super) struct Saving {
     since: Arc<Mutex<Option<Instant>>>,
-    /// Whether a warning was logged because it takes long.
+    /// True if a warning was logged because it takes long.
     pub(super) is_told: Arc<AtomicBool>,
 }
 

@@ -18,7 +18,7 @@ use super::lifecycle::Event;
 #[derive(Debug)]
 pub(super) struct Caught {
     signals: Signals,
-    /// Whether the next SIGTERM or SIGINT ends the process where it is caught.
+    /// True if the next SIGTERM or SIGINT ends the process where it is caught.
     is_ending: Arc<AtomicBool>,
 }
 

@@ -63,7 +63,7 @@ pub(super) struct Sources {
     pub(super) polls: Published<PollStatistics>,
     /// The statistics of the newest poll.
     pub(super) newest_polls: Published<PollStatistics>,
-    /// Whether the shown counters are saved; none if they are never saved.
+    /// True if the shown counters are saved; none if they are never saved.
     pub(super) is_saved: Option<Published<bool>>,
     pub(super) interfaces: Published<interfaces::Snapshot>,
     pub(super) certificate_expiry: http::CertificateExpiry,

@@ -99,7 +99,7 @@ pub(super) fn save_first(store: Option<&Store>, state: &State, place: &Place) {
 pub(super) struct Shown {
     pub(super) traffic: Published<Snapshot>,
     pub(super) polls: Published<PollStatistics>,
-    /// Whether they are saved; none without a state directory.
+    /// True if they are saved; none without a state directory.
     pub(super) is_saved: Option<Published<bool>>,
     /// Saves before a scrape shows anything.
     pub(super) save_first: Option<Box<dyn Refresh>>,

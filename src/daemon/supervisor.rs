@@ -142,7 +142,7 @@ pub(super) struct Supervisor {
 #[derive(Default)]
 pub(super) struct Faults {
     pub(super) database: Option<String>,
-    /// Whether the file of the database does not answer.
+    /// True if the file of the database does not answer.
     pub(super) is_database_stuck: bool,
     pub(super) web: Option<String>,
 }

@@ -47,7 +47,7 @@ pub struct TrafficAttacher {
     rights: Rights,
     slots: Slots,
     by_number: BTreeMap<InterfaceId, NumberInUse>,
-    /// Whether a notice about a link that is not pinned was given.
+    /// True if a notice about a link that is not pinned was given.
     is_loss_told: bool,
     notices: Vec<String>,
 }

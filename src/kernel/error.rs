@@ -35,7 +35,7 @@ pub enum Error {
         action: String,
         /// The needed capabilities that the process lacks.
         lacking: Vec<Capability>,
-        /// Whether the exporter gave them up itself: see [`Rights`].
+        /// True if the exporter gave them up itself: see [`Rights`].
         ///
         /// [`Rights`]: super::Rights
         are_given_up: bool,

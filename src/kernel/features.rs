@@ -32,9 +32,9 @@ pub(super) struct Conditions<'a> {
     pub(super) cpus: usize,
     /// Odd random numbers, from which flows find their places.
     pub(super) seeds: [u64; 3],
-    /// Whether the kernel tells programs which packets IPsec decrypted.
+    /// True if the kernel tells programs which packets IPsec decrypted.
     pub(super) is_ipsec_told: bool,
-    /// Whether the maps are pinned.
+    /// True if the maps are pinned.
     pub(super) are_pinned: bool,
 }
 

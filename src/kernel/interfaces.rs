@@ -29,14 +29,14 @@ pub struct Interface {
     pub name: InterfaceName,
     /// The first header of its packets.
     pub link_layer: LinkLayer,
-    /// Whether the administrator set it up (IFF_UP).
+    /// True if the administrator set it up (IFF_UP).
     pub is_up: bool,
-    /// Whether it is up and can send: it has a carrier, or needs none
+    /// True if it is up and can send: it has a carrier, or needs none
     /// (IFF_RUNNING).
     pub is_running: bool,
-    /// Whether it is the loopback device.
+    /// True if it is the loopback device.
     pub is_loopback: bool,
-    /// Whether it is on a bus, of hardware or of a virtual machine.
+    /// True if it is on a bus, of hardware or of a virtual machine.
     pub is_on_bus: bool,
     /// Its connections with other devices: one packet may pass several
     /// connected devices.

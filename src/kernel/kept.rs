@@ -34,7 +34,7 @@ pub struct Keep {
 pub(super) struct Kept {
     held: Held,
     pub(super) ledger: Ledger<MappedWords>,
-    /// Whether an earlier process made them.
+    /// True if an earlier process made them.
     pub(super) is_adopted: bool,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Kept {
 #[derive(Debug)]
 struct Held {
     pins: Pins,
-    /// Whether the pins stay when this is dropped.
+    /// True if the pins stay when this is dropped.
     stays: bool,
 }
 
@@ -161,7 +161,7 @@ pub(super) struct Loader<'a> {
     /// Possible CPUs.
     pub(super) cpus: usize,
     pub(super) hook: Hook,
-    /// Whether the kernel tells programs which packets IPsec decrypted.
+    /// True if the kernel tells programs which packets IPsec decrypted.
     pub(super) is_ipsec_told: bool,
 }
 

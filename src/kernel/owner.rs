@@ -19,7 +19,7 @@ use std::str::FromStr;
 pub(super) struct Name {
     /// The number of the exporter.
     pub(super) owner: u64,
-    /// Whether the clsact qdisc is there for exporters only: one of them made
+    /// True if the clsact qdisc is there for exporters only: one of them made
     /// it, and the last one removes it.
     pub(super) made_qdisc: bool,
 }

@@ -36,7 +36,7 @@ pub struct Sweep {
     pub counters: KernelCounters,
     /// Read second, for each attached or retiring interface.
     pub totals: Vec<InterfaceTotal>,
-    /// Whether the map of flows was read. It is not if it counted no packet
+    /// True if the map of flows was read. It is not if it counted no packet
     /// since the last time.
     pub has_readings: bool,
     /// Read last, so that every packet in the totals is here, or in the table,
@@ -60,7 +60,7 @@ pub struct Adopted {
     pub name: InterfaceName,
     /// The first header of the device's packets.
     pub link_layer: LinkLayer,
-    /// Whether it is counted. If not, the device is gone or was let go, and its
+    /// True if it is counted. If not, the device is gone or was let go, and its
     /// last counts have yet to be read.
     pub is_attached: bool,
 }

@@ -37,7 +37,7 @@ pub(super) struct Sizes {
     pub(super) table_block_sets: u32,
     /// Flows of the map.
     pub(super) map_entries: NonZeroU32,
-    /// Whether the table has room for IPv6 prefixes of more than 64 bits.
+    /// True if the table has room for IPv6 prefixes of more than 64 bits.
     pub(super) has_rests: bool,
     /// Flows that the map takes in between two polls; zero for any number.
     pub(super) admission_limit: u64,

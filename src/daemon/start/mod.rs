@@ -75,7 +75,7 @@ pub(super) struct Start<'a> {
     log: &'a Logger,
     log_control: &'a LogControl,
     events: &'a EventChannel,
-    /// Whether a reload was requested in the meantime.
+    /// True if a reload was requested in the meantime.
     wants_reload: bool,
 }
 
