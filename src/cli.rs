@@ -163,7 +163,7 @@ fn flag_of(setting: &'static Setting) -> Arg {
             .num_args(0..=1)
             .default_missing_value("true")
             .value_parser(value_parser!(String)),
-        Kind::Text | Kind::Number | Kind::Table => argument,
+        Kind::Text | Kind::Number | Kind::Table | Kind::Tables(_) => argument,
     }
 }
 
@@ -340,6 +340,12 @@ fn one_line(error: &clap::Error) -> String {
         }
         ErrorKind::UnknownArgument if is_of_command(flag) => {
             format!("{flag} cannot be used together with a command")
+        }
+        ErrorKind::UnknownArgument
+            if let Some(setting) = config::all()
+                .find(|setting| flag == format!("--{}", setting.flag())) =>
+        {
+            format!("{flag}: {}", setting.files_only())
         }
         ErrorKind::UnknownArgument => {
             let command = command();

@@ -38,7 +38,7 @@
 //! geoip      → files
 //! cli        → config, release
 //! logging    → config::LogFormat, config::LogLevel
-//! config     → files, sysexits
+//! config     → files, ranges, sysexits
 //! ```
 //!
 //! A file whose head says "Pure" takes all it needs as arguments: the same
@@ -62,6 +62,7 @@ pub mod kernel;
 pub mod logging;
 pub mod metrics;
 pub mod poller;
+pub mod ranges;
 pub mod release;
 pub mod sandbox;
 pub mod state;

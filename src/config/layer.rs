@@ -12,9 +12,10 @@ use figment::{Metadata, Profile, Provider};
 
 use super::Config;
 use super::error::{Problem, Source};
+use super::nearest::nearest;
 use super::number;
 use super::places::Places;
-use super::setting::{Kind, PREFIX, Setting, nearest};
+use super::setting::{Kind, PREFIX, Setting};
 use super::syntax;
 use super::values::quoted;
 
@@ -105,7 +106,8 @@ impl Layer {
                         .map(|name| name.trim_start_matches(PREFIX));
                     let near = nearest(&name[PREFIX.len()..], candidates)
                         .map(|near| format!("{PREFIX}{near}"));
-                    let text = unknown(near.as_deref());
+                    let text = files_only(settings, &name)
+                        .unwrap_or_else(|| unknown(near.as_deref()));
                     problems.push(Problem::new(source, text));
                 }
             }
@@ -155,7 +157,7 @@ impl Layer {
 
     fn set(&mut self, setting: &Setting, text: &str) {
         let value = match setting.kind {
-            Kind::Text | Kind::Table => Value::from(text),
+            Kind::Text | Kind::Table | Kind::Tables(_) => Value::from(text),
             // Other text stays text, and is refused by name later.
             Kind::Number => number::integer(text)
                 .map_or_else(|| Value::from(text), Value::from),
@@ -187,6 +189,12 @@ impl Provider for Layer {
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
         Ok(Profile::Default.collect(self.values.clone()))
     }
+}
+
+/// Returns the text for the variable of a setting that files alone can have.
+fn files_only(settings: &[&'static Setting], name: &str) -> Option<String> {
+    let setting = settings.iter().find(|it| it.variable() == name)?;
+    Some(setting.files_only())
 }
 
 /// Returns the text for an unknown name, with the setting it may mean.

@@ -9,33 +9,41 @@
 
 mod countries;
 mod duration;
+mod elements;
 mod error;
 mod interfaces;
 mod layer;
 mod listen;
 mod load;
 mod names;
+mod nearest;
 mod number;
 mod places;
 mod plan;
 mod print;
+mod ranges;
 mod resolve;
+mod services;
 mod setting;
 mod settings;
 mod syntax;
+mod tables;
 mod text;
 mod values;
 
 pub use countries::Countries;
+pub use elements::{Element, ReadElements, Wrong};
 pub use error::{Error, Problem, Source};
 pub use interfaces::{Candidate, Interfaces, Rule};
 pub use layer::Flags;
 pub use listen::ListenAddress;
 pub use load::{CONFIG_VARIABLE, Paths, load, load_at};
+pub use nearest::nearest;
 pub use plan::{Plan, plan};
 pub use print::print_config;
 pub use resolve::Loaded;
-pub use setting::{Effect, Kind, Setting, nearest};
+pub use services::{MOST_SERVICES, Ports, Protocol, Service};
+pub use setting::{Effect, Kind, Setting};
 pub use settings::{all, find};
 pub use text::utf8;
 
@@ -43,6 +51,8 @@ use std::net::Ipv4Addr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::ranges::{Definition, SourceFile};
 
 /// The level of detail of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +123,14 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Is true if the exporter gives up privileges after the start.
     pub sandbox: bool,
+    /// Is true if special addresses have labels of their own.
+    pub name_special_addresses: bool,
+    /// The files of named ranges.
+    pub range_files: Vec<SourceFile>,
+    /// The named ranges of the configuration itself.
+    pub range: Vec<Definition>,
+    /// The services of this machine.
+    pub service: Vec<Service>,
 }
 
 impl Default for Config {
@@ -140,6 +158,10 @@ impl Default for Config {
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
             sandbox: true,
+            name_special_addresses: false,
+            range_files: Vec::new(),
+            range: Vec::new(),
+            service: Vec::new(),
         }
     }
 }

@@ -66,7 +66,7 @@ pub(super) fn join(parent: &str, key: &str) -> String {
 
 /// Quotes a key if TOML needs it, so that `"a.b"` is not confused with `b` in
 /// the table `a`.
-fn quote_key(name: &str) -> String {
+pub(super) fn quote_key(name: &str) -> String {
     let bare = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     if !name.is_empty() && name.bytes().all(bare) {
         name.into()

@@ -4,9 +4,11 @@
 
 #![forbid(unsafe_code)]
 
+use super::error::one_line;
 use super::resolve::Loaded;
 use super::setting::Setting;
 use super::settings;
+use crate::ranges::Location;
 
 /// Returns the effective configuration as TOML, each value with its source.
 pub fn print_config(loaded: &Loaded) -> String {
@@ -18,10 +20,25 @@ fn print(
     settings: impl Iterator<Item = &'static Setting>,
     loaded: &Loaded,
 ) -> String {
-    let mut rows: Vec<_> = settings.zip(&loaded.sources).collect();
+    let rows: Vec<_> = settings.zip(&loaded.sources).collect();
+    let is_list = |key: &str| loaded.elements.contains_key(key);
+    let (lists, mut rows): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|(setting, _)| is_list(setting.key));
     // Keys after the heading of a table belong to that table.
     rows.sort_by_key(|(setting, _)| setting.key.contains('.'));
     let mut text = String::new();
+    let mut tables = String::new();
+    for (setting, _) in lists {
+        let places = &loaded.elements[setting.key];
+        let value = (setting.write)(&loaded.config);
+        let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
+        match items.iter().all(toml::Value::is_table)
+            && !setting.key.contains('.')
+        {
+            true => tables += &list_of_tables(setting.key, items, places),
+            false => text += &list(setting.key, items, places),
+        }
+    }
     let mut heading = "";
     for (setting, (_, source)) in rows {
         let (table, key) =
@@ -33,7 +50,38 @@ fn print(
         let value = (setting.write)(&loaded.config);
         text += &format!("{key} = {value}  # {source}\n");
     }
+    // Behind all keys, which would belong to them.
+    text + &tables
+}
+
+/// Writes a list with an element a line.
+fn list(key: &str, items: &[toml::Value], places: &[Location]) -> String {
+    let mut text = format!("{key} = [\n");
+    for (item, place) in items.iter().zip(places) {
+        text += &format!("    {item},  # {}\n", comment(place));
+    }
+    text + "]\n"
+}
+
+/// Writes each element as `[[key]]`.
+fn list_of_tables(
+    key: &str,
+    items: &[toml::Value],
+    places: &[Location],
+) -> String {
+    let mut text = String::new();
+    for (item, place) in items.iter().zip(places) {
+        text += &format!("\n[[{key}]]  # {}\n", comment(place));
+        for (name, value) in item.as_table().into_iter().flatten() {
+            text += &format!("{name} = {value}\n");
+        }
+    }
     text
+}
+
+/// Returns a place in one line, even if the file's name has line breaks.
+fn comment(place: &Location) -> String {
+    one_line(&place.to_string())
 }
 
 #[cfg(test)]
@@ -54,6 +102,7 @@ mod tests {
             config: Config::default(),
             sources: keys.map(|key| (key, Source::Default)).into(),
             lines: BTreeMap::new(),
+            elements: BTreeMap::new(),
             files: Vec::new(),
             left_out: Vec::new(),
             warnings: Vec::new(),

@@ -13,7 +13,9 @@ use figment::{Figment, Provider};
 
 use super::error::{Error, Problem, Source};
 use super::layer::{Layer, LayerKind, unknown};
-use super::setting::{Setting, nearest};
+use super::nearest::nearest;
+use super::setting::{Kind, Setting};
+use super::tables::{self, Elements};
 use super::values::Fault;
 use super::{Config, places, values};
 
@@ -27,6 +29,8 @@ pub struct Loaded {
     pub sources: Vec<(&'static str, Source)>,
     /// The lines of the settings that come from a file.
     pub lines: BTreeMap<&'static str, usize>,
+    /// The places of the elements of lists to which each file adds.
+    pub elements: Elements,
     /// The files that were read, lowest first.
     pub files: Vec<PathBuf>,
     /// Files of the directory that were left out, and why.
@@ -65,7 +69,8 @@ impl Loaded {
 ///
 /// An unknown key is a problem in every layer. A wrong value is a problem if it
 /// would take effect, and a warning if a higher layer overrides it. So a flag
-/// can correct a wrong value of a file, and every fault is reported.
+/// can correct a wrong value of a file, and every fault is reported. The lists
+/// of all layers are added up.
 ///
 /// # Errors
 ///
@@ -80,10 +85,14 @@ pub(super) fn resolve(
         .fold(Figment::new(), |merged, layer| merged.merge(layer.clone()));
     let mut config = Config::default();
     let mut warnings = Vec::new();
-    for layer in layers {
+    let (lists, elements, of_lists) = read_lists(settings, layers);
+    for (number, layer) in layers.iter().enumerate() {
         let mut given = Vec::new();
         let (first, first_warning) = (problems.len(), warnings.len());
         walk(settings, layer, &layer.values, "", &mut given, &mut problems);
+        let of_layer = of_lists.iter().filter(|(of, _)| *of == number);
+        problems.extend(of_layer.map(|(_, problem)| problem.clone()));
+        given.retain(|(setting, _)| !matches!(setting.kind, Kind::Tables(_)));
         for (setting, value) in given {
             // A copy, because an overridden value is only tried.
             let mut tried = config.clone();
@@ -116,6 +125,11 @@ pub(super) fn resolve(
     if !problems.is_empty() {
         return Err(Error::new(problems));
     }
+    for setting in settings {
+        if elements.contains_key(setting.key) {
+            (setting.copy)(&mut config, &lists);
+        }
+    }
     let sources = settings
         .iter()
         .map(|setting| {
@@ -137,10 +151,30 @@ pub(super) fn resolve(
         config,
         sources,
         lines,
+        elements,
         files: files.collect(),
         left_out: Vec::new(),
         warnings,
     })
+}
+
+/// Reads the lists to which each layer adds. Returns a configuration that has
+/// them, the places of their elements, and each problem with the number of its
+/// layer.
+fn read_lists(
+    settings: &[&'static Setting],
+    layers: &[Layer],
+) -> (Config, Elements, Vec<(usize, Problem)>) {
+    let mut lists = Config::default();
+    let (mut elements, mut problems) = (Elements::new(), Vec::new());
+    for setting in settings {
+        let (wrong, places) = tables::read(&mut lists, setting, layers);
+        problems.extend(wrong);
+        if !places.is_empty() {
+            elements.insert(setting.key, places);
+        }
+    }
+    (lists, elements, problems)
 }
 
 /// Returns the layer that the merged value of `setting` comes from.
@@ -342,8 +376,8 @@ mod tests {
         }
         assert_eq!(
             resolved("", &[("GEOIP_EXPORTER_IP_RANGE", "x")]),
-            "GEOIP_EXPORTER_IP_RANGE: unknown setting, geoip-exporter --help \
-             lists them all"
+            "GEOIP_EXPORTER_IP_RANGE: this setting stands in configuration \
+             files only: write ip_range there"
         );
     }
 }

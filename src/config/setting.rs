@@ -8,6 +8,7 @@
 use figment::value::Value;
 
 use super::Config;
+use super::elements::ReadElements;
 use super::values::Fault;
 
 /// The prefix of every environment variable.
@@ -24,7 +25,7 @@ pub enum Effect {
 
 /// The type of a value in TOML. The text of a flag or an environment variable
 /// is turned into this type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// It stays text.
     Text,
@@ -32,9 +33,20 @@ pub enum Kind {
     Number,
     /// `true` and `false` become a boolean; the flag alone means `true`.
     Switch,
-    /// A table or a list of tables: TOML only, no flag and no variable.
+    /// A table: TOML only, no flag and no variable.
     Table,
+    /// A list, usually of tables, to which every file adds: TOML only.
+    Tables(ReadElements),
 }
+
+impl PartialEq for Kind {
+    /// Compares the types alone: two functions cannot be compared.
+    fn eq(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
+impl Eq for Kind {}
 
 /// One setting: its names, its description and its allowed values.
 #[derive(Debug)]
@@ -77,7 +89,21 @@ impl Setting {
 
     /// Returns whether a flag and an environment variable can set it.
     pub fn has_flag(&self) -> bool {
-        self.kind != Kind::Table
+        !matches!(self.kind, Kind::Table | Kind::Tables(_))
+    }
+
+    /// Returns the text for a flag or variable of a setting that has none.
+    pub fn files_only(&self) -> String {
+        let written = match self.kind {
+            Kind::Tables(_) if !self.example.starts_with("[\"") => {
+                format!("[[{}]]", self.key)
+            }
+            _ => self.key.to_owned(),
+        };
+        format!(
+            "this setting stands in configuration files only: write {written} \
+             there"
+        )
     }
 
     /// Returns the default as TOML.
@@ -108,45 +134,5 @@ impl Setting {
             Fault::Because(text) => vec![(String::new(), text)],
             Fault::Inside(faults) => faults,
         }
-    }
-}
-
-/// Returns the candidate that `name` most likely means, if one is near enough.
-pub fn nearest<'a>(
-    name: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
-    const NEAR_ENOUGH: f64 = 0.75;
-    let plain = |text: &str| {
-        text.trim_start_matches('-').replace('-', "_").to_ascii_lowercase()
-    };
-    let name = plain(name);
-    candidates
-        .map(|candidate| {
-            let other = plain(candidate);
-            // "interval" is far from "poll_interval" by its letters.
-            let part = name.len() > 2 && other.contains(&name);
-            let score = strsim::jaro_winkler(&name, &other);
-            (candidate, if part { score.max(0.9) } else { score })
-        })
-        .filter(|(_, score)| *score >= NEAR_ENOUGH)
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .map(|(candidate, _)| candidate)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::nearest;
-
-    #[test]
-    fn a_misspelt_name_finds_the_right_one() {
-        let keys = ["poll_interval", "listen_address", "map_max_entries"];
-        let near = |name| nearest(name, keys.into_iter());
-        assert_eq!(near("pol_interval"), Some("poll_interval"));
-        assert_eq!(near("poll-interval"), Some("poll_interval"));
-        assert_eq!(near("interval"), Some("poll_interval"));
-        assert_eq!(near("listen_adress"), Some("listen_address"));
-        assert_eq!(near("MAX_ENTRIES"), Some("map_max_entries"));
-        assert_eq!(near("colour"), None);
     }
 }

@@ -1,7 +1,8 @@
 //! Every setting. Flags, environment variables, TOML keys, `--help`, the sample
 //! file, the man pages and docs/settings.md are made from these definitions.
 //! This file has the settings of counting, `series` those of the page,
-//! `serving` those of the web server, `running` those of the process.
+//! `serving` those of the web server, `running` those of the process, `lists`
+//! those that are lists of tables.
 //!
 //! A feature with a table of its own has its settings in its own file, with
 //! keys such as `connections.interval`, and adds one line to [`TABLES`].
@@ -10,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod lists;
 mod running;
 mod series;
 mod serving;
@@ -38,8 +40,13 @@ const FLOW_BATCH_SIZE: RangeInclusive<u32> = 1..=1 << 20;
 const GEOIP_CACHE_SIZE: RangeInclusive<u32> = 1..=1 << 24;
 
 /// Every group of settings, in the order of the documents.
-const TABLES: &[&[Setting]] =
-    &[COUNTING, series::SERIES, serving::SERVING, running::RUNNING];
+const TABLES: &[&[Setting]] = &[
+    COUNTING,
+    series::SERIES,
+    serving::SERVING,
+    running::RUNNING,
+    lists::LISTS,
+];
 
 /// Returns every setting, in the order of the documents.
 pub fn all() -> impl Iterator<Item = &'static Setting> {

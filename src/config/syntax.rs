@@ -8,8 +8,9 @@
 use figment::value::{Dict, Value};
 
 use super::Config;
+use super::nearest::nearest;
 use super::places::{self, Places};
-use super::setting::{Kind, Setting, nearest};
+use super::setting::{Kind, Setting};
 use super::settings;
 use super::values::{meant_switch, quoted};
 

@@ -3,6 +3,7 @@
 
 mod files;
 mod layers;
+mod lists;
 mod messages;
 mod sources;
 mod syntax;

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use geoip_exporter::accounting::KernelCounter;
-use geoip_exporter::config::{self, Flags, Kind, Paths, all};
+use geoip_exporter::config::{self, Flags, Paths, all};
 use geoip_exporter::{cli, sysexits};
 
 use crate::source::files;
@@ -243,7 +243,7 @@ fn the_sample_configuration_holds_every_setting_at_its_default() {
 #[test]
 fn help_shows_every_setting_with_its_default() {
     let help = plain(&cli::command().render_help().to_string());
-    for setting in all().filter(|setting| setting.kind != Kind::Table) {
+    for setting in all().filter(|setting| setting.has_flag()) {
         let default = render::bare(&setting.default_value());
         for part in [
             format!("--{} ", setting.flag()),
