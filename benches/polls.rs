@@ -11,6 +11,7 @@ use geoip_exporter::accounting::{
     Account as _, Direction, Family, FlowKey, InterfaceId, InterfaceTotal,
     IpVersion, Origin, PollStatistics, Volume,
 };
+use geoip_exporter::classifier::Sources;
 use geoip_exporter::collectors::traffic::TrafficAccount;
 use geoip_exporter::config::{Config, Interfaces};
 use geoip_exporter::geoip::{Country, Database};
@@ -201,7 +202,7 @@ impl Accounted {
                 };
                 let one = Volume { packets: 1, bytes: 1_000 };
                 volume += one;
-                large.account.credit(&key, one, Origin { country });
+                large.account.credit(&key, one, &Origin { country });
             }
             for direction in [received, Direction::Sent] {
                 for family in [Family::Ip(v4), Family::NonIp] {
@@ -267,12 +268,13 @@ fn measure(
         Logger::root(Discard, o!()),
         Arc::new(config),
         (attacher, Watched { reader, round, idle: accounted.totals }),
-        Some(database),
+        Sources { countries: Some(database) },
         vec![Box::new(Feed::new(accounted.account))],
         publishers,
         Start {
             devices: vec![InterfaceEvent::Listed(vec![ours::loopback()])],
             resumed: None,
+            attachments: Vec::new(),
             labels: Arc::default(),
         },
     );

@@ -32,9 +32,9 @@
 //! kernel     → accounting, config::Candidate, config::Interfaces, files, logging::chain, sandbox::capability_names
 //! state      → accounting, collectors, files, geoip::Country, geoip::CountryLabels
 //! collectors → accounting, config::Config, geoip::Country, geoip::CountryLabels, metrics, release
-//! metrics    → accounting, geoip::CountryLabels
+//! metrics    → accounting, config::Config, geoip::CountryLabels
 //! classifier → accounting, geoip
-//! accounting → geoip::Country, geoip::CountryLabels
+//! accounting → config::Config, geoip::Country, geoip::CountryLabels
 //! geoip      → files
 //! cli        → config, release
 //! logging    → config::LogFormat, config::LogLevel

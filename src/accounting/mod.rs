@@ -3,7 +3,9 @@
 //!
 //! Pure: no I/O, clock, threads or logging.
 
+mod breakdown;
 mod delta;
+mod edges;
 mod flow_table;
 mod kernel_counters;
 #[cfg(test)]
@@ -12,6 +14,7 @@ mod key;
 mod marks;
 mod packed;
 mod polls;
+mod rests;
 mod table;
 mod timestamp;
 mod tracker;
@@ -21,14 +24,18 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Config;
 use crate::geoip::{Country, CountryLabels};
+pub use breakdown::{Breakdown, Created};
 pub use delta::{DeltaTracker, Observation};
+pub use edges::{AtEdges, Edges};
 pub use flow_table::{FlowTable, Way};
 pub use kernel_counters::{KernelCounter, KernelCounters};
 pub use key::{Direction, Family, FlowKey, InterfaceId, IpVersion};
 pub use marks::{CountingMarks, FlowMarks, Incarnation, MapMarks};
 use packed::PackedReading;
 pub use polls::{PollCounters, PollStatistics, TableStatistics};
+pub use rests::{AttachmentMarks, Rest, TotalsTracker, UNNAMED};
 pub use timestamp::{PollEnd, Timestamp};
 pub use tracker::{Counts, FlowStatistics, FlowTracker, MapSweep};
 
@@ -116,11 +123,20 @@ pub struct Origin {
 /// Monotonic sums over one aspect of the traffic.
 ///
 /// The poller tells every account the same things in the same order: an
-/// interface appears, deltas are credited, totals are observed, a snapshot is
-/// taken, and in the end the interface is forgotten.
+/// interface appears, deltas are credited, the rests of the totals are credited,
+/// a snapshot is taken, and in the end the interface is forgotten. An account
+/// that is off is not credited.
 pub trait Account: Send {
     /// The form in which a scrape sees the account.
     type Snapshot: Send + Sync + 'static;
+
+    /// Takes over a configuration: at the start, and after the poll of a reload.
+    fn configure(&mut self, _config: &Config) {}
+
+    /// Returns whether the configuration in force asks for the account.
+    fn is_on(&self) -> bool {
+        true
+    }
 
     /// Names an interface, for the first time or anew after a rename. Earlier
     /// credits stay under the old name.
@@ -129,12 +145,16 @@ pub trait Account: Send {
     /// Learns the labels of countries: those known before and new ones.
     fn label_countries(&mut self, labels: &Arc<CountryLabels>);
 
-    /// Credits a flow's growth to its origin. Called for every flow that
-    /// changed: numbers are passed as such, in registers.
-    fn credit(&mut self, key: &FlowKey, volume: Volume, origin: Origin);
+    /// Learns the interfaces at which the host is counted once from now on.
+    fn set_edges(&mut self, _edges: &Arc<Edges>) {}
 
-    /// Observes the exact totals, read before the deltas just credited.
-    fn observe_totals(&mut self, totals: &[InterfaceTotal]);
+    /// Credits a flow's growth to its origin. Called for every flow that
+    /// changed.
+    fn credit(&mut self, key: &FlowKey, volume: Volume, origin: &Origin);
+
+    /// Credits the growth of totals, which were read before the deltas just
+    /// credited.
+    fn credit_rests(&mut self, rests: &[Rest]);
 
     /// Forgets an interface's number, which may be given out again. Its credits
     /// stay under the interface's name.

@@ -1,6 +1,6 @@
 //! From a flow to its origin. The poller asks once for each flow and keeps the
-//! answer as the flow's note, so an answer is a few small numbers. Their names
-//! are in interners, one for each kind.
+//! answer as the flow's note. A note is the number of an origin, as many flows
+//! have the same: it takes four bytes, however much an origin tells.
 //!
 //! Accounts never look anything up, and the classifier never counts.
 //!
@@ -8,16 +8,56 @@
 
 #![forbid(unsafe_code)]
 
-use std::num::NonZeroUsize;
+use std::collections::HashMap;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
+
+use foldhash::fast::FixedState;
 
 use crate::accounting::{FlowKey, Origin};
 use crate::geoip::{CountryLabels, Database, Locator};
+
+/// The files that answers come from.
+#[derive(Clone, Default)]
+pub struct Sources {
+    /// The database of countries; without one, every country is `UNKNOWN`.
+    pub countries: Option<Arc<Database>>,
+}
+
+/// The number of an origin: the note of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OriginId(NonZeroU32);
+
+/// The origins of the flows. Each different one is there once, so there are at
+/// most as many as combinations in the sources.
+#[derive(Debug, Default)]
+struct Origins {
+    origins: Vec<Origin>,
+    numbers: HashMap<Origin, OriginId, FixedState>,
+}
+
+impl Origins {
+    fn number_of(&mut self, origin: Origin) -> OriginId {
+        let Self { origins, numbers } = self;
+        *numbers.entry(origin).or_insert_with(|| {
+            origins.push(origin);
+            let count = u32::try_from(origins.len()).ok();
+            // A flow takes more memory than an origin, and 2^32 would not fit.
+            let count = count.and_then(NonZeroU32::new);
+            OriginId(count.expect("fewer origins than a u32 counts"))
+        })
+    }
+
+    fn get(&self, OriginId(number): OriginId) -> &Origin {
+        &self.origins[number.get() as usize - 1]
+    }
+}
 
 /// Finds the origin of flows. One thread owns it.
 pub struct Classifier {
     locator: Locator,
     labels: Arc<CountryLabels>,
+    origins: Origins,
 }
 
 impl Classifier {
@@ -26,17 +66,27 @@ impl Classifier {
     /// database.
     #[must_use]
     pub fn new(
-        database: Option<Arc<Database>>,
+        sources: Sources,
         cache_size: NonZeroUsize,
         labels: Arc<CountryLabels>,
     ) -> Self {
-        Self { locator: Locator::new(database, cache_size), labels }
+        let Sources { countries } = sources;
+        let locator = Locator::new(countries, cache_size);
+        Self { locator, labels, origins: Origins::default() }
     }
 
-    /// Returns the origin of a flow's remote prefix.
-    pub fn origin_of(&mut self, flow: &FlowKey) -> Origin {
+    /// Returns the number of the origin of a flow's remote prefix. It is valid
+    /// until the sources are replaced.
+    pub fn origin_of(&mut self, flow: &FlowKey) -> OriginId {
         let address = flow.remote_address();
-        Origin { country: self.locator.country_of(address) }
+        let country = self.locator.country_of(address);
+        self.origins.number_of(Origin { country })
+    }
+
+    /// Returns the origin that has this number.
+    #[must_use]
+    pub fn origin(&self, number: OriginId) -> &Origin {
+        self.origins.get(number)
     }
 
     /// Returns the labels of all countries that an origin may have.
@@ -45,9 +95,10 @@ impl Classifier {
         &self.labels
     }
 
-    /// Replaces the database. Notes of earlier origins are out of date then.
-    pub fn replace_database(&mut self, database: Option<Arc<Database>>) {
-        self.locator.replace(database);
+    /// Replaces the files. All numbers of origins are invalid then.
+    pub fn replace_sources(&mut self, Sources { countries }: Sources) {
+        self.locator.replace(countries);
+        self.origins = Origins::default();
     }
 
     /// Changes the number of records whose countries are remembered.

@@ -154,7 +154,8 @@ fn run_logged<H: Host>(
         database: counting.database_fault.clone(),
         ..Faults::default()
     };
-    let published = Publications::new(config, counting.database.as_deref());
+    let sources = counting.sources.clone();
+    let published = Publications::new(config, sources.countries.as_deref());
     let progress = Progress::default();
     let (controls, workers) = start.begin(
         &published,
@@ -174,6 +175,7 @@ fn run_logged<H: Host>(
         progress,
         controls: Some(controls),
         followers,
+        sources,
         faults,
         reloads: Reloads::default(),
     }

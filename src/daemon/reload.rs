@@ -19,6 +19,7 @@ use super::follower::Resource as _;
 use super::supervisor::{Faults, Supervisor, warn_late};
 use super::web::{Web, WebConfig, log_left_out};
 use super::{Layers, succeeded_now};
+use crate::classifier::Sources;
 use crate::collectors::exporter::{self, LastReload};
 use crate::config::{self, Config, Plan};
 use crate::files::Place;
@@ -268,7 +269,9 @@ impl Supervisor {
             }
         }
         let shown = database.as_deref().map(describe);
-        let control = |done| Control::Reload { config, database, done };
+        self.sources = Sources { countries: database };
+        let sources = self.sources.clone();
+        let control = |done| Control::Reload { config, sources, done };
         self.tell_poller(control, shown, Some((plan.changed, asked)));
     }
 

@@ -137,6 +137,7 @@ impl Shown {
             polls: *polls.get(),
             earlier: left.earlier,
             counting: left.counting,
+            attachments: left.attachments,
             ..Checkpoint::default()
         };
         let keeper = Keeper {
@@ -234,11 +235,13 @@ impl poller::Saver for Hand {
 
 impl Ended {
     fn state(&self) -> State {
-        let Checkpoint { polls, earlier, counting, .. } = &self.checkpoint;
+        let Checkpoint { polls, earlier, counting, attachments, .. } =
+            &self.checkpoint;
         State {
             polls: polls.counters(),
             earlier: *earlier,
             counting: counting.clone(),
+            attachments: attachments.clone(),
             traffic: Arc::clone(&self.traffic),
         }
     }

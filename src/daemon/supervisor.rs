@@ -20,6 +20,7 @@ use super::reload::Reloads;
 use super::slices::Commit;
 use super::web::WebConfig;
 use super::{Error, Layers, succeeded_now};
+use crate::classifier::Sources;
 use crate::collectors::exporter::{self, DatabaseStatus, LastReload};
 use crate::config::Config;
 use crate::geoip::{self, Database};
@@ -133,6 +134,8 @@ pub(super) struct Supervisor {
     /// None once the workers were told to end.
     pub(super) controls: Option<Controls>,
     pub(super) followers: Followers,
+    /// The newest content of the files that the poller was told of.
+    pub(super) sources: Sources,
     /// The faults that were logged last, so that each is logged once.
     pub(super) faults: Faults,
     pub(super) reloads: Reloads,
@@ -250,8 +253,9 @@ impl Supervisor {
                 self.faults.database = None;
                 log_opened(&self.log, &database);
                 let shown = Some(describe(&database));
-                let database = Arc::new(database);
-                let control = |done| Control::Database { database, done };
+                self.sources.countries = Some(Arc::new(database));
+                let sources = self.sources.clone();
+                let control = |done| Control::Sources { sources, done };
                 self.tell_poller(control, shown, None);
             }
         }

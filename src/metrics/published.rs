@@ -3,8 +3,9 @@
 use std::sync::{Arc, RwLock};
 
 use crate::accounting::{
-    Account, FlowKey, InterfaceId, InterfaceTotal, Origin, PollEnd, Volume,
+    Account, Edges, FlowKey, InterfaceId, Origin, PollEnd, Rest, Volume,
 };
+use crate::config::Config;
 use crate::geoip::CountryLabels;
 
 /// The writing half: only its owner can publish.
@@ -81,17 +82,26 @@ impl<T> Published<T> {
 ///
 /// The calls come in the order [`Account`] tells; `publish` ends a poll.
 pub trait Sink: Send {
+    /// See [`Account::configure`].
+    fn configure(&mut self, config: &Config);
+
+    /// See [`Account::is_on`].
+    fn is_on(&self) -> bool;
+
     /// See [`Account::name_interface`].
     fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>);
 
     /// See [`Account::label_countries`].
     fn label_countries(&mut self, labels: &Arc<CountryLabels>);
 
-    /// See [`Account::credit`].
-    fn credit(&mut self, key: &FlowKey, volume: Volume, origin: Origin);
+    /// See [`Account::set_edges`].
+    fn set_edges(&mut self, edges: &Arc<Edges>);
 
-    /// See [`Account::observe_totals`].
-    fn observe_totals(&mut self, totals: &[InterfaceTotal]);
+    /// See [`Account::credit`].
+    fn credit(&mut self, key: &FlowKey, volume: Volume, origin: &Origin);
+
+    /// See [`Account::credit_rests`].
+    fn credit_rests(&mut self, rests: &[Rest]);
 
     /// See [`Account::forget_interface`].
     fn forget_interface(&mut self, interface: InterfaceId);
@@ -123,6 +133,14 @@ impl<A: Account> Feed<A> {
 }
 
 impl<A: Account> Sink for Feed<A> {
+    fn configure(&mut self, config: &Config) {
+        self.account.configure(config);
+    }
+
+    fn is_on(&self) -> bool {
+        self.account.is_on()
+    }
+
     fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>) {
         self.account.name_interface(interface, name);
     }
@@ -131,12 +149,16 @@ impl<A: Account> Sink for Feed<A> {
         self.account.label_countries(labels);
     }
 
-    fn credit(&mut self, key: &FlowKey, volume: Volume, origin: Origin) {
+    fn set_edges(&mut self, edges: &Arc<Edges>) {
+        self.account.set_edges(edges);
+    }
+
+    fn credit(&mut self, key: &FlowKey, volume: Volume, origin: &Origin) {
         self.account.credit(key, volume, origin);
     }
 
-    fn observe_totals(&mut self, totals: &[InterfaceTotal]) {
-        self.account.observe_totals(totals);
+    fn credit_rests(&mut self, rests: &[Rest]) {
+        self.account.credit_rests(rests);
     }
 
     fn forget_interface(&mut self, interface: InterfaceId) {

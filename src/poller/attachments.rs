@@ -17,13 +17,13 @@ use std::sync::Arc;
 
 use slog::{Logger, debug, info, trace, warn};
 
+use super::accounts::Accounts;
 use crate::accounting::InterfaceId;
 use crate::config::Interfaces;
 use crate::kernel::{
     Action, Adopted, Attach, Attached, Error, Interface, InterfaceEvent,
     InterfaceName, InterfaceTable, reconcile,
 };
-use crate::metrics::published::Sink;
 use news::{Failure, LeftOut};
 pub(super) use retiring::SavedCheckpoints;
 
@@ -82,14 +82,12 @@ impl Attachments {
     pub(super) fn adopt(
         &mut self,
         adopted: Vec<Adopted>,
-        sinks: &mut [Box<dyn Sink>],
+        accounts: &mut Accounts,
     ) {
         for one in adopted {
             let Adopted { id, ifindex, name, link_layer, .. } = one;
             let shared = label(name);
-            for sink in &mut *sinks {
-                sink.name_interface(id, &shared);
-            }
+            accounts.name_interface(id, &shared);
             if one.is_attached {
                 info!(self.log, "counted on"; "interface" => %name);
                 self.attached
@@ -207,7 +205,7 @@ impl Attachments {
     pub(super) fn do_next(
         &mut self,
         attacher: &mut impl Attach,
-        sinks: &mut [Box<dyn Sink>],
+        accounts: &mut Accounts,
     ) -> Result<(), Error> {
         let result = match self.queue.pop_front() {
             Some(Action::Detach(ifindex)) => {
@@ -215,7 +213,7 @@ impl Attachments {
                 Ok(())
             }
             Some(Action::Attach(interface)) => {
-                self.attach(&interface, attacher, sinks)
+                self.attach(&interface, attacher, accounts)
             }
             Some(Action::Rename(_)) | None => Ok(()),
         };
@@ -261,7 +259,7 @@ impl Attachments {
 
     /// Counts interfaces under their new names. To be called after a poll,
     /// which credits the traffic until then to the old names.
-    pub(super) fn rename(&mut self, sinks: &mut [Box<dyn Sink>]) {
+    pub(super) fn rename(&mut self, accounts: &mut Accounts) {
         for Interface { ifindex, name, .. } in std::mem::take(&mut self.renames)
         {
             let Some(attached) = self.attached.get_mut(&ifindex) else {
@@ -270,9 +268,7 @@ impl Attachments {
             info!(self.log, "renamed";
                 "interface" => %name, "was" => %attached.name);
             let shared = label(name);
-            for sink in &mut *sinks {
-                sink.name_interface(attached.id, &shared);
-            }
+            accounts.name_interface(attached.id, &shared);
             attached.name = name;
         }
     }
@@ -281,7 +277,7 @@ impl Attachments {
         &mut self,
         interface: &Interface,
         attacher: &mut impl Attach,
-        sinks: &mut [Box<dyn Sink>],
+        accounts: &mut Accounts,
     ) -> Result<(), Error> {
         let Interface { ifindex, name, link_layer, .. } = *interface;
         let id = match attacher.attach(interface) {
@@ -309,9 +305,7 @@ impl Attachments {
         self.failed.remove(&ifindex);
         self.attached.insert(ifindex, Attached { id, name, link_layer });
         let shared = label(name);
-        for sink in sinks {
-            sink.name_interface(id, &shared);
-        }
+        accounts.name_interface(id, &shared);
         info!(self.log, "attached"; "interface" => %name);
         for notice in attacher.take_notices() {
             warn!(self.log, "attached with a limit"; "notice" => notice);

@@ -8,7 +8,9 @@ use crossbeam_channel::{Receiver, never};
 
 use super::Poller;
 use super::attachments::SavedCheckpoints;
-use crate::accounting::{CountingMarks, PollCounters, PollStatistics};
+use crate::accounting::{
+    AttachmentMarks, CountingMarks, PollCounters, PollStatistics,
+};
 use crate::kernel::{Adopt, Adopted, Attach};
 
 /// The poller's knowledge at the end of a poll, when the accounts were
@@ -23,6 +25,9 @@ pub struct Checkpoint {
     pub earlier: PollCounters,
     /// The marks up to which the maps were read, if the maps are pinned.
     pub counting: Option<CountingMarks>,
+    /// The marks up to which each interface was read, in the order of their
+    /// numbers. A later process can use them with the same maps only.
+    pub attachments: Vec<AttachmentMarks>,
 }
 
 /// The poller's end of the thread that saves. Its methods are called on the
@@ -91,12 +96,15 @@ impl<A: Attach + Adopt, R> Poller<A, R> {
     /// Gives the thread that saves a checkpoint.
     pub(super) fn save_checkpoint(&mut self) {
         let counting = self.marks();
+        // They are of no use without the marks of the maps.
+        let attachments = counting.as_ref().map(|_| self.accounts.marks());
         if let Some(saver) = &mut self.publishers.saver {
             saver.save(Checkpoint {
                 number: self.polls_ended,
                 polls: self.statistics,
                 earlier: self.earlier,
                 counting,
+                attachments: attachments.unwrap_or_default(),
             });
         }
     }

@@ -5,30 +5,30 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 
 use super::{Overseer, Resumed, Saver};
-use crate::accounting::PollStatistics;
+use crate::accounting::{AttachmentMarks, PollStatistics};
+use crate::classifier::Sources;
 use crate::collectors::interfaces;
 use crate::config::Config;
-use crate::geoip::{CountryLabels, Database};
+use crate::geoip::CountryLabels;
 use crate::kernel::InterfaceEvent;
 use crate::metrics::published::Publisher;
 
 /// A message to the running poller. Dropping the sender stops the poller.
 pub enum Control {
-    /// Use this configuration and database from now on. The poller drops
+    /// Use this configuration and these sources from now on. The poller drops
     /// `done` once both are in use.
     Reload {
         /// The configuration.
         config: Arc<Config>,
-        /// The database, if there is one.
-        database: Option<Arc<Database>>,
+        /// The files that origins come from.
+        sources: Sources,
         /// Kept until everything is applied.
         done: Sender<()>,
     },
-    /// The database's file has changed; `done` is dropped once this one is in
-    /// use.
-    Database {
-        /// The database that is there now.
-        database: Arc<Database>,
+    /// A file has changed; `done` is dropped once these sources are in use.
+    Sources {
+        /// The files that origins come from.
+        sources: Sources,
         /// Kept until then.
         done: Sender<()>,
     },
@@ -40,6 +40,8 @@ pub struct Start {
     pub devices: Vec<InterfaceEvent>,
     /// The maps to count in and their marks, if the maps are kept.
     pub resumed: Option<Resumed>,
+    /// The marks up to which its interfaces were read.
+    pub attachments: Vec<AttachmentMarks>,
     /// The labels of the countries that were counted before.
     pub labels: Arc<CountryLabels>,
 }

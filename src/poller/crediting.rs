@@ -28,7 +28,13 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
     /// Credits the growth that the sweep shows.
     pub(super) fn account(&mut self, has_grace_passed: bool) {
         let Self {
-            reader, sweep, tracker, classifier, sinks, publishers, ..
+            reader,
+            sweep,
+            tracker,
+            classifier,
+            accounts,
+            publishers,
+            ..
         } = self;
         let counts = Counts {
             new_keys: sweep.counters[KernelCounter::NewKeys],
@@ -42,14 +48,13 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
             reader.table(),
             has_grace_passed,
             |delta, note| {
-                let origin = *note.get_or_insert_with(|| {
+                let note = *note.get_or_insert_with(|| {
                     // Many new flows and a large database take seconds.
                     publishers.overseer.gets_on();
                     classifier.origin_of(&delta.key)
                 });
-                for sink in sinks.iter_mut() {
-                    sink.credit(&delta.key, delta.volume, origin);
-                }
+                let origin = classifier.origin(note);
+                accounts.credit(&delta.key, delta.volume, origin);
             },
         );
         let (statistics, earlier) = (&mut self.statistics, &self.earlier);
@@ -70,15 +75,13 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
 
     /// Publishes the accounts.
     pub(super) fn finish_sweep(&mut self) {
-        for sink in &mut self.sinks {
-            sink.observe_totals(&self.sweep.totals);
-        }
+        self.accounts.observe_totals(&self.sweep.totals);
         let saved = self.saved_checkpoints();
         self.attachments.retire(
             &mut self.attacher,
             &mut self.reader,
             &mut self.tracker,
-            &mut self.sinks,
+            &mut self.accounts,
             saved,
         );
         let end = PollEnd {
@@ -86,9 +89,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
             uptime: self.started.elapsed(),
             absent_retention: self.config.absent_interface_retention,
         };
-        for sink in &mut self.sinks {
-            sink.publish(end);
-        }
+        self.accounts.publish(end);
         // The tracker has marks of its own now.
         self.left = None;
     }

@@ -4,6 +4,7 @@
 //! Runs on the poller thread, which owns the kernel side: the programs, the
 //! attachments and everything that was read from the maps.
 
+mod accounts;
 mod attachments;
 mod checkpoint;
 mod control;
@@ -18,14 +19,13 @@ use crossbeam_channel::{Receiver, Sender, never, select, tick};
 use slog::{Logger, debug, info, warn};
 
 use crate::accounting::{
-    CountingMarks, FlowTracker, KernelCounter, Origin, PollCounters,
-    PollStatistics,
+    CountingMarks, FlowTracker, KernelCounter, PollCounters, PollStatistics,
 };
-use crate::classifier::Classifier;
+use crate::classifier::{Classifier, OriginId, Sources};
 use crate::config::Config;
-use crate::geoip::Database;
 use crate::kernel::{self, Adopt, Attach, InterfaceEvent, ReadCounts, Sweep};
 use crate::metrics::published::Sink;
+use accounts::Accounts;
 use attachments::Attachments;
 pub use checkpoint::{Checkpoint, Resumed, Saver};
 pub use control::{Control, Publishers, Start};
@@ -38,9 +38,9 @@ pub struct Poller<A, R> {
     attacher: A,
     reader: R,
     attachments: Attachments,
-    tracker: FlowTracker<Option<Origin>>,
+    tracker: FlowTracker<Option<OriginId>>,
     classifier: Classifier,
-    sinks: Vec<Box<dyn Sink>>,
+    accounts: Accounts,
     publishers: Publishers,
     statistics: PollStatistics,
     /// The counters from before the maps were made.
@@ -73,10 +73,10 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         log: Logger,
         config: Arc<Config>,
         (attacher, reader): (A, R),
-        database: Option<Arc<Database>>,
+        sources: Sources,
         sinks: Vec<Box<dyn Sink>>,
         publishers: Publishers,
-        Start { devices, resumed, labels }: Start,
+        Start { devices, resumed, attachments, labels }: Start,
     ) -> Result<Self, kernel::Error> {
         let statistics = *publishers.statistics.reader().get();
         let (tracker, earlier) = match &resumed {
@@ -92,16 +92,16 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         let mut poller = Self {
             attachments: Attachments::new(log.clone()),
             classifier: Classifier::new(
-                database,
+                sources,
                 config.geoip_cache_size,
                 labels,
             ),
+            accounts: Accounts::new(sinks, attachments, &config),
             log,
             config,
             attacher,
             reader,
             tracker,
-            sinks,
             publishers,
             statistics,
             earlier,
@@ -116,10 +116,8 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         let room = poller.reader.room();
         poller.statistics.flow_table.bytes = room.table_bytes;
         poller.statistics.flow_table.max_entries = room.table_entries;
-        for sink in &mut poller.sinks {
-            sink.label_countries(poller.classifier.labels());
-        }
-        poller.attachments.adopt(adopted, &mut poller.sinks);
+        poller.accounts.label_countries(poller.classifier.labels());
+        poller.attachments.adopt(adopted, &mut poller.accounts);
         poller.attachments.note(devices);
         poller.attachments.log_matches();
         poller.plan();
@@ -159,18 +157,18 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
             let rest = if has_work { Duration::ZERO } else { Duration::MAX };
             select! {
                 recv(control) -> message => match message {
-                    Ok(Control::Reload { config, database, done }) => {
+                    Ok(Control::Reload { config, sources, done }) => {
                         if config.poll_interval
                             != self.config.poll_interval
                         {
                             ticks = tick(config.poll_interval);
                         }
-                        self.reload(config, database);
+                        self.reload(config, sources);
                         self.applying = Some(done);
                     }
-                    Ok(Control::Database { database, done }) => {
+                    Ok(Control::Sources { sources, done }) => {
                         self.poll();
-                        self.replace_database(Some(database));
+                        self.replace_sources(sources);
                         drop(done);
                     }
                     Err(_) => break,
@@ -225,10 +223,11 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
     }
 
     /// Takes over a new configuration. Traffic up to now is credited by the old
-    /// database first. The loop attaches and detaches later.
-    fn reload(&mut self, config: Arc<Config>, database: Option<Arc<Database>>) {
+    /// one first. The loop attaches and detaches later.
+    fn reload(&mut self, config: Arc<Config>, sources: Sources) {
         self.poll();
-        self.replace_database(database);
+        self.replace_sources(sources);
+        self.accounts.configure(&config);
         self.classifier.resize_cache(config.geoip_cache_size);
         self.config = config;
         self.attachments.log_matches();
@@ -236,9 +235,10 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
     }
 
     /// Locates every flow anew from now on.
-    fn replace_database(&mut self, database: Option<Arc<Database>>) {
-        self.classifier.replace_database(database);
+    fn replace_sources(&mut self, sources: Sources) {
+        self.classifier.replace_sources(sources);
         self.tracker.forget_notes();
+        self.accounts.label_countries(self.classifier.labels());
     }
 
     /// Plans the interfaces to attach and detach, and publishes their states.
@@ -246,7 +246,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         self.attachments.plan(&self.config.interfaces, &mut self.attacher);
         if self.attachments.has_renames() {
             self.poll();
-            self.attachments.rename(&mut self.sinks);
+            self.attachments.rename(&mut self.accounts);
         }
         self.publish_states();
     }
@@ -267,7 +267,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
             }
         }
         let done =
-            self.attachments.do_next(&mut self.attacher, &mut self.sinks);
+            self.attachments.do_next(&mut self.attacher, &mut self.accounts);
         self.publishers.overseer.gets_on();
         done?;
         // After each one, because attaching many takes long.

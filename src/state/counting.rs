@@ -7,9 +7,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::accounting::{CountingMarks, FlowMarks, LARGEST_COUNTER, MapMarks};
+use crate::accounting::{
+    AttachmentMarks, CountingMarks, FlowMarks, LARGEST_COUNTER, MapMarks,
+};
 use crate::collectors::section::{SectionContent, encoded};
-use crate::collectors::traffic::AttachmentMarks;
 use crate::geoip::CountryLabels;
 
 /// The marks; none if no maps are kept.

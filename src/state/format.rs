@@ -117,7 +117,7 @@ pub(super) fn encode_with(
     unknown: &[Section],
     most: usize,
 ) -> Result<Encoded, usize> {
-    let State { polls, earlier, counting, traffic } = state;
+    let State { polls, earlier, counting, attachments, traffic } = state;
     let exporter = SavedPolls { polls: *polls, earlier: *earlier };
     let mut sections = vec![section(&**traffic), section(&exporter)];
     let lengths = sections.iter().chain(unknown).map(Section::length);
@@ -125,7 +125,7 @@ pub(super) fn encode_with(
     let section_of = |marks: Option<&CountingMarks>| {
         // They are of no use without the marks.
         let attachments = match marks {
-            Some(_) => &traffic.attachments[..],
+            Some(_) => &attachments[..],
             None => &[],
         };
         let body = Counting { attachments, marks }.encode_borrowed();
@@ -233,8 +233,8 @@ fn decode_state(from: &mut Sections) -> State {
     let SavedPolls { polls, earlier } = from.take(&mut labels);
     let Counting { attachments, marks: counting } = from.take(&mut labels);
     traffic.labels = Arc::new(labels);
-    traffic.attachments = attachments;
-    State { polls, earlier, counting, traffic: Arc::new(traffic) }
+    let traffic = Arc::new(traffic);
+    State { polls, earlier, counting, attachments, traffic }
 }
 
 /// The sections that are not taken yet.

@@ -13,8 +13,10 @@ mod store;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::accounting::{CountingMarks, InterfaceId, PollCounters};
-use crate::collectors::traffic::{AttachmentMarks, Snapshot};
+use crate::accounting::{
+    AttachmentMarks, CountingMarks, InterfaceId, PollCounters,
+};
+use crate::collectors::traffic::Snapshot;
 pub use format::{Damage, Decoded, Fault, decode, encode};
 pub use store::{Error, Found, Reason, SaveError, Saved, Store};
 
@@ -27,6 +29,9 @@ pub struct State {
     pub earlier: PollCounters,
     /// The marks of these maps, if they outlive the process.
     pub counting: Option<CountingMarks>,
+    /// The marks up to which each interface was read, in the order of their
+    /// numbers. They are of no use without those of the maps.
+    pub attachments: Vec<AttachmentMarks>,
     /// The traffic.
     pub traffic: Arc<Snapshot>,
 }
@@ -35,7 +40,7 @@ impl State {
     /// Removes the marks of the maps: counting begins in new ones.
     pub fn forget_maps(&mut self) {
         self.counting = None;
-        Arc::make_mut(&mut self.traffic).attachments.clear();
+        self.attachments.clear();
     }
 
     /// Removes the marks of attachments that are not present; `present` has their
@@ -46,7 +51,7 @@ impl State {
     ) -> BTreeMap<InterfaceId, Arc<str>> {
         let known = self.counting.iter().flat_map(|c| &c.incarnation.serials);
         let known: BTreeMap<_, _> = known.copied().collect();
-        let attachments = &mut Arc::make_mut(&mut self.traffic).attachments;
+        let attachments = &mut self.attachments;
         attachments.retain(|marks| {
             let serial = known.get(&marks.interface);
             serial.is_some() && serial == present.get(&marks.interface)
@@ -71,22 +76,20 @@ mod tests {
             ..AttachmentMarks::default()
         };
         let attachments = vec![marks(0, "a"), marks(1, "b"), marks(2, "c")];
-        let traffic = Snapshot { attachments, ..Snapshot::default() };
         let serials = (0..3).map(|number| (InterfaceId(number), 10));
         let incarnation = Incarnation { epoch: 1, serials: serials.collect() };
         let counting =
             Some(CountingMarks { incarnation, ..CountingMarks::default() });
-        let traffic = Arc::new(traffic);
-        let mut state = State { counting, traffic, ..State::default() };
+        let mut state = State { counting, attachments, ..State::default() };
         // The second number was given out again, the third is free.
         let present = [(0, 10), (1, 11), (3, 10)];
         let present = present.map(|(id, serial)| (InterfaceId(id), serial));
         let names = state.limit_attachments(&present.into());
         assert_eq!(names, [(InterfaceId(0), "a".into())].into());
-        assert_eq!(state.traffic.attachments, [marks(0, "a")]);
+        assert_eq!(state.attachments, [marks(0, "a")]);
 
         state.forget_maps();
         assert_eq!(state.counting, None);
-        assert_eq!(*state.traffic, Snapshot::default());
+        assert_eq!(state.attachments, []);
     }
 }

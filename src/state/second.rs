@@ -13,13 +13,11 @@ use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use super::State;
 use super::format::Fault;
 use crate::accounting::{
-    CountingMarks, Direction, FlowKey, FlowMarks, Incarnation, InterfaceId,
-    IpVersion, KernelCounter, KernelCounters, LARGEST_COUNTER, MapMarks,
-    PollCounters, Reading, Volume,
+    AttachmentMarks, Breakdown, CountingMarks, Direction, FlowKey, FlowMarks,
+    Incarnation, InterfaceId, IpVersion, KernelCounter, KernelCounters,
+    LARGEST_COUNTER, MapMarks, PollCounters, Reading, Volume,
 };
-use crate::collectors::traffic::{
-    AttachmentMarks, Breakdown, CountryTraffic, InterfaceTraffic, Snapshot,
-};
+use crate::collectors::traffic::{CountryTraffic, InterfaceTraffic, Snapshot};
 use crate::geoip::Country;
 
 pub(super) const VERSION: u32 = 2;
@@ -165,10 +163,9 @@ fn decode_body(body: &[u8]) -> Result<State, Fault> {
             let traffic = Arc::new(Snapshot {
                 packets,
                 interfaces,
-                attachments,
                 ..Snapshot::default()
             });
-            Ok(State { polls, earlier, counting, traffic })
+            Ok(State { polls, earlier, counting, attachments, traffic })
         }
         _ => Err(Fault::Malformed),
     }

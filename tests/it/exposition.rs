@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use geoip_exporter::accounting::{
     Direction, Family, FlowKey, InterfaceId, InterfaceTotal, IpVersion,
     KernelCounter, KernelCounters, Origin, PollEnd, PollStatistics,
-    TableStatistics, Timestamp, Volume,
+    TableStatistics, Timestamp, TotalsTracker, Volume,
 };
 use geoip_exporter::collectors::exporter::{
     CertificateCollector, Database, DatabaseStatus, ExporterCollector,
@@ -42,6 +42,7 @@ fn traffic() -> Feed<TrafficAccount> {
     feed.name_interface(InterfaceId(2), &"wan\\\"0\"".into());
     feed.name_interface(InterfaceId(1), &"eth0".into());
     let mut labels = CountryLabels::default();
+    let (mut totals, mut rests) = (TotalsTracker::default(), Vec::new());
     for (id, direction, ip_version, label, packets, bytes) in [
         (1, Received, V4, "US", 3, 4_500),
         (1, Sent, V4, "US", 2, 120),
@@ -60,7 +61,8 @@ fn traffic() -> Feed<TrafficAccount> {
         };
         let volume = Volume { packets, bytes };
         let country = labels.intern(label).unwrap();
-        feed.credit(&key, volume, Origin { country });
+        totals.credit(&key, volume);
+        feed.credit(&key, volume, &Origin { country });
     }
     feed.label_countries(&labels.into());
     for (id, direction, family, packets, bytes) in [
@@ -68,13 +70,15 @@ fn traffic() -> Feed<TrafficAccount> {
         (1, Received, Family::NonIp, 2, 84),
         (2, Sent, Family::Ip(V4), 5, 500),
     ] {
-        feed.observe_totals(&[InterfaceTotal {
+        let total = InterfaceTotal {
             interface: InterfaceId(id),
             direction,
             family,
             volume: Volume { packets, bytes },
-        }]);
+        };
+        totals.observe(&[total], &mut rests);
     }
+    feed.credit_rests(&rests);
     let uptime = Duration::from_secs(2);
     let at = at(1_700_000_002);
     feed.publish(PollEnd { at, uptime, absent_retention: None });

@@ -9,13 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use geoip_exporter::accounting::{
-    CountingMarks, Direction, FlowKey, FlowMarks, Incarnation, InterfaceId,
-    IpVersion, KernelCounter, KernelCounters, MapMarks, PollCounters, Reading,
-    Timestamp, Volume,
+    AttachmentMarks, Breakdown, CountingMarks, Created, Direction, FlowKey,
+    FlowMarks, Incarnation, InterfaceId, IpVersion, KernelCounter,
+    KernelCounters, MapMarks, PollCounters, Reading, Timestamp, Volume,
 };
 use geoip_exporter::collectors::traffic::{
-    AttachmentMarks, Breakdown, CountryTraffic, Created, InterfaceTraffic,
-    Snapshot,
+    CountryTraffic, InterfaceTraffic, Snapshot,
 };
 use geoip_exporter::geoip::CountryLabels;
 use geoip_exporter::state::{State, decode, encode};
@@ -181,6 +180,7 @@ fn counters() -> State {
         polls: polls(100),
         earlier: polls(100),
         counting: None,
+        attachments: Vec::new(),
         traffic: Arc::new(traffic),
     }
 }
@@ -199,15 +199,12 @@ fn kept() -> State {
             non_ip: [30, 40].map(|n| Volume { packets: n, bytes: n * 60 }),
         }
     });
-    let traffic = Snapshot {
-        attachments: attachments.into(),
-        ..Snapshot::clone(&traffic)
-    };
     State {
         polls: polls(200),
         earlier: polls(50),
         counting: Some(counting()),
-        traffic: Arc::new(traffic),
+        attachments: attachments.into(),
+        traffic,
     }
 }
 

@@ -22,19 +22,14 @@ use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
+use super::Snapshot;
 use super::book::Book;
 use super::remembered::Remembered;
-use super::{AttachmentMarks, Breakdown, Snapshot};
 use crate::accounting::{
-    Account, Family, FlowKey, InterfaceId, InterfaceTotal, Origin, PollEnd,
-    Timestamp, Volume,
+    Account, Family, FlowKey, InterfaceId, Origin, PollEnd, Rest, Timestamp,
+    UNNAMED, Volume,
 };
 use crate::geoip::CountryLabels;
-
-/// The `interface` label of traffic whose interface was never named. The
-/// poller names first and credits after, so this shows a fault of ours, and
-/// shows it instead of hiding bytes.
-const UNNAMED: &str = "UNKNOWN";
 
 /// The number of names of interfaces that are gone and have series. Those that
 /// went first lose them first.
@@ -43,8 +38,8 @@ pub const MOST_ABSENT: usize = 4_096;
 /// Sums up what every interface exchanged with every country.
 #[derive(Debug, Default)]
 pub struct TrafficAccount {
-    /// By number. The kernel side gives out the lowest that is free.
-    attachments: Vec<Option<Attachment>>,
+    /// The place of the book of each interface number.
+    attachments: Vec<Option<usize>>,
     /// Series by name.
     books: Vec<Book>,
     places: HashMap<Arc<str>, usize, FixedState>,
@@ -63,19 +58,6 @@ pub struct TrafficAccount {
     has_changed: bool,
 }
 
-/// The counters of one interface number.
-#[derive(Debug, Default)]
-struct Attachment {
-    /// The book that growth is credited to.
-    place: usize,
-    credited: Breakdown,
-    /// The part of the totals already booked as unattributed.
-    unattributed: Breakdown,
-    /// The newest exact totals.
-    totals: Breakdown,
-    non_ip: [Volume; 2],
-}
-
 impl TrafficAccount {
     /// Returns an account without any traffic.
     #[must_use]
@@ -83,8 +65,7 @@ impl TrafficAccount {
         Self::default()
     }
 
-    /// Returns an account that goes on from a snapshot: also on its attachments,
-    /// whose totals must be those that were read for it.
+    /// Returns an account that goes on from a snapshot.
     #[must_use]
     pub fn resume(snapshot: Snapshot) -> Self {
         let mut account = Self {
@@ -99,16 +80,6 @@ impl TrafficAccount {
         }
         for traffic in &*snapshot.remembered {
             account.remembered.insert(Arc::clone(traffic));
-        }
-        for marks in snapshot.attachments {
-            let attachment = Attachment {
-                place: account.place_of(&marks.name),
-                credited: marks.credited,
-                unattributed: marks.unattributed,
-                totals: marks.totals,
-                non_ip: marks.non_ip,
-            };
-            *account.slot_mut(marks.interface) = Some(attachment);
         }
         let places = account.books.iter().map(|book| Arc::clone(book.name()));
         for name in places.collect::<Vec<_>>() {
@@ -157,8 +128,7 @@ impl TrafficAccount {
     }
 
     fn is_attached(&self, place: usize) -> bool {
-        let is_at = |attachment: &Attachment| attachment.place == place;
-        self.attachments.iter().flatten().any(is_at)
+        self.attachments.contains(&Some(place))
     }
 
     /// Gives up a place that no interface uses and nothing was counted under. If
@@ -182,35 +152,24 @@ impl TrafficAccount {
         if let Some(moved) = self.books.get(place) {
             self.places.insert(Arc::clone(moved.name()), place);
             for attachment in self.attachments.iter_mut().flatten() {
-                if attachment.place == from {
-                    attachment.place = place;
+                if *attachment == from {
+                    *attachment = place;
                 }
             }
         }
         removed
     }
 
-    /// Returns the attachment of an interface. One that nobody named gets a
-    /// name.
-    fn attachment_mut(&mut self, interface: InterfaceId) -> &mut Attachment {
+    /// Returns the place of an interface's book. An interface that nobody named
+    /// gets a name.
+    fn book_of(&mut self, interface: InterfaceId) -> usize {
         if self.slot_mut(interface).is_none() {
             self.name_interface(interface, &UNNAMED.into());
         }
-        self.slot_mut(interface).get_or_insert_default()
+        *self.slot_mut(interface).get_or_insert_default()
     }
 
-    #[cold]
-    fn credit_unnamed(
-        &mut self,
-        key: &FlowKey,
-        volume: Volume,
-        origin: Origin,
-    ) {
-        self.attachment_mut(key.interface);
-        self.credit(key, volume, origin);
-    }
-
-    fn slot_mut(&mut self, interface: InterfaceId) -> &mut Option<Attachment> {
+    fn slot_mut(&mut self, interface: InterfaceId) -> &mut Option<usize> {
         let index = interface.0 as usize;
         if index >= self.attachments.len() {
             self.attachments.resize_with(index + 1, || None);
@@ -225,14 +184,8 @@ impl Account for TrafficAccount {
     fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>) {
         self.has_changed = true;
         let place = self.place_of(name);
-        match self.slot_mut(interface) {
-            Some(attachment) => {
-                let old = std::mem::replace(&mut attachment.place, place);
-                self.leave(old);
-            }
-            none => {
-                *none = Some(Attachment { place, ..Attachment::default() });
-            }
+        if let Some(old) = self.slot_mut(interface).replace(place) {
+            self.leave(old);
         }
     }
 
@@ -241,71 +194,40 @@ impl Account for TrafficAccount {
         self.labels = Arc::clone(labels);
     }
 
-    fn credit(&mut self, key: &FlowKey, volume: Volume, origin: Origin) {
-        // Called for every changed flow of every poll: two additions, at
-        // places that are found without a search.
-        let Some(Some(attachment)) =
-            self.attachments.get_mut(key.interface.0 as usize)
-        else {
-            return self.credit_unnamed(key, volume, origin);
+    fn credit(&mut self, key: &FlowKey, volume: Volume, origin: &Origin) {
+        // Called for every changed flow of every poll: one addition, at a
+        // place that is found without a search.
+        let place = match self.attachments.get(key.interface.0 as usize) {
+            Some(&Some(place)) => place,
+            _ => self.book_of(key.interface),
         };
         self.has_changed = true;
-        *attachment.credited.get_mut(key.direction, key.ip_version) += volume;
-        self.books[attachment.place].credit(
-            origin.country,
-            key,
-            volume,
-            self.last_poll,
-        );
+        self.books[place].credit(origin.country, key, volume, self.last_poll);
     }
 
-    fn observe_totals(&mut self, totals: &[InterfaceTotal]) {
-        for total in totals {
-            self.attachment_mut(total.interface);
-            let Some(Some(attachment)) =
-                self.attachments.get_mut(total.interface.0 as usize)
-            else {
-                continue;
-            };
-            let book = &mut self.books[attachment.place];
-            let direction = total.direction;
-            let seen = match total.family {
+    fn credit_rests(&mut self, rests: &[Rest]) {
+        for rest in rests {
+            let Rest { interface, direction, volume, unattributed, .. } = *rest;
+            let place = self.book_of(interface);
+            let book = &mut self.books[place];
+            match rest.family {
                 Family::Ip(version) => {
-                    // Flows are read after the totals, so the credits may be
-                    // ahead: then no traffic is left over.
-                    let left_over = total.volume
-                        - attachment.credited.get(direction, version);
-                    let growth = raise(
-                        attachment.unattributed.get_mut(direction, version),
-                        left_over,
-                    );
-                    self.has_changed |= growth != Volume::default();
-                    book.add_unattributed(direction, version, growth);
-                    raise(
-                        attachment.totals.get_mut(direction, version),
-                        total.volume,
-                    )
+                    book.add_unattributed(direction, version, unattributed);
                 }
-                Family::NonIp => {
-                    let side = direction.index();
-                    let seen =
-                        raise(&mut attachment.non_ip[side], total.volume);
-                    book.add_non_ip(side, seen);
-                    seen
-                }
-            };
-            self.has_changed |= seen != Volume::default();
-            self.packets += seen.packets;
+                Family::NonIp => book.add_non_ip(direction.index(), volume),
+            }
+            self.packets += volume.packets;
+            self.has_changed = true;
         }
     }
 
     fn forget_interface(&mut self, interface: InterfaceId) {
-        let Some(attachment) = self.slot_mut(interface).take() else { return };
+        let Some(place) = self.slot_mut(interface).take() else { return };
         self.has_changed = true;
         while let Some(None) = self.attachments.last() {
             self.attachments.pop();
         }
-        self.leave(attachment.place);
+        self.leave(place);
     }
 
     fn end_poll(&mut self, end: PollEnd) -> bool {
@@ -316,19 +238,6 @@ impl Account for TrafficAccount {
 
     fn snapshot(&mut self) -> Snapshot {
         self.has_changed = false;
-        let marks = |(number, attachment): (u32, &Option<Attachment>)| {
-            let attachment = attachment.as_ref()?;
-            Some(AttachmentMarks {
-                interface: InterfaceId(number),
-                name: Arc::clone(self.books[attachment.place].name()),
-                credited: attachment.credited,
-                unattributed: attachment.unattributed,
-                totals: attachment.totals,
-                non_ip: attachment.non_ip,
-            })
-        };
-        let attachments =
-            (0..).zip(&self.attachments).filter_map(marks).collect();
         let mut interfaces: Vec<_> =
             self.books.iter_mut().map(Book::show).collect();
         interfaces.sort_unstable_by(|a, b| a.name.cmp(&b.name));
@@ -338,16 +247,8 @@ impl Account for TrafficAccount {
             labels: Arc::clone(&self.labels),
             interfaces,
             remembered: self.remembered.show(),
-            attachments,
         }
     }
-}
-
-/// Raises a mark to a new height and returns by how much; a mark never falls.
-fn raise(mark: &mut Volume, height: Volume) -> Volume {
-    let growth = height - *mark;
-    *mark += growth;
-    growth
 }
 
 #[cfg(test)]

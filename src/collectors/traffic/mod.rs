@@ -5,21 +5,17 @@
 
 mod account;
 mod book;
-mod breakdown;
 mod families;
 mod remembered;
 mod section;
 
 pub use account::{MOST_ABSENT, TrafficAccount};
-pub use breakdown::{Breakdown, Created};
 pub use families::TrafficCollector;
 pub use remembered::MOST_REMEMBERED;
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use crate::accounting::{Direction, InterfaceId, Timestamp, Volume};
+use crate::accounting::{Breakdown, Created, Direction, Timestamp, Volume};
 use crate::geoip::{Country, CountryLabels};
 
 /// All traffic since the counters began, at the end of one poll. `section` says
@@ -37,26 +33,6 @@ pub struct Snapshot {
     pub interfaces: Vec<Arc<InterfaceTraffic>>,
     /// Those that are gone and no longer have series, in the same order.
     pub remembered: Arc<[Arc<InterfaceTraffic>]>,
-    /// The marks of the numbers in use, for an account that goes on from here, in
-    /// the order of the numbers. Saved beside the marks of the maps.
-    pub attachments: Vec<AttachmentMarks>,
-}
-
-/// The position up to which one interface number was read and credited.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AttachmentMarks {
-    /// The number.
-    pub interface: InterfaceId,
-    /// The name it is counted under.
-    pub name: Arc<str>,
-    /// The volume that its flows were credited with.
-    pub credited: Breakdown,
-    /// The part of the totals already booked as unattributed.
-    pub unattributed: Breakdown,
-    /// The newest exact totals.
-    pub totals: Breakdown,
-    /// The newest totals of packets that are not IP: received and sent.
-    pub non_ip: [Volume; 2],
 }
 
 /// The traffic of all interfaces that had one name, one after the other.

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
-use super::{Breakdown, CountryTraffic, Created, InterfaceTraffic, Snapshot};
-use crate::accounting::{LARGEST_COUNTER, Timestamp, Volume};
+use super::{CountryTraffic, InterfaceTraffic, Snapshot};
+use crate::accounting::{
+    Breakdown, Created, LARGEST_COUNTER, Timestamp, Volume,
+};
 use crate::collectors::section::{SectionContent, encoded};
 use crate::geoip::CountryLabels;
 
@@ -167,7 +169,6 @@ impl SavedTraffic<'_> {
             labels: Arc::default(),
             interfaces,
             remembered: remembered.into(),
-            attachments: Vec::new(),
         })
     }
 }

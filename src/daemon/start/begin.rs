@@ -52,6 +52,7 @@ impl Start<'_> {
         server: http::Server,
     ) -> Begun {
         let Counting { attacher, reader, left, .. } = counting;
+        let attachments = left.attachments.clone();
         let (account, statistics) = resume(&left);
         let newest = (account.reader(), statistics.reader());
         let (shown, saver) = Shown::new(self.log, counting.store, left, newest);
@@ -76,12 +77,13 @@ impl Start<'_> {
             self.log.clone(),
             published.config(),
             (attacher, reader),
-            counting.database,
+            counting.sources,
             std::mem::take(&mut parts.sinks),
             poller::Publishers { statistics, interfaces, overseer, saver },
             poller::Start {
                 devices: counting.first_devices,
                 resumed: counting.resumed,
+                attachments,
                 labels: Arc::clone(&sources.traffic.get().labels),
             },
         )?;

@@ -2,7 +2,6 @@
 //! programs are loaded or, if they are pinned, adopted.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Instant;
 
 use slog::{info, warn};
@@ -16,8 +15,8 @@ use super::super::state;
 use super::super::supervisor::Followers;
 use super::super::{Host, probe_settings};
 use super::{Ended, Start};
+use crate::classifier::Sources;
 use crate::config::Config;
-use crate::geoip::Database;
 use crate::kernel::{
     self, Adopt as _, Attach, FollowInterfaces, InterfaceEvent, Loaded,
     ReadCounts,
@@ -33,7 +32,8 @@ pub(in crate::daemon) struct Counting<A, R> {
     pub(in crate::daemon) rights: kernel::Rights,
     /// The duty of the poller's thread.
     pub(in crate::daemon) duty: Duty,
-    pub(in crate::daemon) database: Option<Arc<Database>>,
+    /// The content of the files that origins come from.
+    pub(in crate::daemon) sources: Sources,
     /// The reason why there is no database, if it was logged.
     pub(in crate::daemon) database_fault: Option<String>,
     /// The directory of the saved counters, if they are saved.
@@ -97,7 +97,7 @@ impl Start<'_> {
             reader,
             rights,
             duty,
-            database,
+            sources: Sources { countries: database },
             database_fault,
             store,
             left,

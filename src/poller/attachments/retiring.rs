@@ -7,7 +7,7 @@ use super::Attachments;
 use crate::accounting::FlowTracker;
 use crate::kernel::{Attach, ReadCounts};
 use crate::logging::chain;
-use crate::metrics::published::Sink;
+use crate::poller::accounts::Accounts;
 
 /// The checkpoints that are saved.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ impl Attachments {
         attacher: &mut impl Attach,
         reader: &mut impl ReadCounts,
         tracker: &mut FlowTracker<N>,
-        sinks: &mut [Box<dyn Sink>],
+        accounts: &mut Accounts,
         saved: SavedCheckpoints,
     ) {
         self.drain(reader, tracker, saved);
@@ -45,9 +45,7 @@ impl Attachments {
             if *in_checkpoint > saved.newest {
                 return true;
             }
-            for sink in sinks.iter_mut() {
-                sink.forget_interface(interface);
-            }
+            accounts.forget_interface(interface);
             attacher.release(interface);
             false
         });

@@ -5,11 +5,13 @@ use slog::{Drain, o};
 
 use super::*;
 use crate::accounting::{
-    FlowKey, FlowTracker, InterfaceTotal, Origin, PollEnd, Volume,
+    Edges, FlowKey, FlowTracker, Origin, PollEnd, Rest, Volume,
 };
 use crate::collectors::interfaces::{InterfaceState, Status};
+use crate::config::Config;
 use crate::geoip::CountryLabels;
 use crate::kernel::{Hook, LinkLayer, Relations};
+use crate::metrics::published::Sink;
 
 /// The number of interface numbers of the fake kernel side.
 const LIMIT: u32 = 4;
@@ -80,8 +82,13 @@ impl Sink for Names {
         self.0.lock().unwrap().insert(interface, name.to_string());
     }
     fn label_countries(&mut self, _: &Arc<CountryLabels>) {}
-    fn credit(&mut self, _: &FlowKey, _: Volume, _: Origin) {}
-    fn observe_totals(&mut self, _: &[InterfaceTotal]) {}
+    fn configure(&mut self, _: &Config) {}
+    fn is_on(&self) -> bool {
+        true
+    }
+    fn set_edges(&mut self, _: &Arc<Edges>) {}
+    fn credit(&mut self, _: &FlowKey, _: Volume, _: &Origin) {}
+    fn credit_rests(&mut self, _: &[Rest]) {}
     fn forget_interface(&mut self, interface: InterfaceId) {
         assert!(self.0.lock().unwrap().remove(&interface).is_some());
     }
@@ -105,7 +112,7 @@ impl Write for Lines {
 struct Host {
     attachments: Attachments,
     attacher: FakeAttacher,
-    sinks: Vec<Box<dyn Sink>>,
+    accounts: Accounts,
     names: Arc<Mutex<BTreeMap<InterfaceId, String>>>,
     wanted: Interfaces,
     lines: Lines,
@@ -122,7 +129,11 @@ impl Host {
             attachments: Attachments::new(Logger::root(drain, o!())),
             attacher: FakeAttacher::default(),
             names: Arc::clone(&names.0),
-            sinks: vec![Box::new(names)],
+            accounts: Accounts::new(
+                vec![Box::new(names)],
+                Vec::new(),
+                &Config::default(),
+            ),
             wanted: Interfaces::read(wanted).unwrap(),
             lines,
             births: 0,
@@ -149,13 +160,14 @@ impl Host {
     fn note(&mut self, events: Vec<InterfaceEvent>) {
         self.attachments.note(events);
         self.attachments.plan(&self.wanted, &mut self.attacher);
-        self.attachments.rename(&mut self.sinks);
+        self.attachments.rename(&mut self.accounts);
     }
 
     fn work(&mut self) {
         while self.attachments.has_work() {
-            let _ =
-                self.attachments.do_next(&mut self.attacher, &mut self.sinks);
+            let _ = self
+                .attachments
+                .do_next(&mut self.attacher, &mut self.accounts);
         }
     }
 
@@ -165,7 +177,7 @@ impl Host {
             &mut self.attacher,
             &mut no_flows::NoFlows,
             &mut tracker,
-            &mut self.sinks,
+            &mut self.accounts,
             SavedCheckpoints::ALL,
         );
     }
@@ -269,7 +281,7 @@ fn what_is_still_to_be_done_follows_the_newest_events() {
     let mut host = Host::new("a,b");
     let events = vec![host.add(2, "a"), host.add(3, "b"), host.add(4, "c")];
     host.note(events);
-    let _ = host.attachments.do_next(&mut host.attacher, &mut host.sinks);
+    let _ = host.attachments.do_next(&mut host.attacher, &mut host.accounts);
     assert_eq!(host.counted(), counted(&[("a", 2)]));
     // `b` goes, before its turn, and the others swap names.
     let events = vec![
@@ -317,7 +329,7 @@ fn a_state_is_attached_from_the_interface_s_turn_to_its_end() {
     let events = vec![host.add(2, "a"), host.add(3, "b")];
     host.note(events);
     assert_eq!(host.states(), states(&[("a", Up, false), ("b", Up, false)]));
-    let _ = host.attachments.do_next(&mut host.attacher, &mut host.sinks);
+    let _ = host.attachments.do_next(&mut host.attacher, &mut host.accounts);
     assert_eq!(host.states(), states(&[("a", Up, true), ("b", Up, false)]));
     host.work();
     let InterfaceEvent::Changed(mut down) = changed(2, "a") else {
@@ -348,7 +360,8 @@ fn a_state_is_not_attached_while_attaching_fails() {
     host.note(vec![event]);
     while host.attachments.has_work() {
         host.poll();
-        let _ = host.attachments.do_next(&mut host.attacher, &mut host.sinks);
+        let _ =
+            host.attachments.do_next(&mut host.attacher, &mut host.accounts);
     }
     expected.remove(0);
     expected.iter_mut().for_each(|state| state.2 = true);

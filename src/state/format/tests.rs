@@ -35,7 +35,7 @@ fn full() -> State {
     let is_full = |state: &State| {
         state.counting.is_some()
             && !state.traffic.interfaces.is_empty()
-            && !state.traffic.attachments.is_empty()
+            && !state.attachments.is_empty()
     };
     let full = state().prop_filter("full", is_full);
     full.new_tree(&mut runner).unwrap().current()
@@ -62,9 +62,7 @@ fn without(state: &State, section: &str) -> State {
     let mut state = state.clone();
     match section {
         "traffic" => {
-            let attachments = state.traffic.attachments.clone();
-            let nothing = Snapshot { attachments, ..Snapshot::default() };
-            state.traffic = Arc::new(nothing);
+            state.traffic = Arc::default();
         }
         "exporter" => {
             state.polls = PollCounters::default();

@@ -18,8 +18,8 @@ impl TrafficAccount {
     /// Notes the time for interfaces that went since the last poll.
     fn note_leaving(&mut self, uptime: Duration) {
         let mut is_attached = vec![false; self.books.len()];
-        for attachment in self.attachments.iter().flatten() {
-            is_attached[attachment.place] = true;
+        for place in self.attachments.iter().flatten() {
+            is_attached[*place] = true;
         }
         for (book, is_attached) in self.books.iter_mut().zip(is_attached) {
             if !is_attached && book.absent_since().is_none() {

@@ -1,5 +1,10 @@
+use std::ops::{Deref, DerefMut};
+
 use super::*;
-use crate::accounting::{Direction, FlowKey, IpVersion};
+use crate::accounting::{
+    AttachmentMarks, Breakdown, Direction, FlowKey, InterfaceTotal, IpVersion,
+    TotalsTracker,
+};
 use crate::collectors::traffic::InterfaceTraffic;
 use crate::geoip::{Country, CountryLabels};
 
@@ -12,6 +17,62 @@ mod unchanged;
 
 const DIRECTIONS: [Direction; 2] = [Direction::Received, Direction::Sent];
 const VERSIONS: [IpVersion; 2] = [IpVersion::V4, IpVersion::V6];
+
+/// An account, and the tracker that tells it of the totals, as in the poller.
+#[derive(Default)]
+struct Accounted {
+    account: TrafficAccount,
+    totals: TotalsTracker,
+}
+
+impl Accounted {
+    fn resume(snapshot: Snapshot) -> Self {
+        Self { account: TrafficAccount::resume(snapshot), ..Self::default() }
+    }
+
+    fn starting(self, at: Timestamp) -> Self {
+        Self { account: self.account.starting(at), ..self }
+    }
+
+    fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>) {
+        self.totals.name_interface(interface, name);
+        self.account.name_interface(interface, name);
+    }
+
+    fn credit(&mut self, key: &FlowKey, volume: Volume, origin: &Origin) {
+        self.totals.credit(key, volume);
+        self.account.credit(key, volume, origin);
+    }
+
+    fn observe_totals(&mut self, totals: &[InterfaceTotal]) {
+        let mut rests = Vec::new();
+        self.totals.observe(totals, &mut rests);
+        self.account.credit_rests(&rests);
+    }
+
+    fn forget_interface(&mut self, interface: InterfaceId) {
+        self.totals.forget_interface(interface);
+        self.account.forget_interface(interface);
+    }
+
+    fn marks(&self) -> Vec<AttachmentMarks> {
+        self.totals.marks()
+    }
+}
+
+impl Deref for Accounted {
+    type Target = TrafficAccount;
+
+    fn deref(&self) -> &TrafficAccount {
+        &self.account
+    }
+}
+
+impl DerefMut for Accounted {
+    fn deref_mut(&mut self) -> &mut TrafficAccount {
+        &mut self.account
+    }
+}
 
 fn volume(packets: u64, bytes: u64) -> Volume {
     Volume { packets, bytes }
@@ -31,7 +92,7 @@ fn country(label: &str) -> Country {
 }
 
 fn credit(
-    account: &mut TrafficAccount,
+    account: &mut Accounted,
     id: u32,
     direction: Direction,
     ip_version: IpVersion,
@@ -42,10 +103,10 @@ fn credit(
     let remote = [0; 16];
     let key = FlowKey { interface, direction, ip_version, class: 0, remote };
     let origin = Origin { country: country(code) };
-    account.credit(&key, volume, origin);
+    account.credit(&key, volume, &origin);
 }
 
-fn receive(account: &mut TrafficAccount, id: u32, code: &str, volume: Volume) {
+fn receive(account: &mut Accounted, id: u32, code: &str, volume: Volume) {
     credit(account, id, Direction::Received, IpVersion::V4, code, volume);
 }
 
@@ -78,8 +139,8 @@ fn unattributed(snapshot: &Snapshot, name: &str) -> Volume {
         .get(Direction::Received, IpVersion::V4)
 }
 
-fn named(names: &[(u32, &str)]) -> TrafficAccount {
-    let mut account = TrafficAccount::new();
+fn named(names: &[(u32, &str)]) -> Accounted {
+    let mut account = Accounted::default();
     for (id, name) in names {
         account.name_interface(InterfaceId(*id), &(*name).into());
     }
@@ -95,7 +156,7 @@ fn an_attached_interface_shows_zeros_before_its_first_packet() {
     assert_eq!(eth0.non_ip(Direction::Sent), Volume::default());
 }
 
-fn names(account: &mut TrafficAccount) -> Vec<String> {
+fn names(account: &mut Accounted) -> Vec<String> {
     let snapshot = account.snapshot();
     snapshot.interfaces.iter().map(|i| i.name.to_string()).collect()
 }
@@ -234,7 +295,7 @@ fn a_number_given_out_again_starts_from_zero_under_its_new_name() {
 
 #[test]
 fn traffic_of_an_interface_nobody_named_is_not_lost() {
-    let mut account = TrafficAccount::new();
+    let mut account = Accounted::default();
     receive(&mut account, 9, "DE", volume(1, 100));
     account.observe_totals(&[total(8, V4, volume(1, 50))]);
     let snapshot = account.snapshot();
@@ -244,7 +305,7 @@ fn traffic_of_an_interface_nobody_named_is_not_lost() {
 
 #[test]
 fn forgotten_interfaces_leave_no_bookkeeping() {
-    let mut account = TrafficAccount::new();
+    let mut account = Accounted::default();
     for id in 0..1000 {
         account.name_interface(InterfaceId(id), &"veth0".into());
         receive(&mut account, id, "DE", volume(1, 100));

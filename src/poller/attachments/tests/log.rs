@@ -22,7 +22,8 @@ fn interfaces_without_a_number_are_one_line() {
         if host.attachments.waits_for_number(&host.attacher) {
             host.poll();
         }
-        let _ = host.attachments.do_next(&mut host.attacher, &mut host.sinks);
+        let _ =
+            host.attachments.do_next(&mut host.attacher, &mut host.accounts);
     }
     assert_eq!(host.counted().len(), LIMIT as usize);
     assert_eq!(host.counted().last(), Some(&("e4".into(), 14)));

@@ -1,7 +1,8 @@
 //! Countries with own labels.
 
 use super::*;
-use crate::collectors::traffic::{Breakdown, CountryTraffic, InterfaceTraffic};
+use crate::accounting::Breakdown;
+use crate::collectors::traffic::{CountryTraffic, InterfaceTraffic};
 use crate::geoip::Country;
 
 /// Two interfaces with own labels, which `labels` knows.

@@ -6,12 +6,11 @@ use proptest::prelude::*;
 
 use super::super::*;
 use crate::accounting::{
-    Direction, FlowKey, Incarnation, InterfaceId, IpVersion, KernelCounter,
-    KernelCounters, LARGEST_COUNTER, PollCounters, Reading, Timestamp, Volume,
+    AttachmentMarks, Breakdown, Created, Direction, FlowKey, Incarnation,
+    InterfaceId, IpVersion, KernelCounter, KernelCounters, LARGEST_COUNTER,
+    PollCounters, Reading, Timestamp, Volume,
 };
-use crate::collectors::traffic::{
-    AttachmentMarks, Breakdown, CountryTraffic, Created, InterfaceTraffic,
-};
+use crate::collectors::traffic::{CountryTraffic, InterfaceTraffic};
 
 fn volume() -> impl Strategy<Value = Volume> {
     (0..=LARGEST_COUNTER, 0..=LARGEST_COUNTER)
@@ -188,12 +187,12 @@ pub(super) fn state() -> impl Strategy<Value = State> {
                 labels: Arc::new(labels),
                 interfaces,
                 remembered: remembered.into(),
-                attachments,
             };
             State {
                 polls: polls(now, times),
                 earlier: polls(earlier, times),
                 counting,
+                attachments,
                 traffic: Arc::new(traffic),
             }
         },

@@ -19,19 +19,19 @@ fn end(second: u64, absent_retention: Option<Duration>) -> PollEnd {
     PollEnd { at, uptime, absent_retention }
 }
 
-fn started() -> TrafficAccount {
-    TrafficAccount::new().starting(at(0))
+fn started() -> Accounted {
+    Accounted::default().starting(at(0))
 }
 
 /// An interface comes, receives and goes.
-fn pass(account: &mut TrafficAccount, id: u32, name: &str, bytes: u64) {
+fn pass(account: &mut Accounted, id: u32, name: &str, bytes: u64) {
     account.name_interface(InterfaceId(id), &name.into());
     receive(account, id, "DE", volume(1, bytes));
     account.observe_totals(&[total(id, V4, volume(2, bytes + 1))]);
     account.forget_interface(InterfaceId(id));
 }
 
-fn remembered(account: &mut TrafficAccount) -> Vec<String> {
+fn remembered(account: &mut Accounted) -> Vec<String> {
     let snapshot = account.snapshot();
     snapshot.remembered.iter().map(|i| i.name.to_string()).collect()
 }
@@ -93,9 +93,9 @@ fn without_a_limit_series_stay_until_a_restart() {
     account.name_interface(InterfaceId(2), &"eth0".into());
     receive(&mut account, 2, "DE", volume(1, 7));
     account.end_poll(end(1, None));
-    let saved = Snapshot { attachments: Vec::new(), ..account.snapshot() };
+    let saved = account.snapshot();
 
-    let mut account = TrafficAccount::resume(saved).starting(at(500));
+    let mut account = Accounted::resume(saved).starting(at(500));
     account.name_interface(InterfaceId(0), &"eth0".into());
     account.end_poll(end(501, None));
     assert_eq!(names(&mut account), ["eth0"]);
@@ -116,8 +116,8 @@ fn after_a_restart_series_stay_for_the_whole_time() {
     account.name_interface(InterfaceId(2), &"eth0".into());
     receive(&mut account, 2, "DE", volume(1, 7));
     account.end_poll(end(0, Some(HOUR)));
-    let saved = Snapshot { attachments: Vec::new(), ..account.snapshot() };
-    let mut account = TrafficAccount::resume(saved).starting(at(3_000));
+    let saved = account.snapshot();
+    let mut account = Accounted::resume(saved).starting(at(3_000));
     account.end_poll(end(1, Some(HOUR)));
     account.end_poll(end(3_600, Some(HOUR)));
     assert_eq!(names(&mut account), ["eth0", "wg0"]);

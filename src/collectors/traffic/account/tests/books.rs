@@ -115,13 +115,13 @@ impl Host {
     }
 
     /// Totals first, then flows, then the books in the order of the contract.
-    fn poll(&mut self, account: &mut TrafficAccount, late: Option<(u32, u64)>) {
+    fn poll(&mut self, account: &mut Accounted, late: Option<(u32, u64)>) {
         let totals = self.totals.clone();
         if let Some((id, bytes)) = late {
             self.found(id, (0, 0), 0, volume(1, bytes));
         }
         for (key, volume, origin) in self.pending.drain(..) {
-            account.credit(&key, volume, origin);
+            account.credit(&key, volume, &origin);
         }
         account.observe_totals(&totals);
     }
@@ -170,7 +170,7 @@ proptest! {
         steps in proptest::collection::vec(step(), 0..120)
     ) {
         let mut host = Host::default();
-        let mut account = TrafficAccount::new();
+        let mut account = Accounted::default();
         for id in 0..3 {
             host.names.insert(id, id as usize);
             account.name_interface(

@@ -30,7 +30,7 @@ fn created(
 fn a_series_began_with_the_poll_before_its_first_packet() {
     use Direction::{Received, Sent};
 
-    let mut account = TrafficAccount::new().starting(at(100));
+    let mut account = Accounted::default().starting(at(100));
     account.name_interface(InterfaceId(1), &"eth0".into());
     receive(&mut account, 1, "DE", volume(1, 10));
     account.end_poll(end(102));
@@ -49,8 +49,8 @@ fn a_series_began_with_the_poll_before_its_first_packet() {
     assert_eq!(created(&snapshot, "US", Sent), None);
 
     // A later start does not change it.
-    let saved = Snapshot { attachments: Vec::new(), ..snapshot.clone() };
-    let mut account = TrafficAccount::resume(saved).starting(at(500));
+    let saved = snapshot.clone();
+    let mut account = Accounted::resume(saved).starting(at(500));
     account.name_interface(InterfaceId(0), &"eth0".into());
     receive(&mut account, 0, "DE", volume(1, 10));
     receive(&mut account, 0, "FR", volume(1, 10));
@@ -65,12 +65,12 @@ fn a_series_began_with_the_poll_before_its_first_packet() {
 
 #[test]
 fn of_counters_that_began_at_an_unknown_time_none_is_made_up() {
-    let mut account = TrafficAccount::new();
+    let mut account = Accounted::default();
     account.name_interface(InterfaceId(1), &"eth0".into());
     receive(&mut account, 1, "DE", volume(1, 10));
     account.observe_totals(&[total(1, V4, volume(1, 10))]);
-    let old = Snapshot { attachments: Vec::new(), ..account.snapshot() };
-    let mut account = TrafficAccount::resume(old).starting(at(500));
+    let old = account.snapshot();
+    let mut account = Accounted::resume(old).starting(at(500));
     account.name_interface(InterfaceId(1), &"eth0".into());
     account.name_interface(InterfaceId(2), &"eth1".into());
     account.end_poll(end(502));

@@ -5,7 +5,7 @@ use super::*;
 /// With the same maps, totals are read on. Credits that an earlier process had
 /// no time to save are nobody's.
 #[test]
-fn an_account_goes_on_with_the_attachments_of_a_snapshot() {
+fn an_account_goes_on_with_the_marks_of_the_same_maps() {
     let mut account = named(&[(1, "eth0"), (2, "eth1")]);
     receive(&mut account, 1, "US", volume(1, 5));
     account.observe_totals(&[
@@ -14,7 +14,12 @@ fn an_account_goes_on_with_the_attachments_of_a_snapshot() {
         total(2, V4, volume(0, 0)),
     ]);
     let saved = account.snapshot();
-    let mut account = TrafficAccount::resume(saved.clone());
+    let marks = account.marks();
+    let mut account = Accounted::resume(saved.clone());
+    account.totals = TotalsTracker::resume(marks.clone());
+    for marks in marks {
+        account.name_interface(marks.interface, &marks.name);
+    }
     assert_eq!(account.snapshot(), saved);
 
     // Meanwhile 100 bytes of one flow and 7 of another passed. Those of the
@@ -48,9 +53,8 @@ fn an_account_goes_on_from_a_snapshot() {
         total(1, Family::NonIp, volume(1, 60)),
     ]);
     let before = account.snapshot();
-    let forgotten = Snapshot { attachments: Vec::new(), ..before.clone() };
 
-    let mut account = TrafficAccount::resume(forgotten);
+    let mut account = Accounted::resume(before.clone());
     let after = account.snapshot();
     assert_eq!(after.packets, before.packets);
     // Nothing was counted on the other one.

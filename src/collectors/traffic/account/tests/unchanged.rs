@@ -8,6 +8,7 @@ use crate::metrics::published::{Feed, Sink as _};
 /// An account with traffic, and the work of every poll.
 struct Polled {
     feed: Feed<TrafficAccount>,
+    tracker: TotalsTracker,
     seconds: u64,
     totals: Vec<InterfaceTotal>,
 }
@@ -21,7 +22,9 @@ impl Polled {
             total(1, Family::NonIp, volume(1, 60)),
             total(2, V4, volume(0, 0)),
         ];
-        let mut polled = Self { feed: Feed::new(account), seconds: 0, totals };
+        let Accounted { account, totals: tracker } = account;
+        let feed = Feed::new(account);
+        let mut polled = Self { feed, tracker, seconds: 0, totals };
         assert!(polled.publishes());
         polled
     }
@@ -30,7 +33,9 @@ impl Polled {
     fn publishes(&mut self) -> bool {
         let before = self.feed.reader().version();
         self.seconds += 1;
-        self.feed.observe_totals(&self.totals);
+        let mut rests = Vec::new();
+        self.tracker.observe(&self.totals, &mut rests);
+        self.feed.credit_rests(&rests);
         self.feed.publish(PollEnd {
             at: Timestamp::from_millis(self.seconds * 1_000),
             uptime: Duration::from_secs(self.seconds),
@@ -63,7 +68,7 @@ fn everything_new_is_published_once() {
                 class: 0,
                 remote: [0; 16],
             };
-            polled.feed.credit(&key, volume(1, 1), origin);
+            polled.feed.credit(&key, volume(1, 1), &origin);
         },
         // More unattributed packets, more of other protocols, a first packet.
         |polled| polled.totals[0].volume += volume(1, 1),

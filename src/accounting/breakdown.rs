@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::accounting::{Direction, IpVersion, Timestamp, Volume};
+use super::{Direction, IpVersion, Timestamp, Volume};
 
 /// One volume for each direction and IP version.
 #[derive(
@@ -34,7 +34,8 @@ impl Breakdown {
     }
 
     /// Returns the volume of one direction and IP version, to be changed.
-    pub(super) fn get_mut(
+    #[must_use]
+    pub fn get_mut(
         &mut self,
         direction: Direction,
         ip_version: IpVersion,
@@ -83,7 +84,8 @@ impl Created {
         self.0[direction.index()][ip_version.index()]
     }
 
-    pub(super) fn set(
+    /// Notes the time at which a series was last zero.
+    pub fn set(
         &mut self,
         direction: Direction,
         ip_version: IpVersion,

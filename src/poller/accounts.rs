@@ -1,0 +1,128 @@
+//! The accounts that the poller feeds, and the tracker of the totals, which
+//! tells them about the packets without a flow.
+
+use std::sync::Arc;
+
+use crate::accounting::{
+    AttachmentMarks, Edges, FlowKey, InterfaceId, InterfaceTotal, Origin,
+    PollEnd, Rest, TotalsTracker, Volume,
+};
+use crate::config::Config;
+use crate::geoip::CountryLabels;
+use crate::metrics::published::Sink;
+
+/// All accounts, each behind its sink.
+#[derive(Default)]
+pub(super) struct Accounts {
+    totals: TotalsTracker,
+    /// The accounts that are credited.
+    on: Vec<Box<dyn Sink>>,
+    /// The accounts that the configuration does not ask for.
+    off: Vec<Box<dyn Sink>>,
+    /// The growth of the totals, kept to use the memory again.
+    rests: Vec<Rest>,
+}
+
+impl Accounts {
+    /// Returns accounts that go on from the marks of an earlier process, if its
+    /// maps are still counted in.
+    pub(super) fn new(
+        sinks: Vec<Box<dyn Sink>>,
+        marks: Vec<AttachmentMarks>,
+        config: &Config,
+    ) -> Self {
+        let totals = TotalsTracker::resume(marks);
+        let mut accounts = Self { totals, on: sinks, ..Self::default() };
+        accounts.configure(config);
+        accounts
+    }
+
+    /// Takes over a configuration. To be called after a poll.
+    pub(super) fn configure(&mut self, config: &Config) {
+        let mut sinks = std::mem::take(&mut self.on);
+        sinks.append(&mut self.off);
+        for sink in &mut sinks {
+            sink.configure(config);
+        }
+        (self.on, self.off) = sinks.into_iter().partition(|sink| sink.is_on());
+    }
+
+    /// Returns every account, also those that are off: they know the interfaces
+    /// when they are turned on.
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Box<dyn Sink>> {
+        self.on.iter_mut().chain(&mut self.off)
+    }
+
+    /// Names an interface for the first time or anew.
+    pub(super) fn name_interface(
+        &mut self,
+        interface: InterfaceId,
+        name: &Arc<str>,
+    ) {
+        self.totals.name_interface(interface, name);
+        for sink in self.all_mut() {
+            sink.name_interface(interface, name);
+        }
+    }
+
+    /// Tells the labels of countries.
+    pub(super) fn label_countries(&mut self, labels: &Arc<CountryLabels>) {
+        for sink in self.all_mut() {
+            sink.label_countries(labels);
+        }
+    }
+
+    /// Tells the interfaces at which the host is counted once. To be called
+    /// after a poll.
+    #[expect(dead_code, reason = "the rule that finds edges comes next")]
+    pub(super) fn set_edges(&mut self, edges: &Arc<Edges>) {
+        for sink in self.all_mut() {
+            sink.set_edges(edges);
+        }
+    }
+
+    /// Credits a flow's growth.
+    pub(super) fn credit(
+        &mut self,
+        key: &FlowKey,
+        volume: Volume,
+        origin: &Origin,
+    ) {
+        self.totals.credit(key, volume);
+        for sink in &mut self.on {
+            sink.credit(key, volume, origin);
+        }
+    }
+
+    /// Observes the totals of the poll, which were read before its flows.
+    pub(super) fn observe_totals(&mut self, totals: &[InterfaceTotal]) {
+        let Self { totals: tracker, rests, on, .. } = self;
+        rests.clear();
+        tracker.observe(totals, rests);
+        if !rests.is_empty() {
+            for sink in on {
+                sink.credit_rests(rests);
+            }
+        }
+    }
+
+    /// Forgets an interface's number.
+    pub(super) fn forget_interface(&mut self, interface: InterfaceId) {
+        self.totals.forget_interface(interface);
+        for sink in self.all_mut() {
+            sink.forget_interface(interface);
+        }
+    }
+
+    /// Ends a poll, and publishes the accounts that have changed.
+    pub(super) fn publish(&mut self, end: PollEnd) {
+        for sink in &mut self.on {
+            sink.publish(end);
+        }
+    }
+
+    /// Returns the marks up to which the interfaces were read.
+    pub(super) fn marks(&self) -> Vec<AttachmentMarks> {
+        self.totals.marks()
+    }
+}
