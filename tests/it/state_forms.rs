@@ -174,7 +174,6 @@ fn counters() -> State {
         labels: Arc::new(labels()),
         interfaces,
         remembered,
-        ..Snapshot::default()
     };
     State {
         polls: polls(100),
