@@ -1,8 +1,9 @@
-//! Remembers the countries of the records used last.
+//! Remembers the answers of the records used last.
 //!
 //! Answers are kept by record, not by address: a country database has some
 //! 250 distinct records and a million prefixes, so that the first address in a
-//! country pays for all others.
+//! country pays for all others. A database of autonomous systems has as many
+//! records as there are systems.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -13,68 +14,62 @@ use std::num::NonZeroUsize;
 use foldhash::fast::FixedState;
 use lru::LruCache;
 
-use super::Country;
-
 /// The number of records that are found without asking the list: several times
 /// the number that a country database has.
 const SHORTCUTS: usize = 1024;
 
-/// A bounded cache of records' countries that forgets the one unused longest.
-pub(super) struct RecordCache {
+/// A bounded cache of records' answers that forgets the one unused longest.
+pub(super) struct RecordCache<A> {
     /// By the record's offset in the database. Its hash needs no secret: the
     /// keys come from a file that is checked, not from the network.
-    countries: LruCache<usize, Country, FixedState>,
+    answers: LruCache<usize, A, FixedState>,
     /// Records by a part of their offset, each in its only place or not here.
     /// Asked first as long as the list has room: until a record has to go, the
     /// order of use does not matter, and this is ten times as fast.
-    shortcuts: Box<[Option<(usize, Country)>]>,
+    shortcuts: Box<[Option<(usize, A)>]>,
 }
 
-impl RecordCache {
+impl<A: Copy> RecordCache<A> {
     /// Returns an empty cache for at most `size` records. It takes memory for
     /// those it holds only, and for a few shortcuts.
     pub(super) fn new(size: NonZeroUsize) -> Self {
         // `with_hasher` would set the whole table aside at once.
-        let mut countries =
+        let mut answers =
             LruCache::unbounded_with_hasher(FixedState::default());
-        countries.resize(size);
-        Self { countries, shortcuts: vec![None; SHORTCUTS].into() }
+        answers.resize(size);
+        Self { answers, shortcuts: vec![None; SHORTCUTS].into() }
     }
 
-    /// Returns the country of the record at `offset`, from `decode` if it is
+    /// Returns the answer of the record at `offset`, from `decode` if it is
     /// not remembered.
     #[inline]
-    pub(super) fn country(
+    pub(super) fn answer(
         &mut self,
         offset: usize,
-        decode: impl FnOnce() -> Country,
-    ) -> Country {
-        let has_room = self.countries.len() < self.countries.cap().get();
+        decode: impl FnOnce() -> A,
+    ) -> A {
+        let has_room = self.answers.len() < self.answers.cap().get();
         match self.shortcuts[shortcut(offset)] {
-            Some((known, country)) if known == offset && has_room => country,
+            Some((known, answer)) if known == offset && has_room => answer,
             _ => self.ask_list(offset, decode),
         }
     }
 
     #[cold]
-    fn ask_list(
-        &mut self,
-        offset: usize,
-        decode: impl FnOnce() -> Country,
-    ) -> Country {
-        let country = *self.countries.get_or_insert(offset, decode);
-        self.shortcuts[shortcut(offset)] = Some((offset, country));
-        country
+    fn ask_list(&mut self, offset: usize, decode: impl FnOnce() -> A) -> A {
+        let answer = *self.answers.get_or_insert(offset, decode);
+        self.shortcuts[shortcut(offset)] = Some((offset, answer));
+        answer
     }
 
     /// Changes the bound, forgetting the records that no longer fit.
     pub(super) fn resize(&mut self, size: NonZeroUsize) {
-        self.countries.resize(size);
+        self.answers.resize(size);
     }
 
     /// Forgets everything, because offsets mean other records now.
     pub(super) fn clear(&mut self) {
-        self.countries.clear();
+        self.answers.clear();
         self.shortcuts.fill(None);
     }
 }
@@ -92,6 +87,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::geoip::Country;
 
     fn size(size: usize) -> NonZeroUsize {
         NonZeroUsize::new(size).unwrap()
@@ -107,7 +103,7 @@ mod tests {
         let mut cache = RecordCache::new(size(2));
         let mut decoded = 0;
         for _ in 0..3 {
-            cache.country(7, || {
+            cache.answer(7, || {
                 decoded += 1;
                 country(7)
             });
@@ -119,11 +115,11 @@ mod tests {
     fn the_record_unused_longest_goes_first() {
         let mut cache = RecordCache::new(size(2));
         for offset in [1, 2, 1, 3] {
-            cache.country(offset, || country(offset));
+            cache.answer(offset, || country(offset));
         }
-        cache.country(1, || panic!("1 was used after 2"));
+        cache.answer(1, || panic!("1 was used after 2"));
         let mut decoded = false;
-        cache.country(2, || {
+        cache.answer(2, || {
             decoded = true;
             country(2)
         });
@@ -133,9 +129,9 @@ mod tests {
     #[test]
     fn a_cleared_cache_asks_again() {
         let mut cache = RecordCache::new(size(2));
-        cache.country(1, || country(1));
+        cache.answer(1, || country(1));
         cache.clear();
-        assert_eq!(cache.country(1, || country(2)), country(2));
+        assert_eq!(cache.answer(1, || country(2)), country(2));
     }
 
     proptest! {
@@ -151,10 +147,10 @@ mod tests {
                 if offset == 0 {
                     cache.resize(size(bound));
                 }
-                let answer = cache.country(offset, || country(offset));
+                let answer = cache.answer(offset, || country(offset));
                 prop_assert_eq!(answer, truth[&offset]);
                 prop_assert!(
-                    cache.countries.len() <= cache.countries.cap().get()
+                    cache.answers.len() <= cache.answers.cap().get()
                 );
             }
         }

@@ -1,22 +1,20 @@
-//! A country database file, read into memory and checked once.
+//! A database file, read into memory and checked once.
 //!
 //! The file is never mapped: truncating a mapped file kills its readers with
 //! SIGBUS. It is checked as a whole when it is opened, which takes some
 //! tens of milliseconds, so that a lookup later has nothing left to fail at.
 
-use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use maxminddb::{MaxMindDbError, Reader};
-use thiserror::Error;
 
-use super::Country;
 use super::cache::RecordCache;
 use super::format;
-use super::record::{Content, Record, is_type_of_owners};
+use super::subject::{Countries, Networks, Subject};
 use super::tree::{self, Layout};
+use super::{Country, Error, Network};
 use crate::files::{self, Identity, Unread};
 
 /// The largest file that is read: 512 MiB. Country databases have 3 to 30
@@ -32,154 +30,27 @@ pub const MAX_DATABASE_BYTES: u64 = 512 << 20;
 const MAX_RECORDS_TIME: Duration = Duration::from_secs(5);
 const MAX_RECORD_TIME: Duration = Duration::from_micros(20);
 
-/// The reason why a database was not opened. The text names the file.
-#[derive(Debug, Error)]
-pub enum Error {
-    /// The file is not there or may not be read.
-    #[error("cannot open GeoIP database {path:?}: {}", plain(.cause))]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        cause: io::Error,
-    },
-    /// Reading the file failed half-way.
-    #[error("cannot read GeoIP database {path:?}: {}", plain(.cause))]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        cause: io::Error,
-    },
-    /// A directory, a device, a socket.
-    #[error("cannot open GeoIP database {path:?}: it is {kind}, not a file")]
-    NotAFile {
-        /// Its path.
-        path: PathBuf,
-        /// Its kind, with the article.
-        kind: &'static str,
-    },
-    /// A file of no bytes.
-    #[error("cannot open GeoIP database {path:?}: the file is empty")]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A file of more than [`MAX_DATABASE_BYTES`].
-    #[error(
-        "cannot open GeoIP database {path:?}: the file is larger than \
-         {} MiB", MAX_DATABASE_BYTES >> 20
-    )]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Reading takes too long.
-    #[error(
-        "cannot open GeoIP database {path:?}: reading and checking it takes \
-         more than {seconds} seconds"
-    )]
-    Slow {
-        /// The file.
-        path: PathBuf,
-        /// The time after which reading was given up.
-        seconds: u64,
-    },
-    /// The file was written to while it was read.
-    #[error("cannot read GeoIP database {path:?}: it changed meanwhile")]
-    Changed {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file is not a MaxMind database, or is cut short.
-    #[error(
-        "cannot use GeoIP database {path:?}: it is not a complete MaxMind \
-         database (.mmdb) file: {reason}"
-    )]
-    NotADatabase {
-        /// The file.
-        path: PathBuf,
-        /// The missing part.
-        reason: String,
-    },
-    /// The tree or a record cannot be followed.
-    #[error("cannot use GeoIP database {path:?}: it is damaged: {reason}")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// The damage.
-        reason: String,
-    },
-    /// A file of another format.
-    #[error("cannot use GeoIP database {path:?}: it is {what}")]
-    OtherFormat {
-        /// The file.
-        path: PathBuf,
-        /// Its format, and the remedy.
-        what: &'static str,
-    },
-    /// A database of networks' owners, with the countries of their offices.
-    #[error(
-        "cannot use GeoIP database {path:?}: it is of type {database_type:?}, \
-         whose records say who owns a network, not where it is; use a \
-         country or city database"
-    )]
-    Owners {
-        /// The file.
-        path: PathBuf,
-        /// The type that the file states.
-        database_type: String,
-    },
-    /// A database of something else: networks, anonymous proxies, domains.
-    #[error(
-        "cannot use GeoIP database {path:?}: it is of type {database_type:?} \
-         and its records carry no country; use a country or city database"
-    )]
-    NoCountry {
-        /// The file.
-        path: PathBuf,
-        /// The type that the file states.
-        database_type: String,
-    },
-}
-
-impl Error {
-    /// Returns whether the file is not at fault, and opening it again may work.
-    #[must_use]
-    pub fn may_pass(&self) -> bool {
-        matches!(
-            self,
-            Self::Open { .. } | Self::Read { .. } | Self::Slow { .. }
-        )
-    }
-
-    /// Returns whether the bytes are not those of a sound database.
-    fn is_unreadable(&self) -> bool {
-        matches!(self, Self::NotADatabase { .. } | Self::Damaged { .. })
-    }
-
-    /// Returns whether there is no file.
-    #[must_use]
-    pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Open { cause, .. }
-            if cause.kind() == io::ErrorKind::NotFound)
-    }
-}
-
-/// A country database that was found sound.
-pub struct Database {
+/// A database of one subject that was found sound.
+pub struct DatabaseOf<S: Subject> {
     path: PathBuf,
     identity: Option<Identity>,
     reader: Reader<Vec<u8>>,
+    names: S::Names,
 }
 
-impl Database {
+/// A database of countries.
+pub type Database = DatabaseOf<Countries>;
+
+/// A database of autonomous systems.
+pub type NetworkDatabase = DatabaseOf<Networks>;
+
+impl<S: Subject> DatabaseOf<S> {
     /// Reads and checks the database at `path`.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read or is no sound country database. The error is
-    /// one line that names the file and the fault.
+    /// If the file cannot be read or is no sound database of the subject. The
+    /// error is one line that names the file and the fault.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let (bytes, identity) = read_file(path)?;
         let mut database = Self::from_bytes(path, bytes)?;
@@ -191,12 +62,12 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// If they are no sound country database.
+    /// If they are no sound database of the subject.
     pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
         if bytes.is_empty() {
             return Err(Error::Empty { path: path.into() });
         }
-        check(path, &bytes).map_err(|error| {
+        let names = check::<S>(path, &bytes).map_err(|error| {
             match (error.is_unreadable(), format::recognise(path, &bytes)) {
                 (true, Some(what)) => {
                     Error::OtherFormat { path: path.into(), what }
@@ -206,40 +77,34 @@ impl Database {
         })?;
         let reader = Reader::from_source(bytes)
             .map_err(|error| not_a_database(path, &error))?;
-        Ok(Self { path: path.into(), identity: None, reader })
+        Ok(Self { path: path.into(), identity: None, reader, names })
     }
 
-    /// Returns the country of `address`, `UNKNOWN` if there is no record or no
-    /// country.
-    #[must_use]
-    pub fn country(&self, address: IpAddr) -> Country {
-        self.country_by_record(address, None)
-    }
-
-    /// As [`Database::country`], from `cache` if it knows the record.
+    /// Returns the answer for `address`, from `cache` if it knows the record:
+    /// `UNKNOWN` if there is no record, or nothing about the subject in it.
     ///
     /// The only caller of the reader's `lookup` with this reader: called from
     /// one place it is inlined, and the results of a lookup besides the offset
     /// are never made. That saves a third of a short walk.
-    pub(super) fn country_by_record(
+    pub(super) fn by_record(
         &self,
         address: IpAddr,
-        cache: Option<&mut RecordCache>,
-    ) -> Country {
+        cache: Option<&mut RecordCache<S::Answer>>,
+    ) -> S::Answer {
         // An IPv6 address in a database of IPv4 only is an error here.
         let Ok(found) = self.reader.lookup(address) else {
-            return Country::UNKNOWN;
+            return S::Answer::default();
         };
         let Some(offset) = found.offset() else {
-            return Country::UNKNOWN;
+            return S::Answer::default();
         };
         // Decoding fails only for a record past those that were checked.
-        let decode = || match found.decode::<Record>() {
-            Ok(Some(record)) => record.country,
-            Ok(None) | Err(_) => Country::UNKNOWN,
+        let decode = || match found.decode::<S::Record<'_>>() {
+            Ok(Some(record)) => S::answer(&record),
+            Ok(None) | Err(_) => S::Answer::default(),
         };
         match cache {
-            Some(cache) => cache.country(offset, decode),
+            Some(cache) => cache.answer(offset, decode),
             None => decode(),
         }
     }
@@ -273,6 +138,30 @@ impl Database {
     pub fn ip_version(&self) -> u16 {
         self.reader.metadata().ip_version
     }
+
+    /// Returns the names that the records have.
+    #[must_use]
+    pub fn names(&self) -> &S::Names {
+        &self.names
+    }
+}
+
+impl Database {
+    /// Returns the country of `address`, `UNKNOWN` if there is no record or no
+    /// country.
+    #[must_use]
+    pub fn country(&self, address: IpAddr) -> Country {
+        self.by_record(address, None)
+    }
+}
+
+impl NetworkDatabase {
+    /// Returns the network of `address`, `UNKNOWN` if there is no record or no
+    /// number.
+    #[must_use]
+    pub fn network(&self, address: IpAddr) -> Network {
+        self.by_record(address, None)
+    }
 }
 
 /// Reads a regular file of reasonable size.
@@ -290,8 +179,8 @@ fn read_file(path: &Path) -> Result<(Vec<u8>, Identity), Error> {
     Ok((content.bytes, content.identity))
 }
 
-/// Checks a database as a whole.
-fn check(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+/// Checks a database as a whole, and returns the names in it.
+fn check<S: Subject>(path: &Path, bytes: &[u8]) -> Result<S::Names, Error> {
     let reader = Reader::from_source(bytes)
         .map_err(|error| not_a_database(path, &error))?;
     let metadata = reader.metadata();
@@ -300,18 +189,11 @@ fn check(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         record_bits: metadata.record_size,
         address_bits: if metadata.ip_version == 4 { 32 } else { 128 },
     };
-    let content =
-        decode_all(&reader, bytes, layout, MAX_RECORDS_TIME).map_err(
+    let findings =
+        decode_all::<S>(&reader, bytes, layout, MAX_RECORDS_TIME).map_err(
             |Unsound(reason)| Error::Damaged { path: path.into(), reason },
         )?;
-    let (path, database_type) = (path.into(), metadata.database_type.clone());
-    if !content.has_country() {
-        return Err(Error::NoCountry { path, database_type });
-    }
-    if content.is_of_owners() || is_type_of_owners(&database_type) {
-        return Err(Error::Owners { path, database_type });
-    }
-    Ok(())
+    S::judge(findings, path, &metadata.database_type)
 }
 
 /// The reason why a database is damaged.
@@ -324,14 +206,14 @@ impl From<tree::Damage> for Unsound {
 }
 
 /// Decodes every distinct record, within `time` and the time for each, and
-/// returns their subjects.
-fn decode_all(
+/// returns what they have in common.
+fn decode_all<S: Subject>(
     reader: &Reader<&[u8]>,
     bytes: &[u8],
     layout: Layout,
     mut time: Duration,
-) -> Result<Content, Unsound> {
-    let mut content = Content::default();
+) -> Result<S::Findings, Unsound> {
+    let mut findings = S::Findings::default();
     let began = Instant::now();
     tree::visit_records(bytes, layout, |address| {
         time += MAX_RECORD_TIME;
@@ -339,14 +221,18 @@ fn decode_all(
         if began.elapsed() > time {
             return Err(Unsound("its records take too long to read".into()));
         }
-        let record = reader
+        let found = reader
             .lookup(address)
-            .and_then(|found| found.decode::<Record>())
             .map_err(|error| Unsound(error.to_string()))?;
-        content.add(record.unwrap_or_default().content);
+        let record = found
+            .decode::<S::Record<'_>>()
+            .map_err(|error| Unsound(error.to_string()))?;
+        if let Some(record) = record {
+            S::gather(&mut findings, &record);
+        }
         Ok(())
     })?;
-    Ok(content)
+    Ok(findings)
 }
 
 fn not_a_database(path: &Path, error: &MaxMindDbError) -> Error {
@@ -354,13 +240,4 @@ fn not_a_database(path: &Path, error: &MaxMindDbError) -> Error {
     let reason = error.to_string();
     let reason = reason.strip_prefix("invalid database: ").unwrap_or(&reason);
     Error::NotADatabase { path: path.into(), reason: reason.into() }
-}
-
-/// Returns the system's error text without the number behind it.
-fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((words, _)) => words.into(),
-        None => text,
-    }
 }

@@ -1,19 +1,33 @@
-//! From an address to the country it is registered in.
+//! From an address to the country it is registered in, and to the network
+//! (autonomous system) that it belongs to.
 //!
-//! `country` is the answer, `database` reads a file, `tree` proves that walking it ends, `record` knows
-//! the layouts, `format` other files than databases, `cache` remembers answers,
-//! and `locator` puts them together for the poller.
+//! `country` and `network` are the answers, `subject` tells which databases
+//! give them, `record` and `owner` know the layouts of their records, `loose`
+//! reads values of any form, `country_names` has names beside the codes.
+//! `database` reads a file, `tree` proves that walking it ends, `format` knows
+//! other files than databases, `error` says why one is not used, `cache`
+//! remembers answers, and `locator` puts them together for the poller.
 //!
 //! This file is pure: no I/O, clock, threads or logging.
 
 mod cache;
 mod country;
+mod country_names;
 mod database;
+mod error;
 mod format;
 mod locator;
+mod loose;
+mod network;
+mod owner;
 mod record;
+mod subject;
 mod tree;
 
 pub use country::{Country, CountryLabels, LabelFault};
-pub use database::{Database, Error, MAX_DATABASE_BYTES};
-pub use locator::Locator;
+pub use country_names::CountryNames;
+pub use database::{Database, DatabaseOf, MAX_DATABASE_BYTES, NetworkDatabase};
+pub use error::Error;
+pub use locator::{Locator, LocatorOf, NetworkLocator};
+pub use network::{Network, NetworkNames};
+pub use subject::{Countries, Networks, Subject};

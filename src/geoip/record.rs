@@ -17,17 +17,22 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::Country;
+use super::loose::{Loose, next};
 
 /// The part of a record that is about the country.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Record {
+pub struct Record<'a> {
     /// The other subjects of the record.
     pub(super) content: Content,
     /// The country, `UNKNOWN` if the place is empty.
     pub(super) country: Country,
+    /// The name of the country, in English where there are several languages.
+    pub(super) name: Option<&'a str>,
+    /// The code of the continent.
+    pub(super) continent: Option<&'a str>,
 }
 
 /// The subjects of records, by their keys.
@@ -35,7 +40,7 @@ pub(super) struct Record {
 /// Databases of networks' owners have a country too, that of an office. They
 /// are told from those of places by the keys beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Content(u8);
+pub struct Content(u8);
 
 impl Content {
     /// A place for a country, filled or not.
@@ -97,7 +102,7 @@ pub(super) fn is_type_of_owners(database_type: &str) -> bool {
         && !words().any(|word| PLACES.contains(&word))
 }
 
-impl<'de> Deserialize<'de> for Record {
+impl<'de> Deserialize<'de> for Record<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(RecordVisitor)
     }
@@ -106,7 +111,7 @@ impl<'de> Deserialize<'de> for Record {
 struct RecordVisitor;
 
 impl<'de> Visitor<'de> for RecordVisitor {
-    type Value = Record;
+    type Value = Record<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a record of a country database")
@@ -115,18 +120,21 @@ impl<'de> Visitor<'de> for RecordVisitor {
     fn visit_map<M: MapAccess<'de>>(
         self,
         mut map: M,
-    ) -> Result<Record, M::Error> {
-        let mut nested: Option<Place> = None;
-        let mut code: Option<Place> = None;
+    ) -> Result<Record<'de>, M::Error> {
+        let mut nested: Option<Place<'_>> = None;
+        let mut code: Option<Place<'_>> = None;
+        let mut continent = Place::default();
+        let (mut name, mut continent_code) = (None, None);
         let mut content = 0;
         while let Some(key) = map.next_key::<&str>()? {
+            content |= Content::of_key(key);
             match key {
-                "country" => nested = Some(map.next_value()?),
-                "country_code" => code = Some(map.next_value()?),
-                key => {
-                    content |= Content::of_key(key);
-                    map.next_value::<IgnoredAny>()?;
-                }
+                "country" => nested = Some(next(&mut map)?),
+                "country_code" => code = Some(next(&mut map)?),
+                "country_name" => name = next(&mut map)?,
+                "continent" => continent = next(&mut map)?,
+                "continent_code" => continent_code = next(&mut map)?,
+                _ => next::<Ignored, _>(&mut map)?.0,
             }
         }
         if nested.is_some() || code.is_some() {
@@ -136,93 +144,74 @@ impl<'de> Visitor<'de> for RecordVisitor {
         if code.is_some() || nested.as_ref().is_some_and(|one| one.is_map) {
             content |= Content::PLACE;
         }
+        let nested = nested.unwrap_or_default();
+        let code = code.unwrap_or_default();
         // If both are there, `country` may be a name such as "Germany".
+        let text = nested.text.filter(|_| nested.country.is_none());
         Ok(Record {
             content: Content(content),
-            country: code
-                .and_then(|place| place.country)
-                .or_else(|| nested.and_then(|place| place.country))
-                .unwrap_or(Country::UNKNOWN),
+            country: code.country.or(nested.country).unwrap_or_default(),
+            name: nested.name.or(name).or(text),
+            continent: continent.code.or(continent_code).or(continent.text),
         })
     }
 }
 
-/// A value in the place of a country: a code, a name, or a map with a code.
+/// A value that is skipped.
 #[derive(Default)]
-struct Place {
+struct Ignored(());
+
+impl Loose<'_> for Ignored {}
+
+/// A value in the place of a country or continent: a code, a name, or a map
+/// that holds both.
+#[derive(Default)]
+struct Place<'a> {
     country: Option<Country>,
     is_map: bool,
+    text: Option<&'a str>,
+    code: Option<&'a str>,
+    name: Option<&'a str>,
 }
 
-impl<'de> Deserialize<'de> for Place {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(PlaceVisitor)
-    }
-}
-
-struct PlaceVisitor;
-
-impl<'de> Visitor<'de> for PlaceVisitor {
-    type Value = Place;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a country code, or a map that holds one")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Place, E> {
+impl<'a> Loose<'a> for Place<'a> {
+    fn of_text(text: &'a str) -> Self {
         // DB-IP gives the ranges that belong to no country this code.
         let country = Country::from_code(text)
             .filter(|country| country.fixed_label() != Some("ZZ"));
-        Ok(Place { country, is_map: false })
+        Self { country, text: Some(text), ..Self::default() }
     }
 
-    fn visit_map<M: MapAccess<'de>>(
-        self,
-        mut map: M,
-    ) -> Result<Place, M::Error> {
-        let mut place = Place::default();
+    fn of_map<M: MapAccess<'a>>(mut map: M) -> Result<Self, M::Error> {
+        let mut place = Self { is_map: true, ..Self::default() };
         while let Some(key) = map.next_key::<&str>()? {
-            if key == "iso_code" {
-                // A map here would be a layout nobody has; the depth of the
-                // decoder's recursion is bounded.
-                place = map.next_value()?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
+            match key {
+                "iso_code" => {
+                    place.country = next::<Self, _>(&mut map)?.country;
+                }
+                "code" => place.code = next(&mut map)?,
+                "names" => place.name = next::<English<'_>, _>(&mut map)?.0,
+                _ => next::<Ignored, _>(&mut map)?.0,
             }
         }
-        Ok(Place { is_map: true, ..place })
+        Ok(place)
     }
+}
 
-    fn visit_seq<S: SeqAccess<'de>>(
-        self,
-        mut seq: S,
-    ) -> Result<Place, S::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Place::default())
-    }
+/// A name in English, out of a map by languages.
+#[derive(Default)]
+struct English<'a>(Option<&'a str>);
 
-    fn visit_bool<E>(self, _: bool) -> Result<Place, E> {
-        Ok(Place::default())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Place, E> {
-        Ok(Place::default())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Place, E> {
-        Ok(Place::default())
-    }
-
-    fn visit_u128<E>(self, _: u128) -> Result<Place, E> {
-        Ok(Place::default())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Place, E> {
-        Ok(Place::default())
-    }
-
-    fn visit_bytes<E>(self, _: &[u8]) -> Result<Place, E> {
-        Ok(Place::default())
+impl<'a> Loose<'a> for English<'a> {
+    fn of_map<M: MapAccess<'a>>(mut map: M) -> Result<Self, M::Error> {
+        let mut name = None;
+        while let Some(key) = map.next_key::<&str>()? {
+            match key {
+                "en" => name = next(&mut map)?,
+                _ => next::<Ignored, _>(&mut map)?.0,
+            }
+        }
+        Ok(Self(name))
     }
 }
 
@@ -230,7 +219,7 @@ impl<'de> Visitor<'de> for PlaceVisitor {
 mod tests {
     use super::*;
 
-    fn record(json: &str) -> Record {
+    fn record(json: &str) -> Record<'_> {
         serde_json::from_str(json).unwrap()
     }
 
@@ -297,5 +286,25 @@ mod tests {
         let json = r#"{"autonomous_system_number": 64496,
                        "autonomous_system_organization": "Example"}"#;
         assert!(!record(json).content.has_country());
+    }
+
+    #[test]
+    fn names_are_found_in_every_layout() {
+        let maxmind = r#"{
+            "continent": {"code": "EU", "names": {"en": "Europe"}},
+            "country": {"iso_code": "DE",
+                        "names": {"de": "Deutschland", "en": "Germany"}}
+        }"#;
+        let lite = r#"{"continent": "Europe", "continent_code": "EU",
+                       "country": "Germany", "country_code": "DE"}"#;
+        let older = r#"{"continent": "EU", "country": "DE",
+                        "country_name": "Germany"}"#;
+        for json in [maxmind, lite, older] {
+            let record = record(json);
+            let found = (record.name, record.continent);
+            assert_eq!(found, (Some("Germany"), Some("EU")), "{json}");
+        }
+        let plain = record(r#"{"country": "DE"}"#);
+        assert_eq!((plain.name, plain.continent), (None, None));
     }
 }

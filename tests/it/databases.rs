@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::mmdb::{Value, Writer, push_node};
-use Value::{Flag, List, Map, Number, Text};
+use Value::{Flag, Map, Number, Text};
 
 /// Who is where: documentation and benchmarking ranges, longer prefixes after
 /// the shorter ones they lie in.
@@ -25,6 +25,22 @@ pub(crate) const COUNTRIES: [(&str, &str); 11] = [
     ("2001:db8:4::/49", "NL"),
 ];
 
+/// Whose networks they are: numbers for documentation, of both sizes.
+pub(crate) const NETWORKS: [(&str, u32, &str); 8] = [
+    ("192.0.2.0/24", 64_496, "Example Networks"),
+    ("198.51.100.0/25", 64_497, "Beispiel Büro GmbH"),
+    ("198.51.100.128/25", 64_498, "The \"quoted\" \\ backslash"),
+    ("203.0.113.0/24", 64_499, "two\nlines\tand\u{7f}more "),
+    ("198.18.0.0/16", 64_500, "EXAMPLE-AS"),
+    ("198.19.0.0/16", 65_551, "Four bytes, Inc."),
+    ("2001:db8::/48", 64_496, "Example Networks"),
+    ("2001:db8:1::/48", 64_511, ""),
+];
+
+/// The countries of these networks.
+const COUNTRIES_OF_NETWORKS: [&str; NETWORKS.len()] =
+    ["DE", "US", "CA", "JP", "BR", "FR", "GB", "DE"];
+
 /// Returns the path of one of the databases.
 pub(crate) fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
@@ -39,6 +55,13 @@ fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("country-flat.mmdb", country_flat()),
         ("country-ipv4-only.mmdb", country_ipv4_only()),
         ("asn.mmdb", asn()),
+        ("asn-isp.mmdb", asn_isp()),
+        ("asn-dbip.mmdb", asn_dbip()),
+        ("asn-ipinfo.mmdb", asn_ipinfo()),
+        ("country-asn.mmdb", country_asn()),
+        ("country-asn-lite.mmdb", country_asn_lite()),
+        ("enterprise.mmdb", enterprise()),
+        ("damaged-asn.mmdb", damaged_cyclic(&asn())),
         ("no-records.mmdb", Writer::new(6, 24).finish("GeoLite2-Country")),
         ("damaged-truncated.mmdb", maxmind[..maxmind.len() / 2].to_vec()),
         ("damaged-garbage.mmdb", garbage(4096)),
@@ -163,22 +186,108 @@ fn country_ipv4_only() -> Vec<u8> {
     writer.finish("ipinfo country.mmdb")
 }
 
-/// A database of networks: sound, and of no use here.
-fn asn() -> Vec<u8> {
-    let mut writer = Writer::new(6, 24);
-    for (prefix, number) in
-        [("192.0.2.0/24", 64_496), ("2001:db8::/32", 64_511)]
+/// Returns a database with a record for each of the networks.
+fn of_networks(
+    database_type: &'static str,
+    record_bits: usize,
+    record: impl Fn(u32, &'static str, &'static str) -> Value,
+) -> Vec<u8> {
+    let mut writer = Writer::new(6, record_bits);
+    for ((prefix, number, name), code) in
+        NETWORKS.into_iter().zip(COUNTRIES_OF_NETWORKS)
     {
-        writer.insert(
-            prefix,
-            &Map(vec![
-                ("autonomous_system_number", Number(number)),
-                ("autonomous_system_organization", Text("Example")),
-                ("prefixes", List(vec![Text(prefix)])),
-            ]),
-        );
+        writer.insert(prefix, &record(number, name, code));
     }
-    writer.finish("GeoLite2-ASN")
+    writer.finish(database_type)
+}
+
+fn system(number: u32, name: &'static str) -> Vec<(&'static str, Value)> {
+    let name = (!name.is_empty()).then_some(name);
+    let name = name.map(|name| ("autonomous_system_organization", Text(name)));
+    let number = ("autonomous_system_number", Number(number));
+    [number].into_iter().chain(name).collect()
+}
+
+fn number_text(number: u32) -> Value {
+    Text(format!("AS{number}").leak())
+}
+
+/// MaxMind's GeoLite2 ASN.
+fn asn() -> Vec<u8> {
+    of_networks("GeoLite2-ASN", 24, |number, name, _| Map(system(number, name)))
+}
+
+/// MaxMind's GeoIP2 ISP: other names beside that of the system.
+fn asn_isp() -> Vec<u8> {
+    of_networks("GeoIP2-ISP", 28, |number, name, _| {
+        let mut record = system(number, name);
+        record.insert(0, ("isp", Text("A provider")));
+        record.push(("organization", Text("A customer")));
+        Map(record)
+    })
+}
+
+/// DB-IP's ASN Lite: as MaxMind's.
+fn asn_dbip() -> Vec<u8> {
+    of_networks("DBIP-ASN-Lite (compat=GeoLite2-ASN)", 32, |number, name, _| {
+        Map(system(number, name))
+    })
+}
+
+/// IPinfo's ASN: the number is a text, and the country that of an office.
+fn asn_ipinfo() -> Vec<u8> {
+    of_networks("ipinfo asn.mmdb", 32, |number, name, code| {
+        Map(vec![
+            ("asn", number_text(number)),
+            ("country", Text(code)),
+            ("domain", Text("example.com")),
+            ("name", Text(name)),
+            ("type", Text("hosting")),
+        ])
+    })
+}
+
+/// IPinfo's country and ASN in one file.
+fn country_asn() -> Vec<u8> {
+    of_networks("ipinfo country_asn.mmdb", 32, |number, name, code| {
+        let (continent, country, _) = facts(code);
+        Map(vec![
+            ("as_domain", Text("example.com")),
+            ("as_name", Text(name)),
+            ("asn", number_text(number)),
+            ("continent", Text(continent)),
+            ("country", Text(code)),
+            ("country_name", Text(country)),
+        ])
+    })
+}
+
+/// IPinfo's Lite: the name of the country in `country`.
+fn country_asn_lite() -> Vec<u8> {
+    of_networks("ipinfo bundle_location_lite.mmdb", 32, |number, name, code| {
+        let (continent, country, _) = facts(code);
+        Map(vec![
+            ("as_domain", Text("example.com")),
+            ("as_name", Text(name)),
+            ("asn", number_text(number)),
+            ("continent", Text("A continent")),
+            ("continent_code", Text(continent)),
+            ("country", Text(country)),
+            ("country_code", Text(code)),
+        ])
+    })
+}
+
+/// MaxMind's Enterprise: the system is in a map of its own.
+fn enterprise() -> Vec<u8> {
+    of_networks("GeoIP2-Enterprise", 28, |number, name, code| {
+        let (continent, country, geoname) = facts(code);
+        Map(vec![
+            ("continent", Map(vec![("code", Text(continent))])),
+            ("country", Map(named(code, country, geoname))),
+            ("traits", Map(system(number, name))),
+        ])
+    })
 }
 
 /// A file of bytes that look like chance.
@@ -240,6 +349,10 @@ fn the_readme_tells_who_is_where() {
     let readme = fs::read_to_string(path("README.md")).unwrap();
     for (prefix, code) in COUNTRIES {
         let row = format!("| `{prefix}` | {code} |");
+        assert!(readme.contains(&row), "the README has no row {row}");
+    }
+    for (prefix, number, _) in NETWORKS {
+        let row = format!("| `{prefix}` | {number} |");
         assert!(readme.contains(&row), "the README has no row {row}");
     }
 }

@@ -7,15 +7,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use geoip_exporter::geoip::{Database, Locator};
+use geoip_exporter::geoip::{
+    Database, Locator, NetworkDatabase, NetworkLocator,
+};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::databases::{COUNTRIES, path};
 use crate::mmdb::{Value, Writer};
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 17] = [
     "asn.mmdb",
+    "asn-dbip.mmdb",
+    "asn-ipinfo.mmdb",
+    "asn-isp.mmdb",
+    "country-asn-lite.mmdb",
+    "country-asn.mmdb",
     "country-dbip.mmdb",
     "country-flat.mmdb",
     "country-ipinfo.mmdb",
@@ -25,6 +32,7 @@ const FILES: [&str; 11] = [
     "damaged-garbage.mmdb",
     "damaged-record.mmdb",
     "damaged-truncated.mmdb",
+    "enterprise.mmdb",
     "no-records.mmdb",
 ];
 
@@ -179,6 +187,22 @@ proptest! {
                     let is_code = code.len() == 2
                         && code.bytes().all(|b| b.is_ascii_uppercase());
                     prop_assert!(is_code || code == "UNKNOWN", "{code}");
+                }
+            }
+        }
+        match NetworkDatabase::from_bytes(Path::new("x"), bytes) {
+            Err(error) => prop_assert_eq!(error.to_string().lines().count(), 1),
+            Ok(database) => {
+                let database = Arc::new(database);
+                let size = NonZeroUsize::new(2).unwrap();
+                let mut locator =
+                    NetworkLocator::new(Some(Arc::clone(&database)), size);
+                for &address in addresses.iter().chain(&addresses) {
+                    let network = locator.network_of(address);
+                    prop_assert_eq!(database.network(address), network);
+                    let name = database.names().get(network).unwrap_or("none");
+                    prop_assert!((1..=128).contains(&name.len()));
+                    prop_assert!(!name.contains(char::is_control));
                 }
             }
         }

@@ -23,6 +23,7 @@ mod geoip_fuzz;
 mod geoip_refused;
 mod http;
 mod mmdb;
+mod networks;
 mod refusals;
 #[allow(dead_code, reason = "each suite uses a part of it")]
 #[path = "../support/exposition.rs"]

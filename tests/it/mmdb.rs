@@ -283,10 +283,17 @@ impl Encoder {
         self.bytes.extend(more);
     }
 
+    /// Appends a pointer, which has one of three lengths.
     fn pointer(&mut self, at: usize) {
-        let at = u16::try_from(at).unwrap();
-        assert!(at < 1 << 11, "only the shortest kind of pointer is written");
-        let [high, low] = at.to_be_bytes();
-        self.bytes.extend([1 << 5 | high, low]);
+        const KIND: u32 = 1 << 5;
+        const SECOND: u32 = 1 << 11;
+        const THIRD: u32 = SECOND + (1 << 19);
+        let at = u32::try_from(at).unwrap();
+        let (word, length) = match at {
+            0..SECOND => (KIND << 8 | at, 2),
+            SECOND..THIRD => ((KIND | 1 << 3) << 16 | (at - SECOND), 3),
+            _ => ((KIND | 2 << 3) << 24 | (at - THIRD), 4),
+        };
+        self.bytes.extend(&word.to_be_bytes()[4 - length..]);
     }
 }
