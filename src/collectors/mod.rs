@@ -7,6 +7,7 @@
 //!
 //! Pure: no I/O, clock, threads or logging.
 
+pub mod bounded;
 pub mod exporter;
 pub mod interfaces;
 pub mod section;
