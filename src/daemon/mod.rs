@@ -10,6 +10,8 @@ mod errand;
 mod error;
 mod follow;
 mod follower;
+#[allow(dead_code, reason = "slices with a section use it")]
+mod histories;
 mod host;
 pub mod lifecycle;
 mod notify;

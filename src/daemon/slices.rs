@@ -12,6 +12,7 @@ use std::sync::Mutex;
 use crossbeam_channel::Sender;
 use slog::Logger;
 
+use super::histories::Histories;
 use super::host::KeepFollowing;
 use super::lifecycle::Event;
 use super::worker::Worker;
@@ -81,6 +82,7 @@ pub(super) struct Devices {
 /// Returns every slice, in the order of the metrics page.
 pub(super) fn all(
     sources: &Sources,
+    _histories: &mut Histories,
     account: Feed<TrafficAccount>,
     devices: Devices,
 ) -> Vec<Slice> {

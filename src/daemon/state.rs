@@ -4,8 +4,9 @@
 //! killed would continue below the values that Prometheus has seen. Prometheus
 //! would take that for a reset and count everything once more.
 
+mod take_over;
+
 use std::convert::Infallible;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -15,85 +16,22 @@ use crossbeam_channel::{
 };
 use slog::{Logger, info, warn};
 
+use super::histories::{Histories, Newest, Taken};
 use super::save_first::{SaveFirst, Saving};
 use crate::accounting::PollStatistics;
 use crate::collectors::traffic::Snapshot;
-use crate::config::Config;
-use crate::files::Place;
 use crate::http::pages::Refresh;
-use crate::logging::chain;
 use crate::metrics::published::{Published, Publisher};
 use crate::poller::{self, Checkpoint};
-use crate::state::{Found, SaveError, State, Store};
+use crate::state::{SaveError, State, Store};
+use take_over::warn_of_damage;
+pub(super) use take_over::{save_first, take_over};
 
 /// The interval of saves if nobody scrapes: a kill costs this much at most.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The time for which a save waits for the checkpoint of the last poll.
 const POLLER_PATIENCE: Duration = Duration::from_secs(1);
-
-/// Opens the state directory, if one is set, and takes over the counters of the
-/// last process. A failure is logged: the exporter counts all the same.
-pub(super) fn take_over(
-    log: &Logger,
-    config: &Config,
-    place: &Place,
-    made: io::Result<()>,
-) -> (Option<Store>, State) {
-    let Some(directory) = &config.state_directory else {
-        return (None, State::default());
-    };
-    place.enter(directory);
-    let found = Store::open(directory)
-        .map_err(|error| error.or_made(made))
-        .and_then(|mut store| store.load().map(|found| (store, found)));
-    let (store, found) = match found {
-        Ok(found) => found,
-        Err(error) => {
-            warn!(log, "counters begin at zero and are not saved";
-                "error" => chain(&error));
-            return (None, State::default());
-        }
-    };
-    let state = match found {
-        Found::Nothing => {
-            info!(log, "no saved counters found; counters begin at zero";
-                "file" => %store.path().display());
-            State::default()
-        }
-        Found::SetAside { path, reason } => {
-            warn!(log, "the saved counters cannot be used; counters begin at zero";
-                "file" => %store.path().display(),
-                "error" => chain(&reason),
-                "renamed_to" => %path.display());
-            State::default()
-        }
-        Found::State { state, damage, copy } => {
-            for one in damage {
-                warn!(log, "some of the saved counters begin at zero";
-                "file" => %store.path().display(),
-                "error" => %one,
-                "copied_to" => copy.as_ref().map(|path| {
-                    path.display().to_string()
-                }));
-            }
-            info!(log, "counters continue from the saved state";
-                "file" => %store.path().display(),
-                "interfaces" => state.traffic.interfaces.len());
-            *state
-        }
-    };
-    (Some(store), state)
-}
-
-/// Saves the identity of new maps before anything is counted in them: a later
-/// start that does not know them would begin in new ones.
-pub(super) fn save_first(store: Option<&Store>, state: &State, place: &Place) {
-    let Some(store) = store else { return };
-    place.enter(&store.path());
-    // The thread that saves tries again at once, and warns.
-    let _ = store.save(state);
-}
 
 /// The publications that scrapes may see.
 pub(super) struct Shown {
@@ -116,7 +54,7 @@ impl Shown {
         store: Option<Store>,
         left: State,
         (traffic, polls): (Published<Snapshot>, Published<PollStatistics>),
-    ) -> (Self, Option<Box<dyn poller::Saver>>) {
+    ) -> (Self, Option<Hand>) {
         let Some(store) = store else {
             let shown = Self {
                 traffic,
@@ -146,7 +84,11 @@ impl Shown {
             shown_traffic: Publisher::new(Snapshot::clone(&traffic.get())),
             shown_polls: Publisher::new(*polls.get()),
             is_saved: Publisher::new(false),
-            ended: Ended { traffic: traffic.get(), checkpoint },
+            ended: Ended {
+                traffic: traffic.get(),
+                slices: Vec::new(),
+                checkpoint,
+            },
             request,
             given,
             asked,
@@ -165,7 +107,8 @@ impl Shown {
             shown: AtomicU64::new(u64::MAX),
             saving: keeper.saving.clone(),
         };
-        let saver = Hand { traffic, requests, give, hurry, numbers };
+        let slices = Vec::new();
+        let saver = Hand { traffic, slices, requests, give, hurry, numbers };
         let shown = Self {
             traffic: keeper.shown_traffic.reader(),
             polls: keeper.shown_polls.reader(),
@@ -173,13 +116,28 @@ impl Shown {
             save_first: Some(Box::new(save_first)),
             keeper: Some(keeper),
         };
-        (shown, Some(Box::new(saver)))
+        (shown, Some(saver))
+    }
+}
+
+impl Keeper {
+    /// Saves the slices too, whose newest snapshots `hand` takes from now on.
+    pub(super) fn save_slices(&mut self, hand: &mut Hand, of: Histories) {
+        if !of.damage.is_empty() {
+            let copy = self.store.copy_aside();
+            let copy = copy.as_deref();
+            warn_of_damage(&self.log, &self.store, &of.damage, copy);
+        }
+        self.ended.slices = of.newest.iter().map(|one| one.take()).collect();
+        self.store.keep_sections(of.sections);
+        hand.slices = of.newest;
     }
 }
 
 /// The accounts and the poller's knowledge at the end of a poll.
 struct Ended {
     traffic: Arc<Snapshot>,
+    slices: Vec<Box<dyn Taken>>,
     checkpoint: Checkpoint,
 }
 
@@ -201,8 +159,9 @@ impl PollNumbers {
 }
 
 /// The poller's end of the [`Keeper`].
-struct Hand {
+pub(super) struct Hand {
     traffic: Published<Snapshot>,
+    slices: Vec<Box<dyn Newest>>,
     requests: Receiver<()>,
     give: Sender<Ended>,
     hurry: Sender<()>,
@@ -225,7 +184,8 @@ impl poller::Saver for Hand {
     fn save(&mut self, checkpoint: Checkpoint) {
         // Only this thread publishes the traffic, at the end of a poll.
         let traffic = self.traffic.get();
-        let _ = self.give.send(Ended { traffic, checkpoint });
+        let slices = self.slices.iter().map(|slice| slice.take()).collect();
+        let _ = self.give.send(Ended { traffic, slices, checkpoint });
     }
 
     fn newest_saved(&self) -> u64 {
@@ -243,6 +203,7 @@ impl Ended {
             counting: counting.clone(),
             attachments: attachments.clone(),
             traffic: Arc::clone(&self.traffic),
+            slices: self.slices.iter().map(|slice| slice.section()).collect(),
         }
     }
 }
@@ -323,9 +284,12 @@ impl Keeper {
         if *self.is_saved.reader().get() != is_saved {
             self.is_saved.publish(is_saved);
         }
-        let Ended { traffic, checkpoint } = &self.ended;
+        let Ended { traffic, slices, checkpoint } = &self.ended;
         if !Arc::ptr_eq(&self.shown_traffic.reader().get(), traffic) {
             self.shown_traffic.publish_shared(Arc::clone(traffic));
+        }
+        for slice in slices {
+            slice.show();
         }
         self.shown_polls.publish(checkpoint.polls);
         self.numbers.0[1].store(checkpoint.number, Ordering::Release);

@@ -34,7 +34,13 @@ impl<T> Publisher<T> {
     /// snapshot.
     #[must_use]
     pub fn new(first: T) -> Self {
-        let first = Numbered { version: 0, snapshot: Arc::new(first) };
+        Self::shared(Arc::new(first))
+    }
+
+    /// As [`Publisher::new`], of a snapshot that others share.
+    #[must_use]
+    pub fn shared(first: Arc<T>) -> Self {
+        let first = Numbered { version: 0, snapshot: first };
         Self(Published(Arc::new(RwLock::new(first))))
     }
 

@@ -1,8 +1,8 @@
 //! The sections of a state file: each is the content of one type, which says
 //! its name and version and how it is read and written.
 //!
-//! To add a section, implement [`Section`], add the content to [`State`], and
-//! write and read it in `encode_with` and `decode_state`.
+//! The sections of traffic and of the poller belong to the daemon's core. Those
+//! of other slices are only bytes here: a slice takes its own by [`take`].
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -117,10 +117,14 @@ pub(super) fn encode_with(
     unknown: &[Section],
     most: usize,
 ) -> Result<Encoded, usize> {
-    let State { polls, earlier, counting, attachments, traffic } = state;
+    let State { polls, earlier, counting, attachments, traffic, slices } =
+        state;
     let exporter = SavedPolls { polls: *polls, earlier: *earlier };
-    let mut sections = vec![section(&**traffic), section(&exporter)];
-    let lengths = sections.iter().chain(unknown).map(Section::length);
+    let mut sections = vec![Section::of(&**traffic), Section::of(&exporter)];
+    let others: Vec<&Section> =
+        slices.iter().map(|slice| &**slice).chain(unknown).collect();
+    let lengths = sections.iter().chain(others.iter().copied());
+    let lengths = lengths.map(Section::length);
     let fixed = MAGIC.len() + 4 + lengths.sum::<usize>() + HEADER_LENGTH;
     let section_of = |marks: Option<&CountingMarks>| {
         // They are of no use without the marks.
@@ -145,7 +149,7 @@ pub(super) fn encode_with(
             }
         }
     });
-    sections.extend_from_slice(unknown);
+    sections.extend(others.into_iter().cloned());
     sections.push(Section::new(END, 1, Vec::new()));
     let length = MAGIC.len() + 4;
     let length = length + sections.iter().map(Section::length).sum::<usize>();
@@ -175,10 +179,6 @@ fn with_flows(marks: &CountingMarks, count: usize) -> CountingMarks {
 
 fn name_of<T: SectionContent>() -> Name {
     Name::of(T::NAME)
-}
-
-fn section<T: SectionContent>(content: &T) -> Section {
-    Section::new(name_of::<T>(), content.version(), content.encode())
 }
 
 /// Reads a state file. A damaged section costs its own counters and no others.
@@ -234,7 +234,8 @@ fn decode_state(from: &mut Sections) -> State {
     let Counting { attachments, marks: counting } = from.take(&mut labels);
     traffic.labels = Arc::new(labels);
     let traffic = Arc::new(traffic);
-    State { polls, earlier, counting, attachments, traffic }
+    let slices = Vec::new();
+    State { polls, earlier, counting, attachments, traffic, slices }
 }
 
 /// The sections that are not taken yet.
@@ -251,25 +252,44 @@ impl Sections {
         &mut self,
         labels: &mut CountryLabels,
     ) -> T {
-        let name = name_of::<T>();
-        let (own, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.sections)
-            .into_iter()
-            .partition(|own| own.name == name && own.version <= T::NEWEST);
-        self.sections = rest;
-        let mut fault = None;
-        for section in own {
-            match content(&section, labels) {
-                Ok(content) => return content,
-                Err(found) => fault = Some(found),
+        match take(&mut self.sections, labels) {
+            Ok(Some(content)) => return content,
+            Ok(None) if self.is_whole => {}
+            Ok(None) => {
+                let section = T::NAME.into();
+                self.damage.push(Damage { section, fault: Fault::Missing });
             }
+            Err(damage) => self.damage.push(damage),
         }
-        let newer = self.sections.iter().find(|other| other.name == name);
-        let fault = fault
-            .or(newer.map(|newer| Fault::Newer(newer.version)))
-            .or((!self.is_whole).then_some(Fault::Missing));
-        let damage = |fault| Damage { section: name.to_string(), fault };
-        self.damage.extend(fault.map(damage));
         T::default()
+    }
+}
+
+/// Takes the content of a slice's section out of the sections of a file. A
+/// section of a newer release stays among them.
+///
+/// # Errors
+/// If the section cannot be read.
+pub fn take<T: SectionContent>(
+    sections: &mut Vec<Section>,
+    labels: &mut CountryLabels,
+) -> Result<Option<T>, Damage> {
+    let name = name_of::<T>();
+    let (own, rest): (Vec<_>, Vec<_>) = std::mem::take(sections)
+        .into_iter()
+        .partition(|own| own.name == name && own.version <= T::NEWEST);
+    *sections = rest;
+    let mut fault = None;
+    for section in own {
+        match content(&section, labels) {
+            Ok(content) => return Ok(Some(content)),
+            Err(found) => fault = Some(found),
+        }
+    }
+    let newer = sections.iter().find(|other| other.name == name);
+    match fault.or(newer.map(|newer| Fault::Newer(newer.version))) {
+        Some(fault) => Err(Damage { section: name.to_string(), fault }),
+        None => Ok(None),
     }
 }
 

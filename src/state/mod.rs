@@ -17,7 +17,8 @@ use crate::accounting::{
     AttachmentMarks, CountingMarks, InterfaceId, PollCounters,
 };
 use crate::collectors::traffic::Snapshot;
-pub use format::{Damage, Decoded, Fault, decode, encode};
+pub use format::{Damage, Decoded, Fault, decode, encode, take};
+pub use sections::Section;
 pub use store::{Error, Found, Reason, SaveError, Saved, Store};
 
 /// The state that a process leaves to the next one.
@@ -34,6 +35,9 @@ pub struct State {
     pub attachments: Vec<AttachmentMarks>,
     /// The traffic.
     pub traffic: Arc<Snapshot>,
+    /// The sections of the other slices. They are written only: a slice takes
+    /// its section by [`Store::take_sections`] and [`take`].
+    pub slices: Vec<Arc<Section>>,
 }
 
 impl State {

@@ -165,7 +165,8 @@ fn decode_body(body: &[u8]) -> Result<State, Fault> {
                 interfaces,
                 ..Snapshot::default()
             });
-            Ok(State { polls, earlier, counting, attachments, traffic })
+            let slices = Vec::new();
+            Ok(State { polls, earlier, counting, attachments, traffic, slices })
         }
         _ => Err(Fault::Malformed),
     }

@@ -12,6 +12,8 @@ use std::fmt;
 
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 
+use crate::collectors::section::SectionContent;
+
 /// The first bytes of every section.
 const MARK: [u8; 8] = *b"\xf0section";
 
@@ -56,7 +58,7 @@ impl fmt::Debug for Name {
 
 /// A section as it stands in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Section {
+pub struct Section {
     pub(super) name: Name,
     pub(super) version: u32,
     checksum: Checksum,
@@ -66,6 +68,12 @@ pub(super) struct Section {
 impl Section {
     pub(super) fn new(name: Name, version: u32, body: Vec<u8>) -> Self {
         Self { name, version, checksum: checksum(&body), body }
+    }
+
+    /// Returns the section of a slice's content.
+    #[must_use]
+    pub fn of<T: SectionContent>(content: &T) -> Self {
+        Self::new(Name::of(T::NAME), content.version(), content.encode())
     }
 
     /// Returns whether the body is as it was written.

@@ -179,6 +179,17 @@ impl Store {
         Ok(Found::SetAside { path, reason })
     }
 
+    /// Takes the sections that the state has no place for: those of slices, and
+    /// those of other releases.
+    pub fn take_sections(&mut self) -> Vec<Section> {
+        std::mem::take(&mut self.unknown)
+    }
+
+    /// Keeps the sections that no slice took: every save writes them again.
+    pub fn keep_sections(&mut self, sections: Vec<Section>) {
+        self.unknown = sections;
+    }
+
     /// Returns a new path for a damaged file.
     fn path_aside(&self) -> PathBuf {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -186,8 +197,10 @@ impl Store {
         self.directory.join(format!("{NAME}.damaged-{seconds}"))
     }
 
-    /// Gives the file a second name. That stays when the file is replaced.
-    fn copy_aside(&self) -> Option<PathBuf> {
+    /// Gives a damaged file a second name, and returns it. The second name stays
+    /// when the file is replaced.
+    #[must_use]
+    pub fn copy_aside(&self) -> Option<PathBuf> {
         let path = self.path_aside();
         let linked = fs::hard_link(self.path(), &path);
         // Some file systems have no links.

@@ -181,6 +181,7 @@ fn counters() -> State {
         counting: None,
         attachments: Vec::new(),
         traffic: Arc::new(traffic),
+        slices: Vec::new(),
     }
 }
 
@@ -204,6 +205,7 @@ fn kept() -> State {
         counting: Some(counting()),
         attachments: attachments.into(),
         traffic,
+        slices: Vec::new(),
     }
 }
 

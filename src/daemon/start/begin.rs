@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, bounded, unbounded};
 use slog::info;
 
 use super::super::Error;
+use super::super::histories::Histories;
 use super::super::notify::ServiceManager;
 use super::super::patience::Progress;
 use super::super::privileges::{Privileges, fixed_interfaces};
@@ -20,6 +21,7 @@ use super::{Counting, Ended, Start};
 use crate::accounting::{PollStatistics, Timestamp};
 use crate::collectors::interfaces;
 use crate::collectors::traffic::{Snapshot, TrafficAccount};
+use crate::geoip::CountryLabels;
 use crate::http::pages::{Fresh, Metrics, Refresh};
 use crate::http::{self, Routes};
 use crate::kernel::{Adopt, Attach, Hook, ReadCounts};
@@ -55,7 +57,10 @@ impl Start<'_> {
         let attachments = left.attachments.clone();
         let (account, statistics) = resume(&left);
         let newest = (account.reader(), statistics.reader());
-        let (shown, saver) = Shown::new(self.log, counting.store, left, newest);
+        let labels = CountryLabels::clone(&left.traffic.labels);
+        let mut store = counting.store;
+        let mut histories = Histories::new(store.as_mut(), labels);
+        let (mut shown, mut saver) = Shown::new(self.log, store, left, newest);
         let interfaces = Publisher::new(interfaces::Snapshot::new());
         let readers = (statistics.reader(), interfaces.reader());
         let sources = self.sources(published, &shown, readers, &server);
@@ -65,7 +70,12 @@ impl Start<'_> {
             keep_following: counting.keep_following,
             poller: device_events,
         };
-        let slices = slices::all(&sources, account, devices);
+        let slices = slices::all(&sources, &mut histories, account, devices);
+        let labels = Arc::new(std::mem::take(&mut histories.labels));
+        if let (Some(keeper), Some(saver)) = (&mut shown.keeper, &mut saver) {
+            keeper.save_slices(saver, histories);
+        }
+        let saver = saver.map(|saver| Box::new(saver) as Box<_>);
         let mut parts = Parts::of(slices, &sources, shown.save_first);
 
         let (settling, settled) = bounded::<Infallible>(0);
@@ -84,7 +94,7 @@ impl Start<'_> {
                 devices: counting.first_devices,
                 resumed: counting.resumed,
                 attachments,
-                labels: Arc::clone(&sources.traffic.get().labels),
+                labels,
             },
         )?;
         privileges.begin_giving_up(&counting.rights);

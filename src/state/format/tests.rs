@@ -242,6 +242,59 @@ fn a_section_of_a_newer_version_alone_is_told_and_kept() {
     assert_eq!(decoded.unknown, [newer]);
 }
 
+/// The counters of a slice that the state knows nothing of.
+#[derive(
+    Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize,
+)]
+struct Sum {
+    bytes: u64,
+}
+
+impl SectionContent for Sum {
+    const NAME: &'static str = "sum";
+    const NEWEST: u32 = 1;
+
+    fn encode(&self) -> Vec<u8> {
+        encoded(self)
+    }
+
+    fn decode(body: &[u8], _: &mut CountryLabels) -> Option<Self> {
+        rmp_serde::from_slice(body).ok()
+    }
+}
+
+#[test]
+fn a_slice_takes_its_own_section_and_a_damaged_one_costs_nobody_else() {
+    let own = Arc::new(Section::of(&Sum { bytes: 7 }));
+    let state = State { slices: vec![own], ..full() };
+    let mut bytes = encode(&state);
+    let without = State { slices: Vec::new(), ..state };
+    let labels = &mut CountryLabels::default();
+    let mut decoded = decode(&bytes).unwrap();
+    assert_eq!(decoded.state, without);
+    let taken = take::<Sum>(&mut decoded.unknown, labels);
+    assert_eq!(taken, Ok(Some(Sum { bytes: 7 })));
+    assert_eq!(take::<Sum>(&mut decoded.unknown, labels), Ok(None));
+
+    let (name, place) = places(&bytes).swap_remove(3);
+    assert_eq!(name, "sum");
+    bytes[place.end - 1] ^= 1;
+    let mut decoded = decode(&bytes).unwrap();
+    assert_eq!((decoded.state, decoded.damage), (without, Vec::new()));
+    let taken = take::<Sum>(&mut decoded.unknown, labels);
+    assert_eq!(names(&[taken.unwrap_err()]), [("sum", Fault::Checksum)]);
+    assert_eq!(decoded.unknown, []);
+}
+
+#[test]
+fn the_section_of_a_slice_of_a_newer_release_is_told_and_kept() {
+    let newer = Section::new(name_of::<Sum>(), 2, b"of another form".into());
+    let mut sections = vec![newer.clone()];
+    let taken = take::<Sum>(&mut sections, &mut CountryLabels::default());
+    assert_eq!(names(&[taken.unwrap_err()]), [("sum", Fault::Newer(2))]);
+    assert_eq!(sections, [newer]);
+}
+
 /// A later release may add fields.
 #[test]
 fn fields_that_are_not_known_are_skipped() {

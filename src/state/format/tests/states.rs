@@ -194,6 +194,7 @@ pub(super) fn state() -> impl Strategy<Value = State> {
                 counting,
                 attachments,
                 traffic: Arc::new(traffic),
+                slices: Vec::new(),
             }
         },
     )
