@@ -166,7 +166,11 @@ proptest! {
             Ok(loaded) => {
                 let printed = print_config(&loaded);
                 let again = World::new().file(&printed).good();
-                prop_assert_eq!(again.config, loaded.config);
+                // The texts are compared without their comments: ranges and
+                // services of the configuration know their lines.
+                let table = |text: &str| text.parse::<toml::Table>().unwrap();
+                let again = table(&print_config(&again));
+                prop_assert_eq!(again, table(&printed));
             }
             Err(error) => {
                 prop_assert!(!error.problems().is_empty());
