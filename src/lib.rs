@@ -39,6 +39,7 @@
 //! cli        → config, release
 //! logging    → config::LogFormat, config::LogLevel
 //! config     → files, ranges, sysexits
+//! ranges     → files
 //! ```
 //!
 //! A file whose head says "Pure" takes all it needs as arguments: the same

@@ -197,22 +197,3 @@ impl<'a, 'b> Fields<'a, 'b> {
         }
     }
 }
-
-/// Returns the reason why a text cannot be a name in a label.
-pub(super) fn name_fault(name: &str) -> Option<String> {
-    const LONGEST: usize = 128;
-    let shown = super::values::quoted(name);
-    if name.trim() != name || name.is_empty() {
-        return Some(format!("{shown} is empty or has blanks at its ends"));
-    }
-    if name.len() > LONGEST {
-        return Some(format!("{shown} has more than {LONGEST} bytes"));
-    }
-    if name.contains(char::is_control) {
-        return Some(format!("{shown} has a control character"));
-    }
-    if name == "other" {
-        return Some("\"other\" stands for traffic without a name".into());
-    }
-    None
-}

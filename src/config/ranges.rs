@@ -11,10 +11,12 @@ use figment::value::{Num, Value};
 use toml::Table;
 
 use super::Config;
-use super::elements::{Element, Fields, Wrong, name_fault};
+use super::elements::{Element, Fields, Wrong};
 use super::nearest::nearest;
 use super::values::{file, found, quoted};
-use crate::ranges::{Definition, FileFormat, Listed, Prefix, SourceFile};
+use crate::ranges::{
+    Definition, FileFormat, Listed, Prefix, SourceFile, name_fault,
+};
 
 /// The largest number of tables.
 const MOST: usize = 4_096;

@@ -12,9 +12,9 @@ use figment::value::{Num, Value};
 use toml::Table;
 
 use super::Config;
-use super::elements::{Element, Fields, Wrong, name_fault};
+use super::elements::{Element, Fields, Wrong};
 use super::values::{found, quoted};
-use crate::ranges::Location;
+use crate::ranges::{Location, name_fault};
 
 /// The largest number of services. The kernel finds a port's service in a table
 /// of bytes, in which 0 means none.

@@ -29,6 +29,25 @@ impl fmt::Display for Location {
     }
 }
 
+/// Returns the reason why a text cannot be a name in a label.
+#[must_use]
+pub fn name_fault(name: &str) -> Option<String> {
+    const LONGEST: usize = 128;
+    if name.len() > LONGEST {
+        return Some(format!("has more than {LONGEST} bytes"));
+    }
+    if name.trim() != name || name.is_empty() {
+        return Some(format!("{name:?} is empty or has blanks at its ends"));
+    }
+    if name.contains(char::is_control) {
+        return Some(format!("{name:?} has a control character"));
+    }
+    if name == "other" {
+        return Some("\"other\" stands for traffic without a name".into());
+    }
+    None
+}
+
 /// A prefix and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
@@ -69,12 +88,20 @@ pub enum FileFormat {
     Google,
     /// The JSON of Microsoft Azure's service tags.
     Azure,
+    /// The JSON of Oracle's cloud.
+    Oracle,
 }
 
 impl FileFormat {
     /// Every format.
-    pub const ALL: [Self; 5] =
-        [Self::Ranges, Self::List, Self::Aws, Self::Google, Self::Azure];
+    pub const ALL: [Self; 6] = [
+        Self::Ranges,
+        Self::List,
+        Self::Aws,
+        Self::Google,
+        Self::Azure,
+        Self::Oracle,
+    ];
 
     /// Returns its name in the configuration.
     #[must_use]
@@ -85,6 +112,7 @@ impl FileFormat {
             Self::Aws => "aws",
             Self::Google => "google",
             Self::Azure => "azure",
+            Self::Oracle => "oracle",
         }
     }
 }

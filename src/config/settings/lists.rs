@@ -40,8 +40,8 @@ pub(super) const LISTS: &[Setting] = &[
         details: "An entry is a path, or a table with the keys path, format, \
             name, field and local. The formats are \"ranges\" (a JSON list of \
             name, ipv4 and ipv6), \"list\" (a prefix a line, all with the \
-            name), and \"aws\", \"google\" and \"azure\" (the JSON that these \
-            providers publish; field chooses the name). Without a format it \
+            name), and \"aws\", \"google\", \"azure\" and \"oracle\" (the JSON that \
+            these providers publish; field chooses the name). Without a format it \
             is found from the content. The files are read again when they \
             change. docs/ranges.md says more.",
         expected: "a list of paths and of tables with a path",

@@ -115,7 +115,7 @@ fn all_faults_are_named_together_with_file_and_line() {
 /etc/geoip-exporter.toml:15: service[0].ports[1]: \"9-5\" is no port from 1 to 65535, such as \"80/tcp\", \"443\" or \"5000-5010/udp\"
 /etc/geoip-exporter.toml:15: service[0].ports[2]: 0 is no port from 1 to 65535, such as \"80/tcp\", \"443\" or \"5000-5010/udp\"
 /etc/geoip-exporter.d/a.toml:1: range_files[0]: path is missing: write path = \"/etc/geoip-exporter/ranges.json\"
-/etc/geoip-exporter.d/a.toml:1: range_files[0].format: \"lits\" is no format, allowed: \"ranges\", \"list\", \"aws\", \"google\", \"azure\", did you mean \"list\"?
+/etc/geoip-exporter.d/a.toml:1: range_files[0].format: \"lits\" is no format, allowed: \"ranges\", \"list\", \"aws\", \"google\", \"azure\", \"oracle\", did you mean \"list\"?
 /etc/geoip-exporter.d/a.toml:1: range_files[0].paht: unknown key, did you mean path?
 /etc/geoip-exporter.d/a.toml:1: range_files[1]: 7 is not a path such as \"/etc/geoip-exporter/ranges.json\", nor a table such as { path = \"/etc/geoip-exporter/ranges.json\", format = \"list\", name = \"blocked\" }
 /etc/geoip-exporter.d/a.toml:2: range: a table is not a list of tables with name and cidrs, such as [{ name = \"office\", cidrs = [\"198.51.100.0/24\"], country = \"DE\" }]";
