@@ -259,6 +259,7 @@ fn measure(
     let publishers = Publishers {
         statistics: Publisher::new(PollStatistics::default()),
         interfaces: Publisher::new(Default::default()),
+        counted_once: Publisher::new(Default::default()),
         overseer: Box::new(Nobody),
         saver: None,
     };

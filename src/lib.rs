@@ -29,7 +29,7 @@
 //! daemon     → everything below
 //! poller     → accounting, classifier, collectors, config, geoip, kernel, logging, metrics
 //! http       → accounting, collectors, config::Config, config::ListenAddress, config::nearest, config::utf8, files, metrics, release
-//! kernel     → accounting, config::Candidate, config::Interfaces, files, logging::chain, sandbox::capability_names
+//! kernel     → accounting, config::Candidate, config::CountedOnce, config::Interfaces, files, logging::chain, sandbox::capability_names
 //! state      → accounting, collectors, files, geoip::Country, geoip::CountryLabels
 //! collectors → accounting, config::Config, geoip::Country, geoip::CountryLabels, metrics, release
 //! metrics    → accounting, config::Config, geoip::CountryLabels

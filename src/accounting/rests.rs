@@ -50,6 +50,9 @@ pub struct AttachmentMarks {
     pub totals: Breakdown,
     /// The newest totals of packets that are not IP: received and sent.
     pub non_ip: [Volume; 2],
+    /// True if its growth counts for the whole machine.
+    #[serde(default)]
+    pub is_edge: bool,
 }
 
 /// Compares the totals of interfaces with the credits of their flows.

@@ -7,8 +7,11 @@
 //!
 //! Pure: no I/O, clock, threads or logging.
 
+pub mod at_zero;
 pub mod bounded;
+pub mod country_places;
 pub mod exporter;
+pub mod host;
 pub mod interfaces;
 pub mod section;
 pub mod traffic;

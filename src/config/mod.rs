@@ -7,6 +7,7 @@
 //!
 //! Pure, all but `load`: no I/O, clock, threads or logging.
 
+mod counted_once;
 mod countries;
 mod duration;
 mod elements;
@@ -31,6 +32,7 @@ mod tables;
 mod text;
 mod values;
 
+pub use counted_once::CountedOnce;
 pub use countries::Countries;
 pub use elements::{Element, ReadElements, Wrong};
 pub use error::{Error, Problem, Source};
@@ -104,6 +106,10 @@ pub struct Config {
     /// The time for which interfaces that are gone keep their series; `None`
     /// keeps them until a restart.
     pub absent_interface_retention: Option<Duration>,
+    /// Is true if the traffic of the whole machine is counted by country.
+    pub host: bool,
+    /// The interfaces at which the whole machine is counted.
+    pub counted_once: CountedOnce,
     /// The addresses and sockets that serve the metrics; at least one.
     pub listen_address: Vec<ListenAddress>,
     /// The file with TLS and users, in the format of Prometheus' exporters.
@@ -147,6 +153,8 @@ impl Default for Config {
             ipv6_prefix_length: 48,
             countries_at_zero: Countries::None,
             absent_interface_retention: Some(Duration::from_secs(3600)),
+            host: false,
+            counted_once: CountedOnce::Auto,
             listen_address: vec![ListenAddress::Tcp(
                 (Ipv4Addr::UNSPECIFIED, 9100).into(),
             )],
@@ -163,5 +171,21 @@ impl Default for Config {
             range: Vec::new(),
             service: Vec::new(),
         }
+    }
+}
+
+impl Config {
+    /// Returns whether a slice counts the whole machine, so that the interfaces
+    /// at which it is counted have to be known.
+    #[must_use]
+    pub fn counts_once(&self) -> bool {
+        self.host || !self.service.is_empty()
+    }
+
+    /// Returns whether the exporter needs to know the default routes.
+    #[must_use]
+    pub fn looks_at_routes(&self) -> bool {
+        self.interfaces.have_uplinks()
+            || self.counts_once() && self.counted_once.looks_at_routes()
     }
 }

@@ -15,6 +15,7 @@ mod lists;
 mod running;
 mod series;
 mod serving;
+mod whole;
 
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
@@ -42,6 +43,7 @@ const GEOIP_CACHE_SIZE: RangeInclusive<u32> = 1..=1 << 24;
 /// Every group of settings, in the order of the documents.
 const TABLES: &[&[Setting]] = &[
     COUNTING,
+    whole::WHOLE,
     series::SERIES,
     serving::SERVING,
     running::RUNNING,

@@ -7,7 +7,7 @@
 //! families to [`collectors`](crate::collectors), and here a function and a
 //! line in [`all`].
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::Sender;
 use slog::Logger;
@@ -17,11 +17,12 @@ use super::host::KeepFollowing;
 use super::lifecycle::Event;
 use super::worker::Worker;
 use super::{BUILD, follow, web};
-use crate::accounting::PollStatistics;
+use crate::accounting::{AtEdges, PollStatistics, Timestamp};
 use crate::collectors::exporter::{
     CertificateCollector, DatabaseStatus, ExporterCollector, LastReload,
     Process,
 };
+use crate::collectors::host::{self, HostAccount, HostCollector};
 use crate::collectors::interfaces::{self, InterfacesCollector};
 use crate::collectors::traffic::{Snapshot, TrafficAccount, TrafficCollector};
 use crate::config::Config;
@@ -54,6 +55,8 @@ pub(super) type Commit = Box<dyn FnMut(&Config)>;
 
 /// The publications and channels that several slices use.
 pub(super) struct Sources {
+    /// The time of the start.
+    pub(super) started: Timestamp,
     pub(super) log: Logger,
     pub(super) config: Published<Config>,
     pub(super) last_reload: Published<LastReload>,
@@ -67,6 +70,7 @@ pub(super) struct Sources {
     /// True if the shown counters are saved; none if they are never saved.
     pub(super) is_saved: Option<Published<bool>>,
     pub(super) interfaces: Published<interfaces::Snapshot>,
+    pub(super) counted_once: Published<interfaces::OnceSnapshot>,
     pub(super) certificate_expiry: http::CertificateExpiry,
     /// Events for the supervisor.
     pub(super) events: Sender<Event>,
@@ -82,12 +86,13 @@ pub(super) struct Devices {
 /// Returns every slice, in the order of the metrics page.
 pub(super) fn all(
     sources: &Sources,
-    _histories: &mut Histories,
+    histories: &mut Histories,
     account: Feed<TrafficAccount>,
     devices: Devices,
 ) -> Vec<Slice> {
     vec![
         traffic(sources, account),
+        host(sources, histories),
         interfaces(sources, devices),
         exporter(sources),
         web_server(sources),
@@ -104,24 +109,40 @@ fn traffic(sources: &Sources, account: Feed<TrafficAccount>) -> Slice {
     }
 }
 
+fn host(sources: &Sources, histories: &mut Histories) -> Slice {
+    let mut saved: host::Snapshot = histories.take().unwrap_or_default();
+    saved.labels = Arc::new(histories.labels.clone());
+    let account = HostAccount::resume(saved).starting(sources.started);
+    let feed = Feed::new(AtEdges::new(account));
+    let config = sources.config.clone();
+    let collector = HostCollector::new(histories.shown(&feed), config);
+    Slice {
+        sink: Some(Box::new(feed)),
+        collectors: vec![Box::new(collector)],
+        ..Slice::default()
+    }
+}
+
 fn interfaces(sources: &Sources, devices: Devices) -> Slice {
     let Devices { mut source, keep_following, poller } = devices;
     let (log, states) = (sources.log.clone(), sources.interfaces.clone());
+    let once = sources.counted_once.clone();
     let index = Index {
         build: BUILD,
         config: sources.config.clone(),
         interfaces: states.clone(),
+        counted_once: once.clone(),
         links: Vec::new(),
     };
     Slice {
-        collectors: vec![Box::new(InterfacesCollector::new(states))],
+        collectors: vec![Box::new(InterfacesCollector::new(states, once))],
         pages: vec![Box::new(index)],
         worker: Some(Worker::new("interfaces", Duty::Follow, move || {
             follow::follow(&log, source.as_mut(), &poller);
             Ok(())
         })),
         commit: Some(Box::new(move |config| {
-            let are_wanted = config.interfaces.have_uplinks();
+            let are_wanted = config.looks_at_routes();
             keep_following.want_default_routes(are_wanted);
         })),
         ..Slice::default()

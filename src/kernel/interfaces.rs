@@ -110,6 +110,12 @@ impl InterfaceTable {
         self.with_default_route = Some(devices);
     }
 
+    /// Returns the devices that have a default route, once they are known.
+    #[must_use]
+    pub fn default_routes(&self) -> Option<&BTreeSet<u32>> {
+        self.with_default_route.as_ref()
+    }
+
     /// Returns all devices.
     pub fn iter(&self) -> impl Iterator<Item = &Interface> {
         self.devices.values()

@@ -13,6 +13,7 @@ mod capabilities;
 mod clsact;
 mod counters;
 mod cpus;
+mod edges;
 mod errno;
 mod error;
 mod features;
@@ -46,6 +47,7 @@ mod tc;
 mod version;
 
 pub use attachments::TrafficAttacher;
+pub use edges::{EdgeFinder, Verdict, Verdicts, doubled};
 pub use error::Error;
 pub use features::pinned_maps;
 

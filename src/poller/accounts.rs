@@ -21,6 +21,8 @@ pub(super) struct Accounts {
     off: Vec<Box<dyn Sink>>,
     /// The growth of the totals, kept to use the memory again.
     rests: Vec<Rest>,
+    /// The end of the last good poll.
+    last_end: Option<PollEnd>,
 }
 
 impl Accounts {
@@ -42,7 +44,15 @@ impl Accounts {
         let mut sinks = std::mem::take(&mut self.on);
         sinks.append(&mut self.off);
         for sink in &mut sinks {
+            let was_on = sink.is_on();
             sink.configure(config);
+            // Its counters begin here.
+            if !was_on
+                && sink.is_on()
+                && let Some(end) = self.last_end
+            {
+                sink.publish(end);
+            }
         }
         (self.on, self.off) = sinks.into_iter().partition(|sink| sink.is_on());
     }
@@ -74,7 +84,6 @@ impl Accounts {
 
     /// Tells the interfaces at which the host is counted once. To be called
     /// after a poll.
-    #[expect(dead_code, reason = "the rule that finds edges comes next")]
     pub(super) fn set_edges(&mut self, edges: &Arc<Edges>) {
         for sink in self.all_mut() {
             sink.set_edges(edges);
@@ -116,6 +125,7 @@ impl Accounts {
 
     /// Ends a poll, and publishes the accounts that have changed.
     pub(super) fn publish(&mut self, end: PollEnd) {
+        self.last_end = Some(end);
         for sink in &mut self.on {
             sink.publish(end);
         }

@@ -77,6 +77,30 @@ impl Attachments {
         self.attached.len()
     }
 
+    /// Returns the devices.
+    pub(super) fn table(&self) -> &InterfaceTable {
+        &self.table
+    }
+
+    /// Returns the interfaces that are counted, by ifindex.
+    pub(super) fn attached(
+        &self,
+    ) -> impl Iterator<Item = (u32, InterfaceId)> + '_ {
+        self.attached.iter().map(|(&ifindex, attached)| (ifindex, attached.id))
+    }
+
+    /// Returns every number that is in use.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = InterfaceId> + '_ {
+        let attached = self.attached.values().map(|attached| attached.id);
+        let retiring = self.retiring.iter().copied();
+        attached.chain(retiring).chain(self.drained.keys().copied())
+    }
+
+    /// Returns how many numbers are in use.
+    pub(super) fn numbers_in_use(&self) -> usize {
+        self.attached.len() + self.retiring.len() + self.drained.len()
+    }
+
     /// Takes over the interfaces that an earlier process attached. Those that
     /// are not attached any more are given up once they were read.
     pub(super) fn adopt(

@@ -97,7 +97,7 @@ impl<A: Attach + Adopt, R> Poller<A, R> {
     pub(super) fn save_checkpoint(&mut self) {
         let counting = self.marks();
         // They are of no use without the marks of the maps.
-        let attachments = counting.as_ref().map(|_| self.accounts.marks());
+        let attachments = counting.as_ref().map(|_| self.attachment_marks());
         if let Some(saver) = &mut self.publishers.saver {
             saver.save(Checkpoint {
                 number: self.polls_ended,
@@ -107,6 +107,14 @@ impl<A: Attach + Adopt, R> Poller<A, R> {
                 attachments: attachments.unwrap_or_default(),
             });
         }
+    }
+
+    fn attachment_marks(&self) -> Vec<AttachmentMarks> {
+        let mut marks = self.accounts.marks();
+        for one in &mut marks {
+            one.is_edge = self.edges.contains(one.interface);
+        }
+        marks
     }
 
     /// Returns the marks of the last good poll, or of the process before.

@@ -52,6 +52,8 @@ pub struct Publishers {
     pub statistics: Publisher<PollStatistics>,
     /// The state of the interfaces.
     pub interfaces: Publisher<interfaces::Snapshot>,
+    /// The interfaces at which the whole machine is counted.
+    pub counted_once: Publisher<interfaces::OnceSnapshot>,
     /// The party that hears of its progress.
     pub overseer: Box<dyn Overseer>,
     /// The thread that saves, if the counters are saved.

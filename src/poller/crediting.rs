@@ -84,6 +84,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
             &mut self.accounts,
             saved,
         );
+        self.edges.end_poll(&self.attachments, &mut self.accounts);
         let end = PollEnd {
             at: SystemTime::now().into(),
             uptime: self.started.elapsed(),

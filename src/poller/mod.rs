@@ -9,6 +9,7 @@ mod attachments;
 mod checkpoint;
 mod control;
 mod crediting;
+mod edges;
 mod end;
 mod overseer;
 
@@ -29,6 +30,7 @@ use accounts::Accounts;
 use attachments::Attachments;
 pub use checkpoint::{Checkpoint, Resumed, Saver};
 pub use control::{Control, Publishers, Start};
+use edges::FollowedEdges;
 pub use overseer::Overseer;
 
 /// The poller, ready to run.
@@ -41,6 +43,7 @@ pub struct Poller<A, R> {
     tracker: FlowTracker<Option<OriginId>>,
     classifier: Classifier,
     accounts: Accounts,
+    edges: FollowedEdges,
     publishers: Publishers,
     statistics: PollStatistics,
     /// The counters from before the maps were made.
@@ -89,7 +92,9 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
             Some(Resumed { adopted, marks, .. }) => (adopted, Some(marks)),
             None => (Vec::new(), None),
         };
+        let at_edges = attachments.iter().map(|it| (it.interface, it.is_edge));
         let mut poller = Self {
+            edges: FollowedEdges::new(log.clone(), &config, at_edges),
             attachments: Attachments::new(log.clone()),
             classifier: Classifier::new(
                 sources,
@@ -118,6 +123,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         poller.statistics.flow_table.max_entries = room.table_entries;
         poller.accounts.label_countries(poller.classifier.labels());
         poller.attachments.adopt(adopted, &mut poller.accounts);
+        poller.accounts.set_edges(&poller.edges.edges());
         poller.attachments.note(devices);
         poller.attachments.log_matches();
         poller.plan();
@@ -217,9 +223,11 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         }
     }
 
-    /// Returns whether the choice of interfaces waits for news of devices.
+    /// Returns whether the choice of interfaces, or of those that count for the
+    /// whole machine, waits for news of devices.
     fn waits_for_news(&self) -> bool {
         self.attachments.waits_for_news(&self.config.interfaces)
+            || self.edges.are_waiting()
     }
 
     /// Takes over a new configuration. Traffic up to now is credited by the old
@@ -230,6 +238,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         self.accounts.configure(&config);
         self.classifier.resize_cache(config.geoip_cache_size);
         self.config = config;
+        self.configure_edges();
         self.attachments.log_matches();
         self.plan();
     }
@@ -248,6 +257,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
             self.poll();
             self.attachments.rename(&mut self.accounts);
         }
+        self.change_edges();
         self.publish_states();
     }
 
@@ -269,6 +279,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         let done =
             self.attachments.do_next(&mut self.attacher, &mut self.accounts);
         self.publishers.overseer.gets_on();
+        self.change_edges();
         done?;
         // After each one, because attaching many takes long.
         self.publish_states();

@@ -209,6 +209,7 @@ fn attachment_from(from: &mut Reader<'_>) -> Result<AttachmentMarks, Fault> {
         unattributed: from.breakdown()?,
         totals: from.breakdown()?,
         non_ip: [from.volume()?, from.volume()?],
+        is_edge: false,
     })
 }
 

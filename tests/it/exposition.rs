@@ -1,5 +1,7 @@
 //! What Prometheus gets to see: the page as text, and its rules.
 
+mod host;
+
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use geoip_exporter::collectors::exporter::{
     LastReload, Process,
 };
 use geoip_exporter::collectors::interfaces::{
-    InterfaceState, InterfacesCollector, Status,
+    InterfaceState, InterfacesCollector, Once, OnceSnapshot, Status,
 };
 use geoip_exporter::collectors::traffic::{TrafficAccount, TrafficCollector};
 use geoip_exporter::config::{Config, Countries};
@@ -34,11 +36,16 @@ fn at(second: u64) -> Timestamp {
 /// Feeds an account what two interfaces saw, one of them with a name that
 /// needs escaping.
 fn traffic() -> Feed<TrafficAccount> {
+    let account = TrafficAccount::new().starting(at(1_700_000_000));
+    let mut feed = Feed::new(account);
+    fill(&mut feed);
+    feed
+}
+
+fn fill(feed: &mut impl Sink) {
     use Direction::{Received, Sent};
     use IpVersion::{V4, V6};
 
-    let account = TrafficAccount::new().starting(at(1_700_000_000));
-    let mut feed = Feed::new(account);
     feed.name_interface(InterfaceId(2), &"wan\\\"0\"".into());
     feed.name_interface(InterfaceId(1), &"eth0".into());
     let mut labels = CountryLabels::default();
@@ -82,7 +89,6 @@ fn traffic() -> Feed<TrafficAccount> {
     let uptime = Duration::from_secs(2);
     let at = at(1_700_000_002);
     feed.publish(PollEnd { at, uptime, absent_retention: None });
-    feed
 }
 
 fn exporter(feed: &Feed<TrafficAccount>) -> ExporterCollector {
@@ -160,7 +166,16 @@ pub(crate) fn registry() -> Registry {
     );
     let mut registry = Registry::new();
     registry.register(collector(&feed, Countries::None));
-    registry.register(InterfacesCollector::new(interfaces.reader()));
+    registry.register(host::collector(Countries::None));
+    let once = |is_edge, why: &str| Once { is_edge, why: why.into() };
+    let counted_once = Publisher::new(OnceSnapshot::from([
+        ("eth0".into(), once(true, "card")),
+        ("wan\\\"0\"".into(), once(false, "does not lead outside")),
+    ]));
+    registry.register(InterfacesCollector::new(
+        interfaces.reader(),
+        counted_once.reader(),
+    ));
     registry.register(exporter(&feed));
     let expiry = || Some(1_800_000_000);
     registry.register(CertificateCollector { expiry });
@@ -202,13 +217,17 @@ fn the_open_metrics_page_is_the_golden_one() {
 }
 
 /// The labels of the reference's series are known to dashboards by now.
-const LABELS: [(&str, &[&str]); 11] = [
+const LABELS: [(&str, &[&str]); 15] = [
     ("geoip_bytes_", &["country", "interface", "ip_version"]),
     ("geoip_packets_", &["country", "interface", "ip_version"]),
     ("geoip_unattributed_", &["interface", "ip_version"]),
     ("geoip_non_ip_", &["interface"]),
     ("geoip_interface_status", &["interface"]),
     ("geoip_interface_attached", &["interface"]),
+    ("geoip_interface_counted_once", &["interface"]),
+    ("geoip_host_unattributed_", &["ip_version"]),
+    ("geoip_host_non_ip_", &[]),
+    ("geoip_host_", &["country", "ip_version"]),
     ("geoip_build_info", &["version", "revision"]),
     ("geoip_database_last_load_", &["database"]),
     ("geoip_database_info", &["path", "type"]),

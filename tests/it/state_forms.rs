@@ -20,7 +20,7 @@ use geoip_exporter::geoip::CountryLabels;
 use geoip_exporter::state::{State, decode, encode};
 
 /// The newest form.
-pub(crate) const NEWEST: u32 = 5;
+pub(crate) const NEWEST: u32 = 6;
 
 type Make = fn() -> State;
 
@@ -104,6 +104,11 @@ fn at(second: u64) -> Option<Timestamp> {
 /// Returns a state without the values that a form has no place for, or another
 /// meaning.
 fn as_of(form: u32, mut state: State) -> State {
+    if form < 6 {
+        for marks in &mut state.attachments {
+            marks.is_edge = false;
+        }
+    }
     if form < 5 {
         leave_out_labels_and_classes(&mut state);
     }
@@ -197,6 +202,7 @@ fn kept() -> State {
             unattributed: breakdown(first + 10),
             totals: breakdown(first + 20),
             non_ip: [30, 40].map(|n| Volume { packets: n, bytes: n * 60 }),
+            is_edge: number == 0,
         }
     });
     State {

@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::Snapshot;
+use super::{OnceSnapshot, Snapshot};
 use crate::metrics::family::Description;
 use crate::metrics::published::Published;
 use crate::metrics::{Collect, Emit};
@@ -22,23 +22,34 @@ const ATTACHED: Description<1> = Description {
     labels: ["interface"],
 };
 
+const COUNTED_ONCE: Description<1> = Description {
+    name: "geoip_interface_counted_once",
+    help: "Counting of the interface's packets for the whole machine: 1 yes, \
+           0 no.",
+    labels: ["interface"],
+};
+
 /// Exports the newest states.
 #[derive(Debug)]
 pub struct InterfacesCollector {
     snapshot: Published<Snapshot>,
+    counted_once: Published<OnceSnapshot>,
 }
 
 impl InterfacesCollector {
     /// Returns a collector of the published snapshots.
     #[must_use]
-    pub fn new(snapshot: Published<Snapshot>) -> Self {
-        Self { snapshot }
+    pub fn new(
+        snapshot: Published<Snapshot>,
+        counted_once: Published<OnceSnapshot>,
+    ) -> Self {
+        Self { snapshot, counted_once }
     }
 }
 
 impl Collect for InterfacesCollector {
     fn version(&self) -> u64 {
-        self.snapshot.version()
+        self.snapshot.version() + self.counted_once.version()
     }
 
     fn collect(&self, emit: Emit<'_>) {
@@ -50,5 +61,10 @@ impl Collect for InterfacesCollector {
         }
         emit(&status.build());
         emit(&attached.build());
+        let mut counted_once = COUNTED_ONCE.gauge();
+        for (name, once) in &*self.counted_once.get() {
+            counted_once.push([name], u8::from(once.is_edge).into());
+        }
+        emit(&counted_once.build());
     }
 }

@@ -3,8 +3,10 @@
 //! Pure: no I/O, clock, threads or logging.
 
 mod families;
+mod once;
 
 pub use families::InterfacesCollector;
+pub use once::{Once, OnceSnapshot};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

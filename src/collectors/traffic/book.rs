@@ -7,20 +7,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Breakdown, CountryTraffic, InterfaceTraffic};
+use super::{Breakdown, InterfaceTraffic};
 use crate::accounting::{Direction, FlowKey, IpVersion, Timestamp, Volume};
+use crate::collectors::country_places::CountryPlaces;
 use crate::geoip::Country;
-
-/// The slot of a country without traffic.
-const NOWHERE: u16 = u16::MAX;
 
 /// The series of one interface name.
 #[derive(Debug)]
 pub(super) struct Book {
     traffic: InterfaceTraffic,
-    /// The place of each country in `traffic.countries`, by number. Own labels
-    /// beyond the last one with traffic have no slot yet.
-    slots: Vec<u16>,
+    /// The places in `traffic.countries`.
+    places: CountryPlaces,
     absent_since: Option<Duration>,
     /// A copy for snapshots, until the traffic changes: an interface without
     /// traffic is not copied at every poll.
@@ -42,15 +39,10 @@ impl Book {
     }
 
     pub(super) fn resume(traffic: InterfaceTraffic) -> Self {
-        let last = traffic.countries.last();
-        let last = last.map_or(0, |last| last.country.index() + 1);
-        let mut slots = vec![NOWHERE; last.max(Country::FIXED)];
-        for (place, known) in (0..).zip(&traffic.countries) {
-            slots[known.country.index()] = place;
-        }
+        let places = CountryPlaces::of(&traffic.countries);
         // An interface that an earlier process missed.
         let absent_since = traffic.is_absent.then_some(Duration::ZERO);
-        Self { traffic, slots, absent_since, shown: None, has_changed: true }
+        Self { traffic, places, absent_since, shown: None, has_changed: true }
     }
 
     pub(super) fn name(&self) -> &Arc<str> {
@@ -110,16 +102,8 @@ impl Book {
         earlier: Option<Timestamp>,
     ) {
         self.has_changed = true;
-        let place = match self.slots.get(country.index()) {
-            Some(&place) if place != NOWHERE => place,
-            _ => self.insert(country),
-        };
-        let of_country = &mut self.traffic.countries[usize::from(place)];
-        let sum = of_country.volume.get_mut(key.direction, key.ip_version);
-        if *sum == Volume::default() {
-            of_country.created.set(key.direction, key.ip_version, earlier);
-        }
-        *sum += volume;
+        let countries = &mut self.traffic.countries;
+        self.places.credit(countries, country, key, volume, earlier);
     }
 
     pub(super) fn add_unattributed(
@@ -135,27 +119,5 @@ impl Book {
     pub(super) fn add_non_ip(&mut self, side: usize, growth: Volume) {
         self.has_changed |= growth != Volume::default();
         self.traffic.non_ip[side] += growth;
-    }
-
-    /// Makes room for a new country in the order of countries, so that
-    /// snapshots need no sorting. Happens once for each country.
-    #[cold]
-    fn insert(&mut self, country: Country) -> u16 {
-        let index = country.index();
-        if index >= self.slots.len() {
-            self.slots.resize(index + 1, NOWHERE);
-        }
-        let countries = &mut self.traffic.countries;
-        let place = countries.partition_point(|known| known.country < country);
-        countries.insert(place, CountryTraffic::new(country));
-        let place = u16::try_from(place)
-            .expect("there are fewer countries than a u16 counts");
-        for slot in &mut self.slots {
-            if *slot != NOWHERE && *slot >= place {
-                *slot += 1;
-            }
-        }
-        self.slots[index] = place;
-        place
     }
 }

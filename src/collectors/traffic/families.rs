@@ -7,6 +7,7 @@
 
 use super::{CountryTraffic, InterfaceTraffic, Snapshot};
 use crate::accounting::{Direction, IpVersion, Volume};
+use crate::collectors::at_zero;
 use crate::config::Config;
 use crate::geoip::{Country, CountryLabels};
 use crate::metrics::family::{Description, Family, sample};
@@ -99,16 +100,6 @@ impl TrafficCollector {
     }
 }
 
-/// Returns the countries that are shown before their first packet, in order.
-fn at_zero(config: &Config) -> Vec<Country> {
-    let labels = config.countries_at_zero.labels().into_iter();
-    // UNKNOWN is no code.
-    let countries = labels.map(|l| Country::from_code(l).unwrap_or_default());
-    let mut countries: Vec<_> = countries.collect();
-    countries.sort_unstable();
-    countries
-}
-
 /// The part of a volume that a family by country shows.
 #[derive(Clone, Copy)]
 struct Aspect {
@@ -126,7 +117,7 @@ impl Collect for TrafficCollector {
 
         // One snapshot for all families, so that their sums agree.
         let snapshot = &*self.snapshot.get();
-        let at_zero = &at_zero(&self.config.get());
+        let at_zero = &at_zero::of(&self.config.get());
         let bytes = |volume: Volume| volume.bytes;
         let packets = |volume: Volume| volume.packets;
         let interfaces = &snapshot.interfaces;
@@ -168,7 +159,7 @@ fn by_country(
     at_zero: &[Country],
 ) -> Family {
     let mut family = description.counter();
-    let mut show = |of_country: &CountryTraffic, is_at_zero: bool| {
+    let show = |of_country: &CountryTraffic, is_at_zero: bool| {
         for ip_version in [IpVersion::V4, IpVersion::V6] {
             let volume = of_country.volume.get(direction, ip_version);
             if is_at_zero || volume != Volume::default() {
@@ -185,17 +176,7 @@ fn by_country(
             }
         }
     };
-    let mut at_zero = at_zero.iter().copied().peekable();
-    for of_country in &interface.countries {
-        let country = of_country.country;
-        while let Some(before) = at_zero.next_if(|other| *other < country) {
-            show(&CountryTraffic::new(before), true);
-        }
-        show(of_country, at_zero.next_if_eq(&country).is_some());
-    }
-    for country in at_zero {
-        show(&CountryTraffic::new(country), true);
-    }
+    at_zero::show_all(&interface.countries, at_zero, show);
     family.build()
 }
 

@@ -12,6 +12,7 @@ mod section;
 pub use account::{MOST_ABSENT, TrafficAccount};
 pub use families::TrafficCollector;
 pub use remembered::MOST_REMEMBERED;
+pub(super) use section::{Labelled, SavedCountry, read_countries};
 
 use std::sync::Arc;
 

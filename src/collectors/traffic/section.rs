@@ -53,7 +53,10 @@ impl SectionContent for Snapshot {
 }
 
 /// Something that is saved, and the labels of its countries.
-struct Labelled<'a, T: ?Sized>(&'a T, &'a CountryLabels);
+pub(in crate::collectors) struct Labelled<'a, T: ?Sized>(
+    pub(in crate::collectors) &'a T,
+    pub(in crate::collectors) &'a CountryLabels,
+);
 
 impl Serialize for Labelled<'_, Snapshot> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -138,8 +141,9 @@ struct SavedInterface<'a> {
     is_absent: bool,
 }
 
+/// [`CountryTraffic`] as it is saved.
 #[derive(Deserialize)]
-struct SavedCountry<'a> {
+pub(in crate::collectors) struct SavedCountry<'a> {
     country: &'a str,
     volume: Breakdown,
     #[serde(default)]
@@ -178,25 +182,32 @@ impl SavedInterface<'_> {
         self,
         labels: &mut CountryLabels,
     ) -> Option<Arc<InterfaceTraffic>> {
-        let country = |saved: SavedCountry<'_>| {
-            let SavedCountry { country, volume, created } = saved;
-            let country = labels.intern(country).ok()?;
-            Some(CountryTraffic { country, volume, created })
-        };
-        let countries = self.countries.into_iter().map(country);
-        let mut countries: Vec<_> = countries.collect::<Option<_>>()?;
-        // The numbers may be in another order than those that were saved.
-        countries.sort_unstable_by_key(|one| one.country);
-        let is_distinct = countries.is_sorted_by(|a, b| a.country < b.country);
-        is_distinct.then(|| {
-            Arc::new(InterfaceTraffic {
-                name: self.name,
-                countries,
-                unattributed: self.unattributed,
-                non_ip: self.non_ip,
-                created: self.created,
-                is_absent: self.is_absent,
-            })
-        })
+        Some(Arc::new(InterfaceTraffic {
+            name: self.name,
+            countries: read_countries(self.countries, labels)?,
+            unattributed: self.unattributed,
+            non_ip: self.non_ip,
+            created: self.created,
+            is_absent: self.is_absent,
+        }))
     }
+}
+
+/// Returns saved countries in the order of [`Country`](crate::geoip::Country),
+/// or none if one is there twice or has no good label.
+pub(in crate::collectors) fn read_countries(
+    saved: Vec<SavedCountry<'_>>,
+    labels: &mut CountryLabels,
+) -> Option<Vec<CountryTraffic>> {
+    let country = |saved: SavedCountry<'_>| {
+        let SavedCountry { country, volume, created } = saved;
+        let country = labels.intern(country).ok()?;
+        Some(CountryTraffic { country, volume, created })
+    };
+    let countries = saved.into_iter().map(country);
+    let mut countries: Vec<_> = countries.collect::<Option<_>>()?;
+    // The numbers may be in another order than those that were saved.
+    countries.sort_unstable_by_key(|one| one.country);
+    let is_distinct = countries.is_sorted_by(|a, b| a.country < b.country);
+    is_distinct.then_some(countries)
 }

@@ -34,6 +34,13 @@ use crate::state::State;
 /// The controls and the names of the workers, or the reason of a failure.
 type Begun = Result<(Controls, Vec<&'static str>), Ended>;
 
+/// The reading halves of what the poller publishes beside the accounts.
+struct Readers {
+    newest_polls: Published<PollStatistics>,
+    interfaces: Published<interfaces::Snapshot>,
+    counted_once: Published<interfaces::OnceSnapshot>,
+}
+
 impl Start<'_> {
     /// Puts the slices together, attaches to a first interface, and starts the
     /// threads.
@@ -62,7 +69,12 @@ impl Start<'_> {
         let mut histories = Histories::new(store.as_mut(), labels);
         let (mut shown, mut saver) = Shown::new(self.log, store, left, newest);
         let interfaces = Publisher::new(interfaces::Snapshot::new());
-        let readers = (statistics.reader(), interfaces.reader());
+        let counted_once = Publisher::new(interfaces::OnceSnapshot::new());
+        let readers = Readers {
+            newest_polls: statistics.reader(),
+            interfaces: interfaces.reader(),
+            counted_once: counted_once.reader(),
+        };
         let sources = self.sources(published, &shown, readers, &server);
         let (device_events, followed) = unbounded();
         let devices = Devices {
@@ -89,7 +101,13 @@ impl Start<'_> {
             (attacher, reader),
             counting.sources,
             std::mem::take(&mut parts.sinks),
-            poller::Publishers { statistics, interfaces, overseer, saver },
+            poller::Publishers {
+                statistics,
+                interfaces,
+                counted_once,
+                overseer,
+                saver,
+            },
             poller::Start {
                 devices: counting.first_devices,
                 resumed: counting.resumed,
@@ -138,13 +156,11 @@ impl Start<'_> {
         &self,
         published: &Publications,
         shown: &Shown,
-        (newest_polls, interfaces): (
-            Published<PollStatistics>,
-            Published<interfaces::Snapshot>,
-        ),
+        Readers { newest_polls, interfaces, counted_once }: Readers,
         server: &http::Server,
     ) -> Sources {
         Sources {
+            started: SystemTime::now().into(),
             log: self.log.clone(),
             config: published.config.reader(),
             last_reload: published.last_reload.reader(),
@@ -154,6 +170,7 @@ impl Start<'_> {
             newest_polls,
             is_saved: shown.is_saved.clone(),
             interfaces,
+            counted_once,
             certificate_expiry: server.certificate_expiry(),
             events: self.events.0.clone(),
         }

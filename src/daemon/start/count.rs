@@ -86,7 +86,7 @@ impl Start<'_> {
         let resumed =
             continuity::resume(self.log, &mut left, adopted, incarnation);
         let (mut devices, keep_following) = host.follow_interfaces(ipsec)?;
-        keep_following.want_default_routes(config.interfaces.have_uplinks());
+        keep_following.want_default_routes(config.looks_at_routes());
         let first_devices = devices.next()?.unwrap_or_default();
         let (store, left) = match has_new_maps && resumed.is_some() {
             true => self.save_first(store, left)?,

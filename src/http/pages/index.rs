@@ -11,8 +11,10 @@ use super::content::Content;
 use super::health::{HEALTHY_MEANS, READY_MEANS};
 use super::routes::Page;
 use rouille::Request;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::collectors::interfaces;
+use crate::collectors::interfaces::{self, Once};
 use crate::config::Config;
 use crate::http::server::Edition;
 use crate::metrics::published::Published;
@@ -42,6 +44,8 @@ pub struct Index {
     pub config: Published<Config>,
     /// The states of the interfaces.
     pub interfaces: Published<interfaces::Snapshot>,
+    /// The interfaces at which the whole machine is counted.
+    pub counted_once: Published<interfaces::OnceSnapshot>,
     /// Further pages.
     pub links: Vec<Link>,
 }
@@ -52,7 +56,9 @@ impl Page for Index {
     }
 
     fn shared(&self, _: &Request) -> Option<Edition> {
-        let version = self.config.version() + self.interfaces.version();
+        let version = self.config.version()
+            + self.interfaces.version()
+            + self.counted_once.version();
         Some(Edition { form: 0, version })
     }
 
@@ -86,18 +92,30 @@ impl Index {
 
     fn interface_table(&self) -> String {
         let interfaces = self.interfaces.get();
-        if interfaces.is_empty() {
+        let once = self.counted_once.get();
+        let names: BTreeSet<_> = interfaces.keys().chain(once.keys()).collect();
+        if names.is_empty() {
             return "<p>None yet.</p>".into();
         }
-        let rows: String = interfaces
-            .iter()
-            .map(|(name, state)| {
-                let (name, state) = (escape(name), state.label());
-                format!("<tr><td>{name}</td><td>{state}</td></tr>\n")
-            })
-            .collect();
+        // Without a slice that counts the whole machine there is no such column.
+        let heading = match once.is_empty() {
+            true => "",
+            false => "<th>Counted for the whole machine</th>",
+        };
+        let row = |name: &Arc<str>| {
+            let state = interfaces.get(name).map(|state| state.label());
+            let state = state.unwrap_or("not in interfaces");
+            let label = once.get(name).map(Once::label).unwrap_or_default();
+            let label = match once.is_empty() {
+                true => String::new(),
+                false => format!("<td>{}</td>", escape(&label)),
+            };
+            let name = escape(name);
+            format!("<tr><td>{name}</td><td>{state}</td>{label}</tr>\n")
+        };
+        let rows: String = names.into_iter().map(row).collect();
         format!(
-            "<table>\n<tr><th>Interface</th><th>State</th></tr>\n\
+            "<table>\n<tr><th>Interface</th><th>State</th>{heading}</tr>\n\
              {rows}</table>"
         )
     }

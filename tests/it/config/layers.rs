@@ -17,6 +17,8 @@ fn others(setting: &Setting) -> [&'static str; 3] {
         "ipv4_prefix_length" => ["8", "16", "32"],
         "ipv6_prefix_length" => ["16", "64", "128"],
         "poll_interval" => ["\"1s\"", "\"30s\"", "\"500ms\""],
+        "host" => ["true", "false", "true"],
+        "counted_once" => ["[\"eth0\"]", "[\"eth1\", \"wg*\"]", "[\"lo\"]"],
         "countries_at_zero" => ["\"all\"", "[\"DE\", \"US\"]", "[\"XK\"]"],
         "absent_interface_retention" => ["\"0\"", "\"1s\"", "\"8760h\""],
         "listen_address" => {
@@ -229,6 +231,8 @@ fn the_printed_configuration_names_every_source() {
          flow_batch_size = 10000  # default\n\
          ipv4_prefix_length = 24  # default\n\
          ipv6_prefix_length = 48  # default\n\
+         host = false  # default\n\
+         counted_once = \"auto\"  # default\n\
          countries_at_zero = \"none\"  # default\n\
          absent_interface_retention = \"1h\"  # default\n\
          listen_address = \"[::]:9101\"  # --listen-address\n\

@@ -10,6 +10,7 @@ mod kills;
 mod life;
 mod log;
 mod news;
+mod once;
 mod parts;
 mod patterns;
 mod property;

@@ -108,6 +108,7 @@ impl Running {
     pub(super) fn over(server: Server, limits: Limits) -> Self {
         let config = Publisher::new(Config::default()).reader();
         let interfaces = Publisher::new(BTreeMap::new()).reader();
+        let counted_once = Publisher::new(BTreeMap::new()).reader();
         let polls = Publisher::new(PollStatistics::default()).reader();
         let (entered, entering) = bounded(1000);
         let (open, opened) = bounded(1000);
@@ -118,7 +119,13 @@ impl Running {
             .with(Healthy)
             .with(Ready { polls })
             .with(bad)
-            .with(Index { build: BUILD, config, interfaces, links: vec![] });
+            .with(Index {
+                build: BUILD,
+                config,
+                interfaces,
+                counted_once,
+                links: vec![],
+            });
         let server = server.limits(limits);
         let addresses = server.addresses().to_vec();
         let tcp = addresses.iter().find_map(|address| match address {

@@ -7,7 +7,7 @@ use flate2::read::GzDecoder;
 use super::*;
 use crate::accounting::PollStatistics;
 use crate::collectors::interfaces::{
-    self, InterfaceState, InterfacesCollector, Status,
+    self, InterfaceState, InterfacesCollector, Once, OnceSnapshot, Status,
 };
 use crate::http::pages::{Healthy, Index, Link, Metrics, Ready};
 use crate::metrics::Registry;
@@ -19,6 +19,7 @@ struct Pages {
     routes: Routes,
     config: Publisher<Config>,
     interfaces: Publisher<interfaces::Snapshot>,
+    counted_once: Publisher<OnceSnapshot>,
     polls: Publisher<PollStatistics>,
 }
 
@@ -35,9 +36,13 @@ fn site() -> Pages {
         })
         .into(),
     );
+    let counted_once = Publisher::new(OnceSnapshot::new());
     let polls = Publisher::new(PollStatistics::default());
     let mut registry = Registry::new();
-    registry.register(InterfacesCollector::new(interfaces.reader()));
+    registry.register(InterfacesCollector::new(
+        interfaces.reader(),
+        counted_once.reader(),
+    ));
     let routes = Routes::new(config.reader())
         .with(Metrics { config: config.reader(), registry })
         .with(Healthy)
@@ -46,9 +51,10 @@ fn site() -> Pages {
             build: Build { version: "1.2.3", revision: "abcdef" },
             config: config.reader(),
             interfaces: interfaces.reader(),
+            counted_once: counted_once.reader(),
             links: vec![Link { path: "/map", text: "Live map" }],
         });
-    Pages { routes, config, interfaces, polls }
+    Pages { routes, config, interfaces, counted_once, polls }
 }
 
 struct Answer(Response);
@@ -250,6 +256,31 @@ fn a_page_has_few_editions_however_it_is_asked_for() {
     assert_eq!(newer.0, text.0);
     assert_eq!(newer.1.form, text.1.form);
     assert!(newer.1.version > text.1.version);
+}
+
+#[test]
+fn the_landing_page_tells_where_the_whole_machine_is_counted_and_why() {
+    let mut site = site();
+    let heading = "<th>Counted for the whole machine</th>";
+    assert!(!site.get("/").text().contains(heading));
+    let once = [("eth0", true, "card"), ("eth2", false, "a<b")];
+    let once = once.map(|(name, is_edge, why)| {
+        (Arc::from(name), Once { is_edge, why: why.into() })
+    });
+    site.counted_once.publish(once.into());
+    let page = site.get("/");
+    for row in [
+        heading,
+        "<td>eth0</td><td>up</td><td>yes: card</td>",
+        "<td>eth1</td><td>up, not counted</td><td></td>",
+        "<td>eth2</td><td>not in interfaces</td><td>no: a&lt;b</td>",
+    ] {
+        assert!(page.text().contains(row), "{row} {}", page.text());
+    }
+    let metrics = site.get("/metrics");
+    let series = "geoip_interface_counted_once{interface=\"eth0\"} 1\n\
+                  geoip_interface_counted_once{interface=\"eth2\"} 0\n";
+    assert!(metrics.text().ends_with(series), "{}", metrics.text());
 }
 
 #[test]

@@ -130,6 +130,7 @@ fn attachments() -> impl Strategy<Value = Vec<AttachmentMarks>> {
                 unattributed: b,
                 totals: c,
                 non_ip: [received, sent],
+                is_edge: number % 2 == 0,
             }
         };
         marks.into_iter().map(of).collect()
