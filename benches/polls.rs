@@ -202,7 +202,11 @@ impl Accounted {
                 };
                 let one = Volume { packets: 1, bytes: 1_000 };
                 volume += one;
-                large.account.credit(&key, one, &Origin { country });
+                large.account.credit(
+                    &key,
+                    one,
+                    &Origin { country, ..Origin::default() },
+                );
             }
             for direction in [received, Direction::Sent] {
                 for family in [Family::Ip(v4), Family::NonIp] {

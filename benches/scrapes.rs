@@ -42,7 +42,11 @@ fn account(interfaces: u32, countries: usize) -> TrafficAccount {
                     let packets = 123_456_789_012 + place as u64;
                     let volume = Volume { packets, bytes: packets * 987 };
                     let country = Country::from_code(code).unwrap();
-                    account.credit(&key, volume, &Origin { country });
+                    account.credit(
+                        &key,
+                        volume,
+                        &Origin { country, ..Origin::default() },
+                    );
                 }
             }
         }

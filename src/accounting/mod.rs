@@ -25,7 +25,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::geoip::{Country, CountryLabels};
+use crate::geoip::{Country, CountryLabels, Network};
 pub use breakdown::{Breakdown, Created};
 pub use delta::{DeltaTracker, Observation};
 pub use edges::{AtEdges, Edges};
@@ -118,6 +118,8 @@ pub struct InterfaceTotal {
 pub struct Origin {
     /// The country its prefix is registered in.
     pub country: Country,
+    /// The network it belongs to.
+    pub network: Network,
 }
 
 /// Monotonic sums over one aspect of the traffic.

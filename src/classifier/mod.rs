@@ -15,13 +15,17 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 
 use crate::accounting::{FlowKey, Origin};
-use crate::geoip::{CountryLabels, Database, Locator};
+use crate::geoip::{
+    CountryLabels, Database, Locator, NetworkDatabase, NetworkLocator,
+};
 
 /// The files that answers come from.
 #[derive(Clone, Default)]
 pub struct Sources {
     /// The database of countries; without one, every country is `UNKNOWN`.
     pub countries: Option<Arc<Database>>,
+    /// The database of networks; without one, every network is `UNKNOWN`.
+    pub networks: Option<Arc<NetworkDatabase>>,
 }
 
 /// The number of an origin: the note of a flow.
@@ -56,13 +60,14 @@ impl Origins {
 /// Finds the origin of flows. One thread owns it.
 pub struct Classifier {
     locator: Locator,
+    networks: NetworkLocator,
     labels: Arc<CountryLabels>,
     origins: Origins,
 }
 
 impl Classifier {
     /// Returns a classifier that goes on from the labels of an earlier process,
-    /// and that remembers the countries of `cache_size` records of the
+    /// and that remembers the answers of `cache_size` records of each
     /// database.
     #[must_use]
     pub fn new(
@@ -70,9 +75,10 @@ impl Classifier {
         cache_size: NonZeroUsize,
         labels: Arc<CountryLabels>,
     ) -> Self {
-        let Sources { countries } = sources;
+        let Sources { countries, networks } = sources;
         let locator = Locator::new(countries, cache_size);
-        Self { locator, labels, origins: Origins::default() }
+        let networks = NetworkLocator::new(networks, cache_size);
+        Self { locator, networks, labels, origins: Origins::default() }
     }
 
     /// Returns the number of the origin of a flow's remote prefix. It is valid
@@ -80,7 +86,8 @@ impl Classifier {
     pub fn origin_of(&mut self, flow: &FlowKey) -> OriginId {
         let address = flow.remote_address();
         let country = self.locator.country_of(address);
-        self.origins.number_of(Origin { country })
+        let network = self.networks.network_of(address);
+        self.origins.number_of(Origin { country, network })
     }
 
     /// Returns the origin that has this number.
@@ -96,13 +103,17 @@ impl Classifier {
     }
 
     /// Replaces the files. All numbers of origins are invalid then.
-    pub fn replace_sources(&mut self, Sources { countries }: Sources) {
+    pub fn replace_sources(&mut self, sources: Sources) {
+        let Sources { countries, networks } = sources;
         self.locator.replace(countries);
+        self.networks.replace(networks);
         self.origins = Origins::default();
     }
 
-    /// Changes the number of records whose countries are remembered.
+    /// Changes the number of records of each database whose answers are
+    /// remembered.
     pub fn resize_cache(&mut self, cache_size: NonZeroUsize) {
         self.locator.resize(cache_size);
+        self.networks.resize(cache_size);
     }
 }

@@ -10,8 +10,10 @@
 pub mod at_zero;
 pub mod bounded;
 pub mod country_places;
+pub mod countries;
 pub mod exporter;
 pub mod host;
 pub mod interfaces;
+pub mod networks;
 pub mod section;
 pub mod traffic;

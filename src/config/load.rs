@@ -47,6 +47,8 @@ pub struct Paths {
     pub services: PathBuf,
     /// The databases that are tried in order if none is named.
     pub databases: Vec<PathBuf>,
+    /// The same of networks.
+    pub network_databases: Vec<PathBuf>,
 }
 
 /// The directories in which geoipupdate and distributions put databases.
@@ -62,11 +64,28 @@ const DATABASE_NAMES: [&str; 5] = [
     "dbip-country-lite.mmdb",
 ];
 
+/// The names of databases of networks in these directories.
+const NETWORK_DATABASE_NAMES: [&str; 3] =
+    ["GeoLite2-ASN.mmdb", "GeoIP2-ISP.mmdb", "dbip-asn-lite.mmdb"];
+
+/// Returns the paths of files of these names, in the order of the names.
+fn in_directories(names: &[&str]) -> Vec<PathBuf> {
+    let of_name = |name: &&str| {
+        DATABASE_DIRECTORIES.map(|folder| Path::new(folder).join(name))
+    };
+    names.iter().flat_map(of_name).collect()
+}
+
 impl Paths {
     /// Returns the database that is used if none is named.
     #[must_use]
     pub fn database(&self) -> Option<PathBuf> {
         self.databases.iter().find(|path| path.exists()).cloned()
+    }
+
+    /// Returns the database of networks that is used if none is named.
+    fn network_database(&self) -> Option<PathBuf> {
+        self.network_databases.iter().find(|path| path.exists()).cloned()
     }
 }
 
@@ -77,13 +96,8 @@ impl Default for Paths {
             directory: "/etc/geoip-exporter.d".into(),
             hosts: "/etc/hosts".into(),
             services: "/etc/services".into(),
-            databases: DATABASE_NAMES
-                .iter()
-                .flat_map(|name| {
-                    DATABASE_DIRECTORIES
-                        .map(|folder| Path::new(folder).join(name))
-                })
-                .collect(),
+            databases: in_directories(&DATABASE_NAMES),
+            network_databases: in_directories(&NETWORK_DATABASE_NAMES),
         }
     }
 }
@@ -176,6 +190,11 @@ pub fn load_at(
         && let Some(database) = paths.database()
     {
         loaded.config.geoip_db = database;
+    }
+    if !loaded.is_set("asn_db")
+        && let Some(database) = paths.network_database()
+    {
+        loaded.config.asn_db = database;
     }
     Ok(Loaded { left_out, ..loaded })
 }

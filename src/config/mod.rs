@@ -129,6 +129,14 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Is true if the exporter gives up privileges after the start.
     pub sandbox: bool,
+    /// Is true if bytes are counted by network.
+    pub networks: bool,
+    /// The database of networks, an mmdb file.
+    pub asn_db: PathBuf,
+    /// The number of networks with series of their own.
+    pub networks_top: u32,
+    /// Is true if the names of countries are shown.
+    pub country_info: bool,
     /// Is true if special addresses have labels of their own.
     pub name_special_addresses: bool,
     /// The files of named ranges.
@@ -166,6 +174,10 @@ impl Default for Config {
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
             sandbox: true,
+            networks: false,
+            asn_db: "/usr/share/GeoIP/GeoLite2-ASN.mmdb".into(),
+            networks_top: 200,
+            country_info: false,
             name_special_addresses: false,
             range_files: Vec::new(),
             range: Vec::new(),

@@ -1,6 +1,7 @@
 //! Every setting. Flags, environment variables, TOML keys, `--help`, the sample
 //! file, the man pages and docs/settings.md are made from these definitions.
 //! This file has the settings of counting, `series` those of the page,
+//! `networks` those of networks,
 //! `serving` those of the web server, `running` those of the process, `lists`
 //! those that are lists of tables.
 //!
@@ -12,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod lists;
+mod networks;
 mod running;
 mod series;
 mod serving;
@@ -44,6 +46,7 @@ const GEOIP_CACHE_SIZE: RangeInclusive<u32> = 1..=1 << 24;
 const TABLES: &[&[Setting]] = &[
     COUNTING,
     whole::WHOLE,
+    networks::NETWORKS,
     series::SERIES,
     serving::SERVING,
     running::RUNNING,

@@ -269,7 +269,7 @@ impl Supervisor {
             }
         }
         let shown = database.as_deref().map(describe);
-        self.sources = Sources { countries: database };
+        self.sources = Sources { countries: database, ..Sources::default() };
         let sources = self.sources.clone();
         let control = |done| Control::Reload { config, sources, done };
         self.tell_poller(control, shown, Some((plan.changed, asked)));

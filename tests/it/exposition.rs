@@ -69,7 +69,7 @@ fn fill(feed: &mut impl Sink) {
         let volume = Volume { packets, bytes };
         let country = labels.intern(label).unwrap();
         totals.credit(&key, volume);
-        feed.credit(&key, volume, &Origin { country });
+        feed.credit(&key, volume, &Origin { country, ..Origin::default() });
     }
     feed.label_countries(&labels.into());
     for (id, direction, family, packets, bytes) in [

@@ -28,7 +28,11 @@ fn pass(account: &mut TrafficAccount, numbers: std::ops::Range<u32>) {
             };
             let volume = Volume { packets: 1_000, bytes: 1_000_000 };
             let country = Country::from_code(code).unwrap();
-            account.credit(&key, volume, &Origin { country });
+            account.credit(
+                &key,
+                volume,
+                &Origin { country, ..Origin::default() },
+            );
         }
         account.forget_interface(interface);
         if number % 20 == 19 {

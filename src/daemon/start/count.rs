@@ -97,7 +97,7 @@ impl Start<'_> {
             reader,
             rights,
             duty,
-            sources: Sources { countries: database },
+            sources: Sources { countries: database, ..Sources::default() },
             database_fault,
             store,
             left,

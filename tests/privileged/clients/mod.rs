@@ -86,7 +86,11 @@ fn write_state(directory: &TempDir) {
                 for code in &codes {
                     let code = std::str::from_utf8(code).unwrap();
                     let country = Country::from_code(code).unwrap();
-                    account.credit(&key, volume, &Origin { country });
+                    account.credit(
+                        &key,
+                        volume,
+                        &Origin { country, ..Origin::default() },
+                    );
                 }
             }
         }

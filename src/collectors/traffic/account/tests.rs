@@ -102,7 +102,7 @@ fn credit(
     let interface = InterfaceId(id);
     let remote = [0; 16];
     let key = FlowKey { interface, direction, ip_version, class: 0, remote };
-    let origin = Origin { country: country(code) };
+    let origin = Origin { country: country(code), ..Origin::default() };
     account.credit(&key, volume, &origin);
 }
 

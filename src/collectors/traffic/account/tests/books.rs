@@ -109,7 +109,8 @@ impl Host {
             class: 0,
             remote: [0; 16],
         };
-        let origin = Origin { country: country(LABELS[code]) };
+        let origin =
+            Origin { country: country(LABELS[code]), ..Origin::default() };
         self.pending.push((key, v, origin));
         *self.found.entry((self.names[&id], code)).or_default() += v.bytes;
     }

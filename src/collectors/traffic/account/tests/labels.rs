@@ -30,7 +30,11 @@ fn every_country_has_a_place_of_its_own() {
     account.label_countries(&labels.clone().into());
     for country in countries.iter().rev().chain(&countries) {
         let bytes = country.index() as u64;
-        account.credit(&KEY, volume(1, bytes), &Origin { country: *country });
+        account.credit(
+            &KEY,
+            volume(1, bytes),
+            &Origin { country: *country, ..Origin::default() },
+        );
     }
     let snapshot = account.snapshot();
     let shown = &interface(&snapshot, "eth0").countries;
@@ -62,7 +66,11 @@ fn own_labels_go_on_under_other_numbers() {
     account.name_interface(InterfaceId(1), &"eth0".into());
     let vpn = labels.intern("vpn").unwrap();
     assert_ne!(vpn, country("vpn"));
-    account.credit(&KEY, volume(1, 100), &Origin { country: vpn });
+    account.credit(
+        &KEY,
+        volume(1, 100),
+        &Origin { country: vpn, ..Origin::default() },
+    );
     let snapshot = account.snapshot();
     let shown = interface(&snapshot, "eth0").countries.iter().map(|one| {
         let bytes = one.volume.total(Direction::Received).bytes;

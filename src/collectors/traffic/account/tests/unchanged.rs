@@ -60,7 +60,7 @@ fn everything_new_is_published_once() {
     type Change = fn(&mut Polled);
     let changes: [Change; 6] = [
         |polled| {
-            let origin = Origin { country: country("DE") };
+            let origin = Origin { country: country("DE"), ..Origin::default() };
             let key = FlowKey {
                 interface: InterfaceId(1),
                 direction: Direction::Sent,
