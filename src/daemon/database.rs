@@ -1,33 +1,83 @@
-//! The database of countries, as a resource that is followed on disk.
+//! Databases as resources that are followed on disk, and their kinds.
 
 use std::io;
-use std::path::PathBuf;
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use slog::{Logger, info, warn};
+use slog::{Logger, info};
 
 use super::follower::{Files, Resource};
-use super::start::Opened;
+use crate::classifier::Sources;
 use crate::collectors::exporter;
 use crate::config::Config;
 use crate::files::Place;
-use crate::geoip::{self, Database};
-use crate::logging::{self, chain};
+use crate::geoip::{self, Countries, DatabaseOf, Networks, Subject};
+use crate::logging;
+
+/// A kind of databases, as the configuration names one of them.
+pub(super) trait Kind: Subject + Copy + Send {
+    /// The name of the thread that follows the file.
+    const THREAD: &'static str;
+    /// The answers that are all `UNKNOWN` without a database.
+    const ANSWERS: &'static str;
+
+    /// Returns the file, if the configuration uses one.
+    fn file(config: &Config) -> Option<&Path>;
+
+    /// Returns the place of the database in the sources of origins.
+    fn place(sources: &mut Sources) -> &mut Option<Arc<DatabaseOf<Self>>>;
+}
+
+impl Kind for Countries {
+    const THREAD: &'static str = "database";
+    const ANSWERS: &'static str = "every country";
+
+    fn file(config: &Config) -> Option<&Path> {
+        Some(&config.geoip_db)
+    }
+
+    fn place(sources: &mut Sources) -> &mut Option<Arc<DatabaseOf<Self>>> {
+        &mut sources.countries
+    }
+}
+
+impl Kind for Networks {
+    const THREAD: &'static str = "asn-database";
+    const ANSWERS: &'static str = "every network";
+
+    fn file(config: &Config) -> Option<&Path> {
+        config.networks.then_some(&config.asn_db)
+    }
+
+    fn place(sources: &mut Sources) -> &mut Option<Arc<DatabaseOf<Self>>> {
+        &mut sources.networks
+    }
+}
 
 /// The file of a database.
 #[derive(Clone, Debug)]
-pub(super) struct DatabaseFile(pub(super) PathBuf);
+pub(super) struct DatabaseFile<K> {
+    path: PathBuf,
+    kind: PhantomData<K>,
+}
 
-impl Resource for DatabaseFile {
-    type Content = Database;
+impl<K> DatabaseFile<K> {
+    pub(super) fn new(path: &Path) -> Self {
+        Self { path: path.into(), kind: PhantomData }
+    }
+}
+
+impl<K: Kind> Resource for DatabaseFile<K> {
+    type Content = DatabaseOf<K>;
     type Error = geoip::Error;
 
-    fn open(&self, place: &Place) -> Result<Database, geoip::Error> {
-        place.enter(&self.0);
-        Database::open(&self.0)
+    fn open(&self, place: &Place) -> Result<DatabaseOf<K>, geoip::Error> {
+        place.enter(&self.path);
+        DatabaseOf::open(&self.path)
     }
 
-    fn files_of(database: &Database) -> Files {
+    fn files_of(database: &DatabaseOf<K>) -> Files {
         vec![(database.path().to_owned(), database.identity())]
     }
 
@@ -37,43 +87,54 @@ impl Resource for DatabaseFile {
 
     fn panicked(&self) -> geoip::Error {
         let cause = io::Error::other("a fault of the exporter");
-        geoip::Error::Open { path: self.0.clone(), cause }
+        geoip::Error::Open { path: self.path.clone(), cause }
     }
 }
 
-/// Logs how opening the database went at the start, and returns it, or why
-/// there is none. Without one the daemon counts all the same.
-pub(super) fn first(
-    log: &Logger,
-    config: &Config,
-    opened: Option<Opened>,
-) -> (Option<Arc<Database>>, Option<String>) {
-    let fault = match opened {
-        Some(Ok(database)) => {
-            log_opened(log, &database);
-            return (Some(Arc::new(database)), None);
-        }
-        // It has been logged that the file does not answer.
-        None => return (None, None),
-        Some(Err(error)) => chain(&error),
-    };
-    let until = match config.geoip_db_watch {
-        true => "it can be opened",
-        false => "a reload",
-    };
-    warn!(log, "no GeoIP database: every country is UNKNOWN";
-        "until" => until, "error" => &fault);
-    (None, Some(fault))
+/// The outcome of opening a database for a reload.
+pub(super) struct Read<K: Kind> {
+    /// None if the configuration uses none, or if there is no file and no
+    /// database was in use.
+    pub(super) database: Option<Arc<DatabaseOf<K>>>,
+    /// The reason why there is no file.
+    pub(super) missing: Option<geoip::Error>,
 }
 
-pub(super) fn log_opened(log: &Logger, database: &Database) {
+/// Opens the database for a reload. While one is in use (`is_in_use`), a missing
+/// file is a fault.
+///
+/// # Errors
+/// The fault of the file.
+pub(super) fn read<K: Kind>(
+    config: &Config,
+    is_in_use: bool,
+    place: &Place,
+) -> Result<Read<K>, geoip::Error> {
+    let Some(path) = K::file(config) else {
+        return Ok(Read { database: None, missing: None });
+    };
+    match DatabaseFile::<K>::new(path).open(place) {
+        Ok(database) => {
+            Ok(Read { database: Some(Arc::new(database)), missing: None })
+        }
+        Err(fault) if fault.is_not_found() && !is_in_use => {
+            Ok(Read { database: None, missing: Some(fault) })
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+pub(super) fn log_opened<K: Kind>(log: &Logger, database: &DatabaseOf<K>) {
     info!(log, "opened the GeoIP database";
+        "database" => K::LABEL,
         "path" => %database.path().display(),
         "type" => database.database_type(),
         "built" => logging::date(database.build_epoch()));
 }
 
-pub(super) fn describe(database: &Database) -> exporter::Database {
+pub(super) fn describe<K: Kind>(
+    database: &DatabaseOf<K>,
+) -> exporter::Database {
     exporter::Database {
         path: database.path().to_owned(),
         database_type: database.database_type().to_owned(),

@@ -172,11 +172,14 @@ fn follow<R: Resource>(
             }
         }
         order = loop {
+            if !order.is_followed {
+                let Ok(next) = orders.recv() else { return };
+                break next;
+            }
             match orders.recv_timeout(INTERVAL) {
                 Ok(next) => break next,
                 Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) if order.is_followed => {}
-                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Timeout) => {}
             }
             if !watch.is_new(look(&order, place)) {
                 continue;

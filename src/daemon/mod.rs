@@ -9,6 +9,7 @@ mod database;
 mod errand;
 mod error;
 mod follow;
+mod followed;
 mod follower;
 #[allow(dead_code, reason = "slices with a section use it")]
 mod histories;
@@ -152,15 +153,12 @@ fn run_logged<H: Host>(
     let counting =
         start.count(host, &config, &privileges, &mut followers, made)?;
 
-    let faults = Faults {
-        database: counting.database_fault.clone(),
-        ..Faults::default()
-    };
     let sources = counting.sources.clone();
-    let published = Publications::new(config, sources.countries.as_deref());
+    let published = Publications::new(config);
     let progress = Progress::default();
     let (controls, workers) = start.begin(
         &published,
+        &followers.databases,
         &manager,
         &privileges,
         &progress,
@@ -178,7 +176,7 @@ fn run_logged<H: Host>(
         controls: Some(controls),
         followers,
         sources,
-        faults,
+        faults: Faults::default(),
         reloads: Reloads::default(),
     }
     .run(Lifecycle::new(workers), &events.1)?;

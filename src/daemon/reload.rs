@@ -13,17 +13,17 @@ use crossbeam_channel::{Receiver, Sender, bounded, never};
 use slog::{Logger, error, info, warn};
 
 use super::asked::Asked;
-use super::database::{DatabaseFile, describe, log_opened};
+use super::database::{self, Read};
 use super::errand::{Errand, PATIENCE};
 use super::follower::Resource as _;
-use super::supervisor::{Faults, Supervisor, warn_late};
+use super::supervisor::{Faults, Followers, Supervisor, warn_late};
 use super::web::{Web, WebConfig, log_left_out};
 use super::{Layers, succeeded_now};
 use crate::classifier::Sources;
-use crate::collectors::exporter::{self, LastReload};
+use crate::collectors::exporter::LastReload;
 use crate::config::{self, Config, Plan};
 use crate::files::Place;
-use crate::geoip::{self, Database};
+use crate::geoip::{self, Countries, Networks, Subject as _};
 use crate::http;
 use crate::logging::chain;
 use crate::poller::Control;
@@ -35,10 +35,8 @@ pub(super) struct Prepared {
     pub(super) warnings: Vec<String>,
     pub(super) left_out: Vec<(PathBuf, &'static str)>,
     pub(super) web: Web,
-    /// None if there is no file and no database was in use.
-    pub(super) database: Option<Arc<Database>>,
-    /// The reason why there is none.
-    pub(super) missing: Option<geoip::Error>,
+    pub(super) countries: Read<Countries>,
+    pub(super) networks: Read<Networks>,
 }
 
 /// The reason why a reload changes nothing.
@@ -48,8 +46,9 @@ pub(super) enum ReloadError {
     Config(config::Error),
     #[error(transparent)]
     WebConfig(http::WebConfigError),
-    #[error(transparent)]
-    Database(geoip::Error),
+    /// The fault of the database with this label.
+    #[error("{1}")]
+    Database(&'static str, #[source] geoip::Error),
     #[error("{file:?} does not answer: reading it takes more than {} seconds",
         PATIENCE.as_secs())]
     Slow { file: PathBuf },
@@ -73,8 +72,9 @@ impl ReloadError {
                     error!(log, "web configuration"; "error" => line);
                 }
             }
-            Self::Database(fault) => {
-                error!(log, "database"; "error" => chain(fault));
+            Self::Database(label, fault) => {
+                error!(log, "database"; "database" => *label,
+                    "error" => chain(fault));
             }
             Self::Slow { .. } | Self::Thread(_) | Self::Panicked => {
                 error!(log, "reload"; "error" => chain(self));
@@ -86,34 +86,36 @@ impl ReloadError {
 /// The outcome of reading.
 type Outcome = Result<Prepared, ReloadError>;
 
-/// Reads everything that a reload puts in force. While a database is in use
-/// (`has_database`), a missing file is a fault.
+/// The databases that are in use: while one is, a missing file is a fault.
+#[derive(Clone, Copy)]
+struct InUse {
+    countries: bool,
+    networks: bool,
+}
+
+/// Reads everything that a reload puts in force.
 ///
 /// # Errors
 /// The faults of the first file that is wrong.
 fn prepare(
     layers: &Layers,
     in_force: &Config,
-    has_database: bool,
+    in_use: InUse,
     place: &Place,
 ) -> Outcome {
     let loaded = layers.load_at(place).map_err(ReloadError::Config)?;
     let plan = config::plan(in_force, &loaded.config);
     let web = WebConfig(plan.config.web_config_file.clone());
     let web = web.open(place).map_err(ReloadError::WebConfig)?;
-    let file = DatabaseFile(plan.config.geoip_db.clone());
-    let (database, missing) = match file.open(place) {
-        Ok(database) => (Some(Arc::new(database)), None),
-        Err(fault) if fault.is_not_found() && !has_database => {
-            (None, Some(fault))
-        }
-        Err(fault) => return Err(ReloadError::Database(fault)),
-    };
+    let countries = database::read(&plan.config, in_use.countries, place)
+        .map_err(|fault| ReloadError::Database(Countries::LABEL, fault))?;
+    let networks = database::read(&plan.config, in_use.networks, place)
+        .map_err(|fault| ReloadError::Database(Networks::LABEL, fault))?;
     let mut warnings: Vec<String> =
         loaded.warnings.iter().map(ToString::to_string).collect();
     warnings.extend(plan.warning());
     let left_out = loaded.left_out;
-    Ok(Prepared { plan, warnings, left_out, web, database, missing })
+    Ok(Prepared { plan, warnings, left_out, web, countries, networks })
 }
 
 /// The senders who wait for the outcome of a reload.
@@ -131,8 +133,8 @@ struct Reading {
 struct Applying {
     /// The poller drops its end once it is done.
     done: Receiver<()>,
-    /// The database in use from then on.
-    shown: Option<exporter::Database>,
+    /// The configuration and the sources in use from then on.
+    shown: (Arc<Config>, Sources),
     /// The reload it belongs to: the changed settings, and the senders.
     reload: Option<(Vec<&'static str>, Askers)>,
 }
@@ -187,9 +189,13 @@ impl Supervisor {
             return self.fail_reload(&ReloadError::Slow { file }, asked);
         }
         let (layers, config) = (self.layers.clone(), self.published.config());
-        let has_database = self.published.has_database();
+        let databases = &self.followers.databases;
+        let in_use = InUse {
+            countries: databases.countries.is_in_use(),
+            networks: databases.networks.is_in_use(),
+        };
         let errand = Errand::start("reload", move |place| {
-            prepare(&layers, &config, has_database, place)
+            prepare(&layers, &config, in_use, place)
         });
         match errand {
             Ok(errand) => {
@@ -225,8 +231,8 @@ impl Supervisor {
     /// Logs and shows a failed reload. Everything stays as it was.
     fn fail_reload(&mut self, failure: &ReloadError, asked: Askers) {
         // Before the log: after the line, a scrape shows the failure.
-        if let ReloadError::Database(_) = failure {
-            self.published.show_loaded(false);
+        if let ReloadError::Database(label, _) = failure {
+            self.followers.databases.show_failed(label);
         }
         let last = *self.published.last_reload.reader().get();
         let failed = LastReload { successful: false, ..last };
@@ -241,25 +247,23 @@ impl Supervisor {
 
     /// Puts the content of the files in force. Nothing of this can fail.
     fn commit(&mut self, prepared: Prepared, asked: Askers) {
-        let Prepared { plan, warnings, left_out, web, database, missing } =
+        let Prepared { plan, warnings, left_out, web, countries, networks } =
             prepared;
         log_left_out(&self.log, &left_out);
         for warning in warnings {
             warn!(self.log, "configuration"; "warning" => warning);
         }
         web.log_warnings(&self.log);
-        match (&database, &missing) {
-            (Some(database), _) => log_opened(&self.log, database),
-            (None, Some(fault)) => {
-                warn!(self.log, "every country stays UNKNOWN";
-                    "error" => chain(fault));
-            }
-            (None, None) => {}
-        }
         self.faults = Faults::default();
         self.published.config.publish(plan.config);
         let config = self.published.config();
-        self.follow(&config, &web, database.as_deref());
+        let Self { log, followers, sources, .. } = self;
+        let Followers { databases, web: web_follower } = followers;
+        databases.countries.commit(log, &config, countries, sources);
+        databases.networks.commit(log, &config, networks, sources);
+        let files = WebConfig::files_of(&web);
+        let file = WebConfig(config.web_config_file.clone());
+        web_follower.follow(file, files, true);
         self.log_control.set(config.log_level, config.log_format);
         if let Some(controls) = &mut self.controls {
             controls.server.secure(web.security);
@@ -268,37 +272,15 @@ impl Supervisor {
                 commit(&config);
             }
         }
-        let shown = database.as_deref().map(describe);
-        self.sources = Sources { countries: database, ..Sources::default() };
         let sources = self.sources.clone();
         let control = |done| Control::Reload { config, sources, done };
-        self.tell_poller(control, shown, Some((plan.changed, asked)));
-    }
-
-    /// Follows the new files from now on.
-    fn follow(
-        &mut self,
-        config: &Config,
-        web: &Web,
-        database: Option<&Database>,
-    ) {
-        let file = DatabaseFile(config.geoip_db.clone());
-        let files = match database {
-            Some(database) => DatabaseFile::files_of(database),
-            None => vec![(file.0.clone(), None)],
-        };
-        let is_followed = config.geoip_db_watch;
-        self.followers.database.follow(file, files, is_followed);
-        let files = WebConfig::files_of(web);
-        let web = WebConfig(config.web_config_file.clone());
-        self.followers.web.follow(web, files, true);
+        self.tell_poller(control, Some((plan.changed, asked)));
     }
 
     /// Gives an order to the poller. The reload continues once it is done.
     pub(super) fn tell_poller(
         &mut self,
         control: impl FnOnce(Sender<()>) -> Control,
-        shown: Option<exporter::Database>,
         reload: Option<(Vec<&'static str>, Askers)>,
     ) {
         let Some(controls) = &self.controls else { return };
@@ -306,15 +288,19 @@ impl Supervisor {
         // when it ends, which is an event of its own.
         let (end, done) = bounded(0);
         let _ = controls.poller.send(control(end));
+        let shown = (self.published.config(), self.sources.clone());
         let applying = Applying { done, shown, reload };
         self.reloads.applying.push_back(applying);
     }
 
     /// Shows that the poller has carried out the oldest order.
     pub(super) fn end_applying(&mut self) {
-        let Some(applied) = self.reloads.applying.pop_front() else { return };
+        let Some(mut applied) = self.reloads.applying.pop_front() else {
+            return;
+        };
         // After the poller: a scrape that shows a database has its countries.
-        self.published.show_database(applied.shown);
+        let (config, sources) = &mut applied.shown;
+        self.followers.databases.show(config, sources);
         if let Some((changed, asked)) = applied.reload {
             self.published.last_reload.publish(succeeded_now());
             info!(self.log, "reloaded"; "changed" => changed.join(", "));

@@ -60,7 +60,9 @@ pub(super) struct Sources {
     pub(super) log: Logger,
     pub(super) config: Published<Config>,
     pub(super) last_reload: Published<LastReload>,
-    pub(super) database: Published<DatabaseStatus>,
+    pub(super) databases: Vec<Published<DatabaseStatus>>,
+    pub(super) country_names: Published<CountryNames>,
+    pub(super) network_names: Published<NetworkNames>,
     /// The newest snapshot of the traffic that scrapes may see.
     pub(super) traffic: Published<Snapshot>,
     /// The newest statistics of the poller that scrapes may see.
@@ -154,7 +156,7 @@ fn exporter(sources: &Sources) -> Slice {
         build: BUILD,
         config: sources.config.clone(),
         last_reload: sources.last_reload.clone(),
-        database: sources.database.clone(),
+        databases: sources.databases.clone(),
         is_saved: sources.is_saved.clone(),
         polls: sources.polls.clone(),
         traffic: sources.traffic.clone(),

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, select, tick};
 use slog::{Logger, info, warn};
 
-use super::database::{DatabaseFile, describe, log_opened};
-use super::errand::{LATE, PATIENCE};
+use super::database::DatabaseFile;
+use super::errand::LATE;
+use super::followed::Databases;
 use super::follower::{Follower, News, Resource};
 use super::lifecycle::{Action, Event, Lifecycle};
 use super::notify::ServiceManager;
@@ -21,11 +22,11 @@ use super::slices::Commit;
 use super::web::WebConfig;
 use super::{Error, Layers, succeeded_now};
 use crate::classifier::Sources;
-use crate::collectors::exporter::{self, DatabaseStatus, LastReload};
+use crate::collectors::exporter::LastReload;
 use crate::config::Config;
-use crate::geoip::{self, Database};
+use crate::geoip::{Countries, Networks};
 use crate::http;
-use crate::logging::{LogControl, chain};
+use crate::logging::LogControl;
 use crate::metrics::published::Publisher;
 use crate::poller::Control;
 use crate::sandbox::Duty;
@@ -37,43 +38,19 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct Publications {
     pub(super) config: Publisher<Config>,
     pub(super) last_reload: Publisher<LastReload>,
-    pub(super) database: Publisher<DatabaseStatus>,
 }
 
 impl Publications {
-    pub(super) fn new(config: Config, database: Option<&Database>) -> Self {
+    pub(super) fn new(config: Config) -> Self {
         Self {
             config: Publisher::new(config),
             last_reload: Publisher::new(succeeded_now()),
-            database: Publisher::new(DatabaseStatus {
-                database: "country",
-                is_loaded: database.is_some(),
-                open: database.map(describe),
-            }),
         }
     }
 
     /// Returns the configuration in force.
     pub(super) fn config(&self) -> Arc<Config> {
         self.config.reader().get()
-    }
-
-    /// Returns whether a database is in use.
-    pub(super) fn has_database(&self) -> bool {
-        self.database.reader().get().open.is_some()
-    }
-
-    /// Shows whether the newest attempt to open the database was successful.
-    pub(super) fn show_loaded(&mut self, is_loaded: bool) {
-        let status = DatabaseStatus::clone(&self.database.reader().get());
-        self.database.publish(DatabaseStatus { is_loaded, ..status });
-    }
-
-    /// Shows the database in use, or that there is none.
-    pub(super) fn show_database(&mut self, open: Option<exporter::Database>) {
-        let database = self.database.reader().get().database;
-        let is_loaded = open.is_some();
-        self.database.publish(DatabaseStatus { database, is_loaded, open });
     }
 }
 
@@ -87,7 +64,7 @@ pub(super) struct Controls {
 
 /// The resources that are followed on disk.
 pub(super) struct Followers {
-    pub(super) database: Follower<DatabaseFile>,
+    pub(super) databases: Databases,
     pub(super) web: Follower<WebConfig>,
 }
 
@@ -101,19 +78,13 @@ impl Followers {
         privileges: &Privileges,
     ) -> Result<Self, Error> {
         Ok(Self {
-            database: start_follower(log, privileges, "database")?,
+            databases: Databases::start(log, privileges)?,
             web: start_follower(log, privileges, "web-config")?,
         })
     }
-
-    /// Opens the database that the configuration names.
-    pub(super) fn open_database(&mut self, config: &Config) {
-        let file = DatabaseFile(config.geoip_db.clone());
-        self.database.open(file, &config.geoip_db, config.geoip_db_watch);
-    }
 }
 
-fn start_follower<R: Resource>(
+pub(super) fn start_follower<R: Resource>(
     log: &Logger,
     privileges: &Privileges,
     name: &str,
@@ -144,9 +115,6 @@ pub(super) struct Supervisor {
 /// The faults that were logged last, by resource.
 #[derive(Default)]
 pub(super) struct Faults {
-    pub(super) database: Option<String>,
-    /// True if the file of the database does not answer.
-    pub(super) is_database_stuck: bool,
     pub(super) web: Option<String>,
 }
 
@@ -173,9 +141,14 @@ impl Supervisor {
                     self.end_applying();
                     continue;
                 }
-                recv(self.followers.database.news()) -> news => {
+                recv(self.followers.databases.countries.news()) -> news => {
                     let news = news.ok();
-                    self.take_database(news);
+                    self.take_countries(news);
+                    continue;
+                }
+                recv(self.followers.databases.networks.news()) -> news => {
+                    let news = news.ok();
+                    self.take_networks(news);
                     continue;
                 }
                 recv(self.followers.web.news()) -> news => {
@@ -217,67 +190,33 @@ impl Supervisor {
     /// Warns of files that take too long.
     fn look(&mut self) {
         self.look_at_reload();
-        let late = [
-            self.followers.database.complaint(),
-            self.followers.web.complaint(),
-        ];
+        let [countries, networks] = self.followers.databases.complaints();
+        let late = [countries, networks, self.followers.web.complaint()];
         for file in late.into_iter().flatten() {
             warn_late(&self.log, &file);
         }
-        match self.followers.database.stuck_at() {
-            Some(path) => {
-                self.faults.is_database_stuck = true;
-                let seconds = PATIENCE.as_secs();
-                self.miss_database(&geoip::Error::Slow { path, seconds });
-            }
-            None if std::mem::take(&mut self.faults.is_database_stuck) => {
-                info!(self.log, "the file of the GeoIP database answers again");
-                self.faults.database = None;
-                let is_there = self.published.has_database();
-                self.published.show_loaded(is_there);
-            }
-            None => {}
+        self.followers.databases.look(&self.log);
+    }
+
+    fn take_countries(&mut self, news: Option<News<DatabaseFile<Countries>>>) {
+        let Self { log, followers, sources, .. } = self;
+        if followers.databases.countries.take(log, news, sources) {
+            self.use_sources();
         }
     }
 
-    /// Takes a database that was opened after a change of its file.
-    fn take_database(&mut self, news: Option<News<DatabaseFile>>) {
-        let news = news.and_then(|news| self.followers.database.accept(news));
-        if news.is_some() {
-            self.faults.is_database_stuck = false;
-        }
-        match news {
-            None => {}
-            Some(Err(fault)) => self.miss_database(&fault),
-            Some(Ok(database)) => {
-                self.faults.database = None;
-                log_opened(&self.log, &database);
-                let shown = Some(describe(&database));
-                self.sources.countries = Some(Arc::new(database));
-                let sources = self.sources.clone();
-                let control = |done| Control::Sources { sources, done };
-                self.tell_poller(control, shown, None);
-            }
+    fn take_networks(&mut self, news: Option<News<DatabaseFile<Networks>>>) {
+        let Self { log, followers, sources, .. } = self;
+        if followers.databases.networks.take(log, news, sources) {
+            self.use_sources();
         }
     }
 
-    /// Continues with the last good database, if any, and logs the fault once.
-    fn miss_database(&mut self, fault: &geoip::Error) {
-        self.published.show_loaded(false);
-        let fault = Some(chain(fault));
-        if self.faults.database == fault {
-            return;
-        }
-        if self.published.has_database() {
-            warn!(self.log, "cannot open the GeoIP database; the last good \
-                 one stays in use";
-                "error" => fault.as_deref());
-        } else {
-            warn!(self.log, "cannot open the GeoIP database; every country \
-                 stays UNKNOWN";
-                "error" => fault.as_deref());
-        }
-        self.faults.database = fault;
+    /// Gives the poller the sources of origins anew.
+    fn use_sources(&mut self) {
+        let sources = self.sources.clone();
+        let control = |done| Control::Sources { sources, done };
+        self.tell_poller(control, None);
     }
 
     /// Takes a web configuration that was read after a change of a file.

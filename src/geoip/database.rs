@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use maxminddb::{MaxMindDbError, Reader};
@@ -35,7 +36,7 @@ pub struct DatabaseOf<S: Subject> {
     path: PathBuf,
     identity: Option<Identity>,
     reader: Reader<Vec<u8>>,
-    names: S::Names,
+    names: Arc<S::Names>,
 }
 
 /// A database of countries.
@@ -77,7 +78,12 @@ impl<S: Subject> DatabaseOf<S> {
         })?;
         let reader = Reader::from_source(bytes)
             .map_err(|error| not_a_database(path, &error))?;
-        Ok(Self { path: path.into(), identity: None, reader, names })
+        Ok(Self {
+            path: path.into(),
+            identity: None,
+            reader,
+            names: Arc::new(names),
+        })
     }
 
     /// Returns the answer for `address`, from `cache` if it knows the record:
@@ -141,7 +147,7 @@ impl<S: Subject> DatabaseOf<S> {
 
     /// Returns the names that the records have.
     #[must_use]
-    pub fn names(&self) -> &S::Names {
+    pub fn names(&self) -> &Arc<S::Names> {
         &self.names
     }
 }

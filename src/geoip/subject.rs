@@ -27,7 +27,7 @@ pub trait Subject: Send + Sync + 'static {
     /// The content of all records together.
     type Findings: Default;
     /// The names of the answers.
-    type Names: Send + Sync;
+    type Names: Default + Send + Sync;
 
     /// Returns the answer of a record.
     fn answer(record: &Self::Record<'_>) -> Self::Answer;
@@ -47,6 +47,7 @@ pub trait Subject: Send + Sync + 'static {
 }
 
 /// Countries.
+#[derive(Clone, Copy, Debug)]
 pub struct Countries;
 
 impl Subject for Countries {
@@ -82,6 +83,7 @@ impl Subject for Countries {
 }
 
 /// Networks: autonomous systems.
+#[derive(Clone, Copy, Debug)]
 pub struct Networks;
 
 impl Subject for Networks {

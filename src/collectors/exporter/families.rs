@@ -52,15 +52,16 @@ pub(super) const DATABASE_LOADED: Description<1> = Description {
     help: "Success of the last attempt to open the database: 1 yes, 0 no.",
     labels: ["database"],
 };
-pub(super) const DATABASE_INFO: Description<2> = Description {
+pub(super) const DATABASE_INFO: Description<3> = Description {
     name: "geoip_database_info",
     help: "File and type of the open GeoIP database.",
-    labels: ["path", "type"],
+    labels: ["database", "path", "type"],
 };
-pub(super) const DATABASE_BUILD_TIMESTAMP: Description = plain(
-    "geoip_database_build_timestamp_seconds",
-    "Unix time of the build of the open GeoIP database in seconds.",
-);
+pub(super) const DATABASE_BUILD_TIMESTAMP: Description<1> = Description {
+    name: "geoip_database_build_timestamp_seconds",
+    help: "Unix time of the build of the open GeoIP database in seconds.",
+    labels: ["database"],
+};
 pub(super) const STATE_SAVED: Description = plain(
     "geoip_state_saved",
     "State of the counters on this page: 1 saved for the next start, 0 not.",

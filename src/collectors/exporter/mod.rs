@@ -38,6 +38,8 @@ pub struct LastReload {
 pub struct DatabaseStatus {
     /// Its label, such as `country`.
     pub database: &'static str,
+    /// True if the configuration uses it; otherwise it has no series.
+    pub is_wanted: bool,
     /// True if the newest attempt to open it was successful.
     pub is_loaded: bool,
     /// The database in use, which may be an older one.
@@ -64,8 +66,8 @@ pub struct ExporterCollector {
     pub config: Published<Config>,
     /// The newest reload.
     pub last_reload: Published<LastReload>,
-    /// The database of countries.
-    pub database: Published<DatabaseStatus>,
+    /// The databases.
+    pub databases: Vec<Published<DatabaseStatus>>,
     /// True if the shown counters are saved; none if no state is kept.
     pub is_saved: Option<Published<bool>>,
     /// The newest poll.
@@ -81,15 +83,16 @@ impl Collect for ExporterCollector {
             build: _,
             config,
             last_reload,
-            database,
+            databases,
             is_saved,
             polls,
             traffic,
         } = self;
+        let databases: u64 = databases.iter().map(Published::version).sum();
         let is_saved = is_saved.as_ref().map_or(0, Published::version);
         config.version()
             + last_reload.version()
-            + database.version()
+            + databases
             + is_saved
             + polls.version()
             + traffic.version()
@@ -101,13 +104,7 @@ impl Collect for ExporterCollector {
         emit(&build.build());
         collect_settings(&self.config.get(), emit);
         collect_last_reload(&self.last_reload.get(), emit);
-        let status = self.database.get();
-        let mut loaded = families::DATABASE_LOADED.gauge();
-        loaded.push([status.database], u8::from(status.is_loaded).into());
-        emit(&loaded.build());
-        if let Some(database) = &status.open {
-            collect_database(database, emit);
-        }
+        collect_databases(&self.databases, emit);
         if let Some(is_saved) = &self.is_saved {
             emit(
                 &families::STATE_SAVED
@@ -144,13 +141,26 @@ fn collect_last_reload(reload: &LastReload, emit: Emit<'_>) {
     );
 }
 
-fn collect_database(database: &Database, emit: Emit<'_>) {
+fn collect_databases(databases: &[Published<DatabaseStatus>], emit: Emit<'_>) {
+    let mut loaded = families::DATABASE_LOADED.gauge();
     let mut info = families::DATABASE_INFO.gauge();
-    let path = database.path.to_string_lossy();
-    info.push([&path, &database.database_type], 1.0);
-    emit(&info.build());
-    let built = sample(database.build_timestamp_seconds);
-    emit(&families::DATABASE_BUILD_TIMESTAMP.gauge_of(built));
+    let mut built = families::DATABASE_BUILD_TIMESTAMP.gauge();
+    for status in databases {
+        let status = status.get();
+        let label = status.database;
+        if !status.is_wanted {
+            continue;
+        }
+        loaded.push([label], u8::from(status.is_loaded).into());
+        if let Some(database) = &status.open {
+            let path = database.path.to_string_lossy();
+            info.push([label, &path, &database.database_type], 1.0);
+            built.push([label], sample(database.build_timestamp_seconds));
+        }
+    }
+    for family in [loaded.build(), info.build(), built.build()] {
+        emit(&family);
+    }
 }
 
 fn collect_polls(polls: &PollStatistics, emit: Emit<'_>) {

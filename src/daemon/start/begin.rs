@@ -54,6 +54,7 @@ impl Start<'_> {
     >(
         &self,
         published: &Publications,
+        databases: &Databases,
         manager: &ServiceManager,
         privileges: &Privileges,
         progress: &Progress,
@@ -75,7 +76,8 @@ impl Start<'_> {
             interfaces: interfaces.reader(),
             counted_once: counted_once.reader(),
         };
-        let sources = self.sources(published, &shown, readers, &server);
+        let sources =
+            self.sources(published, databases, &shown, readers, &server);
         let (device_events, followed) = unbounded();
         let devices = Devices {
             source: counting.devices,
@@ -155,6 +157,7 @@ impl Start<'_> {
     fn sources(
         &self,
         published: &Publications,
+        databases: &Databases,
         shown: &Shown,
         Readers { newest_polls, interfaces, counted_once }: Readers,
         server: &http::Server,
@@ -164,7 +167,9 @@ impl Start<'_> {
             log: self.log.clone(),
             config: published.config.reader(),
             last_reload: published.last_reload.reader(),
-            database: published.database.reader(),
+            databases: databases.statuses(),
+            country_names: databases.countries.names(),
+            network_names: databases.networks.names(),
             traffic: shown.traffic.clone(),
             polls: shown.polls.clone(),
             newest_polls,

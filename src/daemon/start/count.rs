@@ -7,7 +7,6 @@ use std::time::Instant;
 use slog::{info, warn};
 
 use super::super::continuity;
-use super::super::database;
 use super::super::errand::Errand;
 use super::super::host::KeepFollowing;
 use super::super::privileges::Privileges;
@@ -34,8 +33,6 @@ pub(in crate::daemon) struct Counting<A, R> {
     pub(in crate::daemon) duty: Duty,
     /// The content of the files that origins come from.
     pub(in crate::daemon) sources: Sources,
-    /// The reason why there is no database, if it was logged.
-    pub(in crate::daemon) database_fault: Option<String>,
     /// The directory of the saved counters, if they are saved.
     pub(in crate::daemon) store: Option<Store>,
     /// The saved counters.
@@ -48,7 +45,7 @@ pub(in crate::daemon) struct Counting<A, R> {
 
 impl Start<'_> {
     /// Reads the saved counters and loads or adopts the programs. Opens the
-    /// database at the same time.
+    /// databases at the same time.
     ///
     /// # Errors
     /// If the kernel refuses, or a signal ended the start.
@@ -71,12 +68,22 @@ impl Start<'_> {
         // The check of a large database takes as long as loading the
         // programs, and neither needs the other.
         let began = Instant::now();
-        followers.open_database(config);
+        let databases = &mut followers.databases;
+        let has_countries = databases.countries.open(config);
+        let has_networks = databases.networks.open(config);
         let Loaded { mut attacher, reader, ipsec, rights } =
             host.load(&probe_settings(config), keep)?;
-        let opened = self.wait_for_database(&followers.database, began)?;
-        let (database, database_fault) =
-            database::first(self.log, config, opened);
+        let mut sources = Sources::default();
+        if has_countries {
+            let countries = &mut databases.countries;
+            let opened = self.wait_for_database(countries.follower(), began)?;
+            countries.take_first(self.log, config, opened, &mut sources);
+        }
+        if has_networks {
+            let networks = &mut databases.networks;
+            let opened = self.wait_for_database(networks.follower(), began)?;
+            networks.take_first(self.log, config, opened, &mut sources);
+        }
         kernel::trim_memory();
         let duty = privileges.counting(&attacher);
         self.log_loaded(&mut attacher, &reader);
@@ -97,8 +104,7 @@ impl Start<'_> {
             reader,
             rights,
             duty,
-            sources: Sources { countries: database, ..Sources::default() },
-            database_fault,
+            sources,
             store,
             left,
             resumed,

@@ -17,13 +17,14 @@ use slog::{Logger, info};
 pub(super) use confine::{Confined, service_manager};
 pub(super) use count::Counting;
 
-use super::database::DatabaseFile;
+use super::database::{DatabaseFile, Kind};
 use super::errand::{Errand, LATE};
-use super::follower::{Follower, Resource};
+use super::follower::Follower;
 use super::lifecycle::Event;
 use super::supervisor::warn_late;
 use super::{Error, EventChannel, Host, Layers};
 use crate::config::{self, Config};
+use crate::geoip::{self, DatabaseOf};
 use crate::logging::LogControl;
 
 /// The interval at which the start looks for work that takes too long.
@@ -136,16 +137,16 @@ impl<'a> Start<'a> {
         }
     }
 
-    /// Waits for the first news of the database, until it is late: the daemon
+    /// Waits for the first news of a database, until it is late: the daemon
     /// counts without one, and takes it once it is there.
     ///
     /// # Errors
     /// If it was told to stop.
-    pub(super) fn wait_for_database(
+    pub(super) fn wait_for_database<K: Kind>(
         &mut self,
-        follower: &Follower<DatabaseFile>,
+        follower: &Follower<DatabaseFile<K>>,
         since: Instant,
-    ) -> Result<Option<Opened>, Ended> {
+    ) -> Result<Option<Opened<K>>, Ended> {
         loop {
             let left = LATE.saturating_sub(since.elapsed());
             select! {
@@ -187,8 +188,5 @@ impl<'a> Start<'a> {
     }
 }
 
-/// The outcome of opening the database.
-pub(super) type Opened = Result<
-    <DatabaseFile as Resource>::Content,
-    <DatabaseFile as Resource>::Error,
->;
+/// The outcome of opening a database.
+pub(super) type Opened<K> = Result<DatabaseOf<K>, geoip::Error>;
