@@ -9,8 +9,8 @@
 
 pub mod at_zero;
 pub mod bounded;
-pub mod country_places;
 pub mod countries;
+pub mod country_places;
 pub mod exporter;
 pub mod host;
 pub mod interfaces;

@@ -18,14 +18,17 @@ use super::lifecycle::Event;
 use super::worker::Worker;
 use super::{BUILD, follow, web};
 use crate::accounting::{AtEdges, PollStatistics, Timestamp};
+use crate::collectors::countries::CountriesCollector;
 use crate::collectors::exporter::{
     CertificateCollector, DatabaseStatus, ExporterCollector, LastReload,
     Process,
 };
 use crate::collectors::host::{self, HostAccount, HostCollector};
 use crate::collectors::interfaces::{self, InterfacesCollector};
+use crate::collectors::networks::{NetworksAccount, NetworksCollector};
 use crate::collectors::traffic::{Snapshot, TrafficAccount, TrafficCollector};
 use crate::config::Config;
+use crate::geoip::{CountryNames, NetworkNames};
 use crate::http::pages::{Healthy, Index, Ready, Reload};
 use crate::http::{self, Page};
 use crate::kernel::{FollowInterfaces, InterfaceEvent};
@@ -95,6 +98,8 @@ pub(super) fn all(
     vec![
         traffic(sources, account),
         host(sources, histories),
+        networks(sources, histories),
+        countries(sources),
         interfaces(sources, devices),
         exporter(sources),
         web_server(sources),
@@ -123,6 +128,31 @@ fn host(sources: &Sources, histories: &mut Histories) -> Slice {
         collectors: vec![Box::new(collector)],
         ..Slice::default()
     }
+}
+
+fn networks(sources: &Sources, histories: &mut Histories) -> Slice {
+    let account =
+        NetworksAccount::resume(histories.take()).starting(sources.started);
+    let feed = Feed::new(AtEdges::new(account));
+    let collector = NetworksCollector {
+        snapshot: histories.shown(&feed),
+        names: sources.network_names.clone(),
+        config: sources.config.clone(),
+    };
+    Slice {
+        sink: Some(Box::new(feed)),
+        collectors: vec![Box::new(collector)],
+        ..Slice::default()
+    }
+}
+
+fn countries(sources: &Sources) -> Slice {
+    let collector = CountriesCollector {
+        traffic: sources.traffic.clone(),
+        names: sources.country_names.clone(),
+        config: sources.config.clone(),
+    };
+    Slice { collectors: vec![Box::new(collector)], ..Slice::default() }
 }
 
 fn interfaces(sources: &Sources, devices: Devices) -> Slice {

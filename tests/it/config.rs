@@ -39,6 +39,7 @@ impl World {
             file: self.path("geoip-exporter.toml"),
             directory: self.path("geoip-exporter.d"),
             databases: vec![self.path("1.mmdb"), self.path("2.mmdb")],
+            network_databases: vec![self.path("asn.mmdb")],
             hosts: self.path("hosts"),
             services: self.path("services"),
         }

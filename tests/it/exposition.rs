@@ -1,6 +1,7 @@
 //! What Prometheus gets to see: the page as text, and its rules.
 
 mod host;
+mod networks;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -24,7 +25,7 @@ use geoip_exporter::config::{Config, Countries};
 use geoip_exporter::geoip::CountryLabels;
 use geoip_exporter::metrics::Registry;
 use geoip_exporter::metrics::encode::Format;
-use geoip_exporter::metrics::published::{Feed, Publisher, Sink};
+use geoip_exporter::metrics::published::{Feed, Published, Publisher, Sink};
 use geoip_exporter::release::Build;
 
 const BUILD: Build = Build { version: "1.2.3", revision: "0123abc" };
@@ -91,6 +92,24 @@ fn fill(feed: &mut impl Sink) {
     feed.publish(PollEnd { at, uptime, absent_retention: None });
 }
 
+fn database(label: &'static str) -> Published<DatabaseStatus> {
+    let database_type = match label {
+        "asn" => "GeoLite2-ASN",
+        _ => "GeoLite2-Country",
+    };
+    Publisher::new(DatabaseStatus {
+        database: label,
+        is_wanted: label != "off",
+        is_loaded: true,
+        open: Some(Database {
+            path: format!("/usr/share/GeoIP/{database_type}.mmdb").into(),
+            database_type: database_type.into(),
+            build_timestamp_seconds: 1_690_000_000,
+        }),
+    })
+    .reader()
+}
+
 fn exporter(feed: &Feed<TrafficAccount>) -> ExporterCollector {
     ExporterCollector {
         build: BUILD,
@@ -104,16 +123,7 @@ fn exporter(feed: &Feed<TrafficAccount>) -> ExporterCollector {
             success_time: UNIX_EPOCH + Duration::from_secs(1_700_000_000),
         })
         .reader(),
-        database: Publisher::new(DatabaseStatus {
-            database: "country",
-            is_loaded: true,
-            open: Some(Database {
-                path: "/usr/share/GeoIP/GeoLite2-Country.mmdb".into(),
-                database_type: "GeoLite2-Country".into(),
-                build_timestamp_seconds: 1_690_000_000,
-            }),
-        })
-        .reader(),
+        databases: ["country", "asn", "off"].map(database).into(),
         is_saved: Some(Publisher::new(true).reader()),
         polls: Publisher::new(PollStatistics {
             polls: 10,
@@ -167,6 +177,7 @@ pub(crate) fn registry() -> Registry {
     let mut registry = Registry::new();
     registry.register(collector(&feed, Countries::None));
     registry.register(host::collector(Countries::None));
+    networks::register(&mut registry, &feed);
     let once = |is_edge, why: &str| Once { is_edge, why: why.into() };
     let counted_once = Publisher::new(OnceSnapshot::from([
         ("eth0".into(), once(true, "card")),
@@ -217,7 +228,10 @@ fn the_open_metrics_page_is_the_golden_one() {
 }
 
 /// The labels of the reference's series are known to dashboards by now.
-const LABELS: [(&str, &[&str]); 15] = [
+const LABELS: [(&str, &[&str]); 19] = [
+    ("geoip_as_bytes_", &["asn"]),
+    ("geoip_as_info", &["asn", "name"]),
+    ("geoip_country_info", &["country", "name", "continent"]),
     ("geoip_bytes_", &["country", "interface", "ip_version"]),
     ("geoip_packets_", &["country", "interface", "ip_version"]),
     ("geoip_unattributed_", &["interface", "ip_version"]),
@@ -230,7 +244,8 @@ const LABELS: [(&str, &[&str]); 15] = [
     ("geoip_host_", &["country", "ip_version"]),
     ("geoip_build_info", &["version", "revision"]),
     ("geoip_database_last_load_", &["database"]),
-    ("geoip_database_info", &["path", "type"]),
+    ("geoip_database_info", &["database", "path", "type"]),
+    ("geoip_database_build_", &["database"]),
     ("geoip_", &[]),
     ("process_", &[]),
 ];
@@ -307,12 +322,15 @@ fn before_traffic_and_database_their_series_do_not_exist() {
     let mut registry = Registry::new();
     registry.register(collector(&feed, Countries::None));
     registry.register(ExporterCollector {
-        database: Publisher::new(DatabaseStatus {
-            database: "country",
-            is_loaded: false,
-            open: None,
-        })
-        .reader(),
+        databases: vec![
+            Publisher::new(DatabaseStatus {
+                database: "country",
+                is_wanted: true,
+                is_loaded: false,
+                open: None,
+            })
+            .reader(),
+        ],
         is_saved: None,
         ..exporter(&feed)
     });

@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, bounded, unbounded};
 use slog::info;
 
 use super::super::Error;
+use super::super::followed::Databases;
 use super::super::histories::Histories;
 use super::super::notify::ServiceManager;
 use super::super::patience::Progress;

@@ -32,6 +32,8 @@ fn others(setting: &Setting) -> [&'static str; 3] {
         "log_format" => ["\"json\"", "\"text\"", "\"json\""],
         "sandbox" => ["false", "true", "false"],
         "name_special_addresses" => ["true", "false", "true"],
+        "networks" | "country_info" => ["true", "false", "true"],
+        "asn_db" => ["\"/a.mmdb\"", "\"/b.mmdb\"", "\"/c d.mmdb\""],
         _ if setting.kind == Kind::Number => ["1", "22", "333"],
         key => panic!("{key} has no values here: add some"),
     }
@@ -175,6 +177,13 @@ fn where_no_database_is_named_the_first_that_is_there_is_taken() {
     let world = world.flag("geoip_db", "/x.mmdb");
     assert_eq!(world.good().config.geoip_db.to_str(), Some("/x.mmdb"));
 
+    let world = world.write("asn.mmdb", "");
+    assert_eq!(world.good().config.asn_db, world.path("asn.mmdb"));
+    let world = world.flag("asn_db", "/y.mmdb");
+    assert_eq!(world.good().config.asn_db.to_str(), Some("/y.mmdb"));
+
+    let of_networks = Paths::default().network_databases;
+    assert_eq!(of_networks[0], Config::default().asn_db);
     let all = Paths::default().databases;
     assert_eq!(all[0], Config::default().geoip_db);
     for folder in ["/var/lib/GeoIP", "/usr/local/share/GeoIP"] {
@@ -233,6 +242,10 @@ fn the_printed_configuration_names_every_source() {
          ipv6_prefix_length = 48  # default\n\
          host = false  # default\n\
          counted_once = \"auto\"  # default\n\
+         networks = false  # default\n\
+         asn_db = \"/usr/share/GeoIP/GeoLite2-ASN.mmdb\"  # default\n\
+         networks_top = 200  # default\n\
+         country_info = false  # default\n\
          countries_at_zero = \"none\"  # default\n\
          absent_interface_retention = \"1h\"  # default\n\
          listen_address = \"[::]:9101\"  # --listen-address\n\

@@ -35,7 +35,7 @@ fn the_settings_reach_the_kernel_side() {
     assert_eq!(scrape.get("geoip_config_flow_batch_size"), 5.0);
     assert_eq!(scrape.get("geoip_config_poll_interval_seconds"), 0.01);
     assert_eq!(scrape.get("geoip_config_last_reload_successful"), 1.0);
-    let built = scrape.get("geoip_database_build_timestamp_seconds");
+    let built = scrape.sum("geoip_database_build_timestamp_seconds");
     assert!(built > 0.0);
     daemon.stop();
 }
