@@ -9,6 +9,7 @@ mod kernel;
 mod kills;
 mod life;
 mod log;
+mod networks;
 mod news;
 mod once;
 mod parts;
