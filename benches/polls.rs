@@ -273,7 +273,7 @@ fn measure(
         Logger::root(Discard, o!()),
         Arc::new(config),
         (attacher, Watched { reader, round, idle: accounted.totals }),
-        Sources { countries: Some(database) },
+        Sources { countries: Some(database), ..Sources::default() },
         vec![Box::new(Feed::new(accounted.account))],
         publishers,
         Start {
