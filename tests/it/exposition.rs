@@ -14,8 +14,8 @@ use geoip_exporter::accounting::{
     TableStatistics, Timestamp, TotalsTracker, Volume,
 };
 use geoip_exporter::collectors::exporter::{
-    CertificateCollector, Database, DatabaseStatus, ExporterCollector,
-    LastReload, Process,
+    CertificateCollector, DatabaseStatus, ExporterCollector, LastReload,
+    Process,
 };
 use geoip_exporter::collectors::interfaces::{
     InterfaceState, InterfacesCollector, Once, OnceSnapshot, Status,
@@ -25,7 +25,7 @@ use geoip_exporter::config::{Config, Countries};
 use geoip_exporter::geoip::CountryLabels;
 use geoip_exporter::metrics::Registry;
 use geoip_exporter::metrics::encode::Format;
-use geoip_exporter::metrics::published::{Feed, Published, Publisher, Sink};
+use geoip_exporter::metrics::published::{Feed, Publisher, Sink};
 use geoip_exporter::release::Build;
 
 const BUILD: Build = Build { version: "1.2.3", revision: "0123abc" };
@@ -92,24 +92,6 @@ fn fill(feed: &mut impl Sink) {
     feed.publish(PollEnd { at, uptime, absent_retention: None });
 }
 
-fn database(label: &'static str) -> Published<DatabaseStatus> {
-    let database_type = match label {
-        "asn" => "GeoLite2-ASN",
-        _ => "GeoLite2-Country",
-    };
-    Publisher::new(DatabaseStatus {
-        database: label,
-        is_wanted: label != "off",
-        is_loaded: true,
-        open: Some(Database {
-            path: format!("/usr/share/GeoIP/{database_type}.mmdb").into(),
-            database_type: database_type.into(),
-            build_timestamp_seconds: 1_690_000_000,
-        }),
-    })
-    .reader()
-}
-
 fn exporter(feed: &Feed<TrafficAccount>) -> ExporterCollector {
     ExporterCollector {
         build: BUILD,
@@ -123,7 +105,7 @@ fn exporter(feed: &Feed<TrafficAccount>) -> ExporterCollector {
             success_time: UNIX_EPOCH + Duration::from_secs(1_700_000_000),
         })
         .reader(),
-        databases: ["country", "asn", "off"].map(database).into(),
+        databases: ["country", "asn", "off"].map(networks::database).into(),
         is_saved: Some(Publisher::new(true).reader()),
         polls: Publisher::new(PollStatistics {
             polls: 10,

@@ -7,6 +7,7 @@ use geoip_exporter::accounting::{
     Volume,
 };
 use geoip_exporter::collectors::countries::CountriesCollector;
+use geoip_exporter::collectors::exporter::{self, DatabaseStatus};
 use geoip_exporter::collectors::networks::{
     NetworksAccount, NetworksCollector,
 };
@@ -15,7 +16,7 @@ use geoip_exporter::config::Config;
 use geoip_exporter::geoip::{Database, Network, NetworkDatabase};
 use geoip_exporter::metrics::Registry;
 use geoip_exporter::metrics::encode::Format;
-use geoip_exporter::metrics::published::{Feed, Publisher};
+use geoip_exporter::metrics::published::{Feed, Published, Publisher};
 
 use super::{at, page, traffic};
 use crate::databases;
@@ -27,6 +28,25 @@ fn config() -> Config {
         country_info: true,
         ..Config::default()
     }
+}
+
+/// The state of a database; `off` is one that the configuration does not use.
+pub(super) fn database(label: &'static str) -> Published<DatabaseStatus> {
+    let database_type = match label {
+        "asn" => "GeoLite2-ASN",
+        _ => "GeoLite2-Country",
+    };
+    Publisher::new(DatabaseStatus {
+        database: label,
+        is_wanted: label != "off",
+        is_loaded: true,
+        open: Some(exporter::Database {
+            path: format!("/usr/share/GeoIP/{database_type}.mmdb").into(),
+            database_type: database_type.into(),
+            build_timestamp_seconds: 1_690_000_000,
+        }),
+    })
+    .reader()
 }
 
 /// Three networks, of which two are shown and had traffic since.
