@@ -191,7 +191,7 @@ impl Config {
     /// at which it is counted have to be known.
     #[must_use]
     pub fn counts_once(&self) -> bool {
-        self.host || !self.service.is_empty()
+        self.host || self.networks || !self.service.is_empty()
     }
 
     /// Returns whether the exporter needs to know the default routes.

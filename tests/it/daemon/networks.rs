@@ -140,3 +140,195 @@ fn while_networks_are_off_their_file_is_not_opened() {
     assert!(!scrape.0.keys().any(|series| series.contains("geoip_as_")));
     daemon.stop();
 }
+
+/// The bytes by `asn` and direction, and all of them in one direction with the
+/// unattributed ones.
+fn bytes(scrape: &Scrape, direction: &str, asn: &str) -> Option<f64> {
+    scrape.find(&format!("geoip_as_bytes_{direction}_total{{asn=\"{asn}\"}}"))
+}
+
+fn whole(scrape: &Scrape, direction: &str) -> f64 {
+    scrape.sum(&format!("geoip_as_bytes_{direction}_total"))
+        + scrape.sum(&format!("geoip_as_unattributed_bytes_{direction}_total"))
+}
+
+/// A network starts at zero, what it had before is in `other`, and all series
+/// together are the bytes of the machine.
+#[test]
+fn networks_are_counted_once_and_to_the_byte() {
+    let (daemon, _folder, _) =
+        start("networks_top = 2\ncounted_once = \"eth0\"\n");
+    let host = &daemon.host;
+    host.add(3, "br0");
+    daemon.wait_for("attached", |scrape| scrape.attached("br0") == Some(1.0));
+    let exchange = |scale: u64| {
+        for device in [2, 3] {
+            host.receive(device, "192.0.2.7", 1_000 * scale);
+            host.receive(device, "2001:db8::7", 300 * scale);
+            host.receive(device, "198.18.0.1", 50 * scale);
+            host.receive(device, "10.1.2.3", 7 * scale);
+            host.send(device, "198.19.0.1", 90_000 * scale);
+        }
+    };
+    exchange(1);
+    let first = daemon.settled();
+    // IPv4 and IPv6 are one network.
+    assert_eq!(bytes(&first, "received", "64496"), Some(0.0));
+    assert_eq!(bytes(&first, "sent", "65551"), Some(0.0));
+    assert_eq!(bytes(&first, "received", "64500"), None);
+    assert_eq!(bytes(&first, "received", "UNKNOWN"), Some(7.0));
+    assert_eq!(bytes(&first, "received", "other"), Some(1_350.0));
+    assert_eq!(whole(&first, "received"), 1_357.0);
+    assert_eq!(whole(&first, "sent"), 90_000.0);
+    exchange(1_000_000);
+    let second = daemon.settled();
+    assert_eq!(bytes(&second, "received", "64496"), Some(1_300_000_000.0));
+    assert_eq!(bytes(&second, "sent", "65551"), Some(90_000_000_000.0));
+    assert_eq!(bytes(&second, "received", "other"), Some(50_001_350.0));
+    assert_eq!(whole(&second, "received"), 1_357_001_357.0);
+    assert_eq!(whole(&second, "sent"), 90_000_090_000.0);
+    let name = "geoip_as_info{asn=\"64496\",name=\"Example Networks\"}";
+    assert_eq!(second.get(name), 1.0);
+    assert_eq!(second.get("geoip_as_kept"), 3.0);
+    daemon.stop();
+}
+
+/// Bytes that were evicted before a poll are in no network.
+#[test]
+fn evicted_bytes_are_unattributed_and_the_sum_is_the_whole() {
+    use geoip_exporter::accounting::Direction;
+
+    use super::kernel::Packet;
+
+    let (daemon, _folder, _) =
+        start("map_max_entries = 1\ncounted_once = \"eth0\"\n");
+    daemon.settled();
+    {
+        // All under one lock, so that no poll comes in between.
+        let mut kernel = daemon.host.kernel();
+        for (remote, bytes) in [("192.0.2.7", 1_000), ("203.0.113.1", 30)] {
+            kernel.count(&Packet {
+                ifindex: 2,
+                direction: Direction::Received,
+                remote: Some(remote.parse().unwrap()),
+                packets: 1,
+                bytes,
+            });
+        }
+    }
+    let scrape = daemon.settled();
+    let lost = "geoip_as_unattributed_bytes_received_total";
+    assert_eq!(scrape.get(lost), 1_000.0);
+    assert_eq!(bytes(&scrape, "received", "other"), Some(30.0));
+    assert_eq!(whole(&scrape, "received"), 1_030.0);
+    daemon.stop();
+}
+
+/// Reloads that turn the slice on and off, exchange its database and change the
+/// number of networks, while packets flow.
+#[test]
+fn no_byte_is_lost_or_counted_twice_over_reloads_under_traffic() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("asn.mmdb");
+    replace(&path, "asn.mmdb");
+    let lines =
+        |top| format!("networks_top = {top}\ncounted_once = \"eth0\"\n");
+    let config = with_networks(&path, &lines(3));
+    let daemon = Running::start(FakeHost::new(&[(2, "eth0")]), &config);
+    let host = &daemon.host;
+    let (mut sent, mut known) = (0.0, 0.0);
+    let mut before = daemon.settled();
+    let databases = ["asn-ipinfo.mmdb", "asn.mmdb", "asn-dbip.mmdb"];
+    for round in 0..30_u32 {
+        for (remote, bytes) in [
+            ("192.0.2.7", 1_001),
+            ("198.51.100.7", 20_003),
+            ("198.18.0.9", 3_007),
+            ("203.0.113.9", 40_009),
+            ("10.0.0.1", 11),
+        ] {
+            host.send(2, remote, bytes * u64::from(round + 1));
+            sent += bytes as f64 * f64::from(round + 1);
+        }
+        replace(&path, databases[round as usize % 3]);
+        daemon.configure(&with_networks(&path, &lines(1 + round % 4)));
+        let log = daemon.reload();
+        assert!(!log.contains("not reloaded"), "{log}");
+        known += 11.0 * f64::from(round + 1);
+        let scrape = daemon.settled();
+        assert_eq!(bytes(&scrape, "sent", "UNKNOWN"), Some(known));
+        // Networks that lost their place keep a part.
+        let hidden = sent - whole(&scrape, "sent");
+        assert!(hidden >= 0.0, "round {round}: {hidden}");
+        for (series, value) in &scrape.0 {
+            let name = series.split('{').next().unwrap();
+            if name.starts_with("geoip_as_") && name.ends_with("_total") {
+                let earlier = before.find(series).unwrap_or(0.0);
+                assert!(*value >= earlier, "{series} fell in round {round}");
+            }
+        }
+        before = scrape;
+    }
+    // All of them are shown: nothing is missing.
+    daemon.configure(&with_networks(&path, &lines(10)));
+    daemon.reload();
+    let scrape = daemon.settled();
+    assert_eq!(whole(&scrape, "sent"), sent);
+
+    // Off for a while: these bytes are in no series of networks, and later ones
+    // continue where it was.
+    daemon.configure(&with_database("counted_once = \"eth0\"\n"));
+    daemon.reload();
+    host.send(2, "192.0.2.7", 5_000);
+    assert_eq!(daemon.settled().sum("geoip_as_bytes_sent_total"), 0.0);
+    daemon.configure(&with_networks(&path, &lines(10)));
+    daemon.reload();
+    host.send(2, "192.0.2.7", 100);
+    let scrape = daemon.settled();
+    assert_eq!(whole(&scrape, "sent"), sent + 100.0);
+    daemon.stop();
+}
+
+/// Shown and hidden networks continue after a stop, and after a crash that
+/// lost the last poll.
+#[test]
+fn networks_continue_after_a_restart() {
+    let state = tempfile::tempdir().unwrap();
+    let lines = format!(
+        "networks = true\nnetworks_top = 2\ncounted_once = \"eth0\"\n\
+         asn_db = {:?}\nstate_directory = {:?}\npin_directory = \"\"\n",
+        database("asn.mmdb"),
+        state.path()
+    );
+    let config = with_database(&lines);
+    let exchange = |daemon: &Running| {
+        for (remote, bytes) in [
+            ("192.0.2.7", 100_000),
+            ("198.51.100.7", 20_000),
+            ("203.0.113.9", 3_000),
+            ("10.0.0.1", 400),
+        ] {
+            daemon.host.send(2, remote, bytes);
+            daemon.host.receive(2, remote, bytes / 100);
+        }
+        daemon.settled()
+    };
+    let daemon = Running::start(FakeHost::new(&[(2, "eth0")]), &config);
+    exchange(&daemon);
+    let before = exchange(&daemon);
+    assert_eq!(whole(&before, "sent"), 246_800.0);
+    daemon.stop();
+
+    let daemon = Running::start(FakeHost::new(&[(2, "eth0")]), &config);
+    let networks = |scrape: &Scrape| -> Vec<(String, f64)> {
+        let all = scrape.0.iter();
+        let of = all.filter(|(series, _)| series.starts_with("geoip_as_"));
+        of.map(|(series, value)| (series.clone(), *value)).collect()
+    };
+    assert_eq!(networks(&daemon.settled()), networks(&before));
+    let after = exchange(&daemon);
+    assert_eq!(whole(&after, "sent"), 370_200.0);
+    assert_eq!(bytes(&after, "sent", "64496"), Some(200_000.0));
+    assert_eq!(bytes(&after, "sent", "other"), Some(129_000.0));
+    daemon.stop();
+}
