@@ -12,6 +12,9 @@ mod benchmark;
 mod btf;
 mod check;
 mod cli;
+#[allow(dead_code, reason = "each suite uses a part of it")]
+#[path = "../support/http.rs"]
+mod client;
 mod config;
 mod daemon;
 mod databases;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -14,6 +13,7 @@ use geoip_exporter::daemon::{self, Error, Layers};
 use tempfile::TempDir;
 
 use super::fake::{FakeHost, PATIENCE};
+use crate::client::ask;
 use crate::scrape;
 
 /// The databases of the tests.
@@ -205,18 +205,11 @@ impl Running {
 
     /// The same, of this type.
     pub(super) fn get_as(&self, path: &str, accept: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(self.address).unwrap();
+        let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: localhost\r\n\
-             Accept: {accept}\r\nConnection: close\r\n\r\n"
-        );
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, body.to_owned())
+        let accept = format!("Accept: {accept}\r\n");
+        let response = ask(stream, &format!("GET {path}"), &accept).unwrap();
+        (response.status, response.body)
     }
 
     pub(super) fn scrape(&self) -> Scrape {

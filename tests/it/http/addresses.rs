@@ -9,8 +9,8 @@ use std::path::Path;
 use geoip_exporter::config::ListenAddress;
 use geoip_exporter::http::{Error, GivenSocket, Limits, Server};
 
-use super::client::{Client, status};
 use super::server::{Running, loopback};
+use crate::client::{Client, status};
 
 fn unix(path: &Path) -> ListenAddress {
     ListenAddress::Unix(path.into())

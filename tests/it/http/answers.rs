@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use flate2::read::GzDecoder;
 use geoip_exporter::metrics::encode::Format;
 
-use super::client::{header, status};
 use super::server::{LARGE, Running};
+use crate::client::{header, status};
 use crate::exposition::{page, registry};
 
 #[test]

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use geoip_exporter::http::Limits;
 use socket2::SockRef;
 
-use super::client::{Client, status};
 use super::server::{LARGE, Running};
+use crate::client::{Client, status};
 
 /// Scrapes over a new connection. How long that takes beside an attack is
 /// measured in `tests/privileged/clients`.

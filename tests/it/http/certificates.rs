@@ -14,7 +14,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tempfile::TempDir;
 
-use super::client::{Client, PATIENCE};
+use crate::client::{Client, PATIENCE};
 
 pub(crate) type TlsStream = StreamOwned<ClientConnection, TcpStream>;
 

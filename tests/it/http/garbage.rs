@@ -6,8 +6,8 @@ use geoip_exporter::http::Limits;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::client::status;
 use super::server::Running;
+use crate::client::status;
 
 #[test]
 fn other_bytes_than_a_request_are_refused_at_once_with_the_reason() {

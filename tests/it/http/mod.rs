@@ -4,7 +4,6 @@ mod addresses;
 mod answers;
 mod bounds;
 mod certificates;
-mod client;
 mod endings;
 mod expired;
 mod garbage;

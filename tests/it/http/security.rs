@@ -10,8 +10,8 @@ use geoip_exporter::files::Place;
 use geoip_exporter::http::{Limits, Security};
 
 use super::certificates::Folder;
-use super::client::{Client, header, status};
 use super::server::{LARGE, Running, loopback};
+use crate::client::{Client, header, status};
 
 pub(super) const TLS: &str =
     "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n";

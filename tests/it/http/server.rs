@@ -20,7 +20,7 @@ use geoip_exporter::metrics::published::Publisher;
 use geoip_exporter::release::Build;
 use rouille::Request;
 
-use super::client::{Client, PATIENCE};
+use crate::client::{Client, PATIENCE};
 use crate::exposition::registry;
 
 const BUILD: Build = Build { version: "1.2.3", revision: "0123abc" };

@@ -9,6 +9,9 @@ pub(crate) mod bench;
 pub(crate) mod bpffs;
 pub(crate) mod clang;
 pub(crate) mod classifier;
+#[allow(dead_code, reason = "each suite uses a part of it")]
+#[path = "../../support/http.rs"]
+mod client;
 pub(crate) mod conversation;
 pub(crate) mod daemon;
 pub(crate) mod driver;

@@ -1,27 +1,75 @@
-//! A client that reads answers, one after the other.
+//! The HTTP client of the tests. It reads answers one after the other, whole or
+//! as they come.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
 /// Longer than anything takes.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The answer of a server.
+#[derive(Clone, Debug)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+/// Sends a request and returns the answer to it, which ends with the
+/// connection. `lines` has further headers, each with its end of line.
+///
+/// # Errors
+/// If the connection fails, or the answer is not HTTP.
+pub(crate) fn ask(
+    mut stream: impl Read + Write,
+    request: &str,
+    lines: &str,
+) -> io::Result<Response> {
+    // 1.0: the answer is not chunked and ends with the connection.
+    // One write: a server may answer and close before a second.
+    let head = format!("{request} HTTP/1.0\r\nHost: test\r\n{lines}\r\n");
+    stream.write_all(head.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    parse(&answer).ok_or_else(|| {
+        io::Error::new(ErrorKind::InvalidData, format!("{answer:?}"))
+    })
+}
+
+fn parse(answer: &str) -> Option<Response> {
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let (status_line, headers) = head.split_once("\r\n")?;
+    let headers = headers
+        .split("\r\n")
+        .map(|line| {
+            let (name, value) = line.split_once(':')?;
+            Some((name.to_ascii_lowercase(), value.trim().to_owned()))
+        })
+        .collect::<Option<_>>()?;
+    Some(Response {
+        status: status_line.split(' ').nth(1)?.parse().ok()?,
+        headers,
+        body: body.to_owned(),
+    })
+}
 
 /// One end of a connection, and the bytes behind the last answer.
 pub(crate) struct Client<S> {
-    pub(super) stream: S,
+    pub(crate) stream: S,
     rest: Vec<u8>,
 }
 
 impl Client<TcpStream> {
-    pub(super) fn connect(address: SocketAddr) -> Self {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
         Self::connect_from([127, 0, 0, 1], address)
     }
 
     /// Connects from another address of this machine.
-    pub(super) fn connect_from(from: [u8; 4], address: SocketAddr) -> Self {
+    pub(crate) fn connect_from(from: [u8; 4], address: SocketAddr) -> Self {
         let domain = Domain::for_address(address);
         let socket = Socket::new(domain, Type::STREAM, None).unwrap();
         if address.is_ipv4() {
@@ -36,7 +84,7 @@ impl Client<TcpStream> {
 }
 
 impl<S: Read + Write> Client<S> {
-    pub(super) fn over(stream: S) -> Self {
+    pub(crate) fn over(stream: S) -> Self {
         Self { stream, rest: Vec::new() }
     }
 
@@ -45,7 +93,7 @@ impl<S: Read + Write> Client<S> {
     }
 
     /// Sends as much as the server takes. Returns whether it took all.
-    pub(super) fn try_send(&mut self, bytes: &[u8]) -> bool {
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
     }
 
@@ -103,7 +151,7 @@ impl<S: Read + Write> Client<S> {
     }
 
     /// Waits for the end of the connection. Bytes before it are a fault.
-    pub(super) fn is_closed(&mut self) -> bool {
+    pub(crate) fn is_closed(&mut self) -> bool {
         self.rest.is_empty() && self.more().is_none()
     }
 }
@@ -113,13 +161,13 @@ fn is_end(kind: ErrorKind) -> bool {
     [BrokenPipe, ConnectionAborted, ConnectionReset].contains(&kind)
 }
 
-pub(super) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines()
         .filter_map(|line| line.split_once(": "))
         .find(|(key, _)| key.eq_ignore_ascii_case(name))
         .map(|(_, value)| value)
 }
 
-pub(super) fn status(head: &str) -> u16 {
+pub(crate) fn status(head: &str) -> u16 {
     head.split(' ').nth(1).unwrap().parse().unwrap()
 }
