@@ -8,15 +8,18 @@
 
 #![forbid(unsafe_code)]
 
+mod explain;
+
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use crate::config::{self, Flags, Kind, Setting};
 use crate::release;
+use explain::{behind_dashes, one_line};
 
 /// The name of the program.
 const PROGRAM: &str = "geoip-exporter";
@@ -38,8 +41,19 @@ pub enum Outcome {
 pub struct Cli {
     /// The command.
     pub command: Command,
+    /// The words and flags of the command alone.
+    pub arguments: Arguments,
     /// The highest layer of the configuration.
     pub flags: Flags,
+}
+
+/// The words and flags of a command alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Arguments {
+    /// The addresses to look up, as they were written.
+    pub addresses: Vec<String>,
+    /// Is true if the command prints JSON.
+    pub json: bool,
 }
 
 /// A command of the program. Each but the daemon has a file in `commands/`.
@@ -51,29 +65,37 @@ pub enum Command {
     Check,
     /// Print the configuration.
     PrintConfig,
+    /// Say where addresses belong.
+    Lookup,
     /// Remove the pinned programs and maps.
     RemovePins,
 }
 
-/// The commands with a name: the name, the older flag that does the same, and
-/// the help text of both.
-const NAMED: [(Command, &str, &str, &str); 3] = [
+/// The commands with a name: the name, the older flag that does the same if
+/// there is one, and the help text of both.
+const NAMED: [(Command, &str, Option<&str>, &str); 4] = [
     (
         Command::Check,
         "check",
-        "check-config",
+        Some("check-config"),
         "Check the configuration on this machine and exit",
     ),
     (
         Command::PrintConfig,
         "print-config",
-        "print-config",
+        Some("print-config"),
         "Print the configuration with its sources and exit",
+    ),
+    (
+        Command::Lookup,
+        "lookup",
+        None,
+        "Say where addresses belong, and why: lookup [--json] ADDRESS...",
     ),
     (
         Command::RemovePins,
         "remove-pins",
-        "remove-pins",
+        Some("remove-pins"),
         "Remove the pinned programs and maps and exit",
     ),
 ];
@@ -112,7 +134,7 @@ pub fn parse(
 fn cli(matches: &ArgMatches) -> Result<Cli, UsageError> {
     let (name, matches) = match matches.subcommand() {
         Some((name, inner)) => {
-            let mut flags = NAMED.iter().map(|(_, _, flag, _)| *flag);
+            let mut flags = NAMED.iter().filter_map(|(_, _, flag, _)| *flag);
             if let Some(flag) = flags.find(|flag| matches.get_flag(flag)) {
                 return Err(together(name, &format!("--{flag}")));
             }
@@ -122,7 +144,7 @@ fn cli(matches: &ArgMatches) -> Result<Cli, UsageError> {
     };
     let asked = NAMED.iter().find(|(_, known, flag, _)| match name {
         Some(name) => name == *known,
-        None => matches.get_flag(flag),
+        None => flag.is_some_and(|flag| matches.get_flag(flag)),
     });
     let command = asked.map_or(Command::Daemon, |(command, ..)| *command);
     let values = config::all()
@@ -133,7 +155,13 @@ fn cli(matches: &ArgMatches) -> Result<Cli, UsageError> {
         })
         .collect();
     let config_file = matches.get_one::<PathBuf>("config").cloned();
-    Ok(Cli { command, flags: Flags { config_file, values } })
+    let mut arguments = Arguments::default();
+    if command == Command::Lookup {
+        let words = matches.get_many::<String>(ADDRESS).into_iter().flatten();
+        arguments.addresses = words.cloned().collect();
+        arguments.json = matches.get_flag(JSON);
+    }
+    Ok(Cli { command, arguments, flags: Flags { config_file, values } })
 }
 
 fn together(one: &str, other: &str) -> UsageError {
@@ -167,22 +195,44 @@ fn flag_of(setting: &'static Setting) -> Arg {
     }
 }
 
+/// The names of the arguments of `lookup`.
+const ADDRESS: &str = "address";
+const JSON: &str = "json";
+
+/// Returns the arguments that a command alone has.
+fn arguments_of(command: &str) -> Vec<Arg> {
+    if command != "lookup" {
+        return Vec::new();
+    }
+    vec![
+        Arg::new(ADDRESS)
+            .value_name("ADDRESS")
+            .num_args(1..)
+            .required(true)
+            .help("IPv4 or IPv6 addresses"),
+        Arg::new(JSON).long(JSON).action(ArgAction::SetTrue).help("Print JSON"),
+    ]
+}
+
 /// Returns the program for clap: its commands, and every flag with its help.
 pub fn command() -> clap::Command {
     let settings = config::all().filter(|s| s.has_flag()).map(flag_of);
-    let flags = NAMED.iter().map(|(_, _, flag, help)| {
-        let others = NAMED.iter().map(|(_, _, other, _)| *other);
-        Arg::new(*flag)
-            .long(*flag)
+    let flags = NAMED.iter().filter_map(|(_, _, flag, help)| {
+        let flag = (*flag)?;
+        let others = NAMED.iter().filter_map(|(_, _, other, _)| *other);
+        let flag = Arg::new(flag)
+            .long(flag)
             .action(ArgAction::SetTrue)
-            .conflicts_with_all(others.filter(|other| other != flag))
-            .help(*help)
+            .conflicts_with_all(others.filter(|other| *other != flag))
+            .help(*help);
+        Some(flag)
     });
     let commands = NAMED.iter().map(|(_, name, _, about)| {
         clap::Command::new(*name)
             .about(*about)
             .display_name(PROGRAM)
             .override_usage(format!("{PROGRAM} {name} [FLAG [VALUE]]..."))
+            .args(arguments_of(name))
     });
     clap::Command::new(PROGRAM)
         .version(format!(
@@ -282,106 +332,6 @@ fn normalise(
         }
     }
     normal
-}
-
-/// Returns the text for a flag after `--`, if that is the fault.
-fn behind_dashes(
-    error: &clap::Error,
-    behind: Option<&OsString>,
-) -> Option<String> {
-    let behind = behind?.to_str().filter(|text| text.starts_with('-'))?;
-    let flag = behind.split('=').next().unwrap_or(behind);
-    let unknown = error.get(ContextKind::InvalidArg)?;
-    let is_it = *unknown == ContextValue::String(behind.to_owned());
-    is_it.then(|| format!("{flag}: flags after -- are not read: leave out --"))
-}
-
-/// Returns the text for a word that is not a command.
-fn unknown_word(word: &str) -> String {
-    let names = NAMED.iter().map(|(_, name, ..)| *name);
-    if names.clone().any(|name| name == word) {
-        return format!(
-            "{word:?}: a command comes first, only once, and not after --"
-        );
-    }
-    match config::nearest(word, names) {
-        Some(near) => {
-            format!("{word:?}: unknown command, did you mean {near}?")
-        }
-        None => format!(
-            "{word:?}: unexpected argument, settings are given as flags such \
-             as --interfaces eth0"
-        ),
-    }
-}
-
-/// Returns whether the flag does the same as a command.
-fn is_of_command(flag: &str) -> bool {
-    NAMED.iter().any(|(_, _, known, _)| flag.strip_prefix("--") == Some(*known))
-}
-
-/// Returns the fault in one line: the argument, then the remedy.
-fn one_line(error: &clap::Error) -> String {
-    let context = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.as_str()),
-        Some(ContextValue::Strings(texts)) => texts.first().map(String::as_str),
-        _ => None,
-    };
-    // clap shows a flag with its value's name: "--config <FILE>".
-    let argument = context(ContextKind::InvalidArg).unwrap_or_default();
-    let flag = argument.split([' ', '=']).next().unwrap_or(argument);
-    match error.kind() {
-        ErrorKind::InvalidSubcommand => {
-            let word = context(ContextKind::InvalidSubcommand);
-            unknown_word(word.unwrap_or_default())
-        }
-        ErrorKind::UnknownArgument if !flag.starts_with('-') => {
-            unknown_word(argument)
-        }
-        ErrorKind::UnknownArgument if is_of_command(flag) => {
-            format!("{flag} cannot be used together with a command")
-        }
-        ErrorKind::UnknownArgument
-            if let Some(setting) = config::all()
-                .find(|setting| flag == format!("--{}", setting.flag())) =>
-        {
-            format!("{flag}: {}", setting.files_only())
-        }
-        ErrorKind::UnknownArgument => {
-            let command = command();
-            let flags: Vec<String> = command
-                .get_arguments()
-                .filter_map(Arg::get_long)
-                .map(|flag| format!("--{flag}"))
-                .collect();
-            let flags = flags.iter().map(String::as_str);
-            match config::nearest(flag, flags) {
-                Some(near) => {
-                    format!("{flag}: unknown flag, did you mean {near}?")
-                }
-                None => format!("{flag}: unknown flag, --help lists them all"),
-            }
-        }
-        ErrorKind::ArgumentConflict => {
-            let other = context(ContextKind::PriorArg).unwrap_or_default();
-            format!("{flag} and {other} cannot be used together")
-        }
-        ErrorKind::TooManyValues => format!("{flag}: takes no value"),
-        ErrorKind::InvalidUtf8 => {
-            "an argument is not UTF-8 text, see --help".into()
-        }
-        ErrorKind::InvalidValue => {
-            let example = config::all()
-                .find(|setting| flag == format!("--{}", setting.flag()))
-                .map_or("FILE", |setting| setting.example.trim_matches('"'));
-            format!("{flag}: needs a value, such as {flag} {example}")
-        }
-        _ => {
-            let text = error.to_string();
-            let first = text.lines().next().unwrap_or_default();
-            first.trim_start_matches("error: ").into()
-        }
-    }
 }
 
 #[cfg(test)]

@@ -31,10 +31,10 @@
 //! http       → accounting, collectors, config::Config, config::ListenAddress, config::nearest, config::utf8, files, metrics, release
 //! kernel     → accounting, config::Candidate, config::CountedOnce, config::Interfaces, files, logging::chain, sandbox::capability_names
 //! state      → accounting, collectors, files, geoip::Country, geoip::CountryLabels
-//! collectors → accounting, config::Config, geoip::Country, geoip::CountryLabels, geoip::CountryNames, geoip::Network, geoip::NetworkNames, metrics, release
+//! collectors → accounting, config::Config, geoip::Country, geoip::CountryLabels, geoip::CountryNames, geoip::Network, geoip::NetworkNames, metrics, ranges::RangeNames, release
 //! metrics    → accounting, config::Config, geoip::CountryLabels
-//! classifier → accounting, geoip
-//! accounting → config::Config, geoip::Country, geoip::CountryLabels, geoip::Network
+//! classifier → accounting, geoip, ranges
+//! accounting → config::Config, geoip::Country, geoip::CountryLabels, geoip::Network, ranges::Range
 //! geoip      → files
 //! cli        → config, release
 //! logging    → config::LogFormat, config::LogLevel

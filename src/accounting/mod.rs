@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::geoip::{Country, CountryLabels, Network};
+pub use crate::ranges::Range;
 pub use breakdown::{Breakdown, Created};
 pub use delta::{DeltaTracker, Observation};
 pub use edges::{AtEdges, Edges};
@@ -120,6 +121,8 @@ pub struct Origin {
     pub country: Country,
     /// The network it belongs to.
     pub network: Network,
+    /// The named range that its prefix is in.
+    pub range: Range,
 }
 
 /// Monotonic sums over one aspect of the traffic.

@@ -14,6 +14,11 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
+mod rules;
+
+use rules::RuleLocator;
+pub use rules::Rules;
+
 use crate::accounting::{FlowKey, Origin};
 use crate::geoip::{
     CountryLabels, Database, Locator, NetworkDatabase, NetworkLocator,
@@ -26,6 +31,8 @@ pub struct Sources {
     pub countries: Option<Arc<Database>>,
     /// The database of networks; without one, every network is `UNKNOWN`.
     pub networks: Option<Arc<NetworkDatabase>>,
+    /// The named ranges, which come before the databases.
+    pub rules: Rules,
 }
 
 /// The number of an origin: the note of a flow.
@@ -61,6 +68,7 @@ impl Origins {
 pub struct Classifier {
     locator: Locator,
     networks: NetworkLocator,
+    rules: RuleLocator,
     labels: Arc<CountryLabels>,
     origins: Origins,
 }
@@ -75,19 +83,21 @@ impl Classifier {
         cache_size: NonZeroUsize,
         labels: Arc<CountryLabels>,
     ) -> Self {
-        let Sources { countries, networks } = sources;
+        let Sources { countries, networks, rules } = sources;
+        let mut labels = labels;
+        let rules = RuleLocator::new(rules, &mut labels);
         let locator = Locator::new(countries, cache_size);
         let networks = NetworkLocator::new(networks, cache_size);
-        Self { locator, networks, labels, origins: Origins::default() }
+        let origins = Origins::default();
+        Self { locator, networks, rules, labels, origins }
     }
 
     /// Returns the number of the origin of a flow's remote prefix. It is valid
     /// until the sources are replaced.
     pub fn origin_of(&mut self, flow: &FlowKey) -> OriginId {
-        let address = flow.remote_address();
-        let country = self.locator.country_of(address);
-        let network = self.networks.network_of(address);
-        self.origins.number_of(Origin { country, network })
+        let Self { locator, networks, rules, origins, .. } = self;
+        let origin = rules.origin_of(flow, locator, networks);
+        origins.number_of(origin)
     }
 
     /// Returns the origin that has this number.
@@ -104,7 +114,8 @@ impl Classifier {
 
     /// Replaces the files. All numbers of origins are invalid then.
     pub fn replace_sources(&mut self, sources: Sources) {
-        let Sources { countries, networks } = sources;
+        let Sources { countries, networks, rules } = sources;
+        self.rules = RuleLocator::new(rules, &mut self.labels);
         self.locator.replace(countries);
         self.networks.replace(networks);
         self.origins = Origins::default();

@@ -99,6 +99,7 @@ fn the_last_of_two_equal_flags_counts() {
 #[test]
 fn a_command_does_what_its_flag_does() {
     for (command, name, flag, _) in NAMED {
+        let Some(flag) = flag else { continue };
         let flag = format!("--{flag}");
         for arguments in [
             &["--log-level", "warn", name][..],
@@ -113,6 +114,19 @@ fn a_command_does_what_its_flag_does() {
         }
     }
     assert_eq!(run(&["--log-level", "warn"]).command, Command::Daemon);
+}
+
+#[test]
+fn lookup_takes_addresses_and_a_flag_of_its_own() {
+    let cli = run(&["lookup", "192.0.2.1", "--json", "::1", "--geoip-db=x"]);
+    assert_eq!(cli.command, Command::Lookup);
+    assert_eq!(cli.arguments.addresses, ["192.0.2.1", "::1"]);
+    assert!(cli.arguments.json);
+    assert_eq!(
+        refusal(&["lookup"]),
+        "lookup needs an address: geoip-exporter lookup 198.51.100.7"
+    );
+    assert!(refusal(&["--json"]).starts_with("--json: unknown flag"));
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! Pure: no I/O, clock, threads or logging.
 
 pub mod at_zero;
+pub mod books;
 pub mod bounded;
 pub mod countries;
 pub mod country_places;
@@ -15,5 +16,6 @@ pub mod exporter;
 pub mod host;
 pub mod interfaces;
 pub mod networks;
+pub mod ranges;
 pub mod section;
 pub mod traffic;

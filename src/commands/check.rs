@@ -15,6 +15,7 @@ use crate::kernel::{
     InterfaceName,
 };
 use crate::logging::{chain, complain};
+use crate::ranges::{RangeNames, RangeSources};
 
 /// The name of the exporter's processes.
 const OURS: &str = "geoip-exporter";
@@ -59,6 +60,7 @@ fn check(loaded: &Loaded) -> Findings {
     checker.kernel();
     checker.interfaces();
     checker.database();
+    checker.ranges();
     checker.addresses();
     checker.web_configuration();
     checker.directories();
@@ -127,6 +129,20 @@ impl Checker<'_> {
     fn database(&mut self) {
         if let Err(fault) = Database::open(&self.loaded.config.geoip_db) {
             self.fault("geoip_db", chain(&fault));
+        }
+    }
+
+    /// Every fault of the files of ranges.
+    fn ranges(&mut self) {
+        let sources = RangeSources {
+            definitions: self.loaded.config.range.clone(),
+            files: self.loaded.config.range_files.clone(),
+        };
+        let place = Place::default();
+        if let Err(error) = sources.load(&RangeNames::default(), &place) {
+            for fault in error.faults.0 {
+                self.fault("range_files", fault);
+            }
         }
     }
 

@@ -5,27 +5,49 @@
 //! the text for standard output; warnings go to standard error.
 
 mod check;
+mod lookup;
 mod remove_pins;
 
-use crate::cli::Command;
+use crate::cli::{Arguments, Command};
 use crate::config::{self, LogLevel};
 use crate::daemon::{Error, Layers};
 use crate::logging::complain;
+use crate::sysexits;
+
+/// The result of a command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// The text for standard output.
+    pub text: String,
+    /// The exit status. If it is not zero, a line has been printed.
+    pub status: u8,
+}
+
+impl From<String> for Done {
+    fn from(text: String) -> Self {
+        Self { text, status: sysexits::OK }
+    }
+}
 
 /// Reads the configuration, runs the command and returns the text to print.
 /// The daemon is not one of these commands; for it, this returns no text.
 ///
 /// # Errors
 /// If the configuration is wrong or the command fails.
-pub fn run(command: Command, layers: &Layers) -> Result<String, Error> {
+pub fn run(
+    command: Command,
+    arguments: &Arguments,
+    layers: &Layers,
+) -> Result<Done, Error> {
     let loaded = layers.load().map_err(Error::Config)?;
     for warning in &loaded.warnings {
         complain(LogLevel::Warn, &format!("warning: {warning}"));
     }
     match command {
-        Command::Check => check::run(&loaded),
-        Command::PrintConfig => Ok(config::print_config(&loaded)),
-        Command::RemovePins => remove_pins::run(&loaded.config),
-        Command::Daemon => Ok(String::new()),
+        Command::Check => check::run(&loaded).map(Done::from),
+        Command::PrintConfig => Ok(config::print_config(&loaded).into()),
+        Command::Lookup => Ok(lookup::run(&loaded, arguments)),
+        Command::RemovePins => remove_pins::run(&loaded.config).map(Done::from),
+        Command::Daemon => Ok(Done::default()),
     }
 }

@@ -114,7 +114,17 @@ impl<R: Resource> Follower<R> {
     /// Opens the resource at once, and follows it from then on if that is
     /// wanted.
     pub(super) fn open(&mut self, resource: R, file: &Path, is_followed: bool) {
-        self.order(resource, vec![(file.into(), None)], true, is_followed);
+        self.open_all(resource, vec![(file.into(), None)], is_followed);
+    }
+
+    /// The same of a resource that is made of several files.
+    pub(super) fn open_all(
+        &mut self,
+        resource: R,
+        files: Files,
+        is_followed: bool,
+    ) {
+        self.order(resource, files, true, is_followed);
     }
 
     /// Follows a resource that was made of these files, if that is wanted.

@@ -18,6 +18,7 @@ pub mod lifecycle;
 mod notify;
 mod patience;
 mod privileges;
+mod ranges;
 mod reload;
 mod save_first;
 mod signals;
@@ -158,7 +159,7 @@ fn run_logged<H: Host>(
     let progress = Progress::default();
     let (controls, workers) = start.begin(
         &published,
-        &followers.databases,
+        (&followers.databases, &followers.ranges),
         &manager,
         &privileges,
         &progress,

@@ -16,6 +16,7 @@ use super::asked::Asked;
 use super::database::{self, Read};
 use super::errand::{Errand, PATIENCE};
 use super::follower::Resource as _;
+use super::ranges::Ranges;
 use super::supervisor::{Faults, Followers, Supervisor, warn_late};
 use super::web::{Web, WebConfig, log_left_out};
 use super::{Layers, succeeded_now};
@@ -27,6 +28,7 @@ use crate::geoip::{self, Countries, Networks, Subject as _};
 use crate::http;
 use crate::logging::chain;
 use crate::poller::Control;
+use crate::ranges::{LoadedRanges, RangeNames, RangesError};
 
 /// The content of all files, ready to be put in force.
 pub(super) struct Prepared {
@@ -37,6 +39,7 @@ pub(super) struct Prepared {
     pub(super) web: Web,
     pub(super) countries: Read<Countries>,
     pub(super) networks: Read<Networks>,
+    pub(super) ranges: LoadedRanges,
 }
 
 /// The reason why a reload changes nothing.
@@ -49,6 +52,8 @@ pub(super) enum ReloadError {
     /// The fault of the database with this label.
     #[error("{1}")]
     Database(&'static str, #[source] geoip::Error),
+    #[error(transparent)]
+    Ranges(RangesError),
     #[error("{file:?} does not answer: reading it takes more than {} seconds",
         PATIENCE.as_secs())]
     Slow { file: PathBuf },
@@ -76,6 +81,11 @@ impl ReloadError {
                 error!(log, "database"; "database" => *label,
                     "error" => chain(fault));
             }
+            Self::Ranges(error) => {
+                for fault in &error.faults.0 {
+                    error!(log, "ranges"; "error" => fault);
+                }
+            }
             Self::Slow { .. } | Self::Thread(_) | Self::Panicked => {
                 error!(log, "reload"; "error" => chain(self));
             }
@@ -101,6 +111,7 @@ fn prepare(
     layers: &Layers,
     in_force: &Config,
     in_use: InUse,
+    names: &RangeNames,
     place: &Place,
 ) -> Outcome {
     let loaded = layers.load_at(place).map_err(ReloadError::Config)?;
@@ -111,11 +122,13 @@ fn prepare(
         .map_err(|fault| ReloadError::Database(Countries::LABEL, fault))?;
     let networks = database::read(&plan.config, in_use.networks, place)
         .map_err(|fault| ReloadError::Database(Networks::LABEL, fault))?;
+    let ranges = Ranges::of(&plan.config, names);
+    let ranges = ranges.open(place).map_err(ReloadError::Ranges)?;
     let mut warnings: Vec<String> =
         loaded.warnings.iter().map(ToString::to_string).collect();
     warnings.extend(plan.warning());
     let left_out = loaded.left_out;
-    Ok(Prepared { plan, warnings, left_out, web, countries, networks })
+    Ok(Prepared { plan, warnings, left_out, web, countries, networks, ranges })
 }
 
 /// The senders who wait for the outcome of a reload.
@@ -194,8 +207,9 @@ impl Supervisor {
             countries: databases.countries.is_in_use(),
             networks: databases.networks.is_in_use(),
         };
+        let names = self.followers.ranges.names().clone();
         let errand = Errand::start("reload", move |place| {
-            prepare(&layers, &config, in_use, place)
+            prepare(&layers, &config, in_use, &names, place)
         });
         match errand {
             Ok(errand) => {
@@ -234,6 +248,9 @@ impl Supervisor {
         if let ReloadError::Database(label, _) = failure {
             self.followers.databases.show_failed(label);
         }
+        if let ReloadError::Ranges(_) = failure {
+            self.followers.ranges.show_failed();
+        }
         let last = *self.published.last_reload.reader().get();
         let failed = LastReload { successful: false, ..last };
         self.published.last_reload.publish(failed);
@@ -247,8 +264,15 @@ impl Supervisor {
 
     /// Puts the content of the files in force. Nothing of this can fail.
     fn commit(&mut self, prepared: Prepared, asked: Askers) {
-        let Prepared { plan, warnings, left_out, web, countries, networks } =
-            prepared;
+        let Prepared {
+            plan,
+            warnings,
+            left_out,
+            web,
+            countries,
+            networks,
+            ranges,
+        } = prepared;
         log_left_out(&self.log, &left_out);
         for warning in warnings {
             warn!(self.log, "configuration"; "warning" => warning);
@@ -258,9 +282,11 @@ impl Supervisor {
         self.published.config.publish(plan.config);
         let config = self.published.config();
         let Self { log, followers, sources, .. } = self;
-        let Followers { databases, web: web_follower } = followers;
+        let Followers { databases, ranges: of_ranges, web: web_follower } =
+            followers;
         databases.countries.commit(log, &config, countries, sources);
         databases.networks.commit(log, &config, networks, sources);
+        of_ranges.commit(log, &config, ranges, sources);
         let files = WebConfig::files_of(&web);
         let file = WebConfig(config.web_config_file.clone());
         web_follower.follow(file, files, true);
@@ -301,6 +327,7 @@ impl Supervisor {
         // After the poller: a scrape that shows a database has its countries.
         let (config, sources) = &mut applied.shown;
         self.followers.databases.show(config, sources);
+        self.followers.ranges.show_used(config);
         if let Some((changed, asked)) = applied.reload {
             self.published.last_reload.publish(succeeded_now());
             info!(self.log, "reloaded"; "changed" => changed.join(", "));

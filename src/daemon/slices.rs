@@ -26,6 +26,7 @@ use crate::collectors::exporter::{
 use crate::collectors::host::{self, HostAccount, HostCollector};
 use crate::collectors::interfaces::{self, InterfacesCollector};
 use crate::collectors::networks::{NetworksAccount, NetworksCollector};
+use crate::collectors::ranges::{RangesAccount, RangesCollector};
 use crate::collectors::traffic::{Snapshot, TrafficAccount, TrafficCollector};
 use crate::config::Config;
 use crate::geoip::{CountryNames, NetworkNames};
@@ -34,6 +35,7 @@ use crate::http::{self, Page};
 use crate::kernel::{FollowInterfaces, InterfaceEvent};
 use crate::metrics::Collect;
 use crate::metrics::published::{Feed, Published, Sink};
+use crate::ranges::RangeNames;
 use crate::sandbox::Duty;
 
 /// The parts of a slice. Each slice has those that it needs.
@@ -66,6 +68,7 @@ pub(super) struct Sources {
     pub(super) databases: Vec<Published<DatabaseStatus>>,
     pub(super) country_names: Published<CountryNames>,
     pub(super) network_names: Published<NetworkNames>,
+    pub(super) range_names: RangeNames,
     /// The newest snapshot of the traffic that scrapes may see.
     pub(super) traffic: Published<Snapshot>,
     /// The newest statistics of the poller that scrapes may see.
@@ -99,6 +102,7 @@ pub(super) fn all(
         traffic(sources, account),
         host(sources, histories),
         networks(sources, histories),
+        ranges(sources, histories),
         countries(sources),
         interfaces(sources, devices),
         exporter(sources),
@@ -142,6 +146,21 @@ fn networks(sources: &Sources, histories: &mut Histories) -> Slice {
     Slice {
         sink: Some(Box::new(feed)),
         collectors: vec![Box::new(collector)],
+        ..Slice::default()
+    }
+}
+
+fn ranges(sources: &Sources, histories: &mut Histories) -> Slice {
+    let names = sources.range_names.clone();
+    let account = match histories.take() {
+        Some(saved) => RangesAccount::resume(names, saved),
+        None => RangesAccount::new(names),
+    };
+    let feed = Feed::new(account.starting(sources.started));
+    let (shown, config) = (histories.shown(&feed), sources.config.clone());
+    Slice {
+        sink: Some(Box::new(feed)),
+        collectors: vec![Box::new(RangesCollector::new(shown, config))],
         ..Slice::default()
     }
 }

@@ -17,6 +17,7 @@ use super::lifecycle::{Action, Event, Lifecycle};
 use super::notify::ServiceManager;
 use super::patience::{Patience, Progress, STOP_PATIENCE};
 use super::privileges::Privileges;
+use super::ranges::{FollowedRanges, Ranges};
 use super::reload::Reloads;
 use super::slices::Commit;
 use super::web::WebConfig;
@@ -65,6 +66,7 @@ pub(super) struct Controls {
 /// The resources that are followed on disk.
 pub(super) struct Followers {
     pub(super) databases: Databases,
+    pub(super) ranges: FollowedRanges,
     pub(super) web: Follower<WebConfig>,
 }
 
@@ -79,6 +81,7 @@ impl Followers {
     ) -> Result<Self, Error> {
         Ok(Self {
             databases: Databases::start(log, privileges)?,
+            ranges: FollowedRanges::start(log, privileges)?,
             web: start_follower(log, privileges, "web-config")?,
         })
     }
@@ -151,6 +154,11 @@ impl Supervisor {
                     self.take_networks(news);
                     continue;
                 }
+                recv(self.followers.ranges.news()) -> news => {
+                    let news = news.ok();
+                    self.take_ranges(news);
+                    continue;
+                }
                 recv(self.followers.web.news()) -> news => {
                     let news = news.ok();
                     self.take_web(news);
@@ -191,11 +199,14 @@ impl Supervisor {
     fn look(&mut self) {
         self.look_at_reload();
         let [countries, networks] = self.followers.databases.complaints();
-        let late = [countries, networks, self.followers.web.complaint()];
+        let ranges = self.followers.ranges.complaint();
+        let web = self.followers.web.complaint();
+        let late = [countries, networks, ranges, web];
         for file in late.into_iter().flatten() {
             warn_late(&self.log, &file);
         }
         self.followers.databases.look(&self.log);
+        self.followers.ranges.look(&self.log);
     }
 
     fn take_countries(&mut self, news: Option<News<DatabaseFile<Countries>>>) {
@@ -208,6 +219,13 @@ impl Supervisor {
     fn take_networks(&mut self, news: Option<News<DatabaseFile<Networks>>>) {
         let Self { log, followers, sources, .. } = self;
         if followers.databases.networks.take(log, news, sources) {
+            self.use_sources();
+        }
+    }
+
+    fn take_ranges(&mut self, news: Option<News<Ranges>>) {
+        let Self { log, followers, sources, .. } = self;
+        if followers.ranges.take(log, news, sources) {
             self.use_sources();
         }
     }

@@ -24,7 +24,7 @@ pub use definition::{
 pub use names::RangeNames;
 pub use prefix::{Prefix, PrefixFault};
 pub use read::{LoadedRanges, MAX_RANGE_FILE_BYTES, RangeSources, RangesError};
-pub use special::{Special, carried_ipv4};
+pub use special::{Special, carried_ipv4, is_nat64};
 pub use table::{Found, MOST_NAMES, MOST_PREFIXES, RangeTable, Rule};
 
 /// The number of a range's name; 0 means none.

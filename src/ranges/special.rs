@@ -185,6 +185,12 @@ pub fn carried_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     carried.map(Ipv4Addr::from)
 }
 
+/// Returns whether the address has NAT64's well-known prefix.
+#[must_use]
+pub fn is_nat64(address: Ipv6Addr) -> bool {
+    u128::from(address) >> 32 == NAT64 >> 32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

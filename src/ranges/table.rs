@@ -266,6 +266,20 @@ impl Rule {
 }
 
 impl Found {
+    /// Returns these values, and others where there are none.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let range = match self.range == Range::default() {
+            true => other.range,
+            false => self.range,
+        };
+        Self {
+            range,
+            country: self.country.or(other.country),
+            asn: self.asn.or(other.asn),
+        }
+    }
+
     /// Returns the values of rules, the narrowest first.
     fn of<'a>(rules: impl Iterator<Item = &'a Rule>) -> Self {
         let mut found = Self::default();

@@ -94,6 +94,22 @@ fn a_database_that_cannot_be_used_is_a_fault() {
 }
 
 #[test]
+fn every_fault_of_a_file_of_ranges_is_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("list.txt");
+    fs::write(&list, "nonsense\n192.0.2.0/24\n192.0.2.1/24\n").unwrap();
+    let list = list.display();
+    let world = World::new(&format!(
+        "range_files = [{{ path = \"{list}\", name = \"a\" }}]\n"
+    ));
+    let faults = world.faults();
+    assert_eq!(faults.len(), 2, "{faults:?}");
+    let begin = format!("/etc/x.toml:3: range_files: {list}");
+    assert!(faults[0].starts_with(&format!("{begin}:1: ")), "{faults:?}");
+    assert!(faults[1].starts_with(&format!("{begin}:3: ")), "{faults:?}");
+}
+
+#[test]
 fn an_address_in_use_is_a_fault_that_names_who_listens() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = other.local_addr().unwrap();

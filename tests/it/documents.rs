@@ -260,8 +260,11 @@ fn help_shows_every_setting_with_its_default() {
 #[test]
 fn no_document_names_a_flag_or_variable_that_does_not_exist() {
     let command = cli::command();
+    let of_commands =
+        command.get_subcommands().flat_map(|one| one.get_arguments());
     let flags: Vec<String> = command
         .get_arguments()
+        .chain(of_commands)
         .filter_map(|argument| argument.get_long())
         .map(|flag| format!("--{flag}"))
         .collect();

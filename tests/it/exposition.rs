@@ -2,6 +2,7 @@
 
 mod host;
 mod networks;
+mod ranges;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -160,6 +161,7 @@ pub(crate) fn registry() -> Registry {
     registry.register(collector(&feed, Countries::None));
     registry.register(host::collector(Countries::None));
     networks::register(&mut registry, &feed);
+    registry.register(ranges::on());
     let once = |is_edge, why: &str| Once { is_edge, why: why.into() };
     let counted_once = Publisher::new(OnceSnapshot::from([
         ("eth0".into(), once(true, "card")),
@@ -210,7 +212,7 @@ fn the_open_metrics_page_is_the_golden_one() {
 }
 
 /// The labels of the reference's series are known to dashboards by now.
-const LABELS: [(&str, &[&str]); 19] = [
+const LABELS: &[(&str, &[&str])] = &[
     ("geoip_as_bytes_", &["asn"]),
     ("geoip_as_info", &["asn", "name"]),
     ("geoip_country_info", &["country", "name", "continent"]),
@@ -228,6 +230,9 @@ const LABELS: [(&str, &[&str]); 19] = [
     ("geoip_database_last_load_", &["database"]),
     ("geoip_database_info", &["database", "path", "type"]),
     ("geoip_database_build_", &["database"]),
+    ("geoip_range_pairs", &[]),
+    ("geoip_range_unattributed_", &["interface", "ip_version"]),
+    ("geoip_range_", &["source", "destination", "interface", "ip_version"]),
     ("geoip_", &[]),
     ("process_", &[]),
 ];

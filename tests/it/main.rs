@@ -25,6 +25,7 @@ mod geoip;
 mod geoip_fuzz;
 mod geoip_refused;
 mod http;
+mod lookup;
 mod mmdb;
 mod networks;
 mod refusals;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::{Breakdown, InterfaceTraffic};
 use crate::accounting::{Direction, FlowKey, IpVersion, Timestamp, Volume};
+use crate::collectors::books::{self, OfInterface as _};
 use crate::collectors::country_places::CountryPlaces;
 use crate::geoip::Country;
 
@@ -25,8 +26,10 @@ pub(super) struct Book {
     has_changed: bool,
 }
 
-impl Book {
-    pub(super) fn new(name: Arc<str>, created: Option<Timestamp>) -> Self {
+impl books::Book for Book {
+    type Traffic = InterfaceTraffic;
+
+    fn new(name: Arc<str>, created: Option<Timestamp>) -> Self {
         Self::resume(InterfaceTraffic {
             created,
             ..InterfaceTraffic::new(
@@ -38,50 +41,40 @@ impl Book {
         })
     }
 
-    pub(super) fn resume(traffic: InterfaceTraffic) -> Self {
+    fn resume(traffic: InterfaceTraffic) -> Self {
         let places = CountryPlaces::of(&traffic.countries);
         // An interface that an earlier process missed.
         let absent_since = traffic.is_absent.then_some(Duration::ZERO);
         Self { traffic, places, absent_since, shown: None, has_changed: true }
     }
 
-    pub(super) fn name(&self) -> &Arc<str> {
+    fn name(&self) -> &Arc<str> {
         &self.traffic.name
     }
 
-    pub(super) fn bytes(&self) -> u64 {
+    fn bytes(&self) -> u64 {
         self.traffic.bytes()
     }
 
-    /// Notes that nothing was counted before, unless something earlier is
-    /// known.
-    pub(super) fn begin(&mut self, at: Timestamp) {
-        self.traffic.created.get_or_insert(at);
-        self.has_changed = true;
-    }
-
-    /// Returns the uptime since which no interface has the name.
-    pub(super) fn absent_since(&self) -> Option<Duration> {
+    fn absent_since(&self) -> Option<Duration> {
         self.absent_since
     }
 
-    pub(super) fn set_absent_since(&mut self, since: Option<Duration>) {
+    fn set_absent_since(&mut self, since: Option<Duration>) {
         self.absent_since = since;
         let is_absent = since.is_some();
         self.has_changed |= self.traffic.is_absent != is_absent;
         self.traffic.is_absent = is_absent;
     }
 
-    /// Returns whether nothing was ever counted here.
-    pub(super) fn is_blank(&self) -> bool {
+    fn is_blank(&self) -> bool {
         let traffic = &self.traffic;
         traffic.countries.is_empty()
             && traffic.unattributed == Breakdown::default()
             && traffic.non_ip == <[Volume; 2]>::default()
     }
 
-    /// Returns the copy for a snapshot.
-    pub(super) fn show(&mut self) -> Arc<InterfaceTraffic> {
+    fn show(&mut self) -> Arc<InterfaceTraffic> {
         let has_changed = std::mem::take(&mut self.has_changed);
         match &self.shown {
             Some(shown) if !has_changed => Arc::clone(shown),
@@ -91,6 +84,15 @@ impl Book {
                 shown
             }
         }
+    }
+}
+
+impl Book {
+    /// Notes that nothing was counted before, unless something earlier is
+    /// known.
+    pub(super) fn begin(&mut self, at: Timestamp) {
+        self.traffic.created.get_or_insert(at);
+        self.has_changed = true;
     }
 
     /// Adds a flow's growth. A series that begins was zero at `earlier`.

@@ -6,17 +6,16 @@
 mod account;
 mod book;
 mod families;
-mod remembered;
 mod section;
 
-pub use account::{MOST_ABSENT, TrafficAccount};
+pub use account::TrafficAccount;
 pub use families::TrafficCollector;
-pub use remembered::MOST_REMEMBERED;
 pub(super) use section::{Labelled, SavedCountry, read_countries};
 
 use std::sync::Arc;
 
 use crate::accounting::{Breakdown, Created, Direction, Timestamp, Volume};
+use crate::collectors::books::OfInterface;
 use crate::geoip::{Country, CountryLabels};
 
 /// All traffic since the counters began, at the end of one poll. `section` says
@@ -65,9 +64,19 @@ impl InterfaceTraffic {
         Self { name, countries, unattributed, non_ip, created, is_absent }
     }
 
-    /// Returns all bytes of this name.
+    /// Returns the packets that are not IP or whose addresses are unreadable.
     #[must_use]
-    pub fn bytes(&self) -> u64 {
+    pub fn non_ip(&self, direction: Direction) -> Volume {
+        self.non_ip[direction.index()]
+    }
+}
+
+impl OfInterface for InterfaceTraffic {
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn bytes(&self) -> u64 {
         let of = |volumes: &Breakdown| {
             let sum = |direction| volumes.total(direction).bytes;
             sum(Direction::Received).saturating_add(sum(Direction::Sent))
@@ -77,12 +86,6 @@ impl InterfaceTraffic {
         countries
             .chain(non_ip)
             .fold(of(&self.unattributed), u64::saturating_add)
-    }
-
-    /// Returns the packets that are not IP or whose addresses are unreadable.
-    #[must_use]
-    pub fn non_ip(&self, direction: Direction) -> Volume {
-        self.non_ip[direction.index()]
     }
 }
 

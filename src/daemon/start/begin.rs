@@ -14,6 +14,7 @@ use super::super::histories::Histories;
 use super::super::notify::ServiceManager;
 use super::super::patience::Progress;
 use super::super::privileges::{Privileges, fixed_interfaces};
+use super::super::ranges::FollowedRanges;
 use super::super::slices::{self, Commit, Devices, Slice, Sources};
 use super::super::state::Shown;
 use super::super::supervisor::{Controls, Publications};
@@ -55,7 +56,7 @@ impl Start<'_> {
     >(
         &self,
         published: &Publications,
-        databases: &Databases,
+        followed: (&Databases, &FollowedRanges),
         manager: &ServiceManager,
         privileges: &Privileges,
         progress: &Progress,
@@ -78,7 +79,7 @@ impl Start<'_> {
             counted_once: counted_once.reader(),
         };
         let sources =
-            self.sources(published, databases, &shown, readers, &server);
+            self.sources(published, followed, &shown, readers, &server);
         let (device_events, followed) = unbounded();
         let devices = Devices {
             source: counting.devices,
@@ -158,17 +159,20 @@ impl Start<'_> {
     fn sources(
         &self,
         published: &Publications,
-        databases: &Databases,
+        (databases, ranges): (&Databases, &FollowedRanges),
         shown: &Shown,
         Readers { newest_polls, interfaces, counted_once }: Readers,
         server: &http::Server,
     ) -> Sources {
+        let mut statuses = databases.statuses();
+        statuses.push(ranges.status());
         Sources {
             started: SystemTime::now().into(),
             log: self.log.clone(),
             config: published.config.reader(),
             last_reload: published.last_reload.reader(),
-            databases: databases.statuses(),
+            databases: statuses,
+            range_names: ranges.names().clone(),
             country_names: databases.countries.names(),
             network_names: databases.networks.names(),
             traffic: shown.traffic.clone(),

@@ -71,19 +71,26 @@ impl Start<'_> {
         let databases = &mut followers.databases;
         let has_countries = databases.countries.open(config);
         let has_networks = databases.networks.open(config);
+        let ranges = &mut followers.ranges;
+        let has_ranges = ranges.open(config);
         let Loaded { mut attacher, reader, ipsec, rights } =
             host.load(&probe_settings(config), keep)?;
         let mut sources = Sources::default();
         if has_countries {
             let countries = &mut databases.countries;
-            let opened = self.wait_for_database(countries.follower(), began)?;
+            let opened = self.wait_for_news(countries.follower(), began)?;
             countries.take_first(self.log, config, opened, &mut sources);
         }
         if has_networks {
             let networks = &mut databases.networks;
-            let opened = self.wait_for_database(networks.follower(), began)?;
+            let opened = self.wait_for_news(networks.follower(), began)?;
             networks.take_first(self.log, config, opened, &mut sources);
         }
+        let read = match has_ranges {
+            true => self.wait_for_news(ranges.follower(), began)?,
+            false => None,
+        };
+        ranges.take_first(self.log, config, read, &mut sources);
         kernel::trim_memory();
         let duty = privileges.counting(&attacher);
         self.log_loaded(&mut attacher, &reader);

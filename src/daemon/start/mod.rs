@@ -17,9 +17,8 @@ use slog::{Logger, info};
 pub(super) use confine::{Confined, service_manager};
 pub(super) use count::Counting;
 
-use super::database::{DatabaseFile, Kind};
 use super::errand::{Errand, LATE};
-use super::follower::Follower;
+use super::follower::{Follower, Resource};
 use super::lifecycle::Event;
 use super::supervisor::warn_late;
 use super::{Error, EventChannel, Host, Layers};
@@ -137,16 +136,16 @@ impl<'a> Start<'a> {
         }
     }
 
-    /// Waits for the first news of a database, until it is late: the daemon
-    /// counts without one, and takes it once it is there.
+    /// Waits for the first news of a resource, until it is late: the daemon
+    /// counts without it, and takes it once it is there.
     ///
     /// # Errors
     /// If it was told to stop.
-    pub(super) fn wait_for_database<K: Kind>(
+    pub(super) fn wait_for_news<R: Resource>(
         &mut self,
-        follower: &Follower<DatabaseFile<K>>,
+        follower: &Follower<R>,
         since: Instant,
-    ) -> Result<Option<Opened<K>>, Ended> {
+    ) -> Result<Option<Result<R::Content, R::Error>>, Ended> {
         loop {
             let left = LATE.saturating_sub(since.elapsed());
             select! {

@@ -15,6 +15,7 @@ mod once;
 mod parts;
 mod patterns;
 mod property;
+mod ranges;
 mod reload;
 mod running;
 mod series;

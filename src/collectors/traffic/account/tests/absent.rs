@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::collectors::traffic::MOST_REMEMBERED;
+use crate::collectors::books::{
+    MOST_ABSENT, MOST_REMEMBERED, OfInterface as _,
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -160,7 +162,7 @@ fn twenty_thousand_names_take_no_more_room_than_some() {
     let heavy = |i: &Arc<InterfaceTraffic>| i.bytes() > 1_000_000;
     assert!(snapshot.remembered.iter().all(heavy));
     assert!(snapshot.remembered.is_sorted_by_key(|i| Arc::clone(&i.name)));
-    assert_eq!(account.places.len(), account.books.len());
+
     assert_eq!(snapshot.packets, 40_000);
 
     // A name that was forgotten begins at zero, and says when.
@@ -188,7 +190,7 @@ fn as_many_at_once_are_bounded_by_number() {
     assert_eq!(snapshot.remembered.len(), MOST_REMEMBERED);
     // Those that went last have series.
     assert_eq!(&*snapshot.interfaces[4_095].name, "veth19999");
-    assert_eq!(account.places.len(), MOST_ABSENT);
+    assert_eq!(account.books.len(), MOST_ABSENT);
 }
 
 #[test]

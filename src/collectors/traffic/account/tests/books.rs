@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use std::collections::HashMap;
+
 use super::*;
 
 /// One thing that happens between two polls, or a poll.

@@ -7,14 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Book, MOST_ABSENT, TrafficAccount};
+use super::{Book, Books, MOST_ABSENT};
 use crate::accounting::PollEnd;
 
 /// Behind the start, from which interfaces are gone that an earlier process
 /// missed.
 const FIRST_MOMENT: Duration = Duration::from_nanos(1);
 
-impl TrafficAccount {
+impl<B: Book> Books<B> {
     /// Notes the time for interfaces that went since the last poll.
     fn note_leaving(&mut self, uptime: Duration) {
         let mut is_attached = vec![false; self.books.len()];
@@ -44,13 +44,13 @@ impl TrafficAccount {
         } else if !self.first_absent.is_some_and(is_over) {
             return;
         }
-        let since = || self.books.iter().filter_map(Book::absent_since);
+        let since = || self.books.iter().filter_map(B::absent_since);
         self.first_absent = since().min();
         let is_first_over = self.first_absent.is_some_and(is_over);
         if !is_first_over && since().count() <= MOST_ABSENT {
             return;
         }
-        let absent = |book: &Book| {
+        let absent = |book: &B| {
             let name = Arc::clone(book.name());
             Some((book.absent_since()?, book.bytes(), name))
         };

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::InterfaceTraffic;
+use super::OfInterface;
 
 /// The number of names that are remembered without series: those with most
 /// traffic. A host whose interfaces get a new name every time would collect them
@@ -16,22 +16,29 @@ use super::InterfaceTraffic;
 pub const MOST_REMEMBERED: usize = 1_000;
 
 /// The counters of names without series.
-#[derive(Debug, Default)]
-pub(super) struct Remembered {
-    by_name: BTreeMap<Arc<str>, Arc<InterfaceTraffic>>,
+#[derive(Debug)]
+pub(super) struct Remembered<T> {
+    by_name: BTreeMap<Arc<str>, Arc<T>>,
     /// The same names with their bytes.
     by_bytes: BTreeSet<(u64, Arc<str>)>,
     /// A copy for snapshots, until it changes.
-    shown: Option<Arc<[Arc<InterfaceTraffic>]>>,
+    shown: Option<Arc<[Arc<T>]>>,
 }
 
-impl Remembered {
+impl<T> Default for Remembered<T> {
+    fn default() -> Self {
+        let (by_name, by_bytes) = (BTreeMap::new(), BTreeSet::new());
+        Self { by_name, by_bytes, shown: None }
+    }
+}
+
+impl<T: OfInterface> Remembered<T> {
     /// Remembers a name, and forgets the one with least traffic if there are too
     /// many.
-    pub(super) fn insert(&mut self, traffic: Arc<InterfaceTraffic>) {
-        self.take(&traffic.name);
+    pub(super) fn insert(&mut self, traffic: Arc<T>) {
+        self.take(traffic.name());
         self.shown = None;
-        let name = Arc::clone(&traffic.name);
+        let name = Arc::clone(traffic.name());
         self.by_bytes.insert((traffic.bytes(), Arc::clone(&name)));
         self.by_name.insert(name, traffic);
         if self.by_name.len() > MOST_REMEMBERED
@@ -42,15 +49,15 @@ impl Remembered {
     }
 
     /// Takes out the counters of a name.
-    pub(super) fn take(&mut self, name: &str) -> Option<Arc<InterfaceTraffic>> {
+    pub(super) fn take(&mut self, name: &str) -> Option<Arc<T>> {
         let traffic = self.by_name.remove(name)?;
-        self.by_bytes.remove(&(traffic.bytes(), Arc::clone(&traffic.name)));
+        self.by_bytes.remove(&(traffic.bytes(), Arc::clone(traffic.name())));
         self.shown = None;
         Some(traffic)
     }
 
     /// Returns all of it, in the order of the names.
-    pub(super) fn show(&mut self) -> Arc<[Arc<InterfaceTraffic>]> {
+    pub(super) fn show(&mut self) -> Arc<[Arc<T>]> {
         let all = || self.by_name.values().map(Arc::clone).collect();
         Arc::clone(self.shown.get_or_insert_with(all))
     }
