@@ -24,7 +24,7 @@ use std::fmt;
 
 use crate::config::{CountedOnce, Interfaces};
 
-use super::interfaces::InterfaceTable;
+use super::interfaces::{Interface, InterfaceTable};
 use super::name::InterfaceName;
 use topology::Topology;
 
@@ -99,9 +99,10 @@ pub type Verdicts = BTreeMap<u32, Verdict>;
 /// Finds the edges, again and again as the devices change.
 #[derive(Debug, Default)]
 pub struct EdgeFinder {
-    /// The devices that had a default route when there was one last. A route
-    /// that is replaced is gone for a moment.
-    had_default_route: BTreeSet<u32>,
+    /// The names of the devices that had a default route when there was one
+    /// last. A route that is replaced is gone for a moment, and so is that of a
+    /// device that is made anew.
+    had_default_route: BTreeSet<InterfaceName>,
     /// True if a card or a default route was there at any time.
     has_led_outside: bool,
 }
@@ -139,13 +140,22 @@ impl EdgeFinder {
             return Some(topology.complete(settled, &cards));
         }
         let with_route = table.default_routes()?;
+        let with_name = |ifindex: &u32| table.get(*ifindex).map(|it| it.name);
         if !with_route.is_empty() {
             self.has_led_outside = true;
-            self.had_default_route.clone_from(with_route);
+            let names = with_route.iter().filter_map(with_name);
+            self.had_default_route = names.collect();
         }
-        self.had_default_route.retain(|&it| table.get(it).is_some());
+        let had_route =
+            |device: &&Interface| self.had_default_route.contains(&device.name);
+        let uplinks = match with_route.is_empty() {
+            true => {
+                table.iter().filter(had_route).map(|it| it.ifindex).collect()
+            }
+            false => with_route.clone(),
+        };
         let roots = match self.has_led_outside {
-            true => topology.lowest(&self.had_default_route),
+            true => topology.lowest(&uplinks),
             false => topology.leading_out(),
         };
         let reason = match self.has_led_outside {

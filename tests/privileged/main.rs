@@ -37,6 +37,7 @@ mod life;
 mod lifecycle;
 mod link_types;
 mod offload;
+mod once;
 mod parser;
 mod patterns;
 mod prefixes;

@@ -342,8 +342,10 @@ fn without_any_default_route_the_last_one_decides() {
     machine.table.remove(1);
     assert_eq!(machine.edges(), [""; 0]);
     machine.set(&lines);
-    assert_eq!(machine.edges(), [""; 0]);
+    assert_eq!(machine.edges(), ["wan"]);
     machine.set_routes(&["lan"]);
+    assert_eq!(machine.edges(), ["lan"]);
+    machine.set_routes(&[]);
     assert_eq!(machine.edges(), ["lan"]);
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod classifier;
 #[allow(dead_code, reason = "each suite uses a part of it")]
 #[path = "../../support/http.rs"]
 mod client;
+pub(crate) mod containers;
 pub(crate) mod conversation;
 pub(crate) mod daemon;
 pub(crate) mod driver;
