@@ -8,17 +8,18 @@ use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded, never};
 use geoip_exporter::accounting::{
-    Account as _, Direction, Family, FlowKey, InterfaceId, InterfaceTotal,
-    IpVersion, Origin, PollStatistics, Volume,
+    Account as _, AtEdges, Direction, Family, FlowKey, InterfaceId,
+    InterfaceTotal, IpVersion, Origin, PollStatistics, Volume,
 };
 use geoip_exporter::classifier::Sources;
+use geoip_exporter::collectors::host::HostAccount;
 use geoip_exporter::collectors::traffic::TrafficAccount;
-use geoip_exporter::config::{Config, Interfaces};
+use geoip_exporter::config::{Config, CountedOnce, Interfaces};
 use geoip_exporter::geoip::{Country, Database};
 use geoip_exporter::kernel::{
     Error, InterfaceEvent, Loaded, ReadCounts, Room, Sweep, TrafficReader,
 };
-use geoip_exporter::metrics::published::{Feed, Publisher};
+use geoip_exporter::metrics::published::{Feed, Publisher, Sink};
 use geoip_exporter::poller::{Control, Overseer, Poller, Publishers, Start};
 use slog::{Discard, Logger, o};
 
@@ -174,6 +175,8 @@ impl ReadCounts for Watched {
 struct Accounted {
     account: TrafficAccount,
     totals: Vec<InterfaceTotal>,
+    /// True if the whole machine is counted too.
+    host: bool,
 }
 
 impl Accounted {
@@ -258,8 +261,16 @@ fn measure(
         poll_interval: Duration::from_nanos(1),
         flow_batch_size: NonZeroU32::new(BATCH).unwrap(),
         interfaces: Interfaces::read("lo").unwrap(),
+        host: accounted.host,
+        counted_once: CountedOnce::Listed(Interfaces::read("lo").unwrap()),
         ..Config::default()
     };
+    let mut sinks: Vec<Box<dyn Sink>> =
+        vec![Box::new(Feed::new(accounted.account))];
+    if accounted.host {
+        let host = HostAccount::resume(Default::default());
+        sinks.push(Box::new(Feed::new(AtEdges::new(host))));
+    }
     let publishers = Publishers {
         statistics: Publisher::new(PollStatistics::default()),
         interfaces: Publisher::new(Default::default()),
@@ -274,7 +285,7 @@ fn measure(
         Arc::new(config),
         (attacher, Watched { reader, round, idle: accounted.totals }),
         Sources { countries: Some(database), ..Sources::default() },
-        vec![Box::new(Feed::new(accounted.account))],
+        sinks,
         publishers,
         Start {
             devices: vec![InterfaceEvent::Listed(vec![ours::loopback()])],
@@ -320,8 +331,29 @@ pub(crate) fn rows(effort: Effort, database: &Arc<Database>) -> Vec<Row> {
                 .target(unchanged),
         );
     }
+    rows.push(whole_machine(effort, database));
     rows.push(idle_interfaces(effort, database));
     rows
+}
+
+/// Returns the row of a poll that also counts the whole machine.
+fn whole_machine(effort: Effort, database: &Arc<Database>) -> Row {
+    let keys = effort.of(100_000, 10_000);
+    eprintln!("polls: {keys} keys, host = true");
+    let rounds = effort.of(21, 3);
+    let measure = |host| {
+        let accounted = Accounted { host, ..Accounted::default() };
+        let database = Arc::clone(database);
+        in_namespace(|| measure(keys, rounds, database, accounted))
+            .median(CHANGED)
+    };
+    let (without, with) = (measure(false), measure(true));
+    let what = format!("poll, {keys} keys, all changed, host = true");
+    Row::new(what, "ms", with).target(Target::Of {
+        what: "the same without host",
+        value: without,
+        limit: Some(1.2),
+    })
 }
 
 /// Returns the row of a poll that finds nothing new on many interfaces.

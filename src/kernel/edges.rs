@@ -109,8 +109,7 @@ pub struct EdgeFinder {
 
 impl EdgeFinder {
     /// Returns the verdicts, or none if the default routes decide and are not
-    /// known yet. `attached` has the devices that are attached, or soon will
-    /// be.
+    /// known yet.
     pub fn find(
         &mut self,
         wanted: &CountedOnce,

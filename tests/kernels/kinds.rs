@@ -20,7 +20,7 @@ use crate::harness::send::{Sender, Sniffer};
 
 /// Bytes each way over each connection, and that TCP sends ahead.
 const CONVERSATION: usize = 300_000;
-const AHEAD: u32 = 100_000;
+pub(crate) const AHEAD: u32 = 100_000;
 
 /// Addresses inside a tunnel: shared address space, and in no country.
 pub(crate) const INSIDE4: [Ipv4Addr; 2] =
@@ -31,7 +31,7 @@ pub(crate) const INSIDE6: [Ipv6Addr; 2] = [
 ];
 
 /// The devices under test.
-const NAMES: [&str; 2] = ["inner0", "inner1"];
+pub(crate) const NAMES: [&str; 2] = ["inner0", "inner1"];
 
 /// Two namespaces with a link between them that has addresses, and exporters
 /// that count the link.
@@ -57,7 +57,8 @@ pub(crate) fn build<'a>(
     inside(ends)
 }
 
-fn inside<'a>(ends: &[Host<'a>; 2]) -> [Host<'a>; 2] {
+/// Brings up the devices under test and returns the hosts inside.
+pub(crate) fn inside<'a>(ends: &[Host<'a>; 2]) -> [Host<'a>; 2] {
     [0, 1].map(|own| {
         let namespace = ends[own].namespace;
         // Only what has a hardware address takes one.
@@ -79,7 +80,7 @@ fn inside<'a>(ends: &[Host<'a>; 2]) -> [Host<'a>; 2] {
 
 /// Gives addresses to devices that find the other end without asking for its
 /// hardware address.
-fn introduce_plainly(hosts: &[Host<'_>; 2], versions: &[u8]) {
+pub(crate) fn introduce_plainly(hosts: &[Host<'_>; 2], versions: &[u8]) {
     for (own, host) in hosts.iter().enumerate() {
         let other = &hosts[1 - own];
         for &version in versions {
@@ -93,7 +94,8 @@ fn introduce_plainly(hosts: &[Host<'_>; 2], versions: &[u8]) {
     }
 }
 
-fn talk(hosts: &[Host<'_>; 2], versions: &[u8]) {
+/// Lets the hosts talk by TCP and UDP.
+pub(crate) fn talk(hosts: &[Host<'_>; 2], versions: &[u8]) {
     let [a, b] = hosts;
     for &version in versions {
         talk_tcp(a, b, version, CONVERSATION);
@@ -275,13 +277,11 @@ fn a_bond_is_counted_to_the_byte() {
     assert_exact("bond", &hosts, &[4, 6], Link::Ethernet, Some([0, 0]));
 }
 
-#[test]
-fn wireguard_is_counted_to_the_byte() {
-    let lab = Lab::new();
-    let ends = underlay(&lab);
-    let hosts = build(&ends, |_| "type wireguard".into());
-    let keys =
-        [0, 1].map(|_| output_of(lab.machine.command("wg").arg("genkey")));
+/// Makes a tunnel of WireGuard between two hosts.
+pub(crate) fn wireguard<'a>(ends: &[Host<'a>; 2]) -> [Host<'a>; 2] {
+    let hosts = build(ends, |_| "type wireguard".into());
+    let keys = [0, 1]
+        .map(|_| output_of(ends[0].namespace.command("wg").arg("genkey")));
     let directory = tempfile::TempDir::new().unwrap();
     let public: Vec<String> = keys
         .iter()
@@ -289,7 +289,7 @@ fn wireguard_is_counted_to_the_byte() {
         .map(|(own, key)| {
             let path = directory.path().join(own.to_string());
             std::fs::write(&path, key).unwrap();
-            let mut command = lab.machine.command("wg");
+            let mut command = ends[0].namespace.command("wg");
             command.arg("pubkey").stdin(std::fs::File::open(path).unwrap());
             output_of(&mut command).trim().to_owned()
         })
@@ -308,6 +308,14 @@ fn wireguard_is_counted_to_the_byte() {
         command.args(["endpoint", &format!("{endpoint}:51820")]);
         output_of(&mut command);
     }
+    hosts
+}
+
+#[test]
+fn wireguard_is_counted_to_the_byte() {
+    let lab = Lab::new();
+    let ends = underlay(&lab);
+    let hosts = wireguard(&ends);
     // The device counts what it encrypts to: 32 bytes and padding a packet
     // more, and its own messages.
     assert_exact("wireguard", &hosts, &[4, 6], Link::Ip, None);

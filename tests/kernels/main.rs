@@ -17,6 +17,7 @@ mod harness;
 mod ipsec;
 mod kinds;
 mod links;
+mod once;
 mod protected;
 mod relations;
 mod start;

@@ -328,6 +328,36 @@ fn a_restart_knows_which_interfaces_were_edges() {
     daemon.stop();
 }
 
+#[test]
+fn a_card_that_cannot_be_attached_is_counted_at_what_stands_on_it() {
+    let host = machine();
+    host.remove_silently(2);
+    let daemon = start(host, "");
+    let host = &daemon.host;
+    let line = host.log.wait_for(0, &[COUNTED]);
+    assert!(line.contains("interfaces: eth1 (card)"), "{line}");
+    let mark = host.log.mark();
+    host.kernel().failures.attaching = true;
+    plug_in(host);
+    let line = host.log.wait_for(mark, &[COUNTED]);
+    let expected = "eth1 (card), br0 (stands on eth0, which is not attached)";
+    assert!(line.contains(expected), "{line}");
+    host.settle();
+    receive_at(host, &[2, 4], 1_000);
+    assert_eq!(bytes(&daemon.settled()), 1_000.0);
+    host.kernel().failures.attaching = false;
+    let mark = host.log.mark();
+    host.list();
+    host.log.wait_for(mark, &["interfaces: eth0 (card), eth1 (card)"]);
+    host.settle();
+    receive_at(host, &[2, 4], 200);
+    receive_at(host, &[3], 30);
+    let scrape = daemon.settled();
+    assert_eq!(bytes(&scrape), 1_230.0);
+    assert_eq!(counted_once(&scrape, "br0"), Some(0.0));
+    daemon.stop();
+}
+
 /// A poll that fails changes no edge: the next good one does.
 #[test]
 fn a_failed_poll_at_a_change_loses_and_doubles_nothing() {
