@@ -245,8 +245,12 @@ impl Supervisor {
     /// Logs and shows a failed reload. Everything stays as it was.
     fn fail_reload(&mut self, failure: &ReloadError, asked: Askers) {
         // Before the log: after the line, a scrape shows the failure.
-        if let ReloadError::Database(label, _) = failure {
-            self.followers.databases.show_failed(label);
+        match failure {
+            ReloadError::Database(label, _) => {
+                self.followers.databases.show_failed(label);
+            }
+            ReloadError::WebConfig(_) => self.published.show_web(false),
+            _ => {}
         }
         if let ReloadError::Ranges(_) = failure {
             self.followers.ranges.show_failed();
@@ -280,6 +284,7 @@ impl Supervisor {
         web.log_warnings(&self.log);
         self.faults = Faults::default();
         self.published.config.publish(plan.config);
+        self.published.show_web(true);
         let config = self.published.config();
         let Self { log, followers, sources, .. } = self;
         let Followers { databases, ranges: of_ranges, web: web_follower } =

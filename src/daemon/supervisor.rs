@@ -23,7 +23,7 @@ use super::slices::Commit;
 use super::web::WebConfig;
 use super::{Error, Layers, succeeded_now};
 use crate::classifier::Sources;
-use crate::collectors::exporter::LastReload;
+use crate::collectors::exporter::{DatabaseStatus, LastReload};
 use crate::config::Config;
 use crate::geoip::{Countries, Networks};
 use crate::http;
@@ -39,19 +39,40 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct Publications {
     pub(super) config: Publisher<Config>,
     pub(super) last_reload: Publisher<LastReload>,
+    /// The web configuration, which is followed on disk as databases are.
+    pub(super) web: Publisher<DatabaseStatus>,
 }
 
 impl Publications {
     pub(super) fn new(config: Config) -> Self {
         Self {
+            web: Publisher::new(web_status(&config, true)),
             config: Publisher::new(config),
             last_reload: Publisher::new(succeeded_now()),
+        }
+    }
+
+    /// Shows whether the newest attempt to read the web configuration was
+    /// successful.
+    pub(super) fn show_web(&mut self, is_loaded: bool) {
+        let status = web_status(&self.config(), is_loaded);
+        if *self.web.reader().get() != status {
+            self.web.publish(status);
         }
     }
 
     /// Returns the configuration in force.
     pub(super) fn config(&self) -> Arc<Config> {
         self.config.reader().get()
+    }
+}
+
+fn web_status(config: &Config, is_loaded: bool) -> DatabaseStatus {
+    DatabaseStatus {
+        database: "web_config",
+        is_wanted: config.web_config_file.is_some(),
+        is_loaded,
+        open: None,
     }
 }
 
@@ -248,10 +269,12 @@ impl Supervisor {
                 if let Some(controls) = &self.controls {
                     controls.server.secure(web.security);
                 }
+                self.published.show_web(true);
                 // After it: the line means that new connections use it.
                 info!(self.log, "read the web configuration again");
             }
             Some(Err(faults)) => {
+                self.published.show_web(false);
                 let said = Some(faults.to_string());
                 if self.faults.web == said {
                     return;

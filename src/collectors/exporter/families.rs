@@ -49,7 +49,7 @@ pub(super) const RELOAD_SUCCESS_TIMESTAMP: Description = plain(
 );
 pub(super) const DATABASE_LOADED: Description<1> = Description {
     name: "geoip_database_last_load_successful",
-    help: "Success of the last attempt to open the database: 1 yes, 0 no.",
+    help: "Success of the last attempt to read the database: 1 yes, 0 no.",
     labels: ["database"],
 };
 pub(super) const DATABASE_INFO: Description<3> = Description {

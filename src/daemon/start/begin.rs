@@ -165,7 +165,7 @@ impl Start<'_> {
         server: &http::Server,
     ) -> Sources {
         let mut statuses = databases.statuses();
-        statuses.push(ranges.status());
+        statuses.extend([ranges.status(), published.web.reader()]);
         Sources {
             started: SystemTime::now().into(),
             log: self.log.clone(),
