@@ -48,7 +48,7 @@ pub use kernel::reset_signals;
 use lifecycle::{Event, Lifecycle};
 use patience::Progress;
 use reload::Reloads;
-use start::{Confined, Ended, Start};
+use start::{Basis, Confined, Ended, Start};
 use supervisor::{Faults, Followers, Publications, Supervisor};
 
 /// The version and revision that the exporter shows.
@@ -157,15 +157,14 @@ fn run_logged<H: Host>(
     let sources = counting.sources.clone();
     let published = Publications::new(config);
     let progress = Progress::default();
-    let (controls, workers) = start.begin(
-        &published,
-        (&followers.databases, &followers.ranges),
-        &manager,
-        &privileges,
-        &progress,
-        counting,
-        server,
-    )?;
+    let basis = Basis {
+        published: &published,
+        followers: &followers,
+        manager: &manager,
+        privileges: &privileges,
+        progress: &progress,
+    };
+    let (controls, workers) = start.begin(basis, counting, server)?;
     start.end();
     Supervisor {
         log: log.clone(),

@@ -9,15 +9,13 @@ use crossbeam_channel::{Receiver, bounded, unbounded};
 use slog::info;
 
 use super::super::Error;
-use super::super::followed::Databases;
 use super::super::histories::Histories;
 use super::super::notify::ServiceManager;
 use super::super::patience::Progress;
 use super::super::privileges::{Privileges, fixed_interfaces};
-use super::super::ranges::FollowedRanges;
 use super::super::slices::{self, Commit, Devices, Slice, Sources};
 use super::super::state::Shown;
-use super::super::supervisor::{Controls, Publications};
+use super::super::supervisor::{Controls, Followers, Publications};
 use super::super::worker::{Spawner, Worker};
 use super::{Counting, Ended, Start};
 use crate::accounting::{PollStatistics, Timestamp};
@@ -32,6 +30,17 @@ use crate::metrics::published::{Feed, Published, Publisher, Sink};
 use crate::poller::{self, Poller};
 use crate::sandbox::Duty;
 use crate::state::State;
+
+/// The parts of the daemon that were made before anything runs.
+#[derive(Clone, Copy)]
+pub(in crate::daemon) struct Basis<'a> {
+    pub(in crate::daemon) published: &'a Publications,
+    pub(in crate::daemon) followers: &'a Followers,
+    pub(in crate::daemon) manager: &'a ServiceManager,
+    pub(in crate::daemon) privileges: &'a Privileges,
+    /// The progress of the poller.
+    pub(in crate::daemon) progress: &'a Progress,
+}
 
 /// The controls and the names of the workers, or the reason of a failure.
 type Begun = Result<(Controls, Vec<&'static str>), Ended>;
@@ -55,14 +64,11 @@ impl Start<'_> {
         R: ReadCounts + 'static,
     >(
         &self,
-        published: &Publications,
-        followed: (&Databases, &FollowedRanges),
-        manager: &ServiceManager,
-        privileges: &Privileges,
-        progress: &Progress,
+        basis: Basis<'_>,
         counting: Counting<A, R>,
         server: http::Server,
     ) -> Begun {
+        let Basis { published, manager, privileges, progress, .. } = basis;
         let Counting { attacher, reader, left, .. } = counting;
         let attachments = left.attachments.clone();
         let (account, statistics) = resume(&left);
@@ -78,8 +84,7 @@ impl Start<'_> {
             interfaces: interfaces.reader(),
             counted_once: counted_once.reader(),
         };
-        let sources =
-            self.sources(published, followed, &shown, readers, &server);
+        let sources = self.sources(basis, &shown, readers, &server);
         let (device_events, followed) = unbounded();
         let devices = Devices {
             source: counting.devices,
@@ -158,12 +163,12 @@ impl Start<'_> {
     /// Gathers the publications that the slices use.
     fn sources(
         &self,
-        published: &Publications,
-        (databases, ranges): (&Databases, &FollowedRanges),
+        Basis { published, followers, .. }: Basis<'_>,
         shown: &Shown,
         Readers { newest_polls, interfaces, counted_once }: Readers,
         server: &http::Server,
     ) -> Sources {
+        let Followers { databases, ranges, .. } = followers;
         let mut statuses = databases.statuses();
         statuses.extend([ranges.status(), published.web.reader()]);
         Sources {

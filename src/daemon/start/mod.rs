@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Select, select, tick};
 use slog::{Logger, info};
 
+pub(super) use begin::Basis;
 pub(super) use confine::{Confined, service_manager};
 pub(super) use count::Counting;
 
