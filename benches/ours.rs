@@ -21,6 +21,7 @@ pub(crate) fn load(
             .expect("a map of no entries cannot be made"),
         ipv4_prefix_length: 24,
         ipv6_prefix_length: 48,
+        has_classes: false,
     };
     kernel::load(&settings, None).expect("cannot load the programs")
 }

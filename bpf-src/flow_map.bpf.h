@@ -10,6 +10,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "classes.bpf.h"
 #include "flow_filter.bpf.h"
 #include "prefix.bpf.h"
 #include "statistics.bpf.h"
@@ -102,16 +103,35 @@ static __always_inline bool create_flow(struct traffic_statistics *own,
 	return add_to_flow(key, size, now);
 }
 
-static __always_inline void count_in_map(struct traffic_statistics *own,
-					 __u32 interface,
-					 enum traffic_direction direction,
-					 const struct remote *remote,
-					 struct wire_size size)
+/*
+ * Counts a packet of a class whose flow found no room, for the class alone:
+ * services keep all of their bytes and attempts in a flood of any size. Not
+ * limited by admission: there are at most as many such keys as interfaces times
+ * classes.
+ */
+static __always_inline void count_without_remote(struct traffic_statistics *own,
+						 struct traffic_key *key,
+						 struct wire_size size,
+						 __u32 now)
+{
+	__u64 *prefix = (__u64 *)key->remote;
+
+	prefix[0] = prefix[1] = ~0ULL;
+	if (add_to_flow(key, size, now) ||
+	    create_flow(own, NULL, key, size, now))
+		own->counters[TRAFFIC_MAP_PACKETS]++;
+}
+
+static __always_inline void
+count_in_map(struct traffic_statistics *own, __u32 interface,
+	     enum traffic_direction direction, __u32 class,
+	     const struct remote *remote, struct wire_size size)
 {
 	struct traffic_key key = {
 		.interface = interface,
 		.direction = direction,
 		.ip_version = remote->family == TRAFFIC_IPV6 ? 6 : 4,
+		.class = class,
 	};
 	struct traffic_admission *all = admission_count();
 	__u64 *prefix = (__u64 *)key.remote;
@@ -125,11 +145,13 @@ static __always_inline void count_in_map(struct traffic_statistics *own,
 	if ((is_closed(all) && !is_noted(place)) ||
 	    !add_to_flow(&key, size, now)) {
 		if (!create_flow(own, all, &key, size, now)) {
-			/* Counted in the total alone. Rules that watch either
-			 * counter see it.
+			/* Counted in the total, and for its class. Rules that
+			 * watch either counter see it.
 			 */
 			own->counters[TRAFFIC_LOOKUP_FAILURES]++;
 			own->counters[TRAFFIC_UPDATE_FAILURES]++;
+			if (has_classes() && class)
+				count_without_remote(own, &key, size, now);
 			return;
 		}
 	}

@@ -80,7 +80,7 @@ static __always_inline __u32 fold(__u64 word)
 
 /*
  * Returns the part of a flow's key that is known as soon as its packet has been
- * read: all but the interface.
+ * read: all but the class and the interface.
  */
 static __always_inline struct table_key
 table_key_of(enum traffic_direction direction, struct remote remote,
@@ -101,6 +101,17 @@ table_key_of(enum traffic_direction direction, struct remote remote,
 	return key;
 }
 
+/* Adds the class. To be called before set_interface(). */
+static __always_inline void set_class(struct table_key *key, __u32 class)
+{
+	key->tag |= (__u64) class << TRAFFIC_TAG_CLASS;
+}
+
+static __always_inline __u32 class_of(const struct table_key *key)
+{
+	return key->tag >> TRAFFIC_TAG_CLASS;
+}
+
 /*
  * Adds the interface to the key of a flow. `number` is its number + 1; zero
  * gives a tag that no way has.
@@ -108,14 +119,21 @@ table_key_of(enum traffic_direction direction, struct remote remote,
  * The region keeps flows of one remote in different parts of the table. It
  * comes from the ifindex, so that places need not wait until the number is
  * found; from its last bits, so that devices that come and go do not walk
- * through the table and leave all of user space's memory of it touched.
+ * through the table and leave all of user space's memory of it touched. Flows
+ * of one remote in several classes are spread over all of it: two sets have no
+ * room for them.
  */
 static __always_inline void set_interface(struct table_key *key, __u32 number,
 					  __u32 ifindex,
-					  enum traffic_direction direction)
+					  enum traffic_direction direction,
+					  bool is_classed)
 {
+	__u32 class = is_classed ? class_of(key) : 0;
+
 	key->tag += ((__u64)number - 1) << TRAFFIC_TAG_INTERFACE;
 	key->region = ifindex << 29 | (__u32)direction << 28;
+	if (is_classed)
+		key->region ^= class * 0x9E3779B1;
 }
 
 static __always_inline enum traffic_family

@@ -35,6 +35,16 @@ static __always_inline bool has_long_prefixes(void)
 }
 
 /*
+ * Not zero if a long prefix of IPv6 is too short for the addresses of IPv4 that
+ * some addresses of IPv6 carry. A prefix of at most half an address always is.
+ */
+const volatile __u32 has_carried_ipv4 = 0;
+
+/* 64:ff9b::/96, of NAT64 (RFC 6052), and 2001::/32, of Teredo (RFC 4380). */
+#define NAT64_PREFIX bpf_htonl(0x0064FF9B)
+#define TEREDO_PREFIX bpf_htonl(0x20010000)
+
+/*
  * The remote prefix of a packet, in one form for both versions of IP. It has no
  * hole: verifiers before Linux 6.1 refuse to pass unwritten memory to a
  * function.
@@ -55,6 +65,27 @@ remote_of_ipv4(const struct iphdr *ipv4, enum traffic_direction direction)
 				.prefix = { address & ipv4_prefix_mask } };
 }
 
+/*
+ * Returns the first half of the key of an address that carries the other end's
+ * address of IPv4: the first four bytes, and the kept prefix of the carried
+ * address behind them. Both kinds have four bytes there that tell nothing about
+ * the other end: zero, or the address of a Teredo server. Returns zero for any
+ * other address.
+ */
+static __always_inline __u64 carried_ipv4(const __be32 *address)
+{
+	__be32 first = address[0];
+	__be32 carried;
+
+	if (first == NAT64_PREFIX && !address[1] && !address[2])
+		carried = address[3];
+	else if (first == TEREDO_PREFIX && address[3])
+		carried = ~address[3];
+	else
+		return 0;
+	return (__u64)(carried & ipv4_prefix_mask) << 32 | first;
+}
+
 static __always_inline struct remote
 remote_of_ipv6(const struct ipv6hdr *ipv6, enum traffic_direction direction,
 	       bool is_long)
@@ -64,6 +95,13 @@ remote_of_ipv6(const struct ipv6hdr *ipv6, enum traffic_direction direction,
 	address = (const half_address *)(direction == TRAFFIC_SENT ?
 						 &ipv6->daddr :
 						 &ipv6->saddr);
+	if (!is_long || has_carried_ipv4) {
+		__u64 carried = carried_ipv4((const __be32 *)address);
+
+		if (carried)
+			return (struct remote){ .family = TRAFFIC_IPV6,
+						.prefix = { carried, 0 } };
+	}
 	return (struct remote){
 		.family = TRAFFIC_IPV6,
 		.prefix = { address[0] & ipv6_prefix_masks[0],

@@ -11,6 +11,7 @@
  * softirq, sch_handle_egress() under rcu_read_lock_bh() in net/core/dev.c), so
  * that no second packet interrupts the first on the same CPU.
  */
+#include "classes.bpf.h"
 #include "flow_map.bpf.h"
 #include "flow_table.bpf.h"
 #include "interfaces.bpf.h"
@@ -18,6 +19,7 @@
 #include "parsing.bpf.h"
 #include "prefix.bpf.h"
 #include "statistics.bpf.h"
+#include "totals.bpf.h"
 #include "traffic_abi.h"
 #include "wire.bpf.h"
 
@@ -38,19 +40,6 @@ const volatile struct {
 	enum traffic_counter counter;
 	enum traffic_abi abi;
 } traffic_enums = {};
-
-/*
- * The exact totals, the denominator of everything: index
- * (CPU * TRAFFIC_INTERFACES + interface) * 2 + direction. User space sets the
- * size, maps it and reads it without a system call.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct traffic_total);
-} totals SEC(".maps");
 
 /*
  * User space's notes on the other maps, written while it runs, for the next
@@ -105,24 +94,6 @@ find_remote(struct __sk_buff *skb, struct network_header network,
 	return (struct remote){ .family = TRAFFIC_NON_IP };
 }
 
-static __always_inline __u32 total_index(__u32 cpu, __u32 interface,
-					 enum traffic_direction direction)
-{
-	return (cpu * TRAFFIC_INTERFACES + interface) * 2 + direction;
-}
-
-static __always_inline void
-add_to_total(__u32 index, enum traffic_family family, struct wire_size size)
-{
-	struct traffic_total *total;
-
-	total = bpf_map_lookup_elem(&totals, &index);
-	if (total && family < TRAFFIC_FAMILIES) {
-		total->packets[family] += size.packets;
-		total->bytes[family] += size.bytes;
-	}
-}
-
 /* A packet that has been read. */
 struct packet {
 	struct remote remote;
@@ -130,7 +101,7 @@ struct packet {
 	__u32 ifindex;
 	__u32 direction; /* enum traffic_direction */
 	__u32 interface; /* its number + 1; 0 until that is known */
-	__u32 zero;
+	__u32 class; /* find_class() */
 };
 
 /*
@@ -163,10 +134,12 @@ __noinline int count_packet(const struct packet *packet)
 		struct table_key key = table_key_of(direction, packet->remote,
 						    has_long_prefixes());
 
-		set_interface(&key, number + 1, packet->ifindex, direction);
+		set_class(&key, packet->class);
+		set_interface(&key, number + 1, packet->ifindex, direction,
+			      true);
 		if (!count_in_table(own, cpu, &key, packet->size))
-			count_in_map(own, number, direction, &packet->remote,
-				     packet->size);
+			count_in_map(own, number, direction, packet->class,
+				     &packet->remote, packet->size);
 	}
 	add_to_total(total_index(cpu, number, direction), packet->remote.family,
 		     packet->size);
@@ -218,6 +191,10 @@ __noinline int count_any(struct __sk_buff *skb, __u32 is_sent, __u32 has_link)
 	packet.remote = find_remote(skb, network, direction);
 	packet.ifindex = skb->ifindex;
 	packet.direction = direction;
+	if (has_classes() && packet.remote.family < TRAFFIC_NON_IP)
+		packet.class = find_class(skb, network.offset,
+					  packet.remote.family == TRAFFIC_IPV6,
+					  is_sent);
 	return count_read(skb, &packet);
 }
 
@@ -296,7 +273,7 @@ ordinary_size_of(struct __sk_buff *skb, enum traffic_direction direction)
  */
 static __always_inline bool count_at_once(struct __sk_buff *skb,
 					  enum traffic_direction direction,
-					  struct table_key key)
+					  bool is_classed, struct table_key key)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	__u32 ifindex = skb->ifindex;
@@ -307,8 +284,11 @@ static __always_inline bool count_at_once(struct __sk_buff *skb,
 	if (!known)
 		return false;
 	number = *known;
+	/* Otherwise the class and the number would overlap in the tag. */
+	if (is_classed && number - 1 >= TRAFFIC_INTERFACES)
+		return false;
 	total = total_index(cpu, number - 1, direction);
-	set_interface(&key, number, ifindex, direction);
+	set_interface(&key, number, ifindex, direction, is_classed);
 	size = ordinary_size_of(skb, direction);
 	if (!count_at_first_place(cpu, &key, size))
 		return false;
@@ -318,19 +298,29 @@ static __always_inline bool count_at_once(struct __sk_buff *skb,
 
 static __always_inline int count_for(struct __sk_buff *skb,
 				     enum traffic_direction direction,
-				     enum link_layer link, bool is_long)
+				     enum link_layer link, bool is_long,
+				     bool is_classed)
 {
 	struct table_key key;
 
 	if (!read_ordinary(skb, direction, link, is_long, &key)) {
 		count_any(skb, direction == TRAFFIC_SENT,
 			  link == LINK_ETHERNET);
-	} else if (!count_at_once(skb, direction, key)) {
+		return TCX_NEXT;
+	}
+	if (is_classed)
+		set_class(&key,
+			  find_class(skb, link == LINK_ETHERNET ? ETH_HLEN : 0,
+				     family_of(&key) == TRAFFIC_IPV6,
+				     direction == TRAFFIC_SENT) &
+				  0xFFFF);
+	if (!count_at_once(skb, direction, is_classed, key)) {
 		struct packet packet = {
 			.remote = remote_of(&key),
 			.size = ordinary_size_of(skb, direction),
 			.ifindex = skb->ifindex,
 			.direction = direction,
+			.class = is_classed ? class_of(&key) : 0,
 		};
 
 		count_read(skb, &packet);
@@ -339,16 +329,23 @@ static __always_inline int count_for(struct __sk_buff *skb,
 }
 
 /*
- * The code is there twice, and the verifier leaves one: without the code for
- * long prefixes, it needs no registers for them either.
+ * The code is there four times, and the verifier leaves one: without the code
+ * for long prefixes or classes, it needs no registers for them either.
  */
 static __always_inline int count(struct __sk_buff *skb,
 				 enum traffic_direction direction,
 				 enum link_layer link)
 {
-	if (has_long_prefixes())
-		return count_for(skb, direction, link, true);
-	return count_for(skb, direction, link, false);
+	switch (packet_path) {
+	case 0:
+		return count_for(skb, direction, link, false, false);
+	case PATH_LONG_PREFIXES:
+		return count_for(skb, direction, link, true, false);
+	case PATH_CLASSES:
+		return count_for(skb, direction, link, false, true);
+	default:
+		return count_for(skb, direction, link, true, true);
+	}
 }
 
 SEC("classifier/ingress")

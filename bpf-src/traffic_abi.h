@@ -39,6 +39,7 @@ enum traffic_abi {
 	TRAFFIC_FLOW_MAP_VERSION = 1,
 	TRAFFIC_FLOW_TABLE_VERSION = 1,
 	TRAFFIC_IPSEC_VERSION = 1,
+	TRAFFIC_CLASSES_VERSION = 1,
 };
 
 /* The number of interfaces that can be counted at the same time. */
@@ -62,6 +63,28 @@ enum traffic_abi {
  */
 #define TRAFFIC_HAS_IPSEC (1U << 27)
 
+/*
+ * The element of `class_settings`: in its lowest 32 bits two numbers of packets
+ * without a local range, in the others these flags. All numbers of classes are
+ * pairs: the low half is the first.
+ */
+#define TRAFFIC_CLASS_IS_SECOND (1ULL << 32) /* the second half is in force */
+#define TRAFFIC_CLASS_HAS_LOCAL (1ULL << 33) /* there are local ranges */
+#define TRAFFIC_CLASS_HAS_NARROW (1ULL << 34) /* there are narrow ranges */
+#define TRAFFIC_CLASS_HAS_SERVICES (1ULL << 35) /* there are services */
+
+/* Added to the number of a service for a packet that asks for a connection. */
+#define TRAFFIC_CLASS_ATTEMPT 0x00010001U
+
+/* Elements of `service_ports` for each protocol. */
+#define TRAFFIC_PORTS 65536
+
+/* The most ranges of each kind. */
+#define TRAFFIC_RANGES 131072
+
+/* The first bits of a range are those of its version of IP. */
+#define TRAFFIC_RANGE_VERSION_BITS 32
+
 /* Places for the received packets of states of IPsec. */
 #define TRAFFIC_IPSEC_STATES 8192
 
@@ -74,12 +97,25 @@ struct traffic_key {
 	__u32 interface;
 	__u8 direction; /* enum traffic_direction */
 	__u8 ip_version; /* 4 or 6 */
-	__u16 class; /* zero: there are no classes yet */
+	__u16 class; /* find_class(); zero without classes */
 	/*
 	 * The other end's prefix in network order, the bits past the prefix
-	 * zero; IPv4 in the first four bytes, the rest zero.
+	 * zero; IPv4 in the first four bytes, the rest zero. An address of
+	 * IPv6 that carries one of IPv4 is kept in another form: see
+	 * carried_ipv4(). All bits are set for packets of a class whose flows
+	 * found no room.
 	 */
 	__u8 remote[16];
+};
+
+/*
+ * A range in a trie. `prefix_length` counts the bits from `ip_version` on: 32
+ * more than in the range. `ip_version` is 4 or 6.
+ */
+struct traffic_range_key {
+	__u32 prefix_length;
+	__u32 ip_version;
+	__u8 address[16]; /* as in struct traffic_key */
 };
 
 /* The counters of one CPU for a key. They only grow. */
@@ -107,7 +143,7 @@ struct traffic_value {
  *    1  set for IPv6
  *    1  enum traffic_direction
  *   12  number of the interface
- *   16  class; zero, as there are none yet
+ *   16  class
  *
  * Only the program, on its own CPU, turns a free way into a used one; only user
  * space turns a used one into a retired one, and that into a free one once no
@@ -142,7 +178,7 @@ enum traffic_state {
 #define TRAFFIC_TAG_IPV6 34
 #define TRAFFIC_TAG_DIRECTION 35
 #define TRAFFIC_TAG_INTERFACE 36
-#define TRAFFIC_TAG_LOCAL_RANGE 48
+#define TRAFFIC_TAG_CLASS 48
 
 /* Everything one CPU saw on one interface in one direction. */
 struct traffic_total {
@@ -197,6 +233,7 @@ TRAFFIC_AT(struct traffic_key, direction, 4);
 TRAFFIC_AT(struct traffic_key, ip_version, 5);
 TRAFFIC_AT(struct traffic_key, class, 6);
 TRAFFIC_AT(struct traffic_key, remote, 8);
+_Static_assert(sizeof(struct traffic_range_key) == 24, "the range has a hole");
 _Static_assert(sizeof(struct traffic_value) == 24, "the value has a hole");
 TRAFFIC_AT(struct traffic_value, packets, 0);
 TRAFFIC_AT(struct traffic_value, bytes, 8);
@@ -206,7 +243,7 @@ _Static_assert(sizeof(struct traffic_total) == 48, "the total has a hole");
 _Static_assert(sizeof(struct traffic_entry) == 32, "the entry has a hole");
 _Static_assert(sizeof(struct traffic_set) == 256, "the set has a hole");
 _Static_assert(sizeof(struct traffic_rests) == 64, "the rests have a hole");
-_Static_assert(1ULL << (TRAFFIC_TAG_LOCAL_RANGE - TRAFFIC_TAG_INTERFACE) ==
+_Static_assert(1ULL << (TRAFFIC_TAG_CLASS - TRAFFIC_TAG_INTERFACE) ==
 		       TRAFFIC_INTERFACES,
 	       "the tag has no room for the interface");
 _Static_assert((__u64)TRAFFIC_HAS_IPSEC << TRAFFIC_TAG_INTERFACE == 1ULL << 63,

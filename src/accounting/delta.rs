@@ -5,15 +5,15 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
 use super::marks::MapMarks;
 use super::table::Change;
-use super::{FlowKey, InterfaceId, Reading, TrafficDelta, Volume};
+use super::{FlowKey, Reading, TrafficDelta, Volume};
 
 /// The last reading of every flow in the kernel's map, each with a note of the
 /// caller's.
@@ -313,14 +313,13 @@ impl<N: Default> DeltaTracker<N> {
         }
     }
 
-    /// Returns the flows of these interfaces.
+    /// Returns the flows that `is_given_up` chooses.
     #[must_use]
-    pub fn flows_of(&self, interfaces: &BTreeSet<InterfaceId>) -> Vec<FlowKey> {
-        let flows = self.flows.keys();
-        flows
-            .filter(|key| interfaces.contains(&key.interface))
-            .copied()
-            .collect()
+    pub fn flows_of(
+        &self,
+        is_given_up: impl Fn(&FlowKey) -> bool,
+    ) -> Vec<FlowKey> {
+        self.flows.keys().filter(|key| is_given_up(key)).copied().collect()
     }
 
     /// Forgets a flow that the caller removed from the kernel's map. Not to be

@@ -9,7 +9,9 @@
 
 use std::sync::Arc;
 
-use super::{Account, FlowKey, InterfaceId, Origin, PollEnd, Rest, Volume};
+use super::{
+    Account, Classes, FlowKey, InterfaceId, Origin, PollEnd, Rest, Volume,
+};
 use crate::config::Config;
 use crate::geoip::CountryLabels;
 
@@ -78,6 +80,16 @@ impl<A: Account> Account for AtEdges<A> {
     fn set_edges(&mut self, edges: &Arc<Edges>) {
         self.edges = Arc::clone(edges);
         self.account.set_edges(edges);
+    }
+
+    fn set_classes(&mut self, classes: &Arc<Classes>) {
+        self.account.set_classes(classes);
+    }
+
+    fn credit_without_remote(&mut self, key: &FlowKey, volume: Volume) {
+        if self.edges.contains(key.interface) {
+            self.account.credit_without_remote(key, volume);
+        }
     }
 
     fn credit(&mut self, key: &FlowKey, volume: Volume, origin: &Origin) {

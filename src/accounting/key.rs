@@ -133,16 +133,30 @@ pub struct FlowKey {
     pub direction: Direction,
     /// The version of the address in `remote`.
     pub ip_version: IpVersion,
-    /// The class that the program found for the packet: zero, as there are no
-    /// classes yet.
+    /// The class that the program found for the packet; zero without classes.
+    /// [`super::Classes`] has its meaning.
     pub class: u16,
     /// The prefix of the address at the other end, in network order; an IPv4
-    /// prefix fills the first four bytes; bits past the prefix are zero.
+    /// prefix fills the first four bytes; bits past the prefix are zero. An
+    /// address of IPv6 that carries one of IPv4 is kept in another form, which
+    /// [`FlowKey::remote_address`] undoes.
     pub remote: [u8; 16],
 }
 
 impl FlowKey {
+    /// Returns whether packets of a class were counted without their remote
+    /// prefixes, because their flows found no room.
+    #[must_use]
+    pub fn is_without_remote(&self) -> bool {
+        self.class != 0 && self.remote == [u8::MAX; 16]
+    }
+
     /// Returns the remote prefix's first address.
+    ///
+    /// For 64:ff9b::/96 of NAT64 and 2001::/32 of Teredo, the programs keep the
+    /// prefix of the carried address of IPv4 in place of the bytes from the
+    /// fifth to the eighth. This returns an address that carries it at its
+    /// place. `carried_ipv4()` in `bpf-src/prefix.bpf.h` is the other side.
     #[must_use]
     pub fn remote_address(&self) -> IpAddr {
         match self.ip_version {
@@ -150,9 +164,31 @@ impl FlowKey {
                 let [a, b, c, d, ..] = self.remote;
                 Ipv4Addr::new(a, b, c, d).into()
             }
-            IpVersion::V6 => Ipv6Addr::from(self.remote).into(),
+            IpVersion::V6 => carrying(self.remote).into(),
         }
     }
+}
+
+/// The first bytes of the two kinds of addresses that carry one of IPv4.
+const NAT64: [u8; 4] = [0x00, 0x64, 0xff, 0x9b];
+const TEREDO: [u8; 4] = [0x20, 0x01, 0x00, 0x00];
+
+/// Returns the address of a remote prefix in its usual form. Neither kind has
+/// such a prefix otherwise: nobody has an address in 0.0.0.0/8, and a whole
+/// Teredo address does not end with zeros.
+fn carrying(remote: [u8; 16]) -> Ipv6Addr {
+    let [a, b, c, d, carried @ .., _, _, _, _, _, _, _, _] = remote;
+    let mut address = remote;
+    if carried[0] != 0 && remote[8..] == [0; 8] {
+        let inverted = match [a, b, c, d] {
+            NAT64 => 0,
+            TEREDO => u8::MAX,
+            _ => return address.into(),
+        };
+        address[4..8].fill(0);
+        address[12..].copy_from_slice(&carried.map(|byte| byte ^ inverted));
+    }
+    address.into()
 }
 
 impl Hash for FlowKey {

@@ -4,6 +4,7 @@
 //! Pure: no I/O, clock, threads or logging.
 
 mod breakdown;
+mod classes;
 mod delta;
 mod edges;
 mod flow_table;
@@ -28,6 +29,10 @@ use crate::config::Config;
 use crate::geoip::{Country, CountryLabels, Network};
 pub use crate::ranges::Range;
 pub use breakdown::{Breakdown, Created};
+pub use classes::{
+    Class, ClassFault, ClassPlan, ClassPrefix, Classes, MOST_CLASS_PREFIXES,
+    MOST_CLASSES, ServicePlan, ServicePorts,
+};
 pub use delta::{DeltaTracker, Observation};
 pub use edges::{AtEdges, Edges};
 pub use flow_table::{FlowTable, Way};
@@ -153,9 +158,16 @@ pub trait Account: Send {
     /// Learns the interfaces at which the host is counted once from now on.
     fn set_edges(&mut self, _edges: &Arc<Edges>) {}
 
+    /// Learns the meanings of all classes that flows may have from now on.
+    fn set_classes(&mut self, _classes: &Arc<Classes>) {}
+
     /// Credits a flow's growth to its origin. Called for every flow that
     /// changed.
     fn credit(&mut self, key: &FlowKey, volume: Volume, origin: &Origin);
+
+    /// Credits the growth of a class whose flows found no room: its remote
+    /// prefixes are not known. The same packets are unattributed in the rests.
+    fn credit_without_remote(&mut self, _key: &FlowKey, _volume: Volume) {}
 
     /// Credits the growth of totals, which were read before the deltas just
     /// credited.

@@ -18,14 +18,13 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::BTreeSet;
 use std::hash::BuildHasher as _;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use super::{FlowKey, FlowTable, InterfaceId, TrafficDelta, Volume};
+use super::{FlowKey, FlowTable, TrafficDelta, Volume};
 
 /// The beginning or the end of a flow in a tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -284,19 +283,19 @@ impl<N: Copy + Default> TableTracker<N> {
         }
     }
 
-    /// Retires every way of these interfaces, and returns the number of those
-    /// that are not free yet.
+    /// Retires every way of the flows that `is_given_up` chooses, and returns the
+    /// number of those that are not free yet.
     pub(super) fn retire<T: FlowTable>(
         &mut self,
         table: &T,
-        interfaces: &BTreeSet<InterfaceId>,
+        is_given_up: impl Fn(&FlowKey) -> bool,
     ) -> usize {
         let mut left = 0;
         for cpu in 0..self.shadows.len() {
             let base = cpu * table.ways();
             table.visit(cpu, |way, seen| {
                 let slot = base + way;
-                if interfaces.contains(&seen.key.interface) {
+                if is_given_up(&seen.key) {
                     left += 1;
                     // A way that is not known yet is retired at the next
                     // sweep.

@@ -5,13 +5,11 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::BTreeSet;
-
 use super::delta::DeltaTracker;
 use super::flow_table::FlowTable;
 use super::marks::FlowMarks;
 use super::table::{Change, Circumstances, TableTracker};
-use super::{FlowKey, InterfaceId, Reading, TrafficDelta};
+use super::{FlowKey, Reading, TrafficDelta};
 
 /// A poll's readings of the flow map.
 #[derive(Clone, Copy, Debug)]
@@ -204,13 +202,13 @@ impl<N: Copy + Default> FlowTracker<N> {
         });
     }
 
-    /// Returns the flows of these interfaces that are in the map.
+    /// Returns the flows that `is_given_up` chooses and that are in the map.
     #[must_use]
     pub fn map_flows_of(
         &self,
-        interfaces: &BTreeSet<InterfaceId>,
+        is_given_up: impl Fn(&FlowKey) -> bool,
     ) -> Vec<FlowKey> {
-        self.map.flows_of(interfaces)
+        self.map.flows_of(is_given_up)
     }
 
     /// Forgets a flow that the caller removed from the map. Not to be called
@@ -223,15 +221,15 @@ impl<N: Copy + Default> FlowTracker<N> {
         self.map.forget(flow);
     }
 
-    /// Gives up the flows of these interfaces that are in the table, whose
-    /// programs have ended, and returns the number of ways that later sweeps
-    /// still have to free.
+    /// Gives up the flows that `is_given_up` chooses and that are in the table.
+    /// No program may count in them any more. Returns the number of ways that
+    /// later sweeps still have to free.
     pub fn retire<T: FlowTable>(
         &mut self,
         table: &T,
-        interfaces: &BTreeSet<InterfaceId>,
+        is_given_up: impl Fn(&FlowKey) -> bool,
     ) -> usize {
-        self.table.retire(table, interfaces)
+        self.table.retire(table, is_given_up)
     }
 
     /// Returns whether the next sweep is to be made after a grace period.

@@ -18,4 +18,5 @@ pub mod interfaces;
 pub mod networks;
 pub mod ranges;
 pub mod section;
+pub mod services;
 pub mod traffic;

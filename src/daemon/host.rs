@@ -13,9 +13,9 @@ use super::{Error, sockets};
 use crate::config::{Config, LogFormat, LogLevel};
 use crate::http::GivenSocket;
 use crate::kernel::{
-    self, Adopt, Attach, FollowInterfaces, InterfaceMonitor, IpsecWatch, Keep,
-    Loaded, ProbeSettings, ReadCounts, SteerNews, TrafficAttacher,
-    TrafficReader,
+    self, Adopt, Attach, Classify, FollowInterfaces, InterfaceMonitor,
+    IpsecWatch, Keep, Loaded, ProbeSettings, ReadCounts, SteerNews,
+    TrafficAttacher, TrafficReader,
 };
 use crate::logging::{self, LogControl};
 use crate::sandbox::Sandbox;
@@ -27,7 +27,7 @@ pub type KeepFollowing = Box<dyn SteerNews>;
 /// what its fake does.
 pub trait Host {
     /// Attaches the programs.
-    type Attacher: Attach + Adopt + 'static;
+    type Attacher: Attach + Adopt + Classify + 'static;
     /// Reads the counts.
     type Reader: ReadCounts + 'static;
 

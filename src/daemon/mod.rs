@@ -198,6 +198,7 @@ fn probe_settings(config: &Config) -> ProbeSettings {
         map_max_entries: config.map_max_entries,
         ipv4_prefix_length: config.ipv4_prefix_length,
         ipv6_prefix_length: config.ipv6_prefix_length,
+        has_classes: !crate::poller::class_plan(config).is_empty(),
     }
 }
 

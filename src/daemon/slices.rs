@@ -27,6 +27,7 @@ use crate::collectors::host::{self, HostAccount, HostCollector};
 use crate::collectors::interfaces::{self, InterfacesCollector};
 use crate::collectors::networks::{NetworksAccount, NetworksCollector};
 use crate::collectors::ranges::{RangesAccount, RangesCollector};
+use crate::collectors::services::{self, ServicesAccount, ServicesCollector};
 use crate::collectors::traffic::{Snapshot, TrafficAccount, TrafficCollector};
 use crate::config::Config;
 use crate::geoip::{CountryNames, NetworkNames};
@@ -104,6 +105,7 @@ pub(super) fn all(
         networks(sources, histories),
         ranges(sources, histories),
         countries(sources),
+        services(sources, histories),
         interfaces(sources, devices),
         exporter(sources),
         web_server(sources),
@@ -127,6 +129,20 @@ fn host(sources: &Sources, histories: &mut Histories) -> Slice {
     let feed = Feed::new(AtEdges::new(account));
     let config = sources.config.clone();
     let collector = HostCollector::new(histories.shown(&feed), config);
+    Slice {
+        sink: Some(Box::new(feed)),
+        collectors: vec![Box::new(collector)],
+        ..Slice::default()
+    }
+}
+
+fn services(sources: &Sources, histories: &mut Histories) -> Slice {
+    let mut saved: services::Snapshot = histories.take().unwrap_or_default();
+    saved.labels = Arc::new(histories.labels.clone());
+    let account = ServicesAccount::resume(saved).starting(sources.started);
+    let feed = Feed::new(AtEdges::new(account));
+    let shown = histories.shown(&feed);
+    let collector = ServicesCollector::new(shown, sources.config.clone());
     Slice {
         sink: Some(Box::new(feed)),
         collectors: vec![Box::new(collector)],

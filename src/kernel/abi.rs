@@ -27,6 +27,29 @@ pub const FLOW_TABLE_VERSION: u32 = 1;
 /// The version of the map of IPsec states.
 pub const IPSEC_VERSION: u32 = 1;
 
+/// The version of the notes on classes.
+pub const CLASSES_VERSION: u32 = 1;
+
+/// In the element of `class_settings`: the second half of each pair is in force.
+pub const CLASS_IS_SECOND: u64 = 1 << 32;
+/// There are local ranges.
+pub const CLASS_HAS_LOCAL: u64 = 1 << 33;
+/// There are ranges that are narrower than the kept prefix.
+pub const CLASS_HAS_NARROW: u64 = 1 << 34;
+/// There are services.
+pub const CLASS_HAS_SERVICES: u64 = 1 << 35;
+
+/// Elements of `service_ports` for each protocol.
+pub const PORTS: usize = 65_536;
+
+/// Bits of a range before its address.
+pub const RANGE_VERSION_BITS: u32 = 32;
+
+/// In `packet_path`: IPv6 prefixes are longer than half an address.
+pub const PATH_LONG_PREFIXES: u32 = 1;
+/// Packets have classes.
+pub const PATH_CLASSES: u32 = 2;
+
 /// Most interfaces that can be counted at the same time.
 pub const INTERFACES: u32 = 4096;
 
@@ -86,65 +109,7 @@ pub fn hook_name(direction: Direction) -> &'static str {
 }
 
 /// The names of maps, programs and read-only variables in the object.
-pub mod names {
-    /// The map of flows.
-    pub const FLOWS: &str = "flows";
-    /// The flow table: the first tier of flows.
-    pub const FLOW_TABLE: &str = "flow_table";
-    /// The part of the flow table that each CPU uses.
-    pub const TABLE_PARTS: &str = "table_parts";
-    /// The ends of long IPv6 prefixes in the flow table.
-    pub const TABLE_RESTS: &str = "table_rests";
-    /// The number of keys that the map of flows has taken in.
-    pub const ADMISSION: &str = "admission";
-    /// The map of exact totals.
-    pub const TOTALS: &str = "totals";
-    /// The map of statistics.
-    pub const STATISTICS: &str = "statistics";
-    /// The map from low ifindexes to interface numbers.
-    pub const INTERFACES: &str = "interfaces";
-    /// The map from high ifindexes to interface numbers.
-    pub const FAR_INTERFACES: &str = "far_interfaces";
-    /// The filter of the keys that the map of flows has.
-    pub const FLOW_FILTER: &str = "flow_filter";
-    /// The IPsec states that were seen on the wire.
-    pub const IPSEC_STATES: &str = "ipsec_states";
-    /// The ledger that user space keeps of the other maps.
-    pub const MARKS: &str = "marks";
-    /// The volumes up to which user space has read the flow table.
-    pub const TABLE_MARKS: &str = "table_marks";
-    /// The bits of an IPv4 address that are kept.
-    pub const IPV4_PREFIX_MASK: &str = "ipv4_prefix_mask";
-    /// The bits of an IPv6 address that are kept.
-    pub const IPV6_PREFIX_MASKS: &str = "ipv6_prefix_masks";
-    /// Sets of the flow table that each CPU has.
-    pub const TABLE_SETS: &str = "table_sets";
-    /// Sets of a block of the flow table.
-    pub const TABLE_BLOCK_SETS: &str = "table_block_sets";
-    /// The number of the last block.
-    pub const TABLE_LAST_BLOCK: &str = "table_last_block";
-    /// Odd random numbers, for the places of flows in the table.
-    pub const TABLE_SEEDS: [&str; 3] =
-        ["table_seed", "table_seed_second", "table_seed_rest"];
-    /// Words of the filter, less one.
-    pub const FILTER_MASK: &str = "filter_mask";
-    /// An odd random number, for the places of keys in the filter.
-    pub const FILTER_SEED: &str = "filter_seed";
-    /// The most keys that the map of flows takes in between two polls.
-    pub const ADMISSION_LIMIT: &str = "admission_limit";
-    /// Not zero if the kernel tells programs which packets IPsec decrypted.
-    pub const HAS_IPSEC: &str = "has_ipsec";
-    /// Counts packets that arrive with an Ethernet header.
-    pub const INGRESS: &str = "traffic_ingress";
-    /// Counts packets that leave with an Ethernet header.
-    pub const EGRESS: &str = "traffic_egress";
-    /// Counts packets that arrive without a link layer.
-    pub const INGRESS_L3: &str = "traffic_ingress_l3";
-    /// Counts packets that leave without a link layer.
-    pub const EGRESS_L3: &str = "traffic_egress_l3";
-    /// Tells the time in the unit of `last_seen`.
-    pub const CLOCK: &str = "traffic_clock";
-}
+pub mod names;
 
 /// `struct traffic_key`.
 #[repr(C)]
@@ -156,10 +121,22 @@ pub struct TrafficKey {
     pub direction: u8,
     /// 4 or 6.
     pub ip_version: u8,
-    /// The class; zero, as there are none yet.
+    /// The class; zero without classes.
     pub class: u16,
     /// The remote prefix in network order.
     pub remote: [u8; 16],
+}
+
+/// `struct traffic_range_key`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrafficRangeKey {
+    /// Bits from `ip_version` on.
+    pub prefix_length: u32,
+    /// 4 or 6.
+    pub ip_version: u32,
+    /// The first address in network order.
+    pub address: [u8; 16],
 }
 
 /// `struct traffic_value`, one a CPU.

@@ -9,6 +9,7 @@ use aya::maps::{Array, HashMap, MapData, MapError};
 
 use super::abi::{DIRECT_IFINDEXES, HAS_IPSEC, INTERFACES};
 use super::baselines::Baselines;
+use super::classes::ClassMaps;
 use super::counters::Totals;
 use super::errno::io_error;
 use super::error::Error;
@@ -20,10 +21,10 @@ use super::links::Hook;
 use super::links::{Links, Method, Programs};
 use super::mapping::MappedWords;
 use super::object;
-use super::parts::{Adopt, Adopted, Attach};
+use super::parts::{Adopt, Adopted, Attach, Classified, Classify};
 use super::rights::Rights;
 use super::slots::Slots;
-use crate::accounting::{Incarnation, InterfaceId};
+use crate::accounting::{ClassPlan, Classes, Incarnation, InterfaceId};
 
 /// A number that is in use.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ pub struct TrafficAttacher {
     interfaces: Array<MapData, u32>,
     far_interfaces: HashMap<MapData, u32, u32>,
     ipsec: Arc<IpsecSwitch>,
+    classes: Option<ClassMaps>,
     totals: Arc<Totals<MappedWords>>,
     baselines: Baselines,
     rights: Rights,
@@ -61,6 +63,7 @@ impl TrafficAttacher {
         interfaces: Array<MapData, u32>,
         far_interfaces: HashMap<MapData, u32, u32>,
         ipsec: Arc<IpsecSwitch>,
+        classes: Option<ClassMaps>,
         totals: Arc<Totals<MappedWords>>,
         baselines: Baselines,
         rights: Rights,
@@ -73,6 +76,7 @@ impl TrafficAttacher {
             interfaces,
             far_interfaces,
             ipsec,
+            classes,
             totals,
             baselines,
             rights,
@@ -318,6 +322,39 @@ impl Drop for TrafficAttacher {
         // No process sees new IPsec states while the programs go on counting.
         if self.kept.as_ref().is_some_and(Kept::stays) {
             self.ipsec.turn_on();
+        }
+    }
+}
+
+impl Classify for TrafficAttacher {
+    fn has_classes(&self) -> bool {
+        self.classes.is_some()
+    }
+
+    fn classify(&mut self, plan: &ClassPlan) -> Result<Classified, Error> {
+        match &mut self.classes {
+            Some(classes) => {
+                classes.apply(plan).map_err(|error| self.rights.explain(error))
+            }
+            None => Ok(Classified::Unchanged),
+        }
+    }
+
+    fn classes(&self) -> Classes {
+        self.classes.as_ref().map(ClassMaps::classes).unwrap_or_default()
+    }
+
+    fn has_dead_classes(&self) -> bool {
+        self.classes.as_ref().is_some_and(ClassMaps::has_dead)
+    }
+
+    fn is_dead_class(&self, class: u16) -> bool {
+        self.classes.as_ref().is_some_and(|it| it.is_dead(class))
+    }
+
+    fn free_dead_classes(&mut self) {
+        if let Some(classes) = &mut self.classes {
+            classes.free_dead();
         }
     }
 }

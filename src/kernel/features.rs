@@ -13,8 +13,10 @@
 #![forbid(unsafe_code)]
 
 use super::abi::{
-    ABI_VERSION, FLOW_MAP_VERSION, FLOW_TABLE_VERSION, IPSEC_VERSION, names,
+    ABI_VERSION, CLASSES_VERSION, FLOW_MAP_VERSION, FLOW_TABLE_VERSION,
+    IPSEC_VERSION, PATH_CLASSES, PATH_LONG_PREFIXES, PORTS, names,
 };
+use super::classes::ClassMarks;
 use super::counters::TOTALS_PER_CPU;
 use super::ledger::{self, Ledger, WORDS_OF_FEATURE, Word};
 use super::mapping::MappedWords;
@@ -22,6 +24,7 @@ use super::prefix_masks::{ipv4_prefix_mask, ipv6_prefix_masks};
 use super::read_volumes::ReadVolumes;
 use super::settings::ProbeSettings;
 use super::sizes::Sizes;
+use crate::accounting::MOST_CLASS_PREFIXES;
 
 /// The conditions under which the object is loaded, on which plans depend.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +57,9 @@ pub(super) struct Feature {
     /// The conditions of its counts: maps are not adopted if one of these
     /// differs. At most [`WORDS_OF_FEATURE`] - 1.
     depends_on: fn(&Conditions<'_>) -> Vec<Word>,
+    /// Whether it is in use. One that is not adopts maps of any shape, so that
+    /// a later process finds them unchanged.
+    pub(super) is_used: fn(&Conditions<'_>) -> bool,
     /// The number of elements of each map whose size varies.
     pub(super) sizes: fn(&Conditions<'_>) -> Vec<(&'static str, u64)>,
     /// The values of its read-only variables.
@@ -72,7 +78,7 @@ impl Feature {
 
 /// The features. The index of a feature is its place in the ledger: a new one
 /// goes to the end.
-pub(super) static FEATURES: [Feature; 4] = [
+pub(super) static FEATURES: [Feature; 5] = [
     // The exact totals and the meaning of the numbers in all maps. The
     // statistics belong to it: generations of flows and positions in the state
     // continue from them.
@@ -87,6 +93,7 @@ pub(super) static FEATURES: [Feature; 4] = [
             names::MARKS,
         ],
         depends_on: |on| vec![("possible CPUs", on.cpus as u64)],
+        is_used: |_| true,
         sizes: |on| {
             let cpus = on.cpus as u64;
             let marks =
@@ -111,6 +118,7 @@ pub(super) static FEATURES: [Feature; 4] = [
             words.extend(prefix_lengths(on));
             words
         },
+        is_used: |_| true,
         sizes: |on| {
             vec![
                 (names::FLOWS, on.sizes.map_entries.get().into()),
@@ -133,6 +141,13 @@ pub(super) static FEATURES: [Feature; 4] = [
                     names::IPV6_PREFIX_MASKS,
                     ipv6.map(u64::to_ne_bytes).as_flattened().into(),
                 ),
+                // A whole address needs no other form.
+                (
+                    names::HAS_CARRIED_IPV4,
+                    u32::from(on.settings.ipv6_prefix_length < 128)
+                        .to_ne_bytes()
+                        .into(),
+                ),
             ]
         },
     },
@@ -152,6 +167,7 @@ pub(super) static FEATURES: [Feature; 4] = [
             words.extend(prefix_lengths(on));
             words
         },
+        is_used: |_| true,
         sizes: |on| {
             let sets = u64::from(on.sizes.table_sets) * on.cpus as u64;
             let entries = on.sizes.table_entries(on.cpus);
@@ -184,10 +200,49 @@ pub(super) static FEATURES: [Feature; 4] = [
         version: IPSEC_VERSION,
         maps: &[names::IPSEC_STATES],
         depends_on: |_| Vec::new(),
+        is_used: |_| true,
         sizes: |_| Vec::new(),
         variables: |on| {
             let has_ipsec = u32::from(on.is_ipsec_told).to_ne_bytes();
             vec![(names::HAS_IPSEC, has_ipsec.into())]
+        },
+    },
+    // The maps that classes are found with are not pinned: each process fills
+    // its own, before its programs take the place of the old ones. The notes
+    // say what the classes of pinned flows mean.
+    Feature {
+        name: "classes",
+        version: CLASSES_VERSION,
+        maps: &[names::CLASS_MARKS],
+        depends_on: |_| Vec::new(),
+        is_used: |on| on.settings.has_classes,
+        sizes: |on| {
+            let of = |many, few| match on.settings.has_classes {
+                true => many,
+                false => few,
+            };
+            let marks = ClassMarks::<MappedWords>::WORDS;
+            let ranges = MOST_CLASS_PREFIXES as u64;
+            vec![
+                (
+                    names::CLASS_MARKS,
+                    if on.are_pinned { of(marks, 1) } else { 1 },
+                ),
+                (names::LOCAL_RANGES, of(ranges, 1)),
+                (names::NARROW_RANGES, of(ranges, 1)),
+                (names::SERVICE_PORTS, of(2 * PORTS as u64, 1)),
+            ]
+        },
+        variables: |on| {
+            let long = match ipv6_prefix_masks(on.settings.ipv6_prefix_length) {
+                [_, 0] => 0,
+                _ => PATH_LONG_PREFIXES,
+            };
+            let classes = match on.settings.has_classes {
+                true => PATH_CLASSES,
+                false => 0,
+            };
+            vec![(names::PACKET_PATH, (long | classes).to_ne_bytes().into())]
         },
     },
 ];
@@ -200,6 +255,14 @@ fn prefix_lengths(on: &Conditions<'_>) -> [Word; 2] {
         ("ipv6_prefix_length", on.settings.ipv6_prefix_length.into()),
     ]
 }
+
+/// The maps that are not pinned: each process fills its own.
+pub const UNPINNED: [&str; 4] = [
+    names::CLASS_SETTINGS,
+    names::LOCAL_RANGES,
+    names::NARROW_RANGES,
+    names::SERVICE_PORTS,
+];
 
 /// Returns the names of all maps that are pinned.
 pub fn pinned_maps() -> impl Iterator<Item = &'static str> {
@@ -228,6 +291,7 @@ mod tests {
             map_max_entries: NonZeroU32::new(100_000).unwrap(),
             ipv4_prefix_length: 24,
             ipv6_prefix_length: 48,
+            has_classes: true,
         };
         let on = Conditions {
             settings: &settings,
@@ -239,7 +303,8 @@ mod tests {
         };
         for feature in &FEATURES {
             for (name, size) in (feature.sizes)(&on) {
-                assert!(feature.maps.contains(&name), "{name}");
+                let is_own = feature.maps.contains(&name);
+                assert_ne!(is_own, UNPINNED.contains(&name), "{name}");
                 assert!(size > 0, "{name}");
             }
             assert!(feature.words(&on).len() <= WORDS_OF_FEATURE);

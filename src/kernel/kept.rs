@@ -36,6 +36,8 @@ pub(super) struct Kept {
     pub(super) ledger: Ledger<MappedWords>,
     /// True if an earlier process made them.
     pub(super) is_adopted: bool,
+    /// True if flows may have classes of which nothing is known.
+    pub(super) are_classes_unknown: bool,
 }
 
 /// The pins. Dropping it removes them, unless a process began to count in them.
@@ -77,8 +79,9 @@ enum Found {
     /// No maps that can be adopted, and the reason, if there were any.
     Nothing(Option<String>),
     /// Maps that can be adopted, the seeds of the places of their flows, and
-    /// the features whose maps cannot be adopted, with the reason.
-    Maps { seeds: [u64; 3], unfit: Vec<(usize, String)> },
+    /// the features whose maps cannot be adopted, with the reason; without one
+    /// if no process has used the feature yet.
+    Maps { seeds: [u64; 3], unfit: Vec<(usize, Option<String>)> },
 }
 
 /// Looks whether the maps in a directory can be adopted.
@@ -107,7 +110,14 @@ fn look(
     }
     let mut unfit = Vec::new();
     for (number, feature) in FEATURES.iter().enumerate() {
+        if !(feature.is_used)(on) {
+            continue;
+        }
         let words = feature.words(on);
+        if !ledger.is_described(number) {
+            unfit.push((number, None));
+            continue;
+        }
         let fault = match ledger.difference(number, &words) {
             Some(difference) => Err(difference),
             None => fits(pins, feature, shapes),
@@ -115,7 +125,7 @@ fn look(
         match fault {
             Ok(()) => {}
             Err(reason) if number == 0 => return Err(reason),
-            Err(reason) => unfit.push((number, reason)),
+            Err(reason) => unfit.push((number, Some(reason))),
         }
     }
     Ok(Found::Maps { seeds: ledger.seeds(), unfit })
@@ -221,17 +231,22 @@ impl Loader<'_> {
         let found = look(&pins, epoch, &on, &shapes)
             .unwrap_or_else(|reason| Found::Nothing(Some(reason)));
         let directory = pins.directory().display();
+        let mut are_classes_unknown = false;
         let (is_adopted, to_describe) = match found {
             Found::Maps { seeds, unfit } => {
                 on.seeds = seeds;
                 let mut made = Vec::new();
                 for (number, reason) in unfit {
                     let Feature { name, maps, .. } = FEATURES[number];
-                    notices.push(format!(
-                        "the {name} starts empty, and its unread counts become \
-                         unattributed: the one in {directory} cannot be used: \
-                         {reason}"
-                    ));
+                    are_classes_unknown |=
+                        maps == [names::CLASS_MARKS] && reason.is_some();
+                    notices.extend(reason.map(|reason| {
+                        format!(
+                            "the {name} starts empty, and its unread counts \
+                             become unattributed: the one in {directory} \
+                             cannot be used: {reason}"
+                        )
+                    }));
                     pins.remove_maps(maps)?;
                     made.push(number);
                 }
@@ -245,7 +260,9 @@ impl Loader<'_> {
                     )
                 }));
                 pins.clear()?;
-                (false, (0..FEATURES.len()).collect())
+                let all = FEATURES.iter().enumerate();
+                let used = all.filter(|(_, feature)| (feature.is_used)(&on));
+                (false, used.map(|(number, _)| number).collect())
             }
         };
         let held = Held { pins, stays: is_adopted };
@@ -260,7 +277,8 @@ impl Loader<'_> {
         if !is_adopted {
             ledger.open(unique(names::MARKS));
         }
-        Ok((ebpf, Kept { held, ledger, is_adopted }))
+        let kept = Kept { held, ledger, is_adopted, are_classes_unknown };
+        Ok((ebpf, kept))
     }
 }
 

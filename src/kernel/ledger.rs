@@ -99,6 +99,12 @@ impl<M: Deref<Target = [AtomicU64]>> Ledger<M> {
         }
     }
 
+    /// Returns whether the words of a feature were ever written down: the first
+    /// is its version, which is not zero.
+    pub(super) fn is_described(&self, feature: usize) -> bool {
+        self.get(FEATURES_AT + feature * WORDS_OF_FEATURE) != 0
+    }
+
     /// Returns the first difference between the recorded words of a feature and
     /// the needed ones.
     pub(super) fn difference(

@@ -8,6 +8,7 @@ use aya::maps::{Map, MapError};
 use super::abi::names;
 use super::attachments::TrafficAttacher;
 use super::baselines::Baselines;
+use super::classes::ClassMaps;
 use super::counters::Totals;
 use super::cpus::Cpus;
 use super::error::{Error, load_error, missing_part};
@@ -66,6 +67,14 @@ pub fn load(
     let switch = Arc::new(IpsecSwitch::new(switch));
     let watch = is_ipsec_told.then(|| IpsecWatch::start(Arc::clone(&switch)));
     let far_interfaces = object::take(&mut ebpf, names::FAR_INTERFACES)?;
+    let classes = settings
+        .has_classes
+        .then(|| {
+            let are_unknown =
+                kept.as_ref().is_some_and(|kept| kept.are_classes_unknown);
+            ClassMaps::take(&mut ebpf, kept.is_some(), are_unknown)
+        })
+        .transpose()?;
     let baselines = Baselines::default();
     let totals =
         Arc::new(Totals(object::take_mapped(&mut ebpf, names::TOTALS)?));
@@ -84,6 +93,7 @@ pub fn load(
         interfaces.try_into().map_err(map_error)?,
         far_interfaces.try_into().map_err(map_error)?,
         switch,
+        classes,
         Arc::clone(&totals),
         baselines.clone(),
         rights.clone(),

@@ -10,6 +10,7 @@ pub mod abi;
 mod attachments;
 mod baselines;
 mod capabilities;
+mod classes;
 mod clsact;
 mod counters;
 mod cpus;
@@ -49,7 +50,7 @@ mod version;
 pub use attachments::TrafficAttacher;
 pub use edges::{EdgeFinder, Verdict, Verdicts, doubled};
 pub use error::Error;
-pub use features::pinned_maps;
+pub use features::{UNPINNED, pinned_maps};
 
 pub use interfaces::{
     Action, Attached, Interface, InterfaceTable, LinkLayer, Relations,
@@ -63,7 +64,10 @@ pub use mapping::MappedWords;
 pub use name::InterfaceName;
 pub use netlink::{InterfaceEvent, InterfaceMonitor, MonitorOrders};
 pub use news::{FollowInterfaces, SteerNews};
-pub use parts::{Adopt, Adopted, Attach, Loaded, ReadCounts, Room, Sweep};
+pub use parts::{
+    Adopt, Adopted, Attach, Classified, Classify, Loaded, ReadCounts, Room,
+    Sweep,
+};
 pub use pins::{Fault as PinsFault, Pins};
 pub use prefix_masks::{ipv4_prefix_mask, ipv6_prefix_masks};
 pub use reader::TrafficReader;

@@ -11,8 +11,8 @@ use super::links::Hook;
 use super::name::InterfaceName;
 use super::rights::Rights;
 use crate::accounting::{
-    FlowKey, FlowTable, Incarnation, InterfaceId, InterfaceTotal,
-    KernelCounters, Reading,
+    ClassPlan, Classes, FlowKey, FlowTable, Incarnation, InterfaceId,
+    InterfaceTotal, KernelCounters, Reading,
 };
 
 /// The room for flows in the kernel.
@@ -130,6 +130,44 @@ pub trait Adopt {
 
     /// Leaves all pins to a later process, from now on.
     fn keep_counting(&mut self);
+}
+
+/// The outcome of giving packets classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Classified {
+    /// Packets have the classes of the plan from now on.
+    Applied,
+    /// They had them already, or packets have no classes.
+    Unchanged,
+    /// That has to wait until dead classes are freed. Nothing has changed.
+    Waits,
+}
+
+/// Gives packets their classes.
+pub trait Classify {
+    /// Returns whether the programs look for classes.
+    fn has_classes(&self) -> bool;
+
+    /// Gives packets the classes of a plan from now on: each packet gets the
+    /// class of the old or of the new plan.
+    ///
+    /// # Errors
+    /// If the kernel refuses. The old plan stays in force.
+    fn classify(&mut self, plan: &ClassPlan) -> Result<Classified, Error>;
+
+    /// Returns the meanings of all classes that flows may have.
+    fn classes(&self) -> Classes;
+
+    /// Returns whether there are dead classes: flows may have them, and packets
+    /// do not get them any more.
+    fn has_dead_classes(&self) -> bool;
+
+    /// Returns whether a class is dead.
+    fn is_dead_class(&self, class: u16) -> bool;
+
+    /// Frees the numbers of the dead classes. To be called once all their
+    /// counts were read and their flows were removed.
+    fn free_dead_classes(&mut self);
 }
 
 /// Reads the counts.

@@ -15,4 +15,6 @@ pub struct ProbeSettings {
     pub ipv4_prefix_length: u8,
     /// The number of bits of an IPv6 address that are kept, at most 128.
     pub ipv6_prefix_length: u8,
+    /// True if packets have classes.
+    pub has_classes: bool,
 }

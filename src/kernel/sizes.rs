@@ -133,6 +133,7 @@ mod tests {
             map_max_entries: NonZeroU32::new(flows).unwrap(),
             ipv4_prefix_length: 24,
             ipv6_prefix_length: 64,
+            has_classes: false,
         }
     }
 

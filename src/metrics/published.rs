@@ -3,7 +3,8 @@
 use std::sync::{Arc, RwLock};
 
 use crate::accounting::{
-    Account, Edges, FlowKey, InterfaceId, Origin, PollEnd, Rest, Volume,
+    Account, Classes, Edges, FlowKey, InterfaceId, Origin, PollEnd, Rest,
+    Volume,
 };
 use crate::config::Config;
 use crate::geoip::CountryLabels;
@@ -103,6 +104,12 @@ pub trait Sink: Send {
     /// See [`Account::set_edges`].
     fn set_edges(&mut self, edges: &Arc<Edges>);
 
+    /// See [`Account::set_classes`].
+    fn set_classes(&mut self, classes: &Arc<Classes>);
+
+    /// See [`Account::credit_without_remote`].
+    fn credit_without_remote(&mut self, key: &FlowKey, volume: Volume);
+
     /// See [`Account::credit`].
     fn credit(&mut self, key: &FlowKey, volume: Volume, origin: &Origin);
 
@@ -157,6 +164,14 @@ impl<A: Account> Sink for Feed<A> {
 
     fn set_edges(&mut self, edges: &Arc<Edges>) {
         self.account.set_edges(edges);
+    }
+
+    fn set_classes(&mut self, classes: &Arc<Classes>) {
+        self.account.set_classes(classes);
+    }
+
+    fn credit_without_remote(&mut self, key: &FlowKey, volume: Volume) {
+        self.account.credit_without_remote(key, volume);
     }
 
     fn credit(&mut self, key: &FlowKey, volume: Volume, origin: &Origin) {

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crate::accounting::{
-    AttachmentMarks, Edges, FlowKey, InterfaceId, InterfaceTotal, Origin,
-    PollEnd, Rest, TotalsTracker, Volume,
+    AttachmentMarks, Classes, Edges, FlowKey, InterfaceId, InterfaceTotal,
+    Origin, PollEnd, Rest, TotalsTracker, Volume,
 };
 use crate::config::Config;
 use crate::geoip::CountryLabels;
@@ -87,6 +87,25 @@ impl Accounts {
     pub(super) fn set_edges(&mut self, edges: &Arc<Edges>) {
         for sink in self.all_mut() {
             sink.set_edges(edges);
+        }
+    }
+
+    /// Tells the meanings of classes. To be called after a poll.
+    pub(super) fn set_classes(&mut self, classes: &Arc<Classes>) {
+        for sink in self.all_mut() {
+            sink.set_classes(classes);
+        }
+    }
+
+    /// Credits the growth of a class whose flows found no room. It is not in
+    /// the credits of the totals, so that it is unattributed too.
+    pub(super) fn credit_without_remote(
+        &mut self,
+        key: &FlowKey,
+        volume: Volume,
+    ) {
+        for sink in &mut self.on {
+            sink.credit_without_remote(key, volume);
         }
     }
 

@@ -11,7 +11,7 @@ use super::attachments::SavedCheckpoints;
 use crate::accounting::{
     AttachmentMarks, CountingMarks, PollCounters, PollStatistics,
 };
-use crate::kernel::{Adopt, Adopted, Attach};
+use crate::kernel::{Adopt, Adopted, Attach, Classify};
 
 /// The poller's knowledge at the end of a poll, when the accounts were
 /// published.
@@ -60,7 +60,7 @@ pub struct Resumed {
     pub earlier: PollCounters,
 }
 
-impl<A: Attach + Adopt, R> Poller<A, R> {
+impl<A: Attach + Adopt + Classify, R> Poller<A, R> {
     /// Returns the channel on which a save asks for a checkpoint.
     pub(super) fn checkpoint_requests(&self) -> Receiver<()> {
         let saver = self.publishers.saver.as_ref();

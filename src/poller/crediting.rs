@@ -6,9 +6,9 @@ use slog::debug;
 
 use super::Poller;
 use crate::accounting::{Counts, KernelCounter, MapSweep, PollEnd};
-use crate::kernel::{Adopt, Attach, ReadCounts};
+use crate::kernel::{Adopt, Attach, Classify, ReadCounts};
 
-impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
+impl<A: Attach + Adopt + Classify, R: ReadCounts> Poller<A, R> {
     /// Waits until the ways that the last sweep retired can be freed.
     pub(super) fn wait_for_grace(&mut self) -> bool {
         if !self.tracker.waits_for_grace() {
@@ -48,6 +48,10 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
             reader.table(),
             has_grace_passed,
             |delta, note| {
+                if delta.key.is_without_remote() {
+                    accounts.credit_without_remote(&delta.key, delta.volume);
+                    return;
+                }
                 let note = *note.get_or_insert_with(|| {
                     // Many new flows and a large database take seconds.
                     publishers.overseer.gets_on();
@@ -85,6 +89,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
             saved,
         );
         self.edges.end_poll(&self.attachments, &mut self.accounts);
+        self.retire_dead_classes();
         let end = PollEnd {
             at: SystemTime::now().into(),
             uptime: self.started.elapsed(),

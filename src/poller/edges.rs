@@ -19,8 +19,8 @@ use crate::accounting::{Edges, InterfaceId};
 use crate::collectors::interfaces::{Once, OnceSnapshot};
 use crate::config::Config;
 use crate::kernel::{
-    Adopt, Attach, EdgeFinder, InterfaceTable, ReadCounts, Verdict, Verdicts,
-    doubled,
+    Adopt, Attach, Classify, EdgeFinder, InterfaceTable, ReadCounts, Verdict,
+    Verdicts, doubled,
 };
 
 /// The edges of one poller.
@@ -248,7 +248,7 @@ impl FollowedEdges {
     }
 }
 
-impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
+impl<A: Attach + Adopt + Classify, R: ReadCounts> Poller<A, R> {
     /// Finds the edges anew, publishes the verdicts, and polls if the old edges
     /// are still to be credited. If that poll fails, the next good one does it;
     /// so does the first one of this process.

@@ -3,9 +3,9 @@
 use slog::info;
 
 use super::Poller;
-use crate::kernel::{Adopt, Attach, ReadCounts};
+use crate::kernel::{Adopt, Attach, Classify, ReadCounts};
 
-impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
+impl<A: Attach + Adopt + Classify, R: ReadCounts> Poller<A, R> {
     /// Polls a last time and detaches, unless counting goes on.
     pub(super) fn end(mut self) {
         self.poll();

@@ -7,6 +7,7 @@
 mod accounts;
 mod attachments;
 mod checkpoint;
+mod classes;
 mod control;
 mod crediting;
 mod edges;
@@ -24,11 +25,15 @@ use crate::accounting::{
 };
 use crate::classifier::{Classifier, OriginId, Sources};
 use crate::config::Config;
-use crate::kernel::{self, Adopt, Attach, InterfaceEvent, ReadCounts, Sweep};
+use crate::kernel::{
+    self, Adopt, Attach, Classify, InterfaceEvent, ReadCounts, Sweep,
+};
 use crate::metrics::published::Sink;
 use accounts::Accounts;
 use attachments::Attachments;
 pub use checkpoint::{Checkpoint, Resumed, Saver};
+use classes::PlannedClasses;
+pub use classes::{class_plan, classify_first};
 pub use control::{Control, Publishers, Start};
 use edges::FollowedEdges;
 pub use overseer::Overseer;
@@ -44,6 +49,7 @@ pub struct Poller<A, R> {
     classifier: Classifier,
     accounts: Accounts,
     edges: FollowedEdges,
+    classes: PlannedClasses,
     publishers: Publishers,
     statistics: PollStatistics,
     /// The counters from before the maps were made.
@@ -64,7 +70,7 @@ pub struct Poller<A, R> {
     started: Instant,
 }
 
-impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
+impl<A: Attach + Adopt + Classify, R: ReadCounts> Poller<A, R> {
     /// Attaches to the first of the interfaces that are there and returns a
     /// poller that will attach to the others, and follow `interfaces`. It
     /// counts on from the statistics that are published.
@@ -107,6 +113,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
             attacher,
             reader,
             tracker,
+            classes: PlannedClasses::default(),
             publishers,
             statistics,
             earlier,
@@ -122,6 +129,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         poller.statistics.flow_table.bytes = room.table_bytes;
         poller.statistics.flow_table.max_entries = room.table_entries;
         poller.accounts.label_countries(poller.classifier.labels());
+        poller.begin_classes();
         poller.attachments.adopt(adopted, &mut poller.accounts);
         poller.accounts.set_edges(&poller.edges.edges());
         poller.attachments.note(devices);
@@ -157,7 +165,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
         loop {
             self.look_whether_ready();
             let has_work = self.attachments.has_work();
-            if !has_work && !self.waits_for_news() {
+            if !has_work && !self.waits_for_news() && !self.classes.waits {
                 self.applying = None;
             }
             let rest = if has_work { Duration::ZERO } else { Duration::MAX };
@@ -194,6 +202,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
                 },
                 recv(ticks) -> _ => {
                     self.poll();
+                    self.retry_classes();
                     // If a poll takes longer than the interval, the next is
                     // due by now, and the queue would never be worked on.
                     let _ = self.do_next();
@@ -234,6 +243,7 @@ impl<A: Attach + Adopt, R: ReadCounts> Poller<A, R> {
     /// one first. The loop attaches and detaches later.
     fn reload(&mut self, config: Arc<Config>, sources: Sources) {
         self.poll();
+        self.classify(class_plan(&config));
         self.replace_sources(sources);
         self.accounts.configure(&config);
         self.classifier.resize_cache(config.geoip_cache_size);

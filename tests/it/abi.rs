@@ -5,20 +5,21 @@
 use std::collections::BTreeMap;
 use std::mem::{offset_of, size_of};
 
-use aya_obj::generated::BPF_F_MMAPABLE;
 use aya_obj::generated::bpf_map_type::{
-    BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH,
+    BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LPM_TRIE,
+    BPF_MAP_TYPE_LRU_PERCPU_HASH,
 };
+use aya_obj::generated::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC};
 use aya_obj::{Object, ProgramSection};
 use geoip_exporter::accounting::{Direction, Family, IpVersion, KernelCounter};
 use geoip_exporter::kernel::abi::{
-    ABI_VERSION, DIRECT_IFINDEXES, DIRECTION_ORDER, FAMILIES, FAMILY_ORDER,
-    FLOW_MAP_VERSION, FLOW_TABLE_VERSION, INTERFACES, IPSEC_STATES,
-    IPSEC_VERSION, Tag, TrafficAdmission, TrafficEntry, TrafficIpsecState,
-    TrafficKey, TrafficPart, TrafficRests, TrafficSet, TrafficStatistics,
-    TrafficTotal, TrafficValue, names,
+    ABI_VERSION, CLASSES_VERSION, DIRECT_IFINDEXES, DIRECTION_ORDER, FAMILIES,
+    FAMILY_ORDER, FLOW_MAP_VERSION, FLOW_TABLE_VERSION, INTERFACES,
+    IPSEC_STATES, IPSEC_VERSION, Tag, TrafficAdmission, TrafficEntry,
+    TrafficIpsecState, TrafficKey, TrafficPart, TrafficRangeKey, TrafficRests,
+    TrafficSet, TrafficStatistics, TrafficTotal, TrafficValue, names,
 };
-use geoip_exporter::kernel::pinned_maps;
+use geoip_exporter::kernel::{UNPINNED, pinned_maps};
 
 use crate::btf::{Btf, Field};
 
@@ -63,6 +64,10 @@ fn every_shared_struct_has_the_same_layout_on_both_sides() {
                 class,
                 remote,
             }),
+        ),
+        (
+            "traffic_range_key".to_owned(),
+            layout!(TrafficRangeKey { prefix_length, ip_version, address }),
         ),
         (
             "traffic_value".to_owned(),
@@ -141,6 +146,7 @@ fn every_shared_enum_has_the_same_numbers_on_both_sides() {
         ("TRAFFIC_FLOW_MAP_VERSION", FLOW_MAP_VERSION),
         ("TRAFFIC_FLOW_TABLE_VERSION", FLOW_TABLE_VERSION),
         ("TRAFFIC_IPSEC_VERSION", IPSEC_VERSION),
+        ("TRAFFIC_CLASSES_VERSION", CLASSES_VERSION),
     ];
     let versions = versions.map(|(name, version)| (name.to_owned(), version));
     let counters = (0..).zip(KernelCounter::ALL).map(|(number, counter)| {
@@ -236,10 +242,34 @@ fn every_map_has_the_name_kind_and_sizes_that_user_space_expects() {
         (names::MARKS, BPF_MAP_TYPE_ARRAY, NUMBER, size_of::<u64>(), 1),
         (names::TABLE_MARKS, BPF_MAP_TYPE_ARRAY, NUMBER, size_of::<u64>(), 1),
         (names::FLOW_FILTER, BPF_MAP_TYPE_ARRAY, NUMBER, size_of::<u64>(), 1),
+        (names::CLASS_MARKS, BPF_MAP_TYPE_ARRAY, NUMBER, size_of::<u64>(), 1),
+        (
+            names::CLASS_SETTINGS,
+            BPF_MAP_TYPE_ARRAY,
+            NUMBER,
+            size_of::<u64>(),
+            1,
+        ),
+        // Set by user space, if packets have classes.
+        (names::SERVICE_PORTS, BPF_MAP_TYPE_ARRAY, NUMBER, size_of::<u64>(), 1),
+        (
+            names::LOCAL_RANGES,
+            BPF_MAP_TYPE_LPM_TRIE,
+            size_of::<TrafficRangeKey>(),
+            NUMBER,
+            1,
+        ),
+        (
+            names::NARROW_RANGES,
+            BPF_MAP_TYPE_LPM_TRIE,
+            size_of::<TrafficRangeKey>(),
+            NUMBER,
+            1,
+        ),
     ];
     let mut all = expected.map(|(name, ..)| name);
     all.sort_unstable();
-    let mut kept: Vec<_> = pinned_maps().collect();
+    let mut kept: Vec<_> = pinned_maps().chain(UNPINNED).collect();
     kept.sort_unstable();
     assert_eq!(all.as_slice(), kept, "those that are pinned are all there are");
     let expected: BTreeMap<_, _> = expected
@@ -298,9 +328,17 @@ fn what_user_space_reads_without_a_system_call_can_be_mapped() {
         names::INTERFACES,
         names::MARKS,
         names::TABLE_MARKS,
+        names::CLASS_MARKS,
+        names::CLASS_SETTINGS,
+        names::SERVICE_PORTS,
     ] {
         let flags = object.maps[name].map_flags();
         assert_eq!(flags, BPF_F_MMAPABLE, "{name}");
+    }
+    // The kernel makes no trie with memory for all of its entries.
+    for name in [names::LOCAL_RANGES, names::NARROW_RANGES] {
+        let flags = object.maps[name].map_flags();
+        assert_eq!(flags, BPF_F_NO_PREALLOC, "{name}");
     }
 }
 
@@ -320,6 +358,8 @@ fn what_is_set_before_loading_is_read_only_and_of_the_size_that_is_set() {
         (names::ADMISSION_LIMIT, whole),
         (names::FILTER_MASK, half),
         (names::HAS_IPSEC, half),
+        (names::HAS_CARRIED_IPV4, half),
+        (names::PACKET_PATH, half),
         (names::FILTER_SEED, whole),
     ];
     let seeds = names::TABLE_SEEDS.map(|name| (name, whole));

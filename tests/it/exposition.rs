@@ -3,6 +3,7 @@
 mod host;
 mod networks;
 mod ranges;
+mod services;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -162,6 +163,7 @@ pub(crate) fn registry() -> Registry {
     registry.register(host::collector(Countries::None));
     networks::register(&mut registry, &feed);
     registry.register(ranges::on());
+    registry.register(services::collector(&["dns", "web \"2\""]));
     let once = |is_edge, why: &str| Once { is_edge, why: why.into() };
     let counted_once = Publisher::new(OnceSnapshot::from([
         ("eth0".into(), once(true, "card")),
@@ -226,6 +228,8 @@ const LABELS: &[(&str, &[&str])] = &[
     ("geoip_host_unattributed_", &["ip_version"]),
     ("geoip_host_non_ip_", &[]),
     ("geoip_host_", &["country", "ip_version"]),
+    ("geoip_service_bytes_", &["service", "country"]),
+    ("geoip_service_", &["service", "country", "ip_version"]),
     ("geoip_build_info", &["version", "revision"]),
     ("geoip_database_last_load_", &["database"]),
     ("geoip_database_info", &["database", "path", "type"]),

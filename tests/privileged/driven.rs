@@ -41,6 +41,7 @@ fn load(
         map_max_entries: NonZeroU32::new(map_max_entries).unwrap(),
         ipv4_prefix_length: prefix_length,
         ipv6_prefix_length: 48,
+        has_classes: false,
     };
     kernel::load(&settings, None).expect("cannot load the programs")
 }

@@ -12,6 +12,7 @@
 mod absent;
 mod bursts;
 mod churn;
+mod classes;
 mod clients;
 mod clsact;
 mod coexistence;
@@ -47,6 +48,7 @@ mod relations;
 mod reload;
 mod restart;
 mod scraping;
+mod services;
 mod shapes;
 mod soak;
 mod stress;

@@ -2,7 +2,7 @@
 //! can, while user space reclaims as fast as it can. Nothing is sent: the
 //! kernel runs the programs on packets.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -48,6 +48,7 @@ impl Books {
             map_max_entries: NonZeroU32::new(map_max_entries).unwrap(),
             ipv4_prefix_length: 24,
             ipv6_prefix_length: 48,
+            has_classes: false,
         };
         let Loaded { mut attacher, reader, .. } =
             kernel::load(&settings, None).unwrap();
@@ -102,8 +103,7 @@ impl Books {
     /// Retires every way that is known, whether it is idle or not.
     fn retire_all(&mut self) {
         let table = self.reader.table().unwrap();
-        let all = BTreeSet::from([InterfaceId(0)]);
-        self.tracker.retire(table, &all);
+        self.tracker.retire(table, |_| true);
     }
 
     /// Returns what was credited as received and what the totals of the last

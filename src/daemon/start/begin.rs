@@ -24,7 +24,7 @@ use crate::collectors::traffic::{Snapshot, TrafficAccount};
 use crate::geoip::CountryLabels;
 use crate::http::pages::{Fresh, Metrics, Refresh};
 use crate::http::{self, Routes};
-use crate::kernel::{Adopt, Attach, Hook, ReadCounts};
+use crate::kernel::{Adopt, Attach, Classify, Hook, ReadCounts};
 use crate::metrics::Registry;
 use crate::metrics::published::{Feed, Published, Publisher, Sink};
 use crate::poller::{self, Poller};
@@ -60,7 +60,7 @@ impl Start<'_> {
     /// If the exporter is not permitted to attach, or the system has no thread
     /// left.
     pub(in crate::daemon) fn begin<
-        A: Attach + Adopt + 'static,
+        A: Attach + Adopt + Classify + 'static,
         R: ReadCounts + 'static,
     >(
         &self,

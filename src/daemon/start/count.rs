@@ -20,7 +20,7 @@ use crate::kernel::{
     self, Adopt as _, Attach, FollowInterfaces, InterfaceEvent, Loaded,
     ReadCounts,
 };
-use crate::poller::Resumed;
+use crate::poller::{self, Resumed};
 use crate::sandbox::Duty;
 use crate::state::{State, Store};
 
@@ -94,6 +94,12 @@ impl Start<'_> {
         kernel::trim_memory();
         let duty = privileges.counting(&attacher);
         self.log_loaded(&mut attacher, &reader);
+        // Before its programs take the place of others that count.
+        poller::classify_first(
+            self.log,
+            &mut attacher,
+            &poller::class_plan(config),
+        );
         let adopted = attacher.adopt()?;
         let has_new_maps = adopted.is_none();
         let incarnation = attacher.incarnation();

@@ -9,7 +9,6 @@
 //! is a barrier on every CPU, ensure this order.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::*;
@@ -286,7 +285,8 @@ impl User {
 
     /// Reclaims all known flows.
     fn reclaim(&mut self) {
-        self.tracker.retire(&self.table, &BTreeSet::from([InterfaceId(1)]));
+        let is_given_up = |key: &FlowKey| key.interface == InterfaceId(1);
+        self.tracker.retire(&self.table, is_given_up);
         // As if there had been no grace period.
         self.sweep(false);
         let has_retired = self.tracker.waits_for_grace();

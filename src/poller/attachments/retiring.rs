@@ -4,7 +4,7 @@
 use slog::debug;
 
 use super::Attachments;
-use crate::accounting::FlowTracker;
+use crate::accounting::{FlowKey, FlowTracker};
 use crate::kernel::{Attach, ReadCounts};
 use crate::logging::chain;
 use crate::poller::accounts::Accounts;
@@ -61,7 +61,9 @@ impl Attachments {
         if self.retiring.is_empty() {
             return;
         }
-        for flow in tracker.map_flows_of(&self.retiring) {
+        let retiring = &self.retiring;
+        let is_given_up = |key: &FlowKey| retiring.contains(&key.interface);
+        for flow in tracker.map_flows_of(is_given_up) {
             match reader.remove_flow(&flow) {
                 Ok(true) => tracker.forget(&flow, reader.table()),
                 // Evicted since the poll, as the next one will find.
@@ -75,7 +77,7 @@ impl Attachments {
         }
         let left = reader
             .table()
-            .map_or(0, |table| tracker.retire(table, &self.retiring));
+            .map_or(0, |table| tracker.retire(table, is_given_up));
         if left > 0 {
             return;
         }

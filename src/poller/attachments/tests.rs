@@ -78,6 +78,8 @@ impl Attach for FakeAttacher {
 struct Names(Arc<Mutex<BTreeMap<InterfaceId, String>>>);
 
 impl Sink for Names {
+    fn set_classes(&mut self, _: &Arc<crate::accounting::Classes>) {}
+    fn credit_without_remote(&mut self, _: &FlowKey, _: Volume) {}
     fn name_interface(&mut self, interface: InterfaceId, name: &Arc<str>) {
         self.0.lock().unwrap().insert(interface, name.to_string());
     }

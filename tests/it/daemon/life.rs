@@ -27,6 +27,7 @@ fn the_settings_reach_the_kernel_side() {
         map_max_entries: 17.try_into().unwrap(),
         ipv4_prefix_length: 32,
         ipv6_prefix_length: 64,
+        has_classes: false,
     };
     assert_eq!(kernel.settings, Some(expected));
     assert_eq!(kernel.batch_size, 5);

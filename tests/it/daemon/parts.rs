@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 use geoip_exporter::accounting::{
-    FlowKey, Incarnation, InterfaceId, InterfaceTotal, KernelCounter, Reading,
+    ClassPlan, Classes, FlowKey, Incarnation, InterfaceId, InterfaceTotal,
+    KernelCounter, Reading,
 };
 use geoip_exporter::config::{Config, LogFormat, LogLevel};
 use geoip_exporter::daemon::lifecycle::Event;
 use geoip_exporter::daemon::{Host, KeepFollowing};
 use geoip_exporter::http::GivenSocket;
 use geoip_exporter::kernel::{
-    Adopt, Adopted, Attach, Error, FollowInterfaces, Hook, Interface,
-    IpsecWatch, Keep, Loaded, ProbeSettings, ReadCounts, Rights, Room, Sweep,
+    Adopt, Adopted, Attach, Classified, Classify, Error, FollowInterfaces,
+    Hook, Interface, IpsecWatch, Keep, Loaded, ProbeSettings, ReadCounts,
+    Rights, Room, Sweep,
 };
 use geoip_exporter::logging::{self, LogControl};
 use geoip_exporter::sandbox::Sandbox;
@@ -128,6 +130,31 @@ impl Adopt for FakeAttacher {
 
     /// It always does.
     fn keep_counting(&mut self) {}
+}
+
+/// It gives packets no classes.
+impl Classify for FakeAttacher {
+    fn has_classes(&self) -> bool {
+        false
+    }
+
+    fn classify(&mut self, _: &ClassPlan) -> Result<Classified, Error> {
+        Ok(Classified::Unchanged)
+    }
+
+    fn classes(&self) -> Classes {
+        Classes::default()
+    }
+
+    fn has_dead_classes(&self) -> bool {
+        false
+    }
+
+    fn is_dead_class(&self, _: u16) -> bool {
+        false
+    }
+
+    fn free_dead_classes(&mut self) {}
 }
 
 impl Attach for FakeAttacher {

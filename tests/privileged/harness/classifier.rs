@@ -1,6 +1,8 @@
 //! The exporter's programs, loaded but attached nowhere: the kernel runs them
 //! on any packet with any offload written beside it.
 
+mod classes;
+
 use std::collections::BTreeSet;
 
 use aya::maps::{Array, Map, MapData};
@@ -8,8 +10,8 @@ use aya::programs::{SchedClassifier, TestRun, TestRunOptions};
 use aya::{Ebpf, EbpfLoader};
 use geoip_exporter::accounting::{Direction, IpVersion, KernelCounter};
 use geoip_exporter::kernel::abi::{
-    ENTRY_WORDS, FAMILIES, INTERFACES, SET_WORDS, STATISTICS_WORDS,
-    TOTAL_WORDS, Tag, TrafficTotal, WAYS, names,
+    ENTRY_WORDS, FAMILIES, INTERFACES, PATH_CLASSES, PATH_LONG_PREFIXES,
+    SET_WORDS, STATISTICS_WORDS, TOTAL_WORDS, Tag, TrafficTotal, WAYS, names,
 };
 use geoip_exporter::kernel::{ipv4_prefix_mask, ipv6_prefix_masks};
 
@@ -107,6 +109,8 @@ pub(crate) struct Globals {
     table_last_block: u32,
     ipv4_prefix_mask: u32,
     ipv6_prefix_masks: [u64; 2],
+    has_carried_ipv4: u32,
+    packet_path: u32,
 }
 
 impl Globals {
@@ -121,7 +125,18 @@ impl Globals {
             table_last_block: TABLE_BLOCKS - 1,
             ipv4_prefix_mask: ipv4_prefix_mask(ipv4_prefix_length),
             ipv6_prefix_masks: ipv6_prefix_masks(ipv6_prefix_length),
+            has_carried_ipv4: u32::from(ipv6_prefix_length < 128),
+            packet_path: match ipv6_prefix_length {
+                0..=64 => 0,
+                _ => PATH_LONG_PREFIXES,
+            },
         }
+    }
+
+    /// Lets packets have classes.
+    pub(crate) fn with_classes(mut self) -> Self {
+        self.packet_path |= PATH_CLASSES;
+        self
     }
 }
 
@@ -165,15 +180,33 @@ pub(crate) fn set<'a, 'b>(
             &globals.ipv6_prefix_masks,
             true,
         )
+        .override_global(
+            names::HAS_CARRIED_IPV4,
+            &globals.has_carried_ipv4,
+            true,
+        )
+        .override_global(names::PACKET_PATH, &globals.packet_path, true)
 }
 
 impl Classifier {
     /// Loads the programs, which count loopback as interface 0.
     pub(crate) fn load() -> Self {
+        Self::load_for(&Globals::new(TABLE_SETS, 24, 48))
+    }
+
+    /// The same, and packets have classes.
+    pub(crate) fn load_with_classes() -> Self {
+        Self::load_for(&Globals::new(TABLE_SETS, 24, 48).with_classes())
+    }
+
+    fn load_for(globals: &Globals) -> Self {
         let mut loader = EbpfLoader::new();
-        let globals = Globals::new(TABLE_SETS, 24, 48);
-        let mut ebpf =
-            set(&mut loader, &globals).load(OBJECT).expect("cannot load");
+        let mut ebpf = set(&mut loader, globals)
+            .map_max_entries(names::LOCAL_RANGES, 100)
+            .map_max_entries(names::NARROW_RANGES, 100)
+            .map_max_entries(names::SERVICE_PORTS, 2 * 65_536)
+            .load(OBJECT)
+            .expect("cannot load");
         for hook in Hook::ALL {
             let program: &mut SchedClassifier = ebpf
                 .program_mut(hook.program())

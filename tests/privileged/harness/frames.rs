@@ -34,6 +34,11 @@ pub(crate) enum Transport {
         source: u16,
         destination: u16,
     },
+    /// TCP that asks for a connection.
+    Syn {
+        source: u16,
+        destination: u16,
+    },
     /// An echo request of the address's family.
     Echo,
 }
@@ -43,7 +48,7 @@ impl Transport {
     fn header(self, is_ipv6: bool) -> (u8, usize) {
         match self {
             Self::Udp { .. } => (17, 8),
-            Self::Tcp { .. } => (6, 20),
+            Self::Tcp { .. } | Self::Syn { .. } => (6, 20),
             Self::Echo => (if is_ipv6 { 58 } else { 1 }, 8),
         }
     }
@@ -256,6 +261,14 @@ impl Packet {
                 // Sequence and acknowledgement 1, five words, ACK, window.
                 segment.extend([0, 0, 0, 1, 0, 0, 0, 1]);
                 segment.extend([0x50, 0x10, 0xff, 0xff]);
+                16
+            }
+            Transport::Syn { source, destination } => {
+                segment.extend(source.to_be_bytes());
+                segment.extend(destination.to_be_bytes());
+                // Sequence 1, five words, SYN, window.
+                segment.extend([0, 0, 0, 1, 0, 0, 0, 0]);
+                segment.extend([0x50, 0x02, 0xff, 0xff]);
                 16
             }
             Transport::Echo => {

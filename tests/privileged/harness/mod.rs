@@ -29,6 +29,9 @@ pub(crate) mod inject;
 pub(crate) mod lab;
 pub(crate) mod link;
 pub(crate) mod log_line;
+#[path = "../../it/mmdb.rs"]
+#[expect(dead_code, reason = "the databases of other tests need it")]
+pub(crate) mod mmdb;
 pub(crate) mod netns;
 pub(crate) mod process;
 pub(crate) mod prometheus;

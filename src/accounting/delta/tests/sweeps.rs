@@ -200,7 +200,7 @@ proptest! {
 
             oracle.happen(&step.after);
             if let Some(interface) = oracle.detached.take() {
-                for flow in tracker.flows_of(&set(interface)) {
+                for flow in tracker.flows_of(|key| set(interface).contains(&key.interface)) {
                     if oracle.remove(&flow) {
                         tracker.forget(&flow);
                     }

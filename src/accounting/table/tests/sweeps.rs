@@ -2,13 +2,14 @@
 //! found a way which is retired before they add to it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
 use super::super::super::Volume;
 use super::super::super::kernel_model::{Event, KernelModel, Log, flow};
 use super::super::*;
+use crate::accounting::InterfaceId;
 
 const CPUS: usize = 3;
 const INTERFACES: u32 = 3;
@@ -257,7 +258,9 @@ impl Run {
     /// Gives up detached interfaces, as the poller does after every poll.
     fn retire(&mut self) {
         let detached = self.model.state().detached.clone();
-        let left = self.tracker.retire(&self.model, &detached);
+        let left = self.tracker.retire(&self.model, |key: &FlowKey| {
+            detached.contains(&key.interface)
+        });
         let mut state = self.model.state();
         let ways = detached.iter().map(|&interface| state.ways_of(interface));
         assert_eq!(left, ways.sum::<usize>());

@@ -1,13 +1,14 @@
 //! Tests both tiers with packets on all CPUs, evictions, reclaims and
 //! interfaces that go, all of it also while the poller reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
 use super::super::super::Volume;
 use super::super::super::kernel_model::{Event, KernelModel, Log, flow};
 use super::super::*;
+use crate::accounting::InterfaceId;
 
 const CPUS: usize = 2;
 const INTERFACES: u32 = 3;
@@ -290,13 +291,18 @@ impl Run {
     /// Gives up detached interfaces, as the poller does after every poll.
     fn retire(&mut self) {
         let detached = self.model.state().detached.clone();
-        for flow in self.tracker.map_flows_of(&detached) {
+        for flow in self
+            .tracker
+            .map_flows_of(|key: &FlowKey| detached.contains(&key.interface))
+        {
             if self.model.state().remove(&flow) {
                 self.tracker.forget(&flow, Some(&self.model));
                 self.mapped.remove(&flow);
             }
         }
-        let left = self.tracker.retire(&self.model, &detached);
+        let left = self.tracker.retire(&self.model, |key: &FlowKey| {
+            detached.contains(&key.interface)
+        });
         let mut state = self.model.state();
         let ways = detached.iter().map(|&interface| state.ways_of(interface));
         assert_eq!(left, ways.sum::<usize>());

@@ -1,0 +1,73 @@
+//! The names of maps, programs and read-only variables in the object.
+
+/// The map of flows.
+pub const FLOWS: &str = "flows";
+/// The flow table: the first tier of flows.
+pub const FLOW_TABLE: &str = "flow_table";
+/// The part of the flow table that each CPU uses.
+pub const TABLE_PARTS: &str = "table_parts";
+/// The ends of long IPv6 prefixes in the flow table.
+pub const TABLE_RESTS: &str = "table_rests";
+/// The number of keys that the map of flows has taken in.
+pub const ADMISSION: &str = "admission";
+/// The map of exact totals.
+pub const TOTALS: &str = "totals";
+/// The map of statistics.
+pub const STATISTICS: &str = "statistics";
+/// The map from low ifindexes to interface numbers.
+pub const INTERFACES: &str = "interfaces";
+/// The map from high ifindexes to interface numbers.
+pub const FAR_INTERFACES: &str = "far_interfaces";
+/// The filter of the keys that the map of flows has.
+pub const FLOW_FILTER: &str = "flow_filter";
+/// The IPsec states that were seen on the wire.
+pub const IPSEC_STATES: &str = "ipsec_states";
+/// The switch between two sets of numbers of classes.
+pub const CLASS_SETTINGS: &str = "class_settings";
+/// The ranges that local addresses are looked for in.
+pub const LOCAL_RANGES: &str = "local_ranges";
+/// The ranges that are narrower than the kept prefix.
+pub const NARROW_RANGES: &str = "narrow_ranges";
+/// The services by local port.
+pub const SERVICE_PORTS: &str = "service_ports";
+/// User space's notes on the meaning of classes.
+pub const CLASS_MARKS: &str = "class_marks";
+/// The ledger that user space keeps of the other maps.
+pub const MARKS: &str = "marks";
+/// The volumes up to which user space has read the flow table.
+pub const TABLE_MARKS: &str = "table_marks";
+/// The bits of an IPv4 address that are kept.
+pub const IPV4_PREFIX_MASK: &str = "ipv4_prefix_mask";
+/// The bits of an IPv6 address that are kept.
+pub const IPV6_PREFIX_MASKS: &str = "ipv6_prefix_masks";
+/// Sets of the flow table that each CPU has.
+pub const TABLE_SETS: &str = "table_sets";
+/// Sets of a block of the flow table.
+pub const TABLE_BLOCK_SETS: &str = "table_block_sets";
+/// The number of the last block.
+pub const TABLE_LAST_BLOCK: &str = "table_last_block";
+/// Odd random numbers, for the places of flows in the table.
+pub const TABLE_SEEDS: [&str; 3] =
+    ["table_seed", "table_seed_second", "table_seed_rest"];
+/// Words of the filter, less one.
+pub const FILTER_MASK: &str = "filter_mask";
+/// An odd random number, for the places of keys in the filter.
+pub const FILTER_SEED: &str = "filter_seed";
+/// The most keys that the map of flows takes in between two polls.
+pub const ADMISSION_LIMIT: &str = "admission_limit";
+/// Not zero if the kernel tells programs which packets IPsec decrypted.
+pub const HAS_IPSEC: &str = "has_ipsec";
+/// Not zero if addresses of IPv6 are looked into for one of IPv4.
+pub const HAS_CARRIED_IPV4: &str = "has_carried_ipv4";
+/// The kind of path that packets take.
+pub const PACKET_PATH: &str = "packet_path";
+/// Counts packets that arrive with an Ethernet header.
+pub const INGRESS: &str = "traffic_ingress";
+/// Counts packets that leave with an Ethernet header.
+pub const EGRESS: &str = "traffic_egress";
+/// Counts packets that arrive without a link layer.
+pub const INGRESS_L3: &str = "traffic_ingress_l3";
+/// Counts packets that leave without a link layer.
+pub const EGRESS_L3: &str = "traffic_egress_l3";
+/// Tells the time in the unit of `last_seen`.
+pub const CLOCK: &str = "traffic_clock";

@@ -1,0 +1,189 @@
+//! Classes of packets: puts a plan in force, and gives up the flows of classes
+//! that packets do not get any more.
+
+use std::sync::Arc;
+
+use slog::{Logger, debug, warn};
+
+use super::Poller;
+use crate::accounting::{
+    ClassPlan, ClassPrefix, FlowKey, ServicePlan, ServicePorts,
+};
+use crate::config::{Config, Protocol};
+use crate::kernel::{Adopt, Attach, Classified, Classify, ReadCounts};
+use crate::logging::chain;
+use crate::ranges::Prefix;
+
+/// Polls after which a plan that waits for numbers is left to later polls: one
+/// finds the dead flows, one frees them.
+const MOST_POLLS: usize = 4;
+
+/// Returns the plan of a configuration.
+#[must_use]
+pub fn class_plan(config: &Config) -> ClassPlan {
+    let mut plan = ClassPlan::default();
+    for range in &config.range {
+        for listed in &range.cidrs {
+            let prefix = class_prefix(listed.prefix);
+            if range.local {
+                plan.locals.push((prefix, Arc::clone(&range.name)));
+            }
+            if is_narrow(config, listed.prefix) {
+                plan.narrows.push((prefix, Arc::clone(&range.name)));
+            }
+        }
+    }
+    for ranges in [&mut plan.locals, &mut plan.narrows] {
+        ranges.sort_unstable();
+        ranges.dedup();
+    }
+    plan.services = config.service.iter().map(service_plan).collect();
+    plan
+}
+
+fn class_prefix(prefix: Prefix) -> ClassPrefix {
+    ClassPrefix::new(prefix.address(), prefix.length())
+}
+
+/// Returns whether a prefix is longer than the part of an address that a flow
+/// keeps.
+fn is_narrow(config: &Config, prefix: Prefix) -> bool {
+    let kept = match prefix.address().is_ipv4() {
+        true => config.ipv4_prefix_length,
+        false => config.ipv6_prefix_length,
+    };
+    prefix.length() > kept
+}
+
+fn service_plan(service: &crate::config::Service) -> ServicePlan {
+    let ports = service.ports.iter().flat_map(|ports| {
+        ports.protocols().map(|protocol| ServicePorts {
+            is_udp: protocol == Protocol::Udp,
+            first: ports.first,
+            last: ports.last,
+        })
+    });
+    ServicePlan { name: Arc::clone(&service.name), ports: ports.collect() }
+}
+
+/// Puts a plan in force before packets are counted. A failure is logged, and
+/// packets have no classes then.
+pub fn classify_first(
+    log: &Logger,
+    attacher: &mut impl Classify,
+    plan: &ClassPlan,
+) {
+    if let Err(error) = attacher.classify(plan) {
+        warn!(log, "packets have no services and local ranges";
+            "error" => chain(&error));
+    }
+}
+
+/// The plan that is to be in force.
+#[derive(Debug, Default)]
+pub(super) struct PlannedClasses {
+    plan: ClassPlan,
+    /// True if it waits until numbers are free.
+    pub(super) waits: bool,
+}
+
+impl<A: Attach + Adopt + Classify, R: ReadCounts> Poller<A, R> {
+    /// Takes over the classes that [`classify_first`] put in force.
+    pub(super) fn begin_classes(&mut self) {
+        self.classes.plan = class_plan(&self.config);
+        let applied = self.attacher.classify(&self.classes.plan);
+        self.classes.waits = matches!(applied, Ok(Classified::Waits));
+        self.tell_classes();
+    }
+
+    /// Puts the classes of a configuration in force. The counts before are
+    /// credited by then, and those of the time of the change afterwards: flows
+    /// of old and new classes have their meanings until then.
+    pub(super) fn classify(&mut self, plan: ClassPlan) {
+        if !self.attacher.has_classes() {
+            if !plan.is_empty() {
+                warn!(
+                    self.log,
+                    "services and local or narrow ranges are in \
+                    force only after a restart, as there were none at the \
+                    start"
+                );
+            }
+            return;
+        }
+        self.classes.plan = plan;
+        for _ in 0..MOST_POLLS {
+            if !self.apply_classes() {
+                return;
+            }
+            // Credits the counts of the change, or frees dead classes.
+            self.poll();
+            if !self.classes.waits {
+                return;
+            }
+        }
+    }
+
+    /// Tries again to put a plan in force that waits.
+    pub(super) fn retry_classes(&mut self) {
+        if self.classes.waits && self.apply_classes() {
+            self.poll();
+        }
+    }
+
+    /// Puts the plan in force. Returns whether a poll is due.
+    fn apply_classes(&mut self) -> bool {
+        let applied = self.attacher.classify(&self.classes.plan);
+        self.classes.waits = matches!(applied, Ok(Classified::Waits));
+        match applied {
+            Ok(Classified::Applied) => {
+                self.tell_classes();
+                true
+            }
+            Ok(Classified::Waits) => true,
+            Ok(Classified::Unchanged) => false,
+            Err(error) => {
+                warn!(self.log, "services and ranges stay as they were";
+                    "error" => chain(&error));
+                false
+            }
+        }
+    }
+
+    /// Tells the accounts the meanings of all classes.
+    pub(super) fn tell_classes(&mut self) {
+        let classes = Arc::new(self.attacher.classes());
+        self.accounts.set_classes(&classes);
+    }
+
+    /// Removes the flows of dead classes, whose counts were read and credited.
+    /// If flows of them are in the table, that takes until the next poll.
+    pub(super) fn retire_dead_classes(&mut self) {
+        let Self { attacher, reader, tracker, log, .. } = self;
+        if !attacher.has_dead_classes() {
+            return;
+        }
+        let is_dead = |key: &FlowKey| attacher.is_dead_class(key.class);
+        for flow in tracker.map_flows_of(is_dead) {
+            match reader.remove_flow(&flow) {
+                Ok(true) => tracker.forget(&flow, reader.table()),
+                // Evicted since the poll, as the next one will find.
+                Ok(false) => {}
+                Err(error) => {
+                    debug!(log, "cannot remove flows; trying again";
+                        "error" => chain(&error));
+                    return;
+                }
+            }
+        }
+        let left =
+            reader.table().map_or(0, |table| tracker.retire(table, is_dead));
+        if left == 0 {
+            attacher.free_dead_classes();
+            self.tell_classes();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
