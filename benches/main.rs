@@ -26,6 +26,7 @@ mod path;
 mod polls;
 mod processes;
 mod programs;
+mod ranges;
 mod report;
 mod scrapes;
 mod sys;
@@ -114,6 +115,9 @@ fn main() {
     let known = Arc::new(known);
     if options.has("polls") {
         rows.extend(polls::rows(effort, &known));
+    }
+    if options.has("ranges") {
+        rows.extend(ranges::rows(effort));
     }
     if options.has("scrapes") {
         rows.extend(scrapes::rows(effort));

@@ -20,3 +20,4 @@ pub mod ranges;
 pub mod section;
 pub mod services;
 pub mod traffic;
+pub mod unknown;

@@ -139,6 +139,8 @@ pub struct Config {
     pub country_info: bool,
     /// Is true if special addresses have labels of their own.
     pub name_special_addresses: bool,
+    /// Is true if the prefixes with the most bytes of `UNKNOWN` are shown.
+    pub unknown_prefixes: bool,
     /// The files of named ranges.
     pub range_files: Vec<SourceFile>,
     /// The named ranges of the configuration itself.
@@ -179,6 +181,7 @@ impl Default for Config {
             networks_top: 200,
             country_info: false,
             name_special_addresses: false,
+            unknown_prefixes: false,
             range_files: Vec::new(),
             range: Vec::new(),
             service: Vec::new(),

@@ -29,9 +29,10 @@ use crate::collectors::networks::{NetworksAccount, NetworksCollector};
 use crate::collectors::ranges::{RangesAccount, RangesCollector};
 use crate::collectors::services::{self, ServicesAccount, ServicesCollector};
 use crate::collectors::traffic::{Snapshot, TrafficAccount, TrafficCollector};
+use crate::collectors::unknown::UnknownAccount;
 use crate::config::Config;
 use crate::geoip::{CountryNames, NetworkNames};
-use crate::http::pages::{Healthy, Index, Ready, Reload};
+use crate::http::pages::{Healthy, Index, Ready, Reload, Unknown};
 use crate::http::{self, Page};
 use crate::kernel::{FollowInterfaces, InterfaceEvent};
 use crate::metrics::Collect;
@@ -104,6 +105,7 @@ pub(super) fn all(
         host(sources, histories),
         networks(sources, histories),
         ranges(sources, histories),
+        unknown(sources),
         countries(sources),
         services(sources, histories),
         interfaces(sources, devices),
@@ -177,6 +179,16 @@ fn ranges(sources: &Sources, histories: &mut Histories) -> Slice {
     Slice {
         sink: Some(Box::new(feed)),
         collectors: vec![Box::new(RangesCollector::new(shown, config))],
+        ..Slice::default()
+    }
+}
+
+fn unknown(sources: &Sources) -> Slice {
+    let feed = Feed::new(UnknownAccount::new(sources.started));
+    let page = Unknown { prefixes: feed.reader() };
+    Slice {
+        sink: Some(Box::new(feed)),
+        pages: vec![Box::new(page)],
         ..Slice::default()
     }
 }

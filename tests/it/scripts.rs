@@ -56,3 +56,70 @@ fn the_build_needs_no_crate_that_a_later_rust_refuses() {
         assert!(!fetched, "{name}");
     }
 }
+
+const OF_A_PROVIDER: &str = r#"{"prefixes": [
+  {"ip_prefix": "198.51.100.0/24", "region": "eu", "service": "AMAZON"},
+  {"ip_prefix": "203.0.113.0/24", "region": "us", "service": "AMAZON"},
+  {"ip_prefix": "198.51.100.0/24", "region": "eu", "service": "EC2"}],
+ "ipv6_prefixes": [
+  {"ipv6_prefix": "2001:db8:1::/48", "region": "eu", "service": "EC2"}]}"#;
+
+fn make_ranges(arguments: &[&str]) -> std::process::Output {
+    Command::new("scripts/make-ranges")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// Both forms have the ranges that the exporter finds in the file itself.
+#[test]
+fn the_ranges_of_a_provider_s_file_are_those_that_the_exporter_reads() {
+    use geoip_exporter::config::{Flags, Paths, load};
+    use geoip_exporter::files::Place;
+    use geoip_exporter::ranges::{RangeNames, RangeSources};
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("aws.json");
+    fs::write(&file, OF_A_PROVIDER).unwrap();
+    let list = format!("range_files = [{file:?}]\n");
+    let found = |configuration: &str| {
+        let paths = Paths {
+            file: folder.path().join("x.toml"),
+            directory: folder.path().join("none"),
+            ..Paths::default()
+        };
+        fs::write(&paths.file, configuration).unwrap();
+        let config = load(&Flags::default(), &[], &paths).unwrap().config;
+        let sources = RangeSources {
+            definitions: config.range,
+            files: config.range_files,
+        };
+        let names = RangeNames::default();
+        let loaded = sources.load(&names, &Place::default()).unwrap();
+        let rules = loaded.table.rules();
+        let shown =
+            rules.map(|it| format!("{} {}", it.prefix, names.get(it.range)));
+        shown.collect::<Vec<_>>()
+    };
+    let expected = found(&list);
+    assert_eq!(expected.len(), 3);
+    let file = file.to_str().unwrap();
+    let toml = make_ranges(&[file]);
+    assert!(toml.status.success(), "{toml:?}");
+    assert_eq!(found(&String::from_utf8(toml.stdout).unwrap()), expected);
+    let json = make_ranges(&["--json", file]);
+    let other = folder.path().join("ranges.json");
+    fs::write(&other, json.stdout).unwrap();
+    assert_eq!(found(&format!("range_files = [{other:?}]\n")), expected);
+
+    let wrong = make_ranges(&["--field", "x", file]);
+    assert_eq!(wrong.status.code(), Some(65));
+    assert_eq!(
+        String::from_utf8(wrong.stderr).unwrap(),
+        format!(
+            "make-ranges: {file}: has no field 'x', allowed: service, \
+             region, network_border_group\n"
+        )
+    );
+}

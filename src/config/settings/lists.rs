@@ -33,6 +33,25 @@ pub(super) const LISTS: &[Setting] = &[
         },
     },
     Setting {
+        key: "unknown_prefixes",
+        kind: Kind::Switch,
+        value_name: "BOOL",
+        summary: "Show the prefixes with the most bytes of UNKNOWN",
+        details: "The page /api/v1/unknown has the 20 largest since the \
+            start or the last change of a database or of ranges. The \
+            exporter keeps 1,024 prefixes. With false the page has status \
+            404.",
+        expected: "true or false",
+        example: "true",
+        effect: Effect::Live,
+        read: |config, value| {
+            config.unknown_prefixes = values::switch(value)?;
+            Ok(())
+        },
+        write: |config| config.unknown_prefixes.into(),
+        copy: |config, old| config.unknown_prefixes = old.unknown_prefixes,
+    },
+    Setting {
         key: "range_files",
         kind: Kind::Tables(ranges::files),
         value_name: "FILES",

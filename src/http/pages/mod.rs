@@ -34,8 +34,7 @@
 //! }
 //! ```
 //!
-//! The first such page makes `serde_json` a dependency: it is one for the tests
-//! only, and a test holds this example.
+//! A test holds this example.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -46,6 +45,7 @@ mod index;
 mod metrics;
 mod reload;
 mod routes;
+mod unknown;
 
 pub use content::{Content, Output};
 pub use fresh::{Fresh, Refresh};
@@ -54,3 +54,4 @@ pub use index::{Index, Link};
 pub use metrics::Metrics;
 pub use reload::{Reload, ReloadNow};
 pub use routes::{Page, Routes};
+pub use unknown::Unknown;

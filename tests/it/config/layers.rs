@@ -31,7 +31,9 @@ fn others(setting: &Setting) -> [&'static str; 3] {
         "log_level" => ["\"error\"", "\"debug\"", "\"trace\""],
         "log_format" => ["\"json\"", "\"text\"", "\"json\""],
         "sandbox" => ["false", "true", "false"],
-        "name_special_addresses" => ["true", "false", "true"],
+        "unknown_prefixes" | "name_special_addresses" => {
+            ["true", "false", "true"]
+        }
         "networks" | "country_info" => ["true", "false", "true"],
         "asn_db" => ["\"/a.mmdb\"", "\"/b.mmdb\"", "\"/c d.mmdb\""],
         _ if setting.kind == Kind::Number => ["1", "22", "333"],
@@ -258,6 +260,7 @@ fn the_printed_configuration_names_every_source() {
          log_format = \"text\"  # default\n\
          sandbox = true  # default\n\
          name_special_addresses = false  # default\n\
+         unknown_prefixes = false  # default\n\
          range_files = []  # default\n\
          range = []  # default\n\
          service = []  # default\n"

@@ -164,6 +164,31 @@ fn a_thousand_reloads_under_traffic_lose_no_byte() {
 }
 
 #[test]
+fn the_largest_unknown_prefixes_are_in_the_api_if_it_is_on() {
+    let daemon = start(&with_database(""));
+    let (status, text) = daemon.get("/api/v1/unknown");
+    assert_eq!(status, 404, "{text}");
+    assert!(text.contains("unknown_prefixes = true"), "{text}");
+    daemon.configure(&with_database("unknown_prefixes = true\n"));
+    daemon.reload();
+    daemon.host.receive(2, "9.9.9.9", 70);
+    daemon.host.receive(2, "192.0.2.7", 500);
+    daemon.host.send(2, "9.9.9.9", 7);
+    daemon.host.receive(2, "2001:4860::1", 20);
+    daemon.settled();
+    let (status, text) = daemon.get("/api/v1/unknown");
+    assert_eq!(status, 200, "{text}");
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["bytes"], 97);
+    let first = &json["prefixes"][0];
+    assert_eq!(first["prefix"], "9.9.9.0/24");
+    assert_eq!(first["bytes_received"], 70);
+    assert_eq!(first["bytes_sent"], 7);
+    assert_eq!(json["prefixes"][1]["prefix"], "2001:4860::/48");
+    daemon.stop();
+}
+
+#[test]
 fn a_restart_continues_the_counters_of_ranges() {
     let folder = tempfile::tempdir().unwrap();
     let config = with_database(&format!(
