@@ -12,6 +12,9 @@ pub(crate) const COUNTRIES: usize = 250;
 /// The first 16 bits of /12s that registries hand out from.
 const REGISTRIES: [u16; 6] = [0x2000, 0x2400, 0x2600, 0x2800, 0x2a00, 0x2c00];
 
+/// The number of autonomous systems in the other database.
+const SYSTEMS: u32 = 80_000;
+
 /// The number of IPv6 networks that have a country.
 const IPV6_NETWORKS: u32 = 25_000;
 
@@ -94,6 +97,81 @@ pub(crate) fn bytes() -> Vec<u8> {
     writer.finish("Benchmark-Country")
 }
 
+/// Returns a database of as many autonomous systems as a real one has.
+pub(crate) fn networks() -> Vec<u8> {
+    let records: Vec<Value> = (1..=SYSTEMS)
+        .map(|number| {
+            let name = format!("Example Networks number {number}").leak();
+            Value::Map(vec![
+                ("autonomous_system_number", Value::Number(number)),
+                ("autonomous_system_organization", Value::Text(name)),
+            ])
+        })
+        .collect();
+    let mut random = Random::new(3);
+    let mut writer = Writer::new(6, 28);
+    split(&mut writer, &mut random, &records, 0, 0);
+    for record in &records {
+        let IpAddr::V6(address) = random.ipv6() else { unreachable!() };
+        let network = address.to_bits() >> 96 << 96;
+        let prefix = format!("{}/32", Ipv6Addr::from_bits(network));
+        writer.insert(&prefix, record);
+    }
+    writer.finish("Benchmark-ASN")
+}
+
+/// Returns a database of the autonomous systems in lists of ranges: the first
+/// and the last address, the number and the name of each, in commas.
+pub(crate) fn from_lists(lists: &str) -> Vec<u8> {
+    let mut writer = Writer::new(6, 32);
+    for list in lists.split(',') {
+        let text = std::fs::read_to_string(list).expect("a list of ranges");
+        for range in text.lines() {
+            let mut fields = range.splitn(4, ',');
+            let mut next = || fields.next().expect("four fields");
+            let (first, last): (IpAddr, IpAddr) =
+                (next().parse().unwrap(), next().parse().unwrap());
+            let number = next().parse().unwrap();
+            let name = next().trim_matches('"').to_owned();
+            let end = name.floor_char_boundary(200);
+            let record = Value::Map(vec![
+                ("autonomous_system_number", Value::Number(number)),
+                (
+                    "autonomous_system_organization",
+                    Value::Text(name[..end].to_owned().leak()),
+                ),
+            ]);
+            for prefix in prefixes(first, last) {
+                writer.insert(&prefix, &record);
+            }
+        }
+    }
+    writer.finish("Lists-ASN")
+}
+
+/// Returns the prefixes from one address to another.
+fn prefixes(first: IpAddr, last: IpAddr) -> Vec<String> {
+    let (mut first, last, width) = match (first, last) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => {
+            (u128::from(a.to_bits()), u128::from(b.to_bits()), 32)
+        }
+        (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits(), b.to_bits(), 128),
+        other => panic!("a range of both versions: {other:?}"),
+    };
+    let mut prefixes = Vec::new();
+    while first <= last {
+        let fits = (last - first + 1).ilog2();
+        let bits = first.trailing_zeros().min(fits).min(width);
+        let address: IpAddr = match width {
+            32 => Ipv4Addr::from_bits(u32::try_from(first).unwrap()).into(),
+            _ => Ipv6Addr::from_bits(first).into(),
+        };
+        prefixes.push(format!("{address}/{}", width - bits));
+        first += 1 << bits;
+    }
+    prefixes
+}
+
 /// Gives an IPv4 network to one country, or each half to others.
 fn split(
     writer: &mut Writer,
@@ -110,6 +188,6 @@ fn split(
         split(writer, random, records, upper, length + 1);
     } else {
         let prefix = format!("{}/{length}", Ipv4Addr::from_bits(network));
-        writer.insert(&prefix, &records[random.below(COUNTRIES)]);
+        writer.insert(&prefix, &records[random.below(records.len())]);
     }
 }

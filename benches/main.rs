@@ -20,10 +20,12 @@ mod lookups;
 #[path = "../tests/it/mmdb.rs"]
 #[expect(dead_code, reason = "the tests use the rest")]
 mod mmdb;
+mod networks;
 mod ours;
 mod packets;
 mod path;
 mod polls;
+mod prefixes;
 mod processes;
 mod programs;
 mod ranges;
@@ -35,21 +37,27 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use geoip_exporter::geoip::Database;
+use geoip_exporter::geoip::{Database, NetworkDatabase};
 
 /// The options of the command line.
 struct Options {
     effort: Effort,
     /// Another database than the one that is made.
     database: Option<PathBuf>,
+    /// Another database of networks, or lists of ranges with commas between.
+    asn_database: Option<String>,
     /// The parts to run; all if none is named.
     parts: Vec<String>,
 }
 
 impl Options {
     fn parse(arguments: impl Iterator<Item = String>) -> Self {
-        let mut options =
-            Self { effort: Effort::Full, database: None, parts: Vec::new() };
+        let mut options = Self {
+            effort: Effort::Full,
+            database: None,
+            asn_database: None,
+            parts: Vec::new(),
+        };
         for argument in arguments {
             match argument.as_str() {
                 // Said by cargo.
@@ -58,6 +66,9 @@ impl Options {
                 other => match other.split_once('=') {
                     Some(("--database", path)) => {
                         options.database = Some(path.into());
+                    }
+                    Some(("--asn-database", path)) => {
+                        options.asn_database = Some(path.into());
                     }
                     _ => options.parts.push(argument),
                 },
@@ -125,6 +136,19 @@ fn main() {
     if options.has("lookups") {
         rows.extend(lookups::rows(effort, &file, &known));
     }
+    let asn_file = || match options.asn_database.as_deref() {
+        Some(lists) if lists.ends_with(".csv") => database::from_lists(lists),
+        Some(path) => fs::read(path).expect("cannot read the database"),
+        None => database::networks(),
+    };
+    if options.has("networks") {
+        rows.extend(networks::rows(effort, &asn_file(), &known));
+    }
+    // Says nothing of a database that was made.
+    if options.parts.iter().any(|part| part == "prefixes") {
+        print_prefixes(&file, &known, &asn_file());
+        return;
+    }
     if options.has("growth") {
         growths.extend(growth::growths(effort));
     }
@@ -133,4 +157,16 @@ fn main() {
     let size = file.len();
     let document = report::document(&circumstances, &rows, &growths, size);
     println!("{document}");
+}
+
+/// Prints the errors of prefixes in a database of countries and in one of
+/// networks.
+fn print_prefixes(file: &[u8], countries: &Database, asn_file: &[u8]) {
+    let of_country = |address| countries.country(address).index() as u64;
+    println!("Countries:\n\n{}", prefixes::table(file, of_country));
+    let path = std::path::Path::new("networks");
+    let networks = NetworkDatabase::from_bytes(path, asn_file.to_vec());
+    let networks = networks.unwrap_or_else(|e| panic!("{e}"));
+    let of_network = |address| u64::from(networks.network(address).0);
+    println!("Networks:\n\n{}", prefixes::table(asn_file, of_network));
 }

@@ -13,9 +13,10 @@ use geoip_exporter::accounting::{
 };
 use geoip_exporter::classifier::Sources;
 use geoip_exporter::collectors::host::HostAccount;
+use geoip_exporter::collectors::networks::NetworksAccount;
 use geoip_exporter::collectors::traffic::TrafficAccount;
 use geoip_exporter::config::{Config, CountedOnce, Interfaces};
-use geoip_exporter::geoip::{Country, Database};
+use geoip_exporter::geoip::{Country, Database, NetworkDatabase};
 use geoip_exporter::kernel::{
     Error, InterfaceEvent, Loaded, ReadCounts, Room, Sweep, TrafficReader,
 };
@@ -35,7 +36,7 @@ use crate::sys::{BatchSweep, thread_time};
 const BATCH: u32 = 10_000;
 
 /// The parts of a round, in its order.
-const CHANGED: usize = 0;
+pub(crate) const CHANGED: usize = 0;
 const UNCHANGED: usize = 1;
 const PLAIN: usize = 2;
 
@@ -236,6 +237,7 @@ fn measure(
     rounds: usize,
     database: Arc<Database>,
     accounted: Accounted,
+    networks: Option<Arc<NetworkDatabase>>,
 ) -> Samples {
     let samples = Arc::new(Mutex::new(Samples::default()));
     // As docs/performance.md advises: neither evicts.
@@ -262,6 +264,7 @@ fn measure(
         flow_batch_size: NonZeroU32::new(BATCH).unwrap(),
         interfaces: Interfaces::read("lo").unwrap(),
         host: accounted.host,
+        networks: networks.is_some(),
         counted_once: CountedOnce::Listed(Interfaces::read("lo").unwrap()),
         ..Config::default()
     };
@@ -270,6 +273,10 @@ fn measure(
     if accounted.host {
         let host = HostAccount::resume(Default::default());
         sinks.push(Box::new(Feed::new(AtEdges::new(host))));
+    }
+    if networks.is_some() {
+        let account = NetworksAccount::resume(None);
+        sinks.push(Box::new(Feed::new(AtEdges::new(account))));
     }
     let publishers = Publishers {
         statistics: Publisher::new(PollStatistics::default()),
@@ -284,7 +291,7 @@ fn measure(
         Logger::root(Discard, o!()),
         Arc::new(config),
         (attacher, Watched { reader, round, idle: accounted.totals }),
-        Sources { countries: Some(database), ..Sources::default() },
+        Sources { countries: Some(database), networks, ..Sources::default() },
         sinks,
         publishers,
         Start {
@@ -301,6 +308,19 @@ fn measure(
     samples.clone()
 }
 
+/// Returns the times of polls that count by network, if there is a database of
+/// networks.
+pub(crate) fn measure_networks(
+    keys: u32,
+    rounds: usize,
+    countries: &Arc<Database>,
+    networks: Option<&Arc<NetworkDatabase>>,
+) -> Samples {
+    let (countries, networks) = (Arc::clone(countries), networks.cloned());
+    let accounted = Accounted::default();
+    in_namespace(|| measure(keys, rounds, countries, accounted, networks))
+}
+
 /// Returns the rows of the table.
 pub(crate) fn rows(effort: Effort, database: &Arc<Database>) -> Vec<Row> {
     let mut rows = Vec::new();
@@ -310,7 +330,7 @@ pub(crate) fn rows(effort: Effort, database: &Arc<Database>) -> Vec<Row> {
         let rounds = effort.of(if keys > 500_000 { 7 } else { 21 }, 3);
         let database = Arc::clone(database);
         let samples = in_namespace(|| {
-            measure(keys, rounds, database, Accounted::default())
+            measure(keys, rounds, database, Accounted::default(), None)
         });
         let changed = samples.median(CHANGED);
         rows.push(
@@ -361,8 +381,9 @@ fn idle_interfaces(effort: Effort, database: &Arc<Database>) -> Row {
     eprintln!("polls: 300 interfaces");
     let rounds = effort.of(101, 11);
     let database = Arc::clone(database);
-    let samples =
-        in_namespace(|| measure(1_000, rounds, database, Accounted::large()));
+    let samples = in_namespace(|| {
+        measure(1_000, rounds, database, Accounted::large(), None)
+    });
     let changed = samples.median(CHANGED);
     let what = "poll, 250 countries × 300 interfaces, nothing changed";
     Row::new(what.to_owned(), "ms", samples.median(UNCHANGED)).target(

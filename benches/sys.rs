@@ -23,6 +23,13 @@ pub(crate) fn thread_time() -> Duration {
     )
 }
 
+/// Returns the bytes of this process that are in memory.
+pub(crate) fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").expect("/proc");
+    let pages = text.split(' ').nth(1).expect("a number of pages");
+    pages.parse::<u64>().expect("a number") * 4096
+}
+
 /// The bytes of a key of the map that is swept.
 const KEY_BYTES: usize = 24;
 /// The bytes of its value on one CPU.

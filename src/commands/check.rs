@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::config::{Loaded, LogLevel, nearest};
 use crate::daemon::Error;
 use crate::files::Place;
-use crate::geoip::Database;
+use crate::geoip::{Database, NetworkDatabase};
 use crate::http::{self, Security, Trial};
 use crate::kernel::{
     self, FollowInterfaces as _, InterfaceEvent, InterfaceMonitor,
@@ -59,7 +59,7 @@ fn check(loaded: &Loaded) -> Findings {
     }
     checker.kernel();
     checker.interfaces();
-    checker.database();
+    checker.databases();
     checker.ranges();
     checker.addresses();
     checker.web_configuration();
@@ -126,9 +126,16 @@ impl Checker<'_> {
 
     /// A missing database is a fault, because a reload may refuse it. A start
     /// would count without it.
-    fn database(&mut self) {
-        if let Err(fault) = Database::open(&self.loaded.config.geoip_db) {
-            self.fault("geoip_db", chain(&fault));
+    fn databases(&mut self) {
+        let config = &self.loaded.config;
+        let country = Database::open(&config.geoip_db).err();
+        let network = config.networks.then(|| &config.asn_db);
+        let network =
+            network.and_then(|file| NetworkDatabase::open(file).err());
+        for (key, fault) in [("geoip_db", country), ("asn_db", network)] {
+            if let Some(fault) = fault {
+                self.fault(key, chain(&fault));
+            }
         }
     }
 

@@ -40,17 +40,18 @@ pub(super) struct Databases {
 }
 
 impl Databases {
-    /// Starts their threads.
+    /// Starts the threads of those that the configuration uses.
     ///
     /// # Errors
     /// If the system has no thread left.
     pub(super) fn start(
         log: &Logger,
+        config: &Config,
         privileges: &Privileges,
     ) -> Result<Self, Error> {
         Ok(Self {
-            countries: Followed::start(log, privileges)?,
-            networks: Followed::start(log, privileges)?,
+            countries: Followed::start(log, config, privileges)?,
+            networks: Followed::start(log, config, privileges)?,
         })
     }
 
@@ -87,7 +88,15 @@ impl Databases {
 }
 
 impl<K: Kind> Followed<K> {
-    fn start(log: &Logger, privileges: &Privileges) -> Result<Self, Error> {
+    fn start(
+        log: &Logger,
+        config: &Config,
+        privileges: &Privileges,
+    ) -> Result<Self, Error> {
+        let follower = match K::file(config) {
+            Some(_) => start_follower(log, privileges, K::THREAD)?,
+            None => Follower::new(log, K::THREAD),
+        };
         let status = DatabaseStatus {
             database: K::LABEL,
             is_wanted: false,
@@ -95,7 +104,7 @@ impl<K: Kind> Followed<K> {
             open: None,
         };
         Ok(Self {
-            follower: start_follower(log, privileges, K::THREAD)?,
+            follower,
             status: Publisher::new(status),
             names: Publisher::new(K::Names::default()),
             fault: None,

@@ -14,7 +14,7 @@ use crossbeam_channel::{
     Receiver, RecvTimeoutError, Sender, bounded, unbounded,
 };
 
-use slog::{Logger, debug};
+use slog::{Logger, debug, warn};
 
 use super::errand::{LATE, PATIENCE};
 use crate::files::{Identity, Place, States, Watch};
@@ -72,9 +72,30 @@ pub(super) struct Follower<R: Resource> {
     news: Receiver<News<R>>,
     place: Place,
     number: u64,
+    /// The thread, until it is started.
+    thread: Option<Thread<R>>,
+}
+
+/// A thread that does not run yet.
+struct Thread<R: Resource> {
+    log: Logger,
+    name: String,
+    orders: Receiver<Order<R>>,
+    tell: Sender<News<R>>,
 }
 
 impl<R: Resource> Follower<R> {
+    /// Returns a follower whose thread starts once there is something to follow,
+    /// and has the privileges of the thread that orders it then.
+    pub(super) fn new(log: &Logger, name: &str) -> Self {
+        let (orders, ordered) = unbounded();
+        // At most one is on its way while another is read.
+        let (tell, news) = bounded(1);
+        let (log, name) = (log.clone(), name.into());
+        let thread = Some(Thread { log, name, orders: ordered, tell });
+        Self { orders, news, place: Place::default(), number: 0, thread }
+    }
+
     /// Starts the thread, which does `prepare` first and then waits for
     /// orders.
     ///
@@ -85,16 +106,26 @@ impl<R: Resource> Follower<R> {
         name: &str,
         prepare: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
-        let (orders, ordered) = unbounded();
-        // At most one is on its way while another is read.
-        let (tell, news) = bounded(1);
-        let place = Place::default();
-        let (log, own) = (log.clone(), place.clone());
-        thread::Builder::new().name(name.into()).spawn(move || {
+        let mut follower = Self::new(log, name);
+        follower.run(prepare)?;
+        Ok(follower)
+    }
+
+    /// Starts the thread, if it does not run yet.
+    fn run(
+        &mut self,
+        prepare: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        let Some(Thread { log, name, orders, tell }) = self.thread.take()
+        else {
+            return Ok(());
+        };
+        let place = self.place.clone();
+        thread::Builder::new().name(name).spawn(move || {
             prepare();
-            follow(&log, &ordered, &tell, &own);
+            follow(&log, &orders, &tell, &place);
         })?;
-        Ok(Self { orders, news, place, number: 0 })
+        Ok(())
     }
 
     fn order(
@@ -107,6 +138,13 @@ impl<R: Resource> Follower<R> {
         self.number += 1;
         let number = self.number;
         let order = Order { number, resource, files, opens_first, is_followed };
+        let log = self.thread.as_ref().map(|thread| thread.log.clone());
+        if let Err(error) = self.run(|| ())
+            && let Some(log) = log
+        {
+            warn!(log, "cannot start a thread; a file is not followed";
+                "error" => %error);
+        }
         // The thread ends with this only.
         let _ = self.orders.send(order);
     }
@@ -135,6 +173,10 @@ impl<R: Resource> Follower<R> {
         files: Files,
         is_followed: bool,
     ) {
+        if self.thread.is_some() && !is_followed {
+            // Nothing to do, and no thread to do it.
+            return;
+        }
         self.order(resource, files, false, is_followed);
     }
 

@@ -143,7 +143,7 @@ fn run_logged<H: Host>(
     let mut start = Start::new(log, &log_control, &events);
     let Confined { privileges, given, listen_address, made } =
         start.confine(host, &layers, &config)?;
-    let mut followers = Followers::start(log, &privileges)?;
+    let mut followers = Followers::start(log, &config, &privileges)?;
     let server = start.listen(
         &config,
         &privileges,

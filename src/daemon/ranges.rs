@@ -79,14 +79,20 @@ pub(super) struct FollowedRanges {
 }
 
 impl FollowedRanges {
-    /// Starts the thread.
+    /// Starts the thread, if the configuration has ranges.
     ///
     /// # Errors
     /// If the system has no thread left.
     pub(super) fn start(
         log: &Logger,
+        config: &Config,
         privileges: &Privileges,
     ) -> Result<Self, Error> {
+        let names = RangeNames::default();
+        let follower = match Ranges::of(config, &names).sources.is_empty() {
+            true => Follower::new(log, LABEL),
+            false => start_follower(log, privileges, LABEL)?,
+        };
         let status = DatabaseStatus {
             database: LABEL,
             is_wanted: false,
@@ -94,9 +100,9 @@ impl FollowedRanges {
             open: None,
         };
         Ok(Self {
-            follower: start_follower(log, privileges, LABEL)?,
+            follower,
             status: Publisher::new(status),
-            names: RangeNames::default(),
+            names,
             fault: None,
             is_stuck: false,
         })

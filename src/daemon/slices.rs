@@ -32,7 +32,7 @@ use crate::collectors::traffic::{Snapshot, TrafficAccount, TrafficCollector};
 use crate::collectors::unknown::UnknownAccount;
 use crate::config::Config;
 use crate::geoip::{CountryNames, NetworkNames};
-use crate::http::pages::{Healthy, Index, Ready, Reload, Unknown};
+use crate::http::pages::{self, Healthy, Index, Ready, Reload, Unknown};
 use crate::http::{self, Page};
 use crate::kernel::{FollowInterfaces, InterfaceEvent};
 use crate::metrics::Collect;
@@ -156,14 +156,19 @@ fn networks(sources: &Sources, histories: &mut Histories) -> Slice {
     let account =
         NetworksAccount::resume(histories.take()).starting(sources.started);
     let feed = Feed::new(AtEdges::new(account));
-    let collector = NetworksCollector {
-        snapshot: histories.shown(&feed),
-        names: sources.network_names.clone(),
-        config: sources.config.clone(),
+    let (snapshot, names) =
+        (histories.shown(&feed), sources.network_names.clone());
+    let config = sources.config.clone();
+    let page = pages::Networks {
+        snapshot: snapshot.clone(),
+        names: names.clone(),
+        config: config.clone(),
     };
+    let collector = NetworksCollector { snapshot, names, config };
     Slice {
         sink: Some(Box::new(feed)),
         collectors: vec![Box::new(collector)],
+        pages: vec![Box::new(page)],
         ..Slice::default()
     }
 }

@@ -98,11 +98,12 @@ impl Followers {
     /// If the system has no thread left.
     pub(super) fn start(
         log: &Logger,
+        config: &Config,
         privileges: &Privileges,
     ) -> Result<Self, Error> {
         Ok(Self {
-            databases: Databases::start(log, privileges)?,
-            ranges: FollowedRanges::start(log, privileges)?,
+            databases: Databases::start(log, config, privileges)?,
+            ranges: FollowedRanges::start(log, config, privileges)?,
             web: start_follower(log, privileges, "web-config")?,
         })
     }

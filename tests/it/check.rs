@@ -91,6 +91,19 @@ fn a_database_that_cannot_be_used_is_a_fault() {
              use a country or city database"
         )]
     );
+    let country = path("country-flat.mmdb");
+    let off = format!("asn_db = {country:?}\n");
+    let world = World::new(&off);
+    assert_eq!(world.passes("/etc/"), [""; 0], "networks are off");
+    let world = World::new(&format!("{off}networks = true\n"));
+    assert_eq!(
+        world.faults(),
+        [format!(
+            "/etc/x.toml:3: asn_db: cannot use GeoIP database {country:?}: it \
+             is of type \"ipv4/ipv6-country_code\" and its records carry no \
+             number of an autonomous system; use an ASN or ISP database"
+        )]
+    );
 }
 
 #[test]

@@ -4,6 +4,8 @@
 //! are out there. `UPDATE_STATE_FILES=1` writes those of the newest form that
 //! are missing, and leaves the others.
 
+mod networks;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

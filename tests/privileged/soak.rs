@@ -121,6 +121,9 @@ fn scrape(scraper: &Scraper, stop: &AtomicBool) -> (u64, Duration) {
 /// Reloads, with good and bad configurations, and swaps the database.
 fn change(daemon: &mut Daemon, until: Instant) -> u64 {
     let database = daemon.path("country.mmdb");
+    let asn_database = daemon.path("asn.mmdb");
+    let networks = ["asn-ipinfo.mmdb", "enterprise.mmdb", "asn.mmdb"]
+        .map(|name| fs::read(data(name)).unwrap());
     let contents = [
         "country-dbip.mmdb",
         "damaged-truncated.mmdb",
@@ -139,12 +142,30 @@ fn change(daemon: &mut Daemon, until: Instant) -> u64 {
                 daemon.reload();
             }
         }
+        write_whole(&asn_database, &contents[1]);
+        daemon.reload_refused("asn.mmdb");
+        write_whole(&asn_database, &networks[rounds as usize % 3]);
+        daemon.reload();
         daemon.configure_text("poll_intervall = \"1s\"\n");
         daemon.reload_refused("poll_intervall");
         daemon.restore_configuration();
         rounds += 1;
     }
     rounds
+}
+
+/// Panics unless the networks are all IP bytes that passed the link.
+fn assert_networks(scrape: &Scrape) {
+    for direction in ["received", "sent"] {
+        let sum = |family: &str, labels: &[(&str, &str)]| {
+            scrape
+                .sum(&format!("geoip_{family}bytes_{direction}_total"), labels)
+        };
+        let of_link = [("interface", WAN)];
+        let whole = sum("", &of_link) + sum("unattributed_", &of_link);
+        let networks = sum("as_", &[]) + sum("as_unattributed_", &[]);
+        assert_eq!(networks, whole, "{direction}");
+    }
 }
 
 /// Lets all of it happen at once, and says how much did.
@@ -199,6 +220,7 @@ fn await_conserved(lab: &Lab, daemon: &Daemon) {
         // The interface that comes and goes leads to no default route.
         assert_eq!(whole(&scrape, direction), bytes);
     }
+    assert_networks(&scrape);
 }
 
 #[test]
@@ -208,7 +230,12 @@ fn everything_at_once_leaks_nothing_and_loses_nothing() {
     let setup = Setup::new(&lab.machine);
     let database = setup.path("country.mmdb");
     fs::copy(data("country-maxmind.mmdb"), &database).unwrap();
+    let asn_database = setup.path("asn.mmdb");
+    fs::copy(data("asn.mmdb"), &asn_database).unwrap();
     let mut daemon = setup
+        .set("networks", true)
+        .set("country_info", true)
+        .set("asn_db", asn_database.to_str().unwrap())
         .set("interfaces", "any")
         .set("host", true)
         .set("map_max_entries", MAP_MAX_ENTRIES)

@@ -63,13 +63,14 @@ impl SectionContent for Snapshot {
             .networks
             .iter()
             .flat_map(|(_, value, other, ..)| [*value, *other]);
-        let mut all = sums.into_iter().chain(of_networks).flatten();
+        let all = sums.into_iter().chain(of_networks).flatten();
+        let sum: u128 = all.map(u128::from).sum();
         let mut numbers = HashSet::new();
         let are_distinct = saved
             .networks
             .iter()
             .all(|(number, ..)| *number != 0 && numbers.insert(*number));
-        if !are_distinct || all.any(|sum| sum > LARGEST_COUNTER) {
+        if !are_distinct || sum > u128::from(LARGEST_COUNTER) {
             return None;
         }
         let members = saved.networks.into_iter().map(

@@ -332,3 +332,30 @@ fn networks_continue_after_a_restart() {
     assert_eq!(bytes(&after, "sent", "other"), Some(129_000.0));
     daemon.stop();
 }
+
+/// The page lists what has no series too.
+#[test]
+fn the_page_of_networks_lists_all_of_them() {
+    let (daemon, _folder, _) =
+        start("networks_top = 1\ncounted_once = \"eth0\"\n");
+    daemon.host.send(2, "192.0.2.7", 5_000);
+    daemon.host.send(2, "203.0.113.9", 30);
+    daemon.settled();
+    daemon.host.receive(2, "192.0.2.7", 7);
+    daemon.settled();
+    let (status, body) = daemon.get("/api/v1/networks");
+    assert_eq!(status, 200);
+    let page: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let expected = serde_json::json!([
+        {"asn": 64_496, "name": "Example Networks", "bytes_received": 7,
+         "bytes_sent": 5_000, "shown": true},
+        {"asn": 64_499, "name": "two lines and more", "bytes_received": 0,
+         "bytes_sent": 30, "shown": false},
+    ]);
+    assert_eq!(page["networks"], expected);
+
+    daemon.configure(&with_database(""));
+    daemon.reload();
+    assert_eq!(daemon.get("/api/v1/networks").0, 404);
+    daemon.stop();
+}
