@@ -364,7 +364,7 @@ fn whole_machine(effort: Effort, database: &Arc<Database>) -> Row {
     let measure = |host| {
         let accounted = Accounted { host, ..Accounted::default() };
         let database = Arc::clone(database);
-        in_namespace(|| measure(keys, rounds, database, accounted))
+        in_namespace(|| measure(keys, rounds, database, accounted, None))
             .median(CHANGED)
     };
     let (without, with) = (measure(false), measure(true));
