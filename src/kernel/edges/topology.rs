@@ -266,7 +266,7 @@ impl<'a> Topology<'a> {
         edges: &BTreeSet<u32>,
     ) -> Option<u32> {
         let mut others = edges.iter().filter(|&&edge| edge != ifindex);
-        let found = self.reach(&self.below, ifindex, edges);
+        let found = self.reach_down(ifindex, edges);
         let found = found.or_else(|| {
             let is_unbound = self.is_unbound(ifindex);
             let carries = |&&edge: &&u32| !self.is_unbound(edge);
@@ -276,39 +276,62 @@ impl<'a> Topology<'a> {
             .or_else(|| self.other_end(ifindex).filter(|it| edges.contains(it)))
     }
 
-    /// Returns the first of these edges in one direction from a device.
-    fn reach(
-        &self,
-        direction: &BTreeMap<u32, Vec<u32>>,
-        from: u32,
-        edges: &BTreeSet<u32>,
-    ) -> Option<u32> {
+    /// Returns one of these edges that a device stands on.
+    fn reach_down(&self, from: u32, edges: &BTreeSet<u32>) -> Option<u32> {
         let mut seen = BTreeSet::from([from]);
-        let mut waiting = Self::neighbours(direction, from).to_vec();
+        let mut waiting = Self::neighbours(&self.below, from).to_vec();
         while let Some(ifindex) = waiting.pop() {
             if seen.insert(ifindex) {
                 if edges.contains(&ifindex) {
                     return Some(ifindex);
                 }
-                waiting.extend(Self::neighbours(direction, ifindex));
+                waiting.extend(Self::neighbours(&self.below, ifindex));
             }
         }
         None
     }
 
-    /// Adds the verdicts on the other devices.
+    /// Returns the devices in one direction from these edges, each with one of
+    /// the edges that it leads to.
+    fn spread(
+        direction: &BTreeMap<u32, Vec<u32>>,
+        edges: &BTreeSet<u32>,
+    ) -> BTreeMap<u32, u32> {
+        let mut reached = BTreeMap::new();
+        let mut waiting: Vec<_> = edges.iter().map(|&it| (it, it)).collect();
+        while let Some((ifindex, edge)) = waiting.pop() {
+            for &next in Self::neighbours(direction, ifindex) {
+                if reached.insert(next, edge).is_none() {
+                    waiting.push((next, edge));
+                }
+            }
+        }
+        reached
+    }
+
+    /// Adds the verdicts on the other devices. There may be thousands.
     pub(super) fn complete(&self, edges: Verdicts, roots: &[u32]) -> Verdicts {
         let at: BTreeSet<u32> = edges.keys().copied().collect();
+        let standing = Self::spread(&self.above, &at);
+        let carrying = Self::spread(&self.below, &at);
+        let underlay = at.iter().copied().find(|&it| !self.is_unbound(it));
+        let edge_of = |ifindex: u32| {
+            let unbound = || underlay.filter(|_| self.is_unbound(ifindex));
+            let other_end =
+                || self.other_end(ifindex).filter(|it| at.contains(it));
+            standing
+                .get(&ifindex)
+                .copied()
+                .or_else(unbound)
+                .or_else(other_end)
+                .or_else(|| carrying.get(&ifindex).copied())
+        };
         let name = |it: u32| self.table.get(it).map(|device| device.name);
         let others = self.attached.iter().chain(roots).copied();
         let others = others.filter(|ifindex| !at.contains(ifindex));
-        let mut verdicts = edges.clone();
+        let mut verdicts = edges;
         for ifindex in others.filter(|&it| self.table.get(it).is_some()) {
-            let passed = self
-                .edge_below(ifindex, &at)
-                .or_else(|| self.reach(&self.above, ifindex, &at))
-                .and_then(name);
-            let verdict = match passed {
+            let verdict = match edge_of(ifindex).and_then(name) {
                 Some(edge) => Verdict::PassesAlso(edge),
                 None if self.attached.contains(&ifindex) => Verdict::Inside,
                 None => Verdict::NotAttached,
