@@ -129,7 +129,7 @@ impl Checker<'_> {
     fn databases(&mut self) {
         let config = &self.loaded.config;
         let country = Database::open(&config.geoip_db).err();
-        let network = config.networks.then(|| &config.asn_db);
+        let network = config.networks.then_some(&config.asn_db);
         let network =
             network.and_then(|file| NetworkDatabase::open(file).err());
         for (key, fault) in [("geoip_db", country), ("asn_db", network)] {

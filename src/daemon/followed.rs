@@ -137,7 +137,7 @@ impl<K: Kind> Followed<K> {
         &mut self,
         log: &Logger,
         config: &Config,
-        opened: Option<Opened<K>>,
+        opened: Option<Opened<DatabaseFile<K>>>,
         sources: &mut Sources,
     ) {
         match opened {

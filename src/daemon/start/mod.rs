@@ -24,7 +24,6 @@ use super::lifecycle::Event;
 use super::supervisor::warn_late;
 use super::{Error, EventChannel, Host, Layers};
 use crate::config::{self, Config};
-use crate::geoip::{self, DatabaseOf};
 use crate::logging::LogControl;
 
 /// The interval at which the start looks for work that takes too long.
@@ -146,7 +145,7 @@ impl<'a> Start<'a> {
         &mut self,
         follower: &Follower<R>,
         since: Instant,
-    ) -> Result<Option<Result<R::Content, R::Error>>, Ended> {
+    ) -> Result<Option<Opened<R>>, Ended> {
         loop {
             let left = LATE.saturating_sub(since.elapsed());
             select! {
@@ -188,5 +187,6 @@ impl<'a> Start<'a> {
     }
 }
 
-/// The outcome of opening a database.
-pub(super) type Opened<K> = Result<DatabaseOf<K>, geoip::Error>;
+/// The outcome of opening a resource.
+pub(super) type Opened<R> =
+    Result<<R as Resource>::Content, <R as Resource>::Error>;

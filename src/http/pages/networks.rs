@@ -132,7 +132,8 @@ mod tests {
 
     #[test]
     fn all_bytes_are_listed_and_the_largest_comes_first() {
-        let members = (1..=MOST_LISTED as u32 + 5).map(|number| Member {
+        let more = u32::try_from(MOST_LISTED).unwrap() + 5;
+        let members = (1..=more).map(|number| Member {
             value: [u64::from(number), 1],
             in_other: [0, 2],
             is_shown: number % 2 == 0,

@@ -359,3 +359,44 @@ fn the_page_of_networks_lists_all_of_them() {
     assert_eq!(daemon.get("/api/v1/networks").0, 404);
     daemon.stop();
 }
+
+/// Killed after any number of calls of the kernel side: the networks and the
+/// unattributed bytes are all bytes, and no series falls.
+#[test]
+fn no_byte_of_networks_is_lost_or_counted_twice_by_kills() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = format!(
+        "networks = true\ncounted_once = \"eth0\"\nasn_db = {:?}\n\
+         state_directory = {:?}\npin_directory = \"\"\n",
+        database("asn.mmdb"),
+        folder.path()
+    );
+    let config = with_database(&lines);
+    let mut host = FakeHost::new(&[(2, "eth0")])
+        .keeping(folder.path().join("counters.state"));
+    let mut sent = 0_u32;
+    let mut seen = 0.0;
+    for calls in [0, 3, 9, 1, 20, 5, 0, 12, 2, 7] {
+        let daemon = Running::start(host.clone(), &config);
+        for (remote, bytes) in [("192.0.2.7", 1_009), ("10.0.0.1", 31)] {
+            host.send(2, remote, bytes.into());
+            sent += bytes;
+        }
+        let scrape = daemon.settled();
+        assert_eq!(whole(&scrape, "sent"), f64::from(sent));
+        let own = bytes(&scrape, "sent", "64496").unwrap_or_default();
+        assert!(own >= seen, "{own} after {seen}");
+        seen = own;
+        host.send(2, "192.0.2.7", 7);
+        sent += 7;
+        host.kill_after(calls);
+        host.list();
+        host.await_kill();
+        daemon.stop();
+        host.forget_since_kill();
+        host = host.again();
+    }
+    let daemon = Running::start(host, &config);
+    assert_eq!(whole(&daemon.settled(), "sent"), f64::from(sent));
+    daemon.stop();
+}
