@@ -1,16 +1,24 @@
 //! A real Prometheus, its checker, and the other pages.
 
 use crate::harness::daemon::{Daemon, Setup};
-use crate::harness::fixtures::JAPAN;
+use crate::harness::fixtures::{JAPAN, data};
 use crate::harness::http;
 use crate::harness::lab::{Lab, WAN};
 use crate::harness::prometheus::{Prometheus, promtool_check};
 use crate::harness::traffic::Traffic;
 
-/// Starts the exporter and returns it once it has counted one exchange.
+/// Starts the exporter, with slices that are off by default, and returns it once
+/// it has counted one exchange.
 fn counted_exchange() -> (Lab, Daemon, Traffic) {
     let lab = Lab::new();
-    let daemon = Setup::new(&lab.machine).set("interfaces", WAN).start();
+    let daemon = Setup::new(&lab.machine)
+        .set("interfaces", WAN)
+        .set("counted_once", WAN)
+        .set("host", true)
+        .set("networks", true)
+        .set("country_info", true)
+        .set("asn_db", data("asn.mmdb").to_str().unwrap())
+        .start();
     let mut traffic = Traffic::new(&lab);
     traffic.exchange();
     traffic.await_booked(&daemon);

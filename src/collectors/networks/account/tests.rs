@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::accounting::{AtEdges, Direction, IpVersion};
 use crate::collectors::networks::MOST_KEPT;
+use crate::collectors::section::SectionContent as _;
 
 fn key(interface: u32, direction: Direction) -> FlowKey {
     FlowKey {
@@ -120,6 +121,8 @@ fn memory_is_bounded_and_the_rest_is_other() {
     assert_eq!(snapshot.networks.len(), MOST_KEPT as usize);
     assert_eq!(snapshot.networks.not_kept, [0, u64::from(more) * 10]);
     assert_eq!(snapshot.whole(), [0, u64::from(MOST_KEPT + more) * 10]);
+    let size = snapshot.encode().len();
+    assert!(size < MOST_KEPT as usize * 40, "{size} bytes in the state");
 }
 
 proptest! {
