@@ -188,7 +188,9 @@ impl FollowedEdges {
         attachments: &Attachments,
         accounts: &mut Accounts,
     ) {
-        let is_same = self.known.len() == attachments.numbers_in_use();
+        // While the edges are not known, nor are the numbers of new interfaces.
+        let is_same = !self.are_waiting
+            && self.known.len() == attachments.numbers_in_use();
         if !self.are_needed || is_same && self.due.is_none() {
             return;
         }

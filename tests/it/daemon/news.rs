@@ -57,8 +57,13 @@ impl SteerNews for Orders {
 impl FollowInterfaces for Feed {
     fn next(&mut self) -> Result<Option<Vec<InterfaceEvent>>, Error> {
         if !std::mem::replace(&mut self.has_listed, true) {
-            let devices = self.host.kernel().list();
-            return Ok(Some(vec![InterfaceEvent::Listed(devices)]));
+            let kernel = self.host.kernel();
+            let mut events = vec![InterfaceEvent::Listed(kernel.list())];
+            if kernel.are_routes_wanted {
+                let devices = kernel.default_routes.clone();
+                events.push(InterfaceEvent::DefaultRoutes(devices));
+            }
+            return Ok(Some(events));
         }
         select! {
             recv(self.stop) -> _ => Ok(None),
