@@ -4,10 +4,10 @@
 use std::num::NonZeroU32;
 
 use aya::programs::ProgramFd;
-use geoip_exporter::accounting::Direction;
+use geoip_exporter::accounting::{ClassPlan, Direction};
 use geoip_exporter::kernel::{
-    self, Attach as _, Interface, LinkLayer, Loaded, ProbeSettings, Relations,
-    TrafficAttacher, TrafficReader,
+    self, Attach as _, Classify as _, Interface, LinkLayer, Loaded,
+    ProbeSettings, Relations, TrafficAttacher, TrafficReader,
 };
 
 use crate::harness::driver::attached_program;
@@ -16,14 +16,25 @@ use crate::harness::driver::attached_program;
 pub(crate) fn load(
     map_max_entries: u32,
 ) -> Loaded<TrafficAttacher, TrafficReader> {
+    load_with(map_max_entries, &ClassPlan::default())
+}
+
+/// The same, and gives packets the classes of a plan.
+pub(crate) fn load_with(
+    map_max_entries: u32,
+    plan: &ClassPlan,
+) -> Loaded<TrafficAttacher, TrafficReader> {
     let settings = ProbeSettings {
         map_max_entries: NonZeroU32::new(map_max_entries)
             .expect("a map of no entries cannot be made"),
         ipv4_prefix_length: 24,
         ipv6_prefix_length: 48,
-        has_classes: false,
+        has_classes: !plan.is_empty(),
     };
-    kernel::load(&settings, None).expect("cannot load the programs")
+    let mut loaded =
+        kernel::load(&settings, None).expect("cannot load the programs");
+    loaded.attacher.classify(plan).expect("cannot write the classes");
+    loaded
 }
 
 /// Returns the loopback of any namespace.

@@ -2,13 +2,15 @@
 //! from random sources cross a veth, so that the sender, the driver and the
 //! network stack compete with the program for the CPU's caches.
 
+use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 
 use aya::programs::{SchedClassifier, TcAttachType};
 use aya::sys::{Stats, enable_stats};
 use aya::util::nr_cpus;
 use geoip_exporter::accounting::{
-    Counts, FlowTracker, KernelCounter, MapSweep,
+    ClassPlan, ClassPrefix, Counts, FlowTracker, KernelCounter, MapSweep,
+    ServicePlan, ServicePorts,
 };
 use geoip_exporter::kernel::{
     Attach as _, Interface, Loaded, ReadCounts as _, Sweep, TrafficAttacher,
@@ -71,8 +73,8 @@ struct Exporter {
 }
 
 impl Exporter {
-    fn attach() -> Self {
-        let mut loaded = ours::load(MAP_MAX_ENTRIES);
+    fn attach(plan: &ClassPlan) -> Self {
+        let mut loaded = ours::load_with(MAP_MAX_ENTRIES, plan);
         let interface = Interface {
             ifindex: interface_index(END).expect("it is there"),
             name: END.into(),
@@ -232,7 +234,73 @@ pub(crate) fn rows(effort: Effort) -> Vec<Row> {
         }
         rows.push(row);
     }
+    rows.extend(class_rows(effort));
     rows
+}
+
+fn ours(plan: &ClassPlan) -> Variant {
+    Variant::new(|| Subject::Ours(Box::new(Exporter::attach(plan))))
+}
+
+/// Returns what the classes of packets cost, beside packets without any.
+fn class_rows(effort: Effort) -> Vec<Row> {
+    const KEYS: u32 = 4096;
+    eprintln!("path: classes");
+    let service = ServicePlan {
+        name: "web".into(),
+        ports: vec![ServicePorts { is_udp: true, first: 1, last: u16::MAX }],
+    };
+    let services =
+        ClassPlan { services: vec![service.clone()], ..ClassPlan::default() };
+    // Prefixes of 24 bits, one of which is that of the local address, or which
+    // the remote addresses are in.
+    let ranges = |first: [u8; 4], count: u32| {
+        let first = u32::from_be_bytes(first);
+        let range = |number: u32| {
+            let address = Ipv4Addr::from(first + (number << 8));
+            (ClassPrefix::new(address.into(), 24), "range".into())
+        };
+        (0..count).map(range).collect::<Vec<_>>()
+    };
+    let local = |count| ClassPlan {
+        locals: ranges([192, 0, 2, 0], count),
+        ..ClassPlan::default()
+    };
+    let narrow = ClassPlan {
+        narrows: ranges([240, 0, 0, 0], 50_000),
+        ..ClassPlan::default()
+    };
+    let all = ClassPlan {
+        services: vec![service],
+        locals: ranges([192, 0, 2, 0], 50_000),
+        narrows: ranges([240, 0, 0, 0], 50_000),
+    };
+    let plans = [
+        ("no classes", ClassPlan::default()),
+        ("a service", services),
+        ("a local range", local(1)),
+        ("50,000 local ranges", local(50_000)),
+        ("50,000 narrow ranges", narrow),
+        ("all of these", all),
+    ];
+    let samples = Netns::new().run(|| {
+        pin_to_cpu(1).expect("cannot choose a CPU");
+        let empty = Variant::new(|| Subject::attach(Program::empty()));
+        let variants = plans.iter().map(|(_, plan)| ours(plan));
+        let variants = std::iter::once(empty).chain(variants).collect();
+        measured(variants, KEYS, effort)
+    });
+    let net = |variant| samples.median_above(variant, EMPTY);
+    let row = |(at, (name, _)): (usize, &(&str, ClassPlan))| {
+        let row =
+            Row::new(format!("frame, 4,096 keys, {name}"), "ns", net(at + 1));
+        row.target(Target::Of {
+            what: "no classes",
+            value: net(1),
+            limit: None,
+        })
+    };
+    plans.iter().enumerate().map(row).collect()
 }
 
 fn samples(keys: u32, has_limit: bool, effort: Effort) -> Samples {
@@ -241,13 +309,18 @@ fn samples(keys: u32, has_limit: bool, effort: Effort) -> Samples {
         attach(Program::empty()),
         attach(Program::plain(MAP_MAX_ENTRIES)),
         attach(Program::reference(MAP_MAX_ENTRIES)),
-        Variant::new(|| Subject::Ours(Box::new(Exporter::attach()))),
+        ours(&ClassPlan::default()),
     ];
     if has_limit {
         let cpus = nr_cpus().expect("cannot count the possible CPUs");
         let cpus = u32::try_from(cpus).expect("not that many");
         variants.push(attach(Program::limit(keys.next_power_of_two(), cpus)));
     }
+    measured(variants, keys, effort)
+}
+
+/// Measures each variant in turns.
+fn measured(mut variants: Vec<Variant>, keys: u32, effort: Effort) -> Samples {
     let mut sources = Sources::new(keys);
     // Until every key is there, or as many as find room, and no entry is left
     // that is to be reclaimed.

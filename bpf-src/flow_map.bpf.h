@@ -36,6 +36,20 @@ struct {
 	__type(value, struct traffic_value);
 } flows SEC(".maps");
 
+/*
+ * Packets of classes whose flows found no room in any tier, by all of a key but
+ * the remote prefix: not LRU, because a service must not lose attempts in a
+ * flood. Memory is taken for the keys that are there: at most as many as
+ * interfaces times classes, and no more than TRAFFIC_CLASS_RESTS.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct traffic_key);
+	__type(value, struct traffic_value);
+} class_rests SEC(".maps");
+
 /* One element, which user space maps and sets back. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -60,10 +74,11 @@ static __always_inline bool is_closed(const struct traffic_admission *all)
 	       *(const volatile __u64 *)&all->admitted >= admission_limit;
 }
 
-static __always_inline bool add_to_flow(const struct traffic_key *key,
+static __always_inline bool add_to_flow(void *map,
+					const struct traffic_key *key,
 					struct wire_size size, __u32 now)
 {
-	struct traffic_value *value = bpf_map_lookup_elem(&flows, key);
+	struct traffic_value *value = bpf_map_lookup_elem(map, key);
 
 	if (!value)
 		return false;
@@ -74,7 +89,8 @@ static __always_inline bool add_to_flow(const struct traffic_key *key,
 }
 
 /* Counts the first packet of a key; returns false if the map refuses it. */
-static __always_inline bool create_flow(struct traffic_statistics *own,
+static __always_inline bool create_flow(void *map,
+					struct traffic_statistics *own,
 					struct traffic_admission *all,
 					const struct traffic_key *key,
 					struct wire_size size, __u32 now)
@@ -95,34 +111,16 @@ static __always_inline bool create_flow(struct traffic_statistics *own,
 		return false;
 	if (all)
 		__sync_fetch_and_add(&all->admitted, 1);
-	if (bpf_map_update_elem(&flows, key, &first, BPF_NOEXIST) == 0) {
+	if (bpf_map_update_elem(map, key, &first, BPF_NOEXIST) == 0) {
 		own->counters[TRAFFIC_NEW_KEYS]++;
 		return true;
 	}
 	/* Another CPU may have created it in the meantime. */
-	return add_to_flow(key, size, now);
+	return add_to_flow(map, key, size, now);
 }
 
-/*
- * Counts a packet of a class whose flow found no room, for the class alone:
- * services keep all of their bytes and attempts in a flood of any size. Not
- * limited by admission: there are at most as many such keys as interfaces times
- * classes.
- */
-static __always_inline void count_without_remote(struct traffic_statistics *own,
-						 struct traffic_key *key,
-						 struct wire_size size,
-						 __u32 now)
-{
-	__u64 *prefix = (__u64 *)key->remote;
-
-	prefix[0] = prefix[1] = ~0ULL;
-	if (add_to_flow(key, size, now) ||
-	    create_flow(own, NULL, key, size, now))
-		own->counters[TRAFFIC_MAP_PACKETS]++;
-}
-
-static __always_inline void
+/* Counts a packet; returns false if its flow found no room. */
+static __always_inline bool
 count_in_map(struct traffic_statistics *own, __u32 interface,
 	     enum traffic_direction direction, __u32 class,
 	     const struct remote *remote, struct wire_size size)
@@ -143,16 +141,14 @@ count_in_map(struct traffic_statistics *own, __u32 interface,
 	if (all)
 		place = filter_place_of(&key);
 	if ((is_closed(all) && !is_noted(place)) ||
-	    !add_to_flow(&key, size, now)) {
-		if (!create_flow(own, all, &key, size, now)) {
-			/* Counted in the total, and for its class. Rules that
-			 * watch either counter see it.
+	    !add_to_flow(&flows, &key, size, now)) {
+		if (!create_flow(&flows, own, all, &key, size, now)) {
+			/* Counted in the total, and for its class, if it has
+			 * one. Rules that watch either counter see it.
 			 */
 			own->counters[TRAFFIC_LOOKUP_FAILURES]++;
 			own->counters[TRAFFIC_UPDATE_FAILURES]++;
-			if (has_classes() && class)
-				count_without_remote(own, &key, size, now);
-			return;
+			return false;
 		}
 	}
 	note(place);
@@ -160,6 +156,7 @@ count_in_map(struct traffic_statistics *own, __u32 interface,
 	 * and reads the map again if the counter has grown since.
 	 */
 	own->counters[TRAFFIC_MAP_PACKETS]++;
+	return true;
 }
 
 #endif /* FLOW_MAP_BPF_H */

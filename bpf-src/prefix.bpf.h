@@ -122,4 +122,34 @@ static __always_inline bool is_version_6(const struct ipv6hdr *ipv6)
 	return *(const __u8 *)ipv6 >> 4 == 6;
 }
 
+/*
+ * Reads the remote side. The family is TRAFFIC_NON_IP if the protocol is not
+ * IP, or if the header is cut off or has the wrong version.
+ */
+static __always_inline struct remote
+find_remote(struct __sk_buff *skb, struct network_header network,
+	    enum traffic_direction direction)
+{
+	if (network.protocol == bpf_htons(ETH_P_IP)) {
+		struct iphdr scratch;
+		const struct iphdr *ipv4;
+
+		ipv4 = header_at(skb, network.offset, &scratch,
+				 sizeof(scratch));
+		if (ipv4 && is_ipv4(ipv4))
+			return remote_of_ipv4(ipv4, direction);
+	}
+	if (network.protocol == bpf_htons(ETH_P_IPV6)) {
+		struct ipv6hdr scratch;
+		const struct ipv6hdr *ipv6;
+
+		ipv6 = header_at(skb, network.offset, &scratch,
+				 sizeof(scratch));
+		if (ipv6 && is_version_6(ipv6))
+			return remote_of_ipv6(ipv6, direction,
+					      has_long_prefixes());
+	}
+	return (struct remote){ .family = TRAFFIC_NON_IP };
+}
+
 #endif /* PREFIX_BPF_H */

@@ -64,36 +64,6 @@ struct {
 	__type(value, __u64);
 } table_marks SEC(".maps");
 
-/*
- * Reads the remote side. The family is TRAFFIC_NON_IP if the protocol is not
- * IP, or if the header is cut off or has the wrong version.
- */
-static __always_inline struct remote
-find_remote(struct __sk_buff *skb, struct network_header network,
-	    enum traffic_direction direction)
-{
-	if (network.protocol == bpf_htons(ETH_P_IP)) {
-		struct iphdr scratch;
-		const struct iphdr *ipv4;
-
-		ipv4 = header_at(skb, network.offset, &scratch,
-				 sizeof(scratch));
-		if (ipv4 && is_ipv4(ipv4))
-			return remote_of_ipv4(ipv4, direction);
-	}
-	if (network.protocol == bpf_htons(ETH_P_IPV6)) {
-		struct ipv6hdr scratch;
-		const struct ipv6hdr *ipv6;
-
-		ipv6 = header_at(skb, network.offset, &scratch,
-				 sizeof(scratch));
-		if (ipv6 && is_version_6(ipv6))
-			return remote_of_ipv6(ipv6, direction,
-					      has_long_prefixes());
-	}
-	return (struct remote){ .family = TRAFFIC_NON_IP };
-}
-
 /* A packet that has been read. */
 struct packet {
 	struct remote remote;
@@ -111,13 +81,15 @@ struct packet {
  *
  * The flow is counted before the total, and user space reads totals before
  * flows: so every packet in a total that was read is in the flows read after
- * it, and packets missing there were evicted.
+ * it, and packets missing there were evicted. Returns 1 if the flow found no
+ * room.
  */
 __noinline int count_packet(const struct packet *packet)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct traffic_statistics *own = own_statistics(cpu);
 	enum traffic_direction direction;
+	bool is_without_room = false;
 	__u32 number;
 
 	if (!packet || !own)
@@ -138,11 +110,40 @@ __noinline int count_packet(const struct packet *packet)
 		set_interface(&key, number + 1, packet->ifindex, direction,
 			      true);
 		if (!count_in_table(own, cpu, &key, packet->size))
-			count_in_map(own, number, direction, packet->class,
-				     &packet->remote, packet->size);
+			is_without_room = !count_in_map(own, number, direction,
+							packet->class,
+							&packet->remote,
+							packet->size);
 	}
+	/* Read again, so that it takes no room on the stack until here. */
+	number = *(const volatile __u32 *)&packet->interface - 1;
 	add_to_total(total_index(cpu, number, direction), packet->remote.family,
 		     packet->size);
+	return is_without_room;
+}
+
+/*
+ * Counts a packet of a class whose flow found no room, for the class alone.
+ * Apart from count_packet(), whose frame on the stack must not grow.
+ */
+__noinline int count_class(const struct packet *packet)
+{
+	struct traffic_statistics *own;
+	struct traffic_key key = {};
+	__u64 *prefix = (__u64 *)key.remote;
+	__u32 now = bpf_jiffies64();
+
+	own = own_statistics(bpf_get_smp_processor_id());
+	if (!packet || !own || !packet->interface || !packet->class)
+		return 0;
+	key.interface = packet->interface - 1;
+	key.direction = packet->direction;
+	key.ip_version = packet->remote.family == TRAFFIC_IPV6 ? 6 : 4;
+	key.class = packet->class;
+	prefix[0] = prefix[1] = ~0ULL;
+	if (add_to_flow(&class_rests, &key, packet->size, now) ||
+	    create_flow(&class_rests, own, NULL, &key, packet->size, now))
+		own->counters[TRAFFIC_MAP_PACKETS]++;
 	return 0;
 }
 
@@ -159,7 +160,9 @@ static __always_inline int count_read(struct __sk_buff *skb,
 	    packet->direction == TRAFFIC_RECEIVED && was_counted_encrypted(skb))
 		return 0;
 	packet->interface = number & ~TRAFFIC_HAS_IPSEC;
-	return count_packet(packet);
+	if (count_packet(packet) && has_classes())
+		count_class(packet);
+	return 0;
 }
 
 /*

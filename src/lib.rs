@@ -34,7 +34,7 @@
 //! collectors → accounting, config::Config, config::Service, geoip::Country, geoip::CountryLabels, geoip::CountryNames, geoip::Network, geoip::NetworkNames, metrics, ranges::RangeNames, release
 //! metrics    → accounting, config::Config, geoip::CountryLabels
 //! classifier → accounting, geoip, ranges
-//! accounting → config::Config, geoip::Country, geoip::CountryLabels, geoip::Network, ranges::Range
+//! accounting → config::Config, geoip::Country, geoip::CountryLabels, geoip::Network, ranges::Range, ranges::RangeNames
 //! geoip      → files
 //! cli        → config, release
 //! logging    → config::LogFormat, config::LogLevel

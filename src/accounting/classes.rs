@@ -8,7 +8,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::IpVersion;
+use super::{IpVersion, Range};
+use crate::ranges::RangeNames;
 
 /// The largest number of classes that a configuration may need. There are
 /// 65,535 numbers: so a reload always finds as many that no flow carries.
@@ -231,11 +232,13 @@ impl Classes {
         &self.services
     }
 
-    /// Returns the name of the narrow range of a class.
+    /// Returns the ranges of the numbers in [`Class`], none first. A name for
+    /// which there is no room is none.
     #[must_use]
-    pub fn narrow(&self, class: u16) -> Option<&Arc<str>> {
-        let place = usize::from(self.get(class).narrow);
-        self.ranges.get(place.checked_sub(1)?)
+    pub fn range_numbers(&self, names: &RangeNames) -> Vec<Range> {
+        let ranges = self.ranges.iter();
+        let ranges = ranges.map(|it| names.intern(it).unwrap_or_default());
+        std::iter::once(Range::default()).chain(ranges).collect()
     }
 }
 

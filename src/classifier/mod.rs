@@ -19,7 +19,7 @@ mod rules;
 use rules::RuleLocator;
 pub use rules::Rules;
 
-use crate::accounting::{FlowKey, Origin};
+use crate::accounting::{Classes, FlowKey, Origin};
 use crate::geoip::{
     CountryLabels, Database, Locator, NetworkDatabase, NetworkLocator,
 };
@@ -100,6 +100,11 @@ impl Classifier {
         origins.number_of(origin)
     }
 
+    /// Learns the meanings of classes. Origins of flows stay as they are.
+    pub fn set_classes(&mut self, classes: &Arc<Classes>) {
+        self.rules.set_classes(classes);
+    }
+
     /// Returns the origin that has this number.
     #[must_use]
     pub fn origin(&self, number: OriginId) -> &Origin {
@@ -115,7 +120,9 @@ impl Classifier {
     /// Replaces the files. All numbers of origins are invalid then.
     pub fn replace_sources(&mut self, sources: Sources) {
         let Sources { countries, networks, rules } = sources;
+        let classes = self.rules.classes();
         self.rules = RuleLocator::new(rules, &mut self.labels);
+        self.rules.set_classes(&classes);
         self.locator.replace(countries);
         self.networks.replace(networks);
         self.origins = Origins::default();

@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::accounting::{FlowKey, IpVersion, Origin, Range};
+use crate::accounting::{Classes, FlowKey, IpVersion, Origin, Range};
 use crate::geoip::{Country, CountryLabels, Locator, Network, NetworkLocator};
 use crate::ranges::{Found, RangeTable, Special, carried_ipv4, is_nat64};
 
@@ -39,6 +39,9 @@ pub(super) struct RuleLocator {
     countries: Vec<Country>,
     /// The labels of special addresses; none if they have no labels.
     special: Option<[Country; Special::ALL.len()]>,
+    classes: Arc<Classes>,
+    /// The ranges of the classes, by their number there.
+    of_classes: Vec<Range>,
 }
 
 impl RuleLocator {
@@ -58,7 +61,27 @@ impl RuleLocator {
         let special = rules
             .name_special
             .then(|| Special::ALL.map(|special| intern(special.label())));
-        Self { rules, countries, special }
+        let (classes, of_classes) = (Arc::default(), Vec::new());
+        Self { rules, countries, special, classes, of_classes }
+    }
+
+    /// Returns the classes in use.
+    pub(super) fn classes(&self) -> Arc<Classes> {
+        Arc::clone(&self.classes)
+    }
+
+    /// Learns the meanings of classes.
+    pub(super) fn set_classes(&mut self, classes: &Arc<Classes>) {
+        self.classes = Arc::clone(classes);
+        let names = self.rules.ranges.names();
+        self.of_classes = classes.range_numbers(names);
+    }
+
+    /// Returns the range that the kernel found for the remote address, if it is
+    /// narrower than the kept prefix.
+    fn narrow(&self, flow: &FlowKey) -> Range {
+        let narrow = usize::from(self.classes.get(flow.class).narrow);
+        self.of_classes.get(narrow).copied().unwrap_or_default()
     }
 
     /// Returns the origin of a flow: for each attribute the narrowest range that
@@ -80,7 +103,7 @@ impl RuleLocator {
             IpAddr::V6(v6) if carried.is_some() && is_nat64(v6) => 96,
             _ => length,
         };
-        let mut found = self.find(address, kept, Range::default());
+        let mut found = self.find(address, kept, self.narrow(flow));
         let (address, length) = match carried {
             // The ranges of the IPv4 address say what those of IPv6 do not.
             Some(carried) => {
@@ -110,12 +133,16 @@ impl RuleLocator {
     /// the narrow range in it that the kernel found, if there is one.
     fn find(&self, address: IpAddr, length: u8, narrow: Range) -> Found {
         let ranges = &self.rules.ranges;
-        if ranges.is_empty() {
+        if ranges.is_empty() && narrow == Range::default() {
             return Found::default();
         }
         match narrow == Range::default() {
             true => ranges.find(address, length),
-            false => ranges.find_narrow(address, length, narrow),
+            // The name stays, even if the table has changed since.
+            false => Found {
+                range: narrow,
+                ..ranges.find_narrow(address, length, narrow)
+            },
         }
     }
 

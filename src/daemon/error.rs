@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::accounting::ClassFault;
 use crate::{config, http, kernel, sysexits};
 
 /// Why the daemon ended.
@@ -19,6 +20,9 @@ pub enum Error {
     /// The kernel refused.
     #[error(transparent)]
     Kernel(#[from] kernel::Error),
+    /// The configuration needs too many classes.
+    #[error(transparent)]
+    Classes(#[from] ClassFault),
     /// The pins cannot be removed.
     #[error(transparent)]
     Pins(#[from] kernel::PinsFault),
@@ -69,7 +73,9 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(error) => error.exit_code(),
-            Self::WebConfig(_) | Self::Unusable(_) => sysexits::CONFIG,
+            Self::WebConfig(_) | Self::Unusable(_) | Self::Classes(_) => {
+                sysexits::CONFIG
+            }
             Self::Http(http::Error::PermissionDenied { .. })
             | Self::Kernel(kernel::Error::NotPermitted { .. }) => {
                 sysexits::NOPERM

@@ -193,12 +193,12 @@ fn announce(log: &Logger, loaded: &config::Loaded) {
     web::log_left_out(log, &loaded.left_out);
 }
 
-fn probe_settings(config: &Config) -> ProbeSettings {
+fn probe_settings(config: &Config, has_classes: bool) -> ProbeSettings {
     ProbeSettings {
         map_max_entries: config.map_max_entries,
         ipv4_prefix_length: config.ipv4_prefix_length,
         ipv6_prefix_length: config.ipv6_prefix_length,
-        has_classes: !crate::poller::class_plan(config).is_empty(),
+        has_classes,
     }
 }
 

@@ -20,6 +20,7 @@ use super::ranges::Ranges;
 use super::supervisor::{Faults, Followers, Supervisor, warn_late};
 use super::web::{Web, WebConfig, log_left_out};
 use super::{Layers, succeeded_now};
+use crate::accounting::ClassFault;
 use crate::classifier::Sources;
 use crate::collectors::exporter::LastReload;
 use crate::config::{self, Config, Plan};
@@ -27,7 +28,7 @@ use crate::files::Place;
 use crate::geoip::{self, Countries, Networks, Subject as _};
 use crate::http;
 use crate::logging::chain;
-use crate::poller::Control;
+use crate::poller::{self, Control};
 use crate::ranges::{LoadedRanges, RangeNames, RangesError};
 
 /// The content of all files, ready to be put in force.
@@ -57,6 +58,8 @@ pub(super) enum ReloadError {
     #[error("{file:?} does not answer: reading it takes more than {} seconds",
         PATIENCE.as_secs())]
     Slow { file: PathBuf },
+    #[error(transparent)]
+    Classes(ClassFault),
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
     #[error("a fault of the exporter")]
@@ -85,6 +88,9 @@ impl ReloadError {
                 for fault in &error.faults.0 {
                     error!(log, "ranges"; "error" => fault);
                 }
+            }
+            Self::Classes(fault) => {
+                error!(log, "ranges"; "error" => chain(fault));
             }
             Self::Slow { .. } | Self::Thread(_) | Self::Panicked => {
                 error!(log, "reload"; "error" => chain(self));
@@ -124,6 +130,8 @@ fn prepare(
         .map_err(|fault| ReloadError::Database(Networks::LABEL, fault))?;
     let ranges = Ranges::of(&plan.config, names);
     let ranges = ranges.open(place).map_err(ReloadError::Ranges)?;
+    let classes = poller::class_plan(&plan.config, &ranges.table);
+    classes.check().map_err(ReloadError::Classes)?;
     let mut warnings: Vec<String> =
         loaded.warnings.iter().map(ToString::to_string).collect();
     warnings.extend(plan.warning());

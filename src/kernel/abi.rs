@@ -42,6 +42,9 @@ pub const CLASS_HAS_SERVICES: u64 = 1 << 35;
 /// Elements of `service_ports` for each protocol.
 pub const PORTS: usize = 65_536;
 
+/// Most keys of `class_rests`.
+pub const CLASS_RESTS: u32 = 65_536;
+
 /// Bits of a range before its address.
 pub const RANGE_VERSION_BITS: u32 = 32;
 
@@ -344,6 +347,12 @@ const _: () = {
 };
 
 impl TrafficKey {
+    /// As [`FlowKey::is_without_remote`].
+    #[must_use]
+    pub fn is_without_remote(&self) -> bool {
+        self.class != 0 && self.remote == [u8::MAX; 16]
+    }
+
     /// Returns the key that the accounting uses, or `None` if a number in it
     /// has no meaning, which the kernel side never writes.
     #[must_use]

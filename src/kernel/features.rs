@@ -13,8 +13,9 @@
 #![forbid(unsafe_code)]
 
 use super::abi::{
-    ABI_VERSION, CLASSES_VERSION, FLOW_MAP_VERSION, FLOW_TABLE_VERSION,
-    IPSEC_VERSION, PATH_CLASSES, PATH_LONG_PREFIXES, PORTS, names,
+    ABI_VERSION, CLASS_RESTS, CLASSES_VERSION, FLOW_MAP_VERSION,
+    FLOW_TABLE_VERSION, IPSEC_VERSION, PATH_CLASSES, PATH_LONG_PREFIXES, PORTS,
+    names,
 };
 use super::classes::ClassMarks;
 use super::counters::TOTALS_PER_CPU;
@@ -213,7 +214,7 @@ pub(super) static FEATURES: [Feature; 5] = [
     Feature {
         name: "classes",
         version: CLASSES_VERSION,
-        maps: &[names::CLASS_MARKS],
+        maps: &[names::CLASS_MARKS, names::CLASS_RESTS],
         depends_on: |_| Vec::new(),
         is_used: |on| on.settings.has_classes,
         sizes: |on| {
@@ -228,6 +229,7 @@ pub(super) static FEATURES: [Feature; 5] = [
                     names::CLASS_MARKS,
                     if on.are_pinned { of(marks, 1) } else { 1 },
                 ),
+                (names::CLASS_RESTS, of(CLASS_RESTS.into(), 1)),
                 (names::LOCAL_RANGES, of(ranges, 1)),
                 (names::NARROW_RANGES, of(ranges, 1)),
                 (names::SERVICE_PORTS, of(2 * PORTS as u64, 1)),

@@ -26,6 +26,14 @@ pub(super) struct FlowReader {
 /// the map, even if it is empty.
 const FEW: usize = 256;
 
+/// The maps that have flows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FlowMaps<'a> {
+    pub(super) flows: BorrowedFd<'a>,
+    /// Flows without a remote prefix, if there are classes.
+    pub(super) rests: Option<BorrowedFd<'a>>,
+}
+
 impl FlowReader {
     pub(super) fn new(cpus: usize) -> Self {
         Self {
@@ -45,7 +53,7 @@ impl FlowReader {
     /// If the kernel refuses a call; `readings` is then incomplete.
     pub(super) fn read(
         &mut self,
-        map: BorrowedFd<'_>,
+        maps: FlowMaps<'_>,
         batch_size: NonZeroU32,
         new_keys: u64,
         readings: &mut Vec<Reading>,
@@ -54,9 +62,12 @@ impl FlowReader {
         // The kernel evicts only to make room: without a new flow, all known
         // flows are still there.
         if self.new_keys == Some(new_keys) {
-            return self.read_known(map, readings);
+            return self.read_known(maps, readings);
         }
-        self.sweep(map, batch_size, readings)?;
+        self.sweep(maps.flows, batch_size, readings)?;
+        if let Some(rests) = maps.rests {
+            self.sweep(rests, batch_size, readings)?;
+        }
         self.new_keys = (readings.len() <= FEW).then_some(new_keys);
         self.known.clear();
         if self.new_keys.is_some() {
@@ -68,11 +79,15 @@ impl FlowReader {
 
     fn read_known(
         &mut self,
-        map: BorrowedFd<'_>,
+        maps: FlowMaps<'_>,
         readings: &mut Vec<Reading>,
     ) -> io::Result<()> {
         let values = &mut self.values[..self.cpus];
         for key in &self.known {
+            let map = match maps.rests {
+                Some(rests) if key.is_without_remote() => rests,
+                _ => maps.flows,
+            };
             // A flow that user space removed is not there.
             if sys::lookup_flow(map, key, values, self.cpus)? {
                 let decoded = key.decode();

@@ -239,7 +239,7 @@ impl Loader<'_> {
                 for (number, reason) in unfit {
                     let Feature { name, maps, .. } = FEATURES[number];
                     are_classes_unknown |=
-                        maps == [names::CLASS_MARKS] && reason.is_some();
+                        maps.contains(&names::CLASS_MARKS) && reason.is_some();
                     notices.extend(reason.map(|reason| {
                         format!(
                             "the {name} starts empty, and its unread counts \

@@ -84,6 +84,13 @@ pub fn load(
         Map::PerCpuLruHashMap(map) => map,
         _ => return Err(missing_part(names::FLOWS)),
     };
+    let class_rests = settings
+        .has_classes
+        .then(|| match object::take(&mut ebpf, names::CLASS_RESTS)? {
+            Map::PerCpuHashMap(map) => Ok(map),
+            _ => Err(missing_part(names::CLASS_RESTS)),
+        })
+        .transpose()?;
     let ebpf = Arc::new(ebpf);
     let rights = Rights::default();
     let attacher = TrafficAttacher::new(
@@ -113,6 +120,7 @@ pub fn load(
         },
         table,
         flows,
+        class_rests,
         flow_reader: FlowReader::new(cpus.count),
         packets: vec![u64::MAX; cpus.ids],
         releases: 0,

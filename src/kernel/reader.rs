@@ -17,7 +17,7 @@ use super::abi::{
 use super::baselines::Baselines;
 use super::counters::{self, Totals};
 use super::error::Error;
-use super::flows::FlowReader;
+use super::flows::{FlowMaps, FlowReader};
 use super::mapping::MappedWords;
 use super::parts::{ReadCounts, Room, Sweep};
 use super::rights::Rights;
@@ -36,6 +36,8 @@ pub struct TrafficReader {
     pub(super) admission: MappedWords,
     pub(super) room: Room,
     pub(super) flows: MapData,
+    /// The packets of classes whose flows found no room, if there are classes.
+    pub(super) class_rests: Option<MapData>,
     pub(super) flow_reader: FlowReader,
     /// By CPU, packets of the attached interfaces at the last sweep.
     pub(super) packets: Vec<u64>,
@@ -135,7 +137,10 @@ impl ReadCounts for TrafficReader {
         let batch_size = batch_size.min(self.map_entries);
         self.flow_reader
             .read(
-                self.flows.fd().as_fd(),
+                FlowMaps {
+                    flows: self.flows.fd().as_fd(),
+                    rests: self.class_rests.as_ref().map(|it| it.fd().as_fd()),
+                },
                 batch_size,
                 newest[KernelCounter::NewKeys],
                 &mut sweep.readings,
@@ -171,10 +176,13 @@ impl ReadCounts for TrafficReader {
     }
 
     fn remove_flow(&mut self, flow: &FlowKey) -> Result<bool, Error> {
-        sys::delete_flow(self.flows.fd().as_fd(), &TrafficKey::from(flow))
-            .map_err(|source| {
-                Error::call("remove a flow of a gone interface", source)
-            })
+        let map = match &self.class_rests {
+            Some(rests) if flow.is_without_remote() => rests,
+            _ => &self.flows,
+        };
+        sys::delete_flow(map.fd().as_fd(), &TrafficKey::from(flow)).map_err(
+            |source| Error::call("remove a flow of a gone interface", source),
+        )
     }
 
     fn tick(&self) -> Duration {

@@ -12,47 +12,26 @@ use crate::accounting::{
 use crate::config::{Config, Protocol};
 use crate::kernel::{Adopt, Attach, Classified, Classify, ReadCounts};
 use crate::logging::chain;
-use crate::ranges::Prefix;
+use crate::ranges::{RangeTable, Rule};
 
 /// Polls after which a plan that waits for numbers is left to later polls: one
 /// finds the dead flows, one frees them.
 const MOST_POLLS: usize = 4;
 
-/// Returns the plan of a configuration.
+/// Returns the plan of a configuration and its ranges.
 #[must_use]
-pub fn class_plan(config: &Config) -> ClassPlan {
-    let mut plan = ClassPlan::default();
-    for range in &config.range {
-        for listed in &range.cidrs {
-            let prefix = class_prefix(listed.prefix);
-            if range.local {
-                plan.locals.push((prefix, Arc::clone(&range.name)));
-            }
-            if is_narrow(config, listed.prefix) {
-                plan.narrows.push((prefix, Arc::clone(&range.name)));
-            }
-        }
-    }
-    for ranges in [&mut plan.locals, &mut plan.narrows] {
-        ranges.sort_unstable();
-        ranges.dedup();
-    }
-    plan.services = config.service.iter().map(service_plan).collect();
-    plan
-}
-
-fn class_prefix(prefix: Prefix) -> ClassPrefix {
-    ClassPrefix::new(prefix.address(), prefix.length())
-}
-
-/// Returns whether a prefix is longer than the part of an address that a flow
-/// keeps.
-fn is_narrow(config: &Config, prefix: Prefix) -> bool {
-    let kept = match prefix.address().is_ipv4() {
-        true => config.ipv4_prefix_length,
-        false => config.ipv6_prefix_length,
+pub fn class_plan(config: &Config, ranges: &RangeTable) -> ClassPlan {
+    let named = |rule: &Rule| {
+        let prefix = rule.prefix;
+        let prefix = ClassPrefix::new(prefix.address(), prefix.length());
+        (prefix, ranges.names().get(rule.range))
     };
-    prefix.length() > kept
+    let (ipv4, ipv6) = (config.ipv4_prefix_length, config.ipv6_prefix_length);
+    ClassPlan {
+        locals: ranges.local().map(named).collect(),
+        narrows: ranges.narrow(ipv4, ipv6).map(named).collect(),
+        services: config.service.iter().map(service_plan).collect(),
+    }
 }
 
 fn service_plan(service: &crate::config::Service) -> ServicePlan {
@@ -89,8 +68,8 @@ pub(super) struct PlannedClasses {
 
 impl<A: Attach + Adopt + Classify, R: ReadCounts> Poller<A, R> {
     /// Takes over the classes that [`classify_first`] put in force.
-    pub(super) fn begin_classes(&mut self) {
-        self.classes.plan = class_plan(&self.config);
+    pub(super) fn begin_classes(&mut self, plan: ClassPlan) {
+        self.classes.plan = plan;
         let applied = self.attacher.classify(&self.classes.plan);
         self.classes.waits = matches!(applied, Ok(Classified::Waits));
         self.tell_classes();
@@ -109,6 +88,11 @@ impl<A: Attach + Adopt + Classify, R: ReadCounts> Poller<A, R> {
                     start"
                 );
             }
+            return;
+        }
+        if let Err(fault) = plan.check() {
+            warn!(self.log, "services and ranges stay as they were";
+                "error" => chain(&fault));
             return;
         }
         self.classes.plan = plan;
@@ -154,6 +138,7 @@ impl<A: Attach + Adopt + Classify, R: ReadCounts> Poller<A, R> {
     pub(super) fn tell_classes(&mut self) {
         let classes = Arc::new(self.attacher.classes());
         self.accounts.set_classes(&classes);
+        self.classifier.set_classes(&classes);
     }
 
     /// Removes the flows of dead classes, whose counts were read and credited.

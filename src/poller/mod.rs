@@ -88,6 +88,7 @@ impl<A: Attach + Adopt + Classify, R: ReadCounts> Poller<A, R> {
         Start { devices, resumed, attachments, labels }: Start,
     ) -> Result<Self, kernel::Error> {
         let statistics = *publishers.statistics.reader().get();
+        let plan = class_plan(&config, &sources.rules.ranges);
         let (tracker, earlier) = match &resumed {
             Some(resumed) => {
                 (FlowTracker::resume(&resumed.marks.flows), resumed.earlier)
@@ -129,7 +130,7 @@ impl<A: Attach + Adopt + Classify, R: ReadCounts> Poller<A, R> {
         poller.statistics.flow_table.bytes = room.table_bytes;
         poller.statistics.flow_table.max_entries = room.table_entries;
         poller.accounts.label_countries(poller.classifier.labels());
-        poller.begin_classes();
+        poller.begin_classes(plan);
         poller.attachments.adopt(adopted, &mut poller.accounts);
         poller.accounts.set_edges(&poller.edges.edges());
         poller.attachments.note(devices);
@@ -182,6 +183,8 @@ impl<A: Attach + Adopt + Classify, R: ReadCounts> Poller<A, R> {
                     }
                     Ok(Control::Sources { sources, done }) => {
                         self.poll();
+                        let ranges = &sources.rules.ranges;
+                        self.classify(class_plan(&self.config, ranges));
                         self.replace_sources(sources);
                         drop(done);
                     }
@@ -243,7 +246,7 @@ impl<A: Attach + Adopt + Classify, R: ReadCounts> Poller<A, R> {
     /// one first. The loop attaches and detaches later.
     fn reload(&mut self, config: Arc<Config>, sources: Sources) {
         self.poll();
-        self.classify(class_plan(&config));
+        self.classify(class_plan(&config, &sources.rules.ranges));
         self.replace_sources(sources);
         self.accounts.configure(&config);
         self.classifier.resize_cache(config.geoip_cache_size);

@@ -7,7 +7,7 @@ use std::mem::{offset_of, size_of};
 
 use aya_obj::generated::bpf_map_type::{
     BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LPM_TRIE,
-    BPF_MAP_TYPE_LRU_PERCPU_HASH,
+    BPF_MAP_TYPE_LRU_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_HASH,
 };
 use aya_obj::generated::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC};
 use aya_obj::{Object, ProgramSection};
@@ -244,6 +244,13 @@ fn every_map_has_the_name_kind_and_sizes_that_user_space_expects() {
         (names::FLOW_FILTER, BPF_MAP_TYPE_ARRAY, NUMBER, size_of::<u64>(), 1),
         (names::CLASS_MARKS, BPF_MAP_TYPE_ARRAY, NUMBER, size_of::<u64>(), 1),
         (
+            names::CLASS_RESTS,
+            BPF_MAP_TYPE_PERCPU_HASH,
+            size_of::<TrafficKey>(),
+            size_of::<TrafficValue>(),
+            1,
+        ),
+        (
             names::CLASS_SETTINGS,
             BPF_MAP_TYPE_ARRAY,
             NUMBER,
@@ -335,8 +342,9 @@ fn what_user_space_reads_without_a_system_call_can_be_mapped() {
         let flags = object.maps[name].map_flags();
         assert_eq!(flags, BPF_F_MMAPABLE, "{name}");
     }
-    // The kernel makes no trie with memory for all of its entries.
-    for name in [names::LOCAL_RANGES, names::NARROW_RANGES] {
+    // They take memory for the entries that they have.
+    for name in [names::LOCAL_RANGES, names::NARROW_RANGES, names::CLASS_RESTS]
+    {
         let flags = object.maps[name].map_flags();
         assert_eq!(flags, BPF_F_NO_PREALLOC, "{name}");
     }

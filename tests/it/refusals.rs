@@ -103,6 +103,7 @@ fn an_output_that_cannot_be_written_is_said() {
 /// and logged by the daemon.
 #[test]
 fn every_error_has_a_text_and_a_status() {
+    use geoip_exporter::accounting::ClassFault;
     use geoip_exporter::daemon::Error;
     use geoip_exporter::files::Place;
     use geoip_exporter::kernel::{self, PinsFault};
@@ -124,6 +125,7 @@ fn every_error_has_a_text_and_a_status() {
         Error::WebConfig(web.unwrap_err()),
         Error::Http(http::Error::Start(io())),
         Error::Kernel(kernel::Error::Load { reason: "x".into() }),
+        Error::Classes(ClassFault::Classes { classes: 40_000 }),
         Error::Pins(PinsFault::NotBpffs("/x".into())),
         Error::Unusable(vec!["/etc/x.toml:1: x".into()]),
         Error::Signals(io()),
@@ -139,6 +141,7 @@ fn every_error_has_a_text_and_a_status() {
             | Error::WebConfig(_)
             | Error::Http(_)
             | Error::Kernel(_)
+            | Error::Classes(_)
             | Error::Pins(_)
             | Error::Unusable(_)
             | Error::Signals(_)

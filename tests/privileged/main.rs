@@ -37,6 +37,7 @@ mod kept;
 mod life;
 mod lifecycle;
 mod link_types;
+mod local_ranges;
 mod networks;
 mod offload;
 mod once;

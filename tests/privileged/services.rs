@@ -1,9 +1,10 @@
 //! Services: the bytes that clients exchange with local ports, and their
 //! attempts to connect.
 
+mod attempts;
+
 use std::collections::BTreeMap;
-use std::fs;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use toml::Value;
 
@@ -14,8 +15,6 @@ use crate::harness::fixtures::{
 };
 use crate::harness::frames::{DOT1Q, Extension, Packet, Transport};
 use crate::harness::lab::{Lab, WAN};
-use crate::harness::link::Volume;
-use crate::harness::mmdb::{Value as Record, Writer};
 use crate::harness::sys::Signal;
 use crate::harness::wait::PATIENCE;
 use crate::harness::watch::unattributed;
@@ -213,87 +212,6 @@ fn a_restart_with_kept_counters_continues_the_services() {
         daemon.signal(Signal::Terminate);
         assert!(daemon.wait(PATIENCE).success());
     }
-}
-
-/// Returns the attempts by country and version.
-fn attempts(scrape: &Scrape, service: &str) -> BTreeMap<(String, String), u64> {
-    let name = "geoip_service_connection_attempts_total";
-    scrape
-        .matching(name, &[("service", service)])
-        .map(|(labels, value)| {
-            let key = (labels["country"].clone(), labels["ip_version"].clone());
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-            let value = value as u64;
-            (key, value)
-        })
-        .collect()
-}
-
-fn syn(source: u16, destination: u16) -> Transport {
-    Transport::Syn { source, destination }
-}
-
-/// The country with this number, of two letters.
-fn country(number: u32) -> String {
-    let letter = |it: u32| char::from(b'A' + u8::try_from(it % 26).unwrap());
-    [letter(number / 26), letter(number)].iter().collect()
-}
-
-/// Returns a database with two prefixes of 24 bits in each country.
-fn database() -> Vec<u8> {
-    let mut writer = Writer::new(6, 24);
-    for number in 0..2 * COUNTRIES {
-        let address = u32::from(Ipv4Addr::new(198, 18, 0, 0)) + (number << 8);
-        let prefix = format!("{}/24", Ipv4Addr::from(address));
-        let code = country(number % COUNTRIES).leak();
-        let code = Record::Text(code);
-        let of_country = Record::Map(vec![("iso_code", code)]);
-        writer.insert(&prefix, &Record::Map(vec![("country", of_country)]));
-    }
-    writer.finish("GeoLite2-Country")
-}
-
-const COUNTRIES: u32 = 200;
-const ATTEMPTS: u32 = 1_000_000;
-
-#[test]
-fn a_million_attempts_from_two_hundred_countries_are_exact() {
-    let lab = Lab::new();
-    let database = database();
-    let setup = setup(&lab).set("poll_interval", "50ms");
-    let path = setup.path("countries.mmdb");
-    fs::write(&path, database).unwrap();
-    let daemon = setup.set("geoip_db", path.to_str().unwrap()).start();
-    let frame = |number: u32| {
-        let prefix = u32::from(Ipv4Addr::new(198, 18, 0, 0)) + (number << 8);
-        Packet::new(Ipv4Addr::from(prefix + 7), LOCAL4)
-            .transport(syn(40_000, 443))
-            .payload(0)
-            .frame()
-    };
-    // The benchmark addresses are 512 prefixes: two for each country.
-    let frames: Vec<_> = (0..2 * COUNTRIES).map(frame).collect();
-    let sender = lab.inbound();
-    let mut sent = Volume::default();
-    for _ in 0..ATTEMPTS / (2 * COUNTRIES) {
-        sent = sent + sender.send(&frames);
-    }
-    assert_eq!(sent.packets, u64::from(ATTEMPTS));
-    let expected: BTreeMap<_, _> = (0..COUNTRIES)
-        .map(|it| ((country(it), "4".to_owned()), 5_000))
-        .collect();
-    daemon.await_scrape("all attempts", |scrape| {
-        let seen = attempts(scrape, "web");
-        match seen == expected {
-            true => Ok(()),
-            false => {
-                Err(format!("{} of {ATTEMPTS}", seen.values().sum::<u64>()))
-            }
-        }
-    });
-    let scrape = daemon.scrape();
-    let bytes = scrape.sum("geoip_service_bytes_received_total", &[]);
-    assert_eq!(bytes, sent.bytes);
 }
 
 /// Services come and go at reloads under traffic: each byte of a service that is

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use super::Snapshot;
 use super::book::Book;
 use crate::accounting::{
-    Account, Direction, Family, FlowKey, InterfaceId, Origin, PollEnd, Range,
-    Rest, Timestamp, Volume,
+    Account, Classes, Direction, Family, FlowKey, InterfaceId, Origin, PollEnd,
+    Range, Rest, Timestamp, Volume,
 };
 use crate::collectors::books::{Book as _, Books};
 use crate::config::Config;
@@ -37,6 +37,9 @@ pub struct RangesAccount {
     pairs: usize,
     /// True if the account was turned on or off since the last poll.
     has_turned: bool,
+    classes: Arc<Classes>,
+    /// The ranges of the classes, by their number there.
+    of_classes: Vec<Range>,
 }
 
 impl RangesAccount {
@@ -70,8 +73,9 @@ impl RangesAccount {
     }
 
     /// Returns the range of the address on this side.
-    fn local_range(_key: &FlowKey) -> Range {
-        Range::default()
+    fn local_range(&self, key: &FlowKey) -> Range {
+        let local = usize::from(self.classes.get(key.class).local);
+        self.of_classes.get(local).copied().unwrap_or_default()
     }
 }
 
@@ -94,8 +98,13 @@ impl Account for RangesAccount {
 
     fn label_countries(&mut self, _: &Arc<CountryLabels>) {}
 
+    fn set_classes(&mut self, classes: &Arc<Classes>) {
+        self.classes = Arc::clone(classes);
+        self.of_classes = classes.range_numbers(&self.names);
+    }
+
     fn credit(&mut self, key: &FlowKey, volume: Volume, origin: &Origin) {
-        let (remote, local) = (origin.range, Self::local_range(key));
+        let (remote, local) = (origin.range, self.local_range(key));
         let pair = match key.direction {
             Direction::Received => (remote, local),
             Direction::Sent => (local, remote),

@@ -73,9 +73,18 @@ impl Start<'_> {
         let has_networks = databases.networks.open(config);
         let ranges = &mut followers.ranges;
         let has_ranges = ranges.open(config);
-        let Loaded { mut attacher, reader, ipsec, rights } =
-            host.load(&probe_settings(config), keep)?;
+        // The programs depend on the ranges.
+        let read = match has_ranges {
+            true => self.wait_for_news(ranges.follower(), began)?,
+            false => None,
+        };
         let mut sources = Sources::default();
+        ranges.take_first(self.log, config, read, &mut sources);
+        let plan = poller::class_plan(config, &sources.rules.ranges);
+        plan.check()?;
+        let settings = probe_settings(config, !plan.is_empty());
+        let Loaded { mut attacher, reader, ipsec, rights } =
+            host.load(&settings, keep)?;
         if has_countries {
             let countries = &mut databases.countries;
             let opened = self.wait_for_news(countries.follower(), began)?;
@@ -86,20 +95,11 @@ impl Start<'_> {
             let opened = self.wait_for_news(networks.follower(), began)?;
             networks.take_first(self.log, config, opened, &mut sources);
         }
-        let read = match has_ranges {
-            true => self.wait_for_news(ranges.follower(), began)?,
-            false => None,
-        };
-        ranges.take_first(self.log, config, read, &mut sources);
         kernel::trim_memory();
         let duty = privileges.counting(&attacher);
         self.log_loaded(&mut attacher, &reader);
         // Before its programs take the place of others that count.
-        poller::classify_first(
-            self.log,
-            &mut attacher,
-            &poller::class_plan(config),
-        );
+        poller::classify_first(self.log, &mut attacher, &plan);
         let adopted = attacher.adopt()?;
         let has_new_maps = adopted.is_none();
         let incarnation = attacher.incarnation();

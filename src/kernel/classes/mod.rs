@@ -156,20 +156,34 @@ impl ClassMaps {
         if self.applied.as_ref() == Some(plan) {
             return Ok(Classified::Unchanged);
         }
+        let before = self.allotment.clone();
         if self.allotment.take_in(plan).is_err() {
             return Ok(Classified::Waits);
         }
         self.applied = None;
         self.write_marks();
+        if let Err(error) = self.write(plan) {
+            self.allotment = before;
+            self.write_marks();
+            let action = "write the ranges of the programs";
+            return Err(Error::call(action, error));
+        }
+        self.applied = Some(plan.clone());
+        Ok(Classified::Applied)
+    }
+
+    /// Writes the numbers of a plan, and turns the switch.
+    ///
+    /// # Errors
+    /// If the kernel refuses. The old numbers stay in force.
+    fn write(&mut self, plan: &ClassPlan) -> io::Result<()> {
         let numbers = self.allotment.numbers();
         let half = self.half.other();
         let locals = numbered(&plan.locals, &numbers.locals);
         let narrows = numbered(&plan.narrows, &numbers.narrows);
         let none = [self.first, numbers.first];
-        let failed =
-            |source| Error::call("write the ranges of the programs", source);
-        self.locals.prepare(&locals, none, half).map_err(failed)?;
-        self.narrows.prepare(&narrows, [0; 2], half).map_err(failed)?;
+        self.locals.prepare(&locals, none, half)?;
+        self.narrows.prepare(&narrows, [0; 2], half)?;
         self.write_ports(plan, &numbers, half);
         let pair = half.other().set(0, self.first);
         let mut settings = u64::from(half.set(pair, numbers.first));
@@ -191,8 +205,7 @@ impl ClassMaps {
             self.locals.finish(&locals);
             self.narrows.finish(&narrows);
         }
-        self.applied = Some(plan.clone());
-        Ok(Classified::Applied)
+        Ok(())
     }
 
     /// Writes the new numbers of all ports.

@@ -1,7 +1,9 @@
 use super::*;
 use crate::accounting::IpVersion;
 use crate::config::{Ports, Service};
-use crate::ranges::{Definition, Listed, Location};
+use crate::ranges::{
+    Builder, Definition, Listed, Location, Prefix, RangeNames,
+};
 
 fn range(name: &str, cidrs: &[&str], local: bool) -> Definition {
     let listed = |text: &&str| Listed {
@@ -18,6 +20,13 @@ fn range(name: &str, cidrs: &[&str], local: bool) -> Definition {
     }
 }
 
+fn plan(config: &Config) -> ClassPlan {
+    let mut builder = Builder::default();
+    builder.add_definitions(&config.range);
+    let table = builder.build(&RangeNames::default()).unwrap();
+    class_plan(config, &table)
+}
+
 fn config() -> Config {
     Config {
         ipv4_prefix_length: 24,
@@ -28,9 +37,9 @@ fn config() -> Config {
 
 #[test]
 fn without_services_and_ranges_packets_need_no_class() {
-    assert!(class_plan(&config()).is_empty());
+    assert!(plan(&config()).is_empty());
     let range = vec![range("far", &["192.0.2.0/24", "2001:db8::/48"], false)];
-    assert!(class_plan(&Config { range, ..config() }).is_empty());
+    assert!(plan(&Config { range, ..config() }).is_empty());
 }
 
 #[test]
@@ -39,7 +48,7 @@ fn a_range_is_local_if_it_says_so_and_narrow_by_its_length() {
         range("a", &["192.0.2.0/24", "192.0.2.1", "2001:db8::/49"], true),
         range("b", &["192.0.2.128/25"], false),
     ];
-    let plan = class_plan(&Config { range, ..config() });
+    let plan = super::tests::plan(&Config { range, ..config() });
     let shown = |ranges: &[(ClassPrefix, Arc<str>)]| -> Vec<String> {
         let show = |(prefix, name): &(ClassPrefix, Arc<str>)| {
             let version = prefix.ip_version.label();
@@ -64,7 +73,8 @@ fn a_port_without_a_protocol_is_of_both() {
         ],
         location: Location::default(),
     };
-    let plan = class_plan(&Config { service: vec![service], ..config() });
+    let plan =
+        super::tests::plan(&Config { service: vec![service], ..config() });
     let found: Vec<_> = plan.services[0]
         .ports
         .iter()

@@ -185,5 +185,5 @@ fn settings_of_flows_cost_no_byte_of_the_totals() {
 #[test]
 fn every_pinned_map_is_tried() {
     let tried: usize = FEATURES.iter().map(|(maps, ..)| maps.len()).sum();
-    assert_eq!(tried + 5 + 1, pinned_maps().count());
+    assert_eq!(tried + 5 + 2, pinned_maps().count());
 }
