@@ -1,5 +1,5 @@
 //! The databases that are followed on disk: opening them at the start, news of
-//! their files, and what the page shows of them.
+//! their files, and their state on the page.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -193,8 +193,8 @@ impl<K: Kind> Followed<K> {
         }
     }
 
-    /// Follows the file of a new configuration from now on, and logs what was
-    /// found there.
+    /// Follows the file of a new configuration from now on, and logs the database
+    /// or that it is missing.
     pub(super) fn commit(
         &mut self,
         log: &Logger,

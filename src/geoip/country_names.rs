@@ -44,7 +44,7 @@ impl CountryNames {
 pub struct CountryNamesBuilder(CountryNames);
 
 impl CountryNamesBuilder {
-    /// Takes in what a record says of its country.
+    /// Takes in the name and the continent that a record has for its country.
     pub(super) fn add(
         &mut self,
         country: Country,

@@ -3,9 +3,9 @@
 //!
 //! `country` and `network` are the answers, `subject` tells which databases
 //! give them, `record` and `owner` know the layouts of their records, `loose`
-//! reads values of any form, `country_names` has names beside the codes.
+//! reads values of any form, `country_names` has the names of countries.
 //! `database` reads a file, `tree` proves that walking it ends, `format` knows
-//! other files than databases, `error` says why one is not used, `cache`
+//! other files than databases, `error` has the reasons for a refusal, `cache`
 //! remembers answers, and `locator` puts them together for the poller.
 //!
 //! This file is pure: no I/O, clock, threads or logging.

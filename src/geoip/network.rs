@@ -51,8 +51,7 @@ const MOST_NAMES: usize = 1 << 20;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetworkNames {
     text: String,
-    /// The numbers in order, with the place where the name begins. A name ends
-    /// where it says.
+    /// The numbers in order, each with the place and the length of its name.
     places: Box<[(u32, u32, u8)]>,
 }
 

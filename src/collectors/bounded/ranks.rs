@@ -1,4 +1,4 @@
-//! Which members are shown.
+//! The choice of the members that are shown.
 //!
 //! Pure: no I/O, clock, threads or logging.
 

@@ -30,7 +30,7 @@ pub struct CountriesCollector {
     pub traffic: Published<Snapshot>,
     /// The names of the database in use.
     pub names: Published<CountryNames>,
-    /// Says whether names are shown.
+    /// The settings, by which names are shown or not.
     pub config: Published<Config>,
 }
 

@@ -18,8 +18,8 @@ use crate::collectors::bounded::{Bounded, Sums};
 use crate::config::Config;
 use crate::geoip::{CountryLabels, Network};
 
-/// Adds up the bytes of each network. Which interfaces count is not its
-/// business.
+/// Adds up the bytes of each network. [`AtEdges`](crate::accounting::AtEdges)
+/// chooses the interfaces that count.
 #[derive(Debug)]
 pub struct NetworksAccount {
     is_on: bool,

@@ -75,7 +75,7 @@ pub struct NetworksCollector {
     pub snapshot: Published<Snapshot>,
     /// The names of the database in use.
     pub names: Published<NetworkNames>,
-    /// Says whether networks are shown.
+    /// The settings, by which networks are shown or not.
     pub config: Published<Config>,
 }
 

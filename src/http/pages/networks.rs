@@ -29,7 +29,7 @@ pub struct Networks {
     pub snapshot: Published<Snapshot>,
     /// The names of the database in use.
     pub names: Published<NetworkNames>,
-    /// Says whether networks are counted.
+    /// The settings, by which networks are counted or not.
     pub config: Published<Config>,
 }
 
