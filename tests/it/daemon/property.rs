@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::fake::FakeHost;
 use super::kernel::Packet;
-use super::running::{Running, Scrape, with_database};
+use super::running::{Running, Scrape, database, with_database};
 
 /// Few, so that what was evicted comes back.
 const REMOTES: [&str; 3] = ["192.0.2.7", "10.0.0.1", "2001:db8:1::1"];
@@ -87,8 +87,10 @@ fn steps_and_ends() -> impl Strategy<Value = Step> {
 
 fn config(interfaces: usize, state: Option<&Path>) -> String {
     let interfaces = INTERFACES[interfaces];
+    let asn_db = database("asn.mmdb");
     let lines = format!(
-        "map_max_entries = 4\ninterfaces = {interfaces}\nhost = true\n"
+        "map_max_entries = 4\ninterfaces = {interfaces}\nhost = true\n\
+         networks = true\nasn_db = {asn_db:?}\n"
     );
     let state = state.map_or_else(String::new, |directory| {
         format!("state_directory = {directory:?}\npin_directory = \"\"\n")
@@ -250,6 +252,10 @@ fn run(
             + total("host_unattributed_bytes")
             + total("host_non_ip_bytes");
         prop_assert!(whole <= truth as f64, "whole machine, {word}");
+        // All networks have series here.
+        let networks = total("as_bytes") + total("as_unattributed_bytes");
+        let non_ip = total("host_non_ip_bytes");
+        prop_assert_eq!(networks + non_ip, whole, "networks, {}", word);
         if !are_edges_forgotten {
             prop_assert_eq!(whole, truth as f64, "whole machine, {}", word);
         }
