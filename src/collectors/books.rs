@@ -199,7 +199,7 @@ impl<B: Book> Books<B> {
 
     /// Returns the number of books, which each have one place.
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         assert_eq!(self.places.len(), self.books.len());
         self.books.len()
     }

@@ -67,6 +67,7 @@ impl<'a> Entries<'a> {
         index.unwrap_or_else(|| outer.to_string())
     }
 
+    #[expect(clippy::ptr_arg, reason = "a clone of a borrowed text is cheap")]
     fn add(
         &mut self,
         text: &str,

@@ -45,6 +45,7 @@ mod parser;
 mod patterns;
 mod prefixes;
 mod privileges;
+mod ranges;
 mod redirects;
 mod relations;
 mod reload;

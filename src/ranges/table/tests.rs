@@ -244,7 +244,10 @@ fn a_million_packets_find_the_ranges_of_a_scan_over_50_000_prefixes() {
     let address = |number: u64, is_v4: bool| -> IpAddr {
         match is_v4 {
             // A quarter of the space, so that many packets hit.
-            true => Ipv4Addr::from((number as u32) >> 2).into(),
+            true => {
+                let [a, b, c, d, ..] = number.to_be_bytes();
+                Ipv4Addr::new(a >> 2, b, c, d).into()
+            }
             false => {
                 let high =
                     (number | 1 << 61) & !(0b110 << 61) & 0x20ff_ffff_ffff_ffff;
@@ -261,8 +264,9 @@ fn a_million_packets_find_the_ranges_of_a_scan_over_50_000_prefixes() {
                 // Fewer lengths, as the scan asks for each.
                 false => 20 + (number >> 41) % 6 * 8,
             };
-            let prefix = Prefix::of(address(number, is_v4), length as u8);
-            (prefix.unwrap(), (number >> 50) as u8)
+            let length = u8::try_from(length).unwrap();
+            let prefix = Prefix::of(address(number, is_v4), length);
+            (prefix.unwrap(), number.to_be_bytes()[7])
         })
         .collect();
     let packets = numbers().skip(50_000).take(1_000_000).map(|number| {

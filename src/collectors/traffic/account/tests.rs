@@ -312,7 +312,7 @@ fn forgotten_interfaces_leave_no_bookkeeping() {
         account.forget_interface(InterfaceId(id));
     }
     assert!(account.books.has_no_numbers());
-    assert_eq!(account.books.len(), 1);
+    assert_eq!(account.books.count(), 1);
     assert_eq!(
         received(&account.snapshot(), "veth0", "DE"),
         Some(volume(1000, 100_000))

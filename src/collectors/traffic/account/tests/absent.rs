@@ -153,7 +153,7 @@ fn twenty_thousand_names_take_no_more_room_than_some() {
         // Six hundred of them within an hour, ten between two polls.
         if number % 10 == 9 {
             account.end_poll(end(number * 6, Some(HOUR)));
-            assert!(account.books.len() <= 610);
+            assert!(account.books.count() <= 610);
         }
     }
     let snapshot = account.snapshot();
@@ -190,7 +190,7 @@ fn as_many_at_once_are_bounded_by_number() {
     assert_eq!(snapshot.remembered.len(), MOST_REMEMBERED);
     // Those that went last have series.
     assert_eq!(&*snapshot.interfaces[4_095].name, "veth19999");
-    assert_eq!(account.books.len(), MOST_ABSENT);
+    assert_eq!(account.books.count(), MOST_ABSENT);
 }
 
 #[test]
