@@ -5,6 +5,7 @@
 //! are missing, and leaves the others.
 
 mod networks;
+mod ranges;
 
 use std::fs;
 use std::path::{Path, PathBuf};

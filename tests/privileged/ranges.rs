@@ -14,7 +14,7 @@ use crate::harness::netns::Netns;
 use crate::harness::send::Sender;
 
 /// Returns the tables of these ranges.
-fn ranges(all: &[(&str, &[&str])]) -> Value {
+pub(crate) fn ranges(all: &[(&str, &[&str])]) -> Value {
     let range = |(name, cidrs): &(&str, &[&str])| {
         let mut table = toml::Table::new();
         table.insert("name".into(), (*name).into());
@@ -59,7 +59,11 @@ fn await_pairs(daemon: &Daemon, interface: &str, expected: &[String]) {
 }
 
 /// Returns everything that an interface's ranges account for.
-fn accounted(scrape: &Scrape, interface: &str, direction: &str) -> u64 {
+pub(crate) fn accounted(
+    scrape: &Scrape,
+    interface: &str,
+    direction: &str,
+) -> u64 {
     ["", "unattributed_"]
         .iter()
         .map(|part| {
@@ -88,7 +92,9 @@ fn forwarding_between_two_customers_has_both_names() {
         JAPAN.ipv4,
         crate::harness::link::mac_text(mac_of("second0"))
     ));
-    router.set("net/ipv4/ip_forward", "1");
+    router.set("ipv4/ip_forward", "1");
+    router.set("ipv4/conf/all/rp_filter", "0");
+    router.set("ipv4/conf/cust0/rp_filter", "0");
     let daemon = Setup::new(&router)
         .set("interfaces", "cust0,cust1")
         .set(

@@ -19,10 +19,14 @@ use crate::harness::traffic::Traffic;
 use crate::harness::wait::{PATIENCE, await_until};
 use crate::harness::watch::{Scraper, accounted, during};
 use crate::once::whole;
+use crate::ranges::{accounted as accounted_by_range, ranges};
 
 /// Five times as many as the map may hold.
 const PREFIXES: u32 = 50_000;
 const MAP_MAX_ENTRIES: u32 = 10_000;
+
+/// The prefixes of a range that every reload keeps.
+const STEADY: &[&str] = &["10.0.0.0/8", "192.0.2.7"];
 
 /// What the allocator may keep for itself.
 const PLAY: u64 = 4 << 20;
@@ -75,9 +79,12 @@ fn churn(lab: &Lab, stop: &AtomicBool) -> u64 {
 fn ask(lab: &Lab, daemon: std::net::SocketAddr, stop: &AtomicBool) -> u64 {
     let mut rounds = 0;
     while !stop.load(Ordering::Relaxed) {
-        for (page, status) in
-            [("/", 200), ("/-/healthy", 200), ("/no-such-page", 404)]
-        {
+        for (page, status) in [
+            ("/", 200),
+            ("/-/healthy", 200),
+            ("/api/v1/unknown", 200),
+            ("/no-such-page", 404),
+        ] {
             let answer = http::get(&lab.machine, daemon, page).unwrap();
             assert_eq!(answer.status, status, "{page}");
         }
@@ -139,6 +146,10 @@ fn change(daemon: &mut Daemon, until: Instant) -> u64 {
                 daemon.reload_refused("country.mmdb");
             } else {
                 daemon.configure("flow_batch_size", batch_size);
+                let name = format!("name {}", batch_size % 3);
+                let cidrs: &[&str] = &["198.18.0.0/16", "2001:db8:2::/48"];
+                let all = [("steady", STEADY), (&name, cidrs)];
+                daemon.configure("range", ranges(&all));
                 daemon.reload();
             }
         }
@@ -217,6 +228,10 @@ fn await_conserved(lab: &Lab, daemon: &Daemon) {
         [("received", wire.received.bytes), ("sent", wire.sent.bytes)]
     {
         assert_eq!(accounted(&scrape, WAN, direction), bytes);
+        let non_ip = format!("geoip_non_ip_bytes_{direction}_total");
+        let non_ip = scrape.sum(&non_ip, &[("interface", WAN)]);
+        let by_range = accounted_by_range(&scrape, WAN, direction);
+        assert_eq!(by_range + non_ip, bytes);
         // The interface that comes and goes leads to no default route.
         assert_eq!(whole(&scrape, direction), bytes);
     }
@@ -238,6 +253,9 @@ fn everything_at_once_leaks_nothing_and_loses_nothing() {
         .set("asn_db", asn_database.to_str().unwrap())
         .set("interfaces", "any")
         .set("host", true)
+        .set("range", ranges(&[("steady", STEADY)]))
+        .set("name_special_addresses", true)
+        .set("unknown_prefixes", true)
         .set("map_max_entries", MAP_MAX_ENTRIES)
         .set("ipv4_prefix_length", 32)
         .set("poll_interval", "50ms")
