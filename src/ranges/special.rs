@@ -161,10 +161,9 @@ const SIX_TO_FOUR: u128 = v6(0x2002, 0, 0, 0, 0);
 /// | 2001::/32 (Teredo) | 96 to 127, inverted |
 ///
 /// A key that keeps 48 bits has the address of 6to4 as a whole. For the other
-/// two, the key keeps two parts: the first 32 bits, and of bits 96 to 127, as
-/// they are on the wire, as many as of an IPv4 address (`ipv4_prefix_length`).
-/// All bits between and behind are zero. A key without the second part has
-/// zeros there and carries no address.
+/// two, the kernel's programs keep the prefix of the carried address at another
+/// place of the key; the address of a flow's key has it at its own again. An
+/// address with zeros there carries none.
 #[must_use]
 pub fn carried_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let bits = u128::from(address);

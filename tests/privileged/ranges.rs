@@ -248,3 +248,50 @@ fn reloads_of_ranges_under_traffic_lose_nothing_and_count_nothing_twice() {
     daemon.await_polls();
     assert_eq!(accounted(&daemon.scrape(), WAN, "received"), wire);
 }
+
+/// A key keeps 48 bits, and the addresses that need more are looked up all the
+/// same.
+#[test]
+fn an_address_that_carries_one_of_ipv4_counts_for_its_country() {
+    let lab = Lab::new();
+    let daemon = Setup::new(&lab.machine)
+        .set("interfaces", WAN)
+        .set("name_special_addresses", true)
+        .set("range", ranges(&[("germany", &["192.0.2.0/24"])]))
+        .start();
+    // A client of Teredo at 203.0.113.7, behind a server.
+    let teredo = "2001:0:c633:6407:0:63bf:34ff:8ef8";
+    let remotes = [
+        ("64:ff9b::c000:207", 100, "DE"),
+        (teredo, 40, "JP"),
+        ("2002:c633:6407::1", 9, "US"),
+        ("64:ff9b::a00:1", 20, "PRIVATE"),
+        ("fd00::1", 30, "PRIVATE"),
+        ("fe80::1", 31, "LINK_LOCAL"),
+    ];
+    let frames = remotes.map(|(remote, payload, country)| {
+        let remote: std::net::Ipv6Addr = remote.parse().unwrap();
+        let packet = Packet::new(remote, LOCAL6).payload(payload);
+        (packet.frame(), country)
+    });
+    for (frame, _) in &frames {
+        lab.inbound().send(&[frame]);
+    }
+    daemon.await_scrape("every country", |scrape| {
+        for country in ["DE", "JP", "US", "PRIVATE", "LINK_LOCAL"] {
+            let of_country = frames.iter().filter(|(_, it)| *it == country);
+            let bytes: u64 = of_country.map(|(it, _)| it.len() as u64).sum();
+            let labels = [("country", country)];
+            let seen = scrape.sum("geoip_bytes_received_total", &labels);
+            if seen != bytes {
+                return Err(format!("{country}: {seen} of {bytes}"));
+            }
+        }
+        Ok(())
+    });
+    let labels = [("source", "germany"), ("ip_version", "6")];
+    assert_eq!(
+        daemon.scrape().sum("geoip_range_bytes_received_total", &labels),
+        frames[0].0.len() as u64
+    );
+}

@@ -133,14 +133,17 @@ impl UnknownAccount {
     fn show(&self, number: usize) -> OfPrefix {
         let Place { key: (ip_version, remote), bytes, missed } =
             self.places[number];
-        let address: IpAddr = match ip_version {
-            IpVersion::V4 => {
-                let [a, b, c, d, ..] = remote;
-                [a, b, c, d].into()
-            }
-            IpVersion::V6 => remote.into(),
+        let (interface, class) = (InterfaceId(0), 0);
+        let direction = Direction::Received;
+        let key = FlowKey { interface, direction, ip_version, class, remote };
+        let address = key.remote_address();
+        // A key that carries an address of IPv4 keeps bits of that.
+        let is_carrying =
+            address != IpAddr::from(remote) && ip_version == IpVersion::V6;
+        let length = match is_carrying {
+            true => 96 + self.lengths[IpVersion::V4.index()],
+            false => self.lengths[ip_version.index()],
         };
-        let length = self.lengths[ip_version.index()];
         OfPrefix {
             prefix: format!("{address}/{length}"),
             bytes_received: bytes[Direction::Received.index()],
@@ -254,6 +257,24 @@ mod tests {
         // Another database: they may be known now.
         account.label_countries(&Arc::default());
         assert_eq!(account.snapshot().prefixes, []);
+    }
+
+    #[test]
+    fn a_carried_address_is_shown_with_its_bits() {
+        let mut account = account();
+        let mut remote = [0; 16];
+        remote[..8].copy_from_slice(&[0, 0x64, 0xff, 0x9b, 192, 0, 2, 0]);
+        let key = FlowKey {
+            interface: InterfaceId(1),
+            direction: Direction::Sent,
+            ip_version: IpVersion::V6,
+            class: 0,
+            remote,
+        };
+        let volume = Volume { packets: 1, bytes: 9 };
+        account.credit(&key, volume, &Origin::default());
+        let prefix = &account.snapshot().prefixes[0];
+        assert_eq!(prefix.prefix, "64:ff9b::c000:200/120");
     }
 
     proptest! {

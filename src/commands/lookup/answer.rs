@@ -16,7 +16,7 @@ use crate::accounting::{
 };
 use crate::classifier::{Classifier, Rules, Sources};
 use crate::geoip::{Network, Records};
-use crate::ranges::{Prefix, Rule, Special, carried_ipv4};
+use crate::ranges::{Prefix, Rule, Special, carried_ipv4, is_nat64};
 
 /// Everything that answers come from.
 pub(super) struct Knowledge {
@@ -187,7 +187,12 @@ impl Knowledge {
             IpAddr::V6(_) => rules.ipv6_length,
         };
         let prefix = Prefix::of(address, length)?;
-        let counted = origin_of(&mut self.counted, prefix.address());
+        // The kernel keeps a prefix of the carried address.
+        let kept = match self.carried(address) {
+            Some(kept) => kept,
+            None => prefix.address(),
+        };
+        let counted = origin_of(&mut self.counted, kept);
         let names = self.sources.rules.ranges.names();
         let show = |range, country: &str, network: Network| {
             let range: Arc<str> = names.get(range);
@@ -209,6 +214,28 @@ impl Knowledge {
         );
         (counted_text != exact_text && !has_narrow)
             .then(|| format!("{counted_text} (flows keep {prefix})"))
+    }
+}
+
+impl Knowledge {
+    /// Returns the part that flows keep of an address of NAT64 or Teredo that
+    /// carries an IPv4 address.
+    fn carried(&self, address: IpAddr) -> Option<IpAddr> {
+        const SIX_TO_FOUR: u16 = 0x2002;
+        let IpAddr::V6(v6) = address else { return None };
+        let carried = carried_ipv4(v6)?;
+        if v6.segments()[0] == SIX_TO_FOUR {
+            return None;
+        }
+        let length = self.sources.rules.ipv4_length;
+        let kept = Prefix::of(carried.into(), length)?.address();
+        let IpAddr::V4(kept) = kept else { return None };
+        let flip = if is_nat64(v6) { 0 } else { u8::MAX };
+        let mut octets = [0; 16];
+        octets[..4].copy_from_slice(&v6.octets()[..4]);
+        let kept = kept.octets().map(|byte| byte ^ flip);
+        octets[12..].copy_from_slice(&kept);
+        Some(IpAddr::from(octets))
     }
 }
 
