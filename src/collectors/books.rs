@@ -38,6 +38,11 @@ pub trait OfInterface: Clone + Debug {
 
     /// Returns all bytes of the name.
     fn bytes(&self) -> u64;
+
+    /// Returns a measure of the memory that it takes, if names differ much.
+    fn size(&self) -> usize {
+        0
+    }
 }
 
 /// The series of one interface name while they are counted in.

@@ -15,12 +15,17 @@ use super::OfInterface;
 /// for ever.
 pub const MOST_REMEMBERED: usize = 1_000;
 
+/// The largest sum of the sizes of all remembered names.
+const MOST_SIZE: usize = 100_000;
+
 /// The counters of names without series.
 #[derive(Debug)]
 pub(super) struct Remembered<T> {
     by_name: BTreeMap<Arc<str>, Arc<T>>,
     /// The same names with their bytes.
     by_bytes: BTreeSet<(u64, Arc<str>)>,
+    /// The sum of their sizes.
+    size: usize,
     /// A copy for snapshots, until it changes.
     shown: Option<Arc<[Arc<T>]>>,
 }
@@ -28,7 +33,7 @@ pub(super) struct Remembered<T> {
 impl<T> Default for Remembered<T> {
     fn default() -> Self {
         let (by_name, by_bytes) = (BTreeMap::new(), BTreeSet::new());
-        Self { by_name, by_bytes, shown: None }
+        Self { by_name, by_bytes, size: 0, shown: None }
     }
 }
 
@@ -40,17 +45,20 @@ impl<T: OfInterface> Remembered<T> {
         self.shown = None;
         let name = Arc::clone(traffic.name());
         self.by_bytes.insert((traffic.bytes(), Arc::clone(&name)));
+        self.size += traffic.size();
         self.by_name.insert(name, traffic);
-        if self.by_name.len() > MOST_REMEMBERED
+        while (self.by_name.len() > MOST_REMEMBERED || self.size > MOST_SIZE)
             && let Some((_, least)) = self.by_bytes.pop_first()
         {
-            self.by_name.remove(&least);
+            let forgotten = self.by_name.remove(&least);
+            self.size -= forgotten.map_or(0, |traffic| traffic.size());
         }
     }
 
     /// Takes out the counters of a name.
     pub(super) fn take(&mut self, name: &str) -> Option<Arc<T>> {
         let traffic = self.by_name.remove(name)?;
+        self.size -= traffic.size();
         self.by_bytes.remove(&(traffic.bytes(), Arc::clone(traffic.name())));
         self.shown = None;
         Some(traffic)

@@ -71,4 +71,8 @@ impl OfInterface for InterfaceRanges {
         let pairs = self.pairs.iter().map(|pair| of(&pair.volume));
         pairs.fold(of(&self.unattributed), u64::saturating_add)
     }
+
+    fn size(&self) -> usize {
+        self.pairs.len()
+    }
 }

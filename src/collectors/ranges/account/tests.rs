@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::accounting::{InterfaceTotal, IpVersion, TotalsTracker};
+use crate::collectors::books::OfInterface as _;
 use crate::collectors::section::SectionContent as _;
 
 const ETH: InterfaceId = InterfaceId(3);
@@ -180,6 +181,28 @@ fn pairs_beyond_the_bound_are_counted_without_names() {
     assert_eq!((&*nobody.source, &*nobody.destination), ("other", "other"));
     let of = |at: usize| pairs[at].volume.total(Direction::Sent).bytes;
     assert_eq!((of(0), of(1), of(MOST_PAIRS)), (2, 1, 10));
+}
+
+#[test]
+fn remembered_interfaces_are_bounded_by_their_pairs() {
+    let mut one = Accounted::new();
+    let sent = key(Direction::Sent, IpVersion::V4);
+    for number in 0..30_u32 {
+        let interface = InterfaceId(100);
+        one.name(interface, &format!("veth{number}"));
+        let flow = FlowKey { interface, ..sent };
+        for pair in 0..5_000 {
+            let bytes = u64::from(number) + 1;
+            one.credit(&flow, volume(1, bytes), &format!("range {pair}"));
+        }
+        one.account.forget_interface(interface);
+        one.poll(1);
+        one.poll(100);
+    }
+    let remembered = one.poll(1).remembered;
+    // Those with the most bytes: twenty times 5,000 pairs.
+    assert_eq!(remembered.len(), 20);
+    assert!(remembered.iter().all(|it| it.bytes() >= 11 * 5_000));
 }
 
 /// One step of traffic and its reading.
