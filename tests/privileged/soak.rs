@@ -20,6 +20,7 @@ use crate::harness::wait::{PATIENCE, await_until};
 use crate::harness::watch::{Scraper, accounted, during};
 use crate::once::whole;
 use crate::ranges::{accounted as accounted_by_range, ranges};
+use crate::services::services;
 
 /// Five times as many as the map may hold.
 const PREFIXES: u32 = 50_000;
@@ -256,6 +257,7 @@ fn everything_at_once_leaks_nothing_and_loses_nothing() {
         .set("range", ranges(&[("steady", STEADY)]))
         .set("name_special_addresses", true)
         .set("unknown_prefixes", true)
+        .set("service", services(&[("udp", &["1-40001/udp"])]))
         .set("map_max_entries", MAP_MAX_ENTRIES)
         .set("ipv4_prefix_length", 32)
         .set("poll_interval", "50ms")

@@ -101,7 +101,9 @@ pub(super) const LISTS: &[Setting] = &[
         summary: "Services of this machine, by their ports",
         details: "Each [[service]] has a name and ports: numbers and \
             intervals, each with /tcp or /udp behind it, or without for both. \
-            A port of a protocol belongs to one service. At most 255.",
+            A port of a protocol belongs to one service. At most 255. If the \
+            exporter started without services, local ranges and narrow \
+            ranges, the first one needs a restart.",
         expected: "a list of tables with name and ports",
         example: "[{ name = \"web\", ports = [\"80/tcp\", \"443\"] }]",
         effect: Effect::Live,

@@ -146,7 +146,7 @@ impl Layout {
         let rest = number / self.service_digits();
         let narrow = rest % self.narrows.digits();
         let local = rest / self.narrows.digits();
-        let is_attempt = service > 0 && service % 2 == 0;
+        let is_attempt = service > 0 && service.is_multiple_of(2);
         ([local, narrow, service.div_ceil(2)], is_attempt)
     }
 }

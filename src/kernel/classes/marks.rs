@@ -32,7 +32,7 @@ impl<M: Deref<Target = [AtomicU64]>> ClassMarks<M> {
 
     /// Returns the number of the valid area: 1, 2, or 0 for none.
     fn valid(&self) -> usize {
-        self.0[0].load(Ordering::Acquire) as usize
+        usize::try_from(self.0[0].load(Ordering::Acquire)).unwrap_or(usize::MAX)
     }
 
     fn area(&self, number: usize) -> Option<&[AtomicU64]> {
@@ -53,7 +53,8 @@ impl<M: Deref<Target = [AtomicU64]>> ClassMarks<M> {
         }
         let read = || {
             let (length, words) = self.area(valid)?.split_first()?;
-            let length = length.load(Ordering::Relaxed) as usize;
+            let length = length.load(Ordering::Relaxed);
+            let length = usize::try_from(length).ok()?;
             let words = words.get(..length.div_ceil(8))?.iter();
             let mut bytes: Vec<u8> = words
                 .flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes())
