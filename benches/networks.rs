@@ -22,7 +22,7 @@ use crate::Effort;
 use crate::database::Random;
 use crate::polls;
 use crate::report::{Row, Samples, Target, median};
-use crate::sys::{resident, thread_time};
+use crate::sys::{allocated, thread_time};
 
 /// The networks of an account that is full.
 const FULL: u32 = 100_000;
@@ -43,9 +43,9 @@ pub(crate) fn rows(
             (thread_time() - start).as_secs_f64() * 1e3
         })
         .collect();
-    let before = resident();
+    let before = allocated();
     let networks = Arc::new(open());
-    let size = resident().saturating_sub(before) / 1_000;
+    let size = allocated().saturating_sub(before) / 1_000;
     let names = networks.names().len();
     let mut rows = vec![
         Row::new(
@@ -124,7 +124,7 @@ fn poll(
 fn account(effort: Effort) -> Vec<Row> {
     eprintln!("networks: a full account");
     let networks = effort.of(FULL, FULL / 10);
-    let before = resident();
+    let before = allocated();
     let mut account = NetworksAccount::resume(None);
     account.configure(&Config { networks: true, ..Config::default() });
     let credit = |account: &mut NetworksAccount, number: u32| {
@@ -149,7 +149,7 @@ fn account(effort: Effort) -> Vec<Row> {
     }
     account.end_poll(end(1));
     let mut shown = account.snapshot();
-    let memory = resident().saturating_sub(before);
+    let memory = allocated().saturating_sub(before);
     let per_network = memory as f64 / f64::from(networks);
     let (mut credits, mut ends) = (Vec::new(), Vec::new());
     for second in 2..effort.of(23, 5) {

@@ -23,11 +23,11 @@ pub(crate) fn thread_time() -> Duration {
     )
 }
 
-/// Returns the bytes of this process that are in memory.
-pub(crate) fn resident() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/statm").expect("/proc");
-    let pages = text.split(' ').nth(1).expect("a number of pages");
-    pages.parse::<u64>().expect("a number") * 4096
+/// Returns the bytes that this process has allocated.
+pub(crate) fn allocated() -> u64 {
+    // SAFETY: it takes no arguments and returns numbers.
+    let info = unsafe { libc::mallinfo2() };
+    (info.uordblks + info.hblkhd) as u64
 }
 
 /// The bytes of a key of the map that is swept.

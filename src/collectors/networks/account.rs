@@ -1,7 +1,7 @@
 //! Adds up the bytes of each network.
 //!
 //! Memory is bounded by [`MOST_KEPT`](super::MOST_KEPT): a network takes some
-//! 140 bytes, with its copy for snapshots.
+//! 180 bytes, with its copy for snapshots.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
