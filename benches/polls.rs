@@ -372,7 +372,7 @@ fn whole_machine(effort: Effort, database: &Arc<Database>) -> Row {
     Row::new(what, "ms", with).target(Target::Of {
         what: "the same without host",
         value: without,
-        limit: Some(1.2),
+        limit: Some(1.5),
     })
 }
 
