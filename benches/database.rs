@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::mmdb::{Value, Writer};
+use crate::harness::mmdb::{Value, Writer};
 
 /// The number of countries in it.
 pub(crate) const COUNTRIES: usize = 250;

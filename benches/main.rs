@@ -17,9 +17,6 @@ mod growth;
 #[expect(dead_code, unused_imports, reason = "the tests use the rest")]
 mod harness;
 mod lookups;
-#[path = "../tests/it/mmdb.rs"]
-#[expect(dead_code, reason = "the tests use the rest")]
-mod mmdb;
 mod networks;
 mod ours;
 mod packets;

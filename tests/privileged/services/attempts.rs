@@ -119,7 +119,7 @@ fn attempts_in_a_flood_of_prefixes_are_all_counted() {
     for _ in 0..2 {
         total = total + lab.inbound().send(&frames);
         // Packets of no service are unattributed then.
-        lab.inbound().send(&frames_from(0..FLOOD));
+        lab.inbound().send(frames_from(0..FLOOD));
         daemon.reload();
     }
     let scrape = daemon.scrape();
