@@ -118,8 +118,8 @@ fn forwarding_between_two_customers_has_both_names() {
     let (a, b) =
         (Sender::open(&first, "first0"), Sender::open(&second, "second0"));
     for _ in 0..100 {
-        a.send(&[&there, &other]);
-        b.send(&[&back]);
+        a.send([&there, &other]);
+        b.send([&back]);
     }
     let of = |frame: &Vec<u8>| 100 * frame.len();
     let (there, back, other) = (of(&there), of(&back), of(&other));
@@ -275,7 +275,7 @@ fn an_address_that_carries_one_of_ipv4_counts_for_its_country() {
         (packet.frame(), country)
     });
     for (frame, _) in &frames {
-        lab.inbound().send(&[frame]);
+        lab.inbound().send([frame]);
     }
     daemon.await_scrape("every country", |scrape| {
         for country in ["DE", "JP", "US", "PRIVATE", "LINK_LOCAL"] {
@@ -293,5 +293,29 @@ fn an_address_that_carries_one_of_ipv4_counts_for_its_country() {
     assert_eq!(
         daemon.scrape().sum("geoip_range_bytes_received_total", &labels),
         frames[0].0.len() as u64
+    );
+}
+
+/// The file of the neighbouring exporter names both ends, as there.
+#[test]
+fn a_file_of_ranges_names_local_addresses_too() {
+    let lab = Lab::new();
+    let setup = Setup::new(&lab.machine);
+    let file = setup.path("ranges.json");
+    let text = r#"[{"name": "local", "ipv4": ["198.18.0.0/24"]},
+        {"name": "germany", "ipv4": ["192.0.2.0/24"]}]"#;
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap().to_owned();
+    let daemon = setup
+        .set("interfaces", WAN)
+        .set("range_files", vec![Value::from(file)])
+        .start();
+    let frame = Packet::new(GERMANY.ipv4, LOCAL4).payload(100).frame();
+    lab.inbound().send([&frame]);
+    let bytes = frame.len();
+    await_pairs(
+        &daemon,
+        WAN,
+        &[format!("received IPv4 germany -> local: {bytes}")],
     );
 }
