@@ -304,3 +304,45 @@ fn ranges_that_cannot_be_written_stay_as_they_were() {
     await_books(&daemon, &expected);
     assert_conserved(&daemon.scrape(), WAN);
 }
+
+/// A configuration with more combinations than there are numbers is refused as
+/// a whole, and the first local range waits for a restart.
+#[test]
+fn too_many_classes_are_refused_and_the_first_needs_a_restart() {
+    let lab = Lab::new();
+    let mut daemon = Setup::new(&lab.machine).set("interfaces", WAN).start();
+    let alpha: [(&str, &[&str], bool); 1] =
+        [("alpha", &["198.18.0.0/25"], true)];
+    daemon.configure("range", ranges(&alpha));
+    daemon.reload();
+    daemon.await_log("the restart", 0, |line| {
+        line.message().contains("in force only after a restart")
+    });
+
+    let names: Vec<_> = (0..200).map(|it| it.to_string()).collect();
+    let cidrs: Vec<_> =
+        (0..200).map(|it| [format!("198.18.{it}.0/24")]).collect();
+    let cidrs: Vec<_> = cidrs.iter().map(|[it]| [it.as_str()]).collect();
+    let many: Vec<(&str, &[&str], bool)> = names
+        .iter()
+        .zip(&cidrs)
+        .map(|(name, cidrs)| (&**name, &cidrs[..], true))
+        .collect();
+    let ports: Vec<_> = (1..=100).map(|it| [format!("{it}/tcp")]).collect();
+    let ports: Vec<_> = ports.iter().map(|[it]| [it.as_str()]).collect();
+    let services: Vec<(&str, &[&str])> = names
+        .iter()
+        .zip(&ports)
+        .map(|(name, ports)| (&**name, &ports[..]))
+        .collect();
+    daemon.configure("range", ranges(&many));
+    daemon.configure("service", crate::services::services(&services));
+    daemon.reload_refused("have 40401 combinations");
+    let setup = Setup::new(&lab.machine)
+        .set("interfaces", WAN)
+        .set("range", ranges(&many))
+        .set("service", crate::services::services(&services));
+    let (status, said) = setup.start_refused();
+    assert_eq!(status.code(), Some(78), "{said}");
+    assert!(said.contains("have 40401 combinations"), "{said}");
+}
