@@ -6,6 +6,7 @@
 
 mod networks;
 mod ranges;
+mod services;
 
 use std::fs;
 use std::path::{Path, PathBuf};
