@@ -152,7 +152,7 @@ fn json_has_the_same_and_says_what_a_flow_counts() {
     let text = answer(RANGES, &["198.51.100.200"]);
     assert!(
         text.contains(
-            "counted   US, AS0, range other (flows keep 198.51.100.0/24)"
+            "counted   US, network UNKNOWN, range other (flows keep 198.51.100.0/24)"
         ),
         "{text}"
     );

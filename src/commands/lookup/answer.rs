@@ -196,7 +196,11 @@ impl Knowledge {
         let names = self.sources.rules.ranges.names();
         let show = |range, country: &str, network: Network| {
             let range: Arc<str> = names.get(range);
-            format!("{country}, AS{}, range {range}", network.0)
+            let network = match network.0 {
+                0 => "network UNKNOWN".to_owned(),
+                number => format!("AS{number}"),
+            };
+            format!("{country}, {network}, range {range}")
         };
         let exact_text = show(
             exact.range,
