@@ -282,15 +282,16 @@ pub(crate) fn wireguard<'a>(ends: &[Host<'a>; 2]) -> [Host<'a>; 2] {
     let hosts = build(ends, |_| "type wireguard".into());
     let keys = [0, 1]
         .map(|_| output_of(ends[0].namespace.command("wg").arg("genkey")));
-    let directory = tempfile::TempDir::new().unwrap();
+    let directory = tempfile::TempDir::new().expect("a directory");
     let public: Vec<String> = keys
         .iter()
         .enumerate()
         .map(|(own, key)| {
             let path = directory.path().join(own.to_string());
-            std::fs::write(&path, key).unwrap();
+            std::fs::write(&path, key).expect("cannot write the key");
             let mut command = ends[0].namespace.command("wg");
-            command.arg("pubkey").stdin(std::fs::File::open(path).unwrap());
+            let key = std::fs::File::open(path).expect("it was written");
+            command.arg("pubkey").stdin(key);
             output_of(&mut command).trim().to_owned()
         })
         .collect();

@@ -244,7 +244,7 @@ fn an_uplink_that_is_made_anew_loses_and_doubles_nothing() {
             received = received
                 + offered[0].send(&inbound, &frames_from(0..1_000 + round));
             offered[1].send(&outbound, &frames_to(0..500));
-            inside.send(&frames_from(0..100));
+            inside.send(frames_from(0..100));
             if part == 0 && round % 2 == 1 {
                 machine.ip(&format!("route add default dev {WAN}"));
             }
@@ -252,7 +252,7 @@ fn an_uplink_that_is_made_anew_loses_and_doubles_nothing() {
         await_equal("packets at the hook", &received, || counter.seen());
         machine.ip(&format!("link del {WAN}"));
         // Nothing of this leads outside.
-        inside.send(&frames_from(0..1_000));
+        inside.send(frames_from(0..1_000));
     }
     let expected = || [offered[0].bytes(), offered[1].bytes()];
     await_whole(&daemon, expected);
@@ -280,7 +280,7 @@ fn traffic_of_the_time_without_an_exporter_counts_once() {
         let counter = Counter::last(machine, WAN, TcAttachType::Ingress);
         let received = offered[0].send(&lab.inbound(), &frames_from(0..count));
         offered[1].send(&lab.outbound(), &frames_to(0..count / 2));
-        inside.send(&frames_from(0..count));
+        inside.send(frames_from(0..count));
         await_equal("packets at the hook", &received, || counter.seen());
     };
     let expected = || [offered[0].bytes(), offered[1].bytes()];
@@ -295,7 +295,7 @@ fn traffic_of_the_time_without_an_exporter_counts_once() {
         exchange(3_000);
     }
     machine.ip(&format!("link del {WAN}"));
-    inside.send(&frames_from(0..100));
+    inside.send(frames_from(0..100));
     let daemon = setup().start();
     await_whole(&daemon, expected);
     assert_eq!(await_scrape_of(&daemon), expected());

@@ -156,7 +156,10 @@ fn change(daemon: &mut Daemon, until: Instant) -> u64 {
         }
         write_whole(&asn_database, &contents[1]);
         daemon.reload_refused("asn.mmdb");
-        write_whole(&asn_database, &networks[rounds as usize % 3]);
+        write_whole(
+            &asn_database,
+            &networks[usize::try_from(rounds % 3).expect("at most 2")],
+        );
         daemon.reload();
         daemon.configure_text("poll_intervall = \"1s\"\n");
         daemon.reload_refused("poll_intervall");

@@ -112,13 +112,13 @@ const LAN: Lan = Lan {
 impl Lan {
     fn container(&self, number: usize, version: u8) -> IpAddr {
         let prefix = self.prefixes[usize::from(version == 6)];
-        format!("{prefix}{}", number + 10).parse().unwrap()
+        format!("{prefix}{}", number + 10).parse().expect("an address")
     }
 
     fn machine(&self, version: u8) -> IpAddr {
         [self.machine4, self.machine6][usize::from(version == 6)]
             .parse()
-            .unwrap()
+            .expect("an address")
     }
 }
 

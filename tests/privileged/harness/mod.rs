@@ -9,7 +9,11 @@ pub(crate) mod bench;
 pub(crate) mod bpffs;
 pub(crate) mod clang;
 pub(crate) mod classifier;
-#[allow(dead_code, reason = "each suite uses a part of it")]
+#[allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "the tests that need no rights use it too, with unwrap"
+)]
 #[path = "../../support/http.rs"]
 mod client;
 pub(crate) mod containers;
@@ -29,6 +33,10 @@ pub(crate) mod inject;
 pub(crate) mod lab;
 pub(crate) mod link;
 pub(crate) mod log_line;
+#[allow(
+    clippy::unwrap_used,
+    reason = "the tests that need no rights use it too, with unwrap"
+)]
 #[path = "../../it/mmdb.rs"]
 #[expect(dead_code, reason = "the databases of other tests need it")]
 pub(crate) mod mmdb;
