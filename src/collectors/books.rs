@@ -45,6 +45,20 @@ pub trait OfInterface: Clone + Debug {
     }
 }
 
+/// Returns the copy of a name's traffic for a snapshot: the last one, unless the
+/// traffic has changed since.
+pub(super) fn copy_if_changed<T: Clone>(
+    traffic: &T,
+    last: &mut Option<Arc<T>>,
+    has_changed: &mut bool,
+) -> Arc<T> {
+    let has_changed = std::mem::take(has_changed);
+    match last {
+        Some(last) if !has_changed => Arc::clone(last),
+        _ => Arc::clone(last.insert(Arc::new(traffic.clone()))),
+    }
+}
+
 /// The series of one interface name while they are counted in.
 pub trait Book: Debug {
     /// The form in a snapshot.

@@ -58,8 +58,8 @@ pub(super) struct Feature {
     /// The conditions of its counts: maps are not adopted if one of these
     /// differs. At most [`WORDS_OF_FEATURE`] - 1.
     depends_on: fn(&Conditions<'_>) -> Vec<Word>,
-    /// Whether it is in use. One that is not adopts maps of any shape, so that
-    /// a later process finds them unchanged.
+    /// Returns whether the feature is in use. A feature that is not in use
+    /// adopts maps of any shape, so that a later process finds them unchanged.
     pub(super) is_used: fn(&Conditions<'_>) -> bool,
     /// The number of elements of each map whose size varies.
     pub(super) sizes: fn(&Conditions<'_>) -> Vec<(&'static str, u64)>,

@@ -26,7 +26,7 @@ pub enum Duty {
     /// Opens the sockets that listen, and ends before clients are served. Keeps
     /// CAP_NET_BIND_SERVICE, if the process has it, for ports below 1024.
     Bind {
-        /// Whether a port is below 1024.
+        /// True if a port is below 1024.
         is_low: bool,
     },
     /// Starts the threads that read the configuration. Keeps

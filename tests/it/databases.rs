@@ -25,7 +25,7 @@ pub(crate) const COUNTRIES: [(&str, &str); 11] = [
     ("2001:db8:4::/49", "NL"),
 ];
 
-/// Whose networks they are: numbers for documentation, of both sizes.
+/// The network of each prefix: numbers for documentation, of both sizes.
 pub(crate) const NETWORKS: [(&str, u32, &str); 8] = [
     ("192.0.2.0/24", 64_496, "Example Networks"),
     ("198.51.100.0/25", 64_497, "Beispiel Büro GmbH"),

@@ -6,6 +6,7 @@
 
 mod networks;
 mod ranges;
+mod section;
 mod services;
 
 use std::fs;

@@ -169,7 +169,7 @@ fn also(host: Host<'_>, Remote { ipv4, ipv6, .. }: Remote) -> Host<'_> {
     Host { ipv4, ipv6, ..host }
 }
 
-/// What the hosts say to each other, at least.
+/// The least number of bytes that the hosts send to each other.
 const SAID: u64 = 600_000;
 
 #[test]

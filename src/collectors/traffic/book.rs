@@ -75,15 +75,8 @@ impl books::Book for Book {
     }
 
     fn show(&mut self) -> Arc<InterfaceTraffic> {
-        let has_changed = std::mem::take(&mut self.has_changed);
-        match &self.shown {
-            Some(shown) if !has_changed => Arc::clone(shown),
-            _ => {
-                let shown = Arc::new(self.traffic.clone());
-                self.shown = Some(Arc::clone(&shown));
-                shown
-            }
-        }
+        let Self { traffic, shown, has_changed, .. } = self;
+        books::copy_if_changed(traffic, shown, has_changed)
     }
 }
 

@@ -9,7 +9,7 @@ use super::fake::FakeHost;
 use super::kernel::Packet;
 use super::running::{Running, Scrape, with_database};
 
-/// What the daemon logs with the interfaces.
+/// The message of the log line that names the edges.
 const COUNTED: &str = "the whole machine is counted at these interfaces";
 
 /// A machine with two cards, a bridge over the first, a container on it, and a
@@ -236,7 +236,7 @@ fn off_is_free_and_on_counts_from_then_on() {
     daemon.configure(&with_database("host = true\n"));
     daemon.reload();
     receive_at(host, &[2, 4], 4);
-    // What it had before is still there.
+    // The bytes from before it was turned off are still there.
     assert_eq!(bytes(&daemon.settled()), 234.0);
     daemon.stop();
 }

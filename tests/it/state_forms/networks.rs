@@ -1,10 +1,5 @@
-//! The section of networks, in every version that there was.
-//!
-//! A file is never changed. `UPDATE_STATE_FILES=1` writes the one of the newest
-//! version if it is missing.
+//! The section of networks.
 
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use geoip_exporter::accounting::{
@@ -12,9 +7,10 @@ use geoip_exporter::accounting::{
     PollEnd, Rest, Timestamp, Volume,
 };
 use geoip_exporter::collectors::networks::{NetworksAccount, Snapshot};
-use geoip_exporter::collectors::section::SectionContent as _;
 use geoip_exporter::config::Config;
-use geoip_exporter::geoip::{CountryLabels, Network};
+use geoip_exporter::geoip::Network;
+
+use super::section::{damage, read_every_version};
 
 /// Shown, hidden and returned networks, and bytes without one.
 fn snapshot() -> Snapshot {
@@ -60,44 +56,17 @@ fn snapshot() -> Snapshot {
 
 #[test]
 fn a_section_of_networks_of_any_version_is_read() {
-    for version in 1..=Snapshot::NEWEST {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join(format!("tests/data/state/networks-{version}.section"));
-        let expected = snapshot();
-        if std::env::var_os("UPDATE_STATE_FILES").is_some()
-            && version == Snapshot::NEWEST
-            && !path.exists()
-        {
-            fs::write(&path, expected.encode()).unwrap();
-        }
-        let bytes = fs::read(&path).unwrap();
-        let read = Snapshot::decode(&bytes, &mut CountryLabels::default());
-        assert_eq!(read, Some(expected.clone()), "version {version}");
-        if version == Snapshot::NEWEST {
-            assert!(expected.encode() == bytes, "it is of an old form");
-        }
-    }
+    let expected = snapshot();
+    read_every_version(&expected, |read, _| assert_eq!(read, expected));
 }
 
 /// A damaged section is refused, or its parts agree: an account can continue
 /// from it.
 #[test]
 fn a_damaged_section_is_refused_or_makes_sense() {
-    let good = snapshot().encode();
-    for place in 0..good.len() {
-        for bit in 0..8 {
-            let mut bytes = good.clone();
-            bytes[place] ^= 1 << bit;
-            let read = Snapshot::decode(&bytes, &mut CountryLabels::default());
-            if let Some(read) = read {
-                assert!(read.networks.is_consistent());
-                let mut account = NetworksAccount::resume(Some(read.clone()));
-                assert_eq!(account.snapshot().whole(), read.whole());
-            }
-        }
-    }
-    for length in 0..good.len() {
-        let mut labels = CountryLabels::default();
-        assert_eq!(Snapshot::decode(&good[..length], &mut labels), None);
-    }
+    damage(&snapshot(), |read| {
+        assert!(read.networks.is_consistent());
+        let mut account = NetworksAccount::resume(Some(read.clone()));
+        assert_eq!(account.snapshot().whole(), read.whole());
+    });
 }

@@ -1,10 +1,5 @@
-//! The section of ranges, in every version that there was.
-//!
-//! A file is never changed. `UPDATE_STATE_FILES=1` writes the one of the newest
-//! version if it is missing.
+//! The section of ranges.
 
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use geoip_exporter::accounting::{
@@ -12,9 +7,9 @@ use geoip_exporter::accounting::{
     PollEnd, Range, Rest, Timestamp, Volume,
 };
 use geoip_exporter::collectors::ranges::{RangesAccount, Snapshot};
-use geoip_exporter::collectors::section::SectionContent as _;
-use geoip_exporter::geoip::CountryLabels;
 use geoip_exporter::ranges::RangeNames;
+
+use super::section::{damage, read_every_version};
 
 /// Named and unnamed ranges, an interface that is gone, one that is remembered,
 /// and bytes without a range.
@@ -60,43 +55,16 @@ fn snapshot() -> Snapshot {
 fn a_section_of_ranges_of_any_version_is_read() {
     let expected = snapshot();
     assert_eq!((expected.interfaces.len(), expected.remembered.len()), (2, 1));
-    for version in 1..=Snapshot::NEWEST {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join(format!("tests/data/state/ranges-{version}.section"));
-        if std::env::var_os("UPDATE_STATE_FILES").is_some()
-            && version == Snapshot::NEWEST
-            && !path.exists()
-        {
-            fs::write(&path, expected.encode()).unwrap();
-        }
-        let bytes = fs::read(&path).unwrap();
-        let read = Snapshot::decode(&bytes, &mut CountryLabels::default());
-        assert_eq!(read, Some(expected.clone()), "version {version}");
-        if version == Snapshot::NEWEST {
-            assert!(expected.encode() == bytes, "it is of an old form");
-        }
-    }
+    read_every_version(&expected, |read, _| assert_eq!(read, expected));
 }
 
 /// A damaged section is refused, or its parts agree: an account can continue
 /// from it.
 #[test]
 fn a_damaged_section_of_ranges_is_refused_or_makes_sense() {
-    let good = snapshot().encode();
-    for place in 0..good.len() {
-        for bit in 0..8 {
-            let mut bytes = good.clone();
-            bytes[place] ^= 1 << bit;
-            let read = Snapshot::decode(&bytes, &mut CountryLabels::default());
-            if let Some(read) = read {
-                let names = RangeNames::default();
-                let mut account = RangesAccount::resume(names, read.clone());
-                assert_eq!(account.snapshot(), read);
-            }
-        }
-    }
-    for length in 0..good.len() {
-        let mut labels = CountryLabels::default();
-        assert_eq!(Snapshot::decode(&good[..length], &mut labels), None);
-    }
+    damage(&snapshot(), |read| {
+        let names = RangeNames::default();
+        let mut account = RangesAccount::resume(names, read.clone());
+        assert_eq!(account.snapshot(), read);
+    });
 }
