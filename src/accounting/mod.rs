@@ -5,6 +5,7 @@
 
 mod breakdown;
 mod classes;
+mod connections;
 mod delta;
 mod edges;
 mod flow_table;
@@ -32,6 +33,10 @@ pub use breakdown::{Breakdown, Created};
 pub use classes::{
     Class, ClassFault, ClassPlan, ClassPrefix, Classes, MOST_CLASS_PREFIXES,
     MOST_CLASSES, ServicePlan, ServicePorts,
+};
+pub use connections::{
+    ConnectionDirection, ConnectionGrowth, ConnectionKey, RTT_BOUNDS,
+    RoundTrips,
 };
 pub use delta::{DeltaTracker, Observation};
 pub use edges::{AtEdges, Edges};

@@ -7,6 +7,7 @@
 //!
 //! Pure, all but `load`: no I/O, clock, threads or logging.
 
+mod connections;
 mod counted_once;
 mod countries;
 mod duration;
@@ -32,6 +33,7 @@ mod tables;
 mod text;
 mod values;
 
+pub use connections::{ConnectionsScope, IgnoredConnections};
 pub use counted_once::CountedOnce;
 pub use countries::Countries;
 pub use elements::{Element, ReadElements, Wrong};
@@ -147,6 +149,16 @@ pub struct Config {
     pub range: Vec<Definition>,
     /// The services of this machine.
     pub service: Vec<Service>,
+    /// Is true if TCP connections are counted.
+    pub connections: bool,
+    /// The time between two visits of the open connections.
+    pub connections_interval: Duration,
+    /// The remote addresses whose connections are not counted.
+    pub connections_ignore: IgnoredConnections,
+    /// The network namespaces whose connections are counted.
+    pub connections_scope: ConnectionsScope,
+    /// The number of countries with round-trip times of their own.
+    pub connections_countries: u32,
 }
 
 impl Default for Config {
@@ -185,6 +197,11 @@ impl Default for Config {
             range_files: Vec::new(),
             range: Vec::new(),
             service: Vec::new(),
+            connections: false,
+            connections_interval: Duration::from_secs(10),
+            connections_ignore: IgnoredConnections::default(),
+            connections_scope: ConnectionsScope::Namespace,
+            connections_countries: 64,
         }
     }
 }

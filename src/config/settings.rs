@@ -1,7 +1,7 @@
 //! Every setting. Flags, environment variables, TOML keys, `--help`, the sample
 //! file, the man pages and docs/settings.md are made from these definitions.
 //! This file has the settings of counting, `series` those of the page,
-//! `networks` those of networks,
+//! `networks` those of networks, `connections` those of connections,
 //! `serving` those of the web server, `running` those of the process, `lists`
 //! those that are lists of tables.
 //!
@@ -12,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+mod connections;
 mod lists;
 mod networks;
 mod running;
@@ -47,6 +48,7 @@ const TABLES: &[&[Setting]] = &[
     COUNTING,
     whole::WHOLE,
     networks::NETWORKS,
+    connections::CONNECTIONS,
     series::SERIES,
     serving::SERVING,
     running::RUNNING,

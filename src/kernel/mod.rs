@@ -12,6 +12,7 @@ mod baselines;
 mod capabilities;
 mod classes;
 mod clsact;
+mod connections;
 mod counters;
 mod cpus;
 mod edges;
@@ -48,6 +49,9 @@ mod tc;
 mod version;
 
 pub use attachments::TrafficAttacher;
+pub use connections::{
+    ConnectionsMethod, Credit, OpenConnections, WatchConnections,
+};
 pub use edges::{EdgeFinder, Verdict, Verdicts, doubled};
 pub use error::Error;
 pub use features::{UNPINNED, pinned_maps};

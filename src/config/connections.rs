@@ -1,0 +1,121 @@
+//! The values of the settings of connections.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use figment::value::Value;
+
+use super::values::{Fault, quoted, texts};
+use crate::ranges::{Prefix, PrefixFault, name_fault};
+
+/// The network namespaces whose connections are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionsScope {
+    /// The namespace of the exporter.
+    Namespace,
+    /// All namespaces, those of containers included.
+    Host,
+}
+
+impl ConnectionsScope {
+    const ALL: [Self; 2] = [Self::Namespace, Self::Host];
+
+    /// Returns its name in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Namespace => "namespace",
+            Self::Host => "host",
+        }
+    }
+}
+
+/// The remote addresses whose connections are not counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IgnoredConnections {
+    /// Prefixes.
+    pub prefixes: Vec<Prefix>,
+    /// Names of ranges.
+    pub ranges: Vec<Arc<str>>,
+}
+
+/// Reads a scope.
+pub(super) fn scope(value: &Value) -> Result<ConnectionsScope, Fault> {
+    let text = super::values::text(value)?.trim();
+    let mut scopes = ConnectionsScope::ALL.into_iter();
+    scopes
+        .find(|scope| scope.name().eq_ignore_ascii_case(text))
+        .ok_or(Fault::NotExpected)
+}
+
+/// Reads a comma list of prefixes, addresses and names of ranges.
+pub(super) fn ignored(value: &Value) -> Result<IgnoredConnections, Fault> {
+    let mut ignored = IgnoredConnections::default();
+    let parts = texts(value)?;
+    let words = parts.iter().flat_map(|part| part.split(','));
+    for word in words.map(str::trim).filter(|word| !word.is_empty()) {
+        let because = |reason: String| {
+            Fault::Because(format!("{} {reason}", quoted(word)))
+        };
+        match Prefix::read(word) {
+            Ok(prefix) => ignored.prefixes.push(prefix),
+            // A text that is neither is taken as a name.
+            Err(PrefixFault::Form) if !word.contains('/') => {
+                if let Some(fault) = name_fault(word) {
+                    return Err(Fault::Because(fault));
+                }
+                ignored.ranges.push(word.into());
+            }
+            Err(fault) => return Err(because(fault.to_string())),
+        }
+    }
+    Ok(ignored)
+}
+
+/// Returns the value that [`ignored()`] reads back.
+pub(super) fn ignored_value(ignored: &IgnoredConnections) -> toml::Value {
+    let prefixes = ignored.prefixes.iter().map(ToString::to_string);
+    let ranges = ignored.ranges.iter().map(ToString::to_string);
+    let words = prefixes.chain(ranges).map(toml::Value::from);
+    words.collect::<Vec<_>>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_a_prefix_or_the_name_of_a_range() {
+        let value = Value::from("198.51.100.0/24, office,2001:db8::1");
+        let read = ignored(&value).unwrap();
+        let prefixes: Vec<_> =
+            read.prefixes.iter().map(ToString::to_string).collect();
+        assert_eq!(prefixes, ["198.51.100.0/24", "2001:db8::1/128"]);
+        assert_eq!(read.ranges, ["office".into()]);
+        assert_eq!(ignored(&Value::from(" ")).unwrap(), Default::default());
+        for (text, part) in [
+            ("198.51.100.1/24", "has bits set past its length"),
+            ("198.51.100.0/33", "is not from 0 to 32"),
+            ("x/24", "is no prefix"),
+            ("::ffff:192.0.2.0/120", "in the form of IPv6"),
+            ("other", "stands for traffic without a name"),
+        ] {
+            let Err(Fault::Because(reason)) = ignored(&Value::from(text))
+            else {
+                panic!("{text}");
+            };
+            assert!(reason.contains(part), "{text}: {reason}");
+        }
+    }
+
+    #[test]
+    fn a_scope_is_one_of_two_words() {
+        let read = |text: &str| scope(&Value::from(text));
+        assert_eq!(read(" Host"), Ok(ConnectionsScope::Host));
+        assert_eq!(read("namespace"), Ok(ConnectionsScope::Namespace));
+        assert_eq!(read("all"), Err(Fault::NotExpected));
+    }
+}
