@@ -27,6 +27,7 @@
 //! main       → cli, commands, config, daemon, logging, sysexits
 //! commands   → everything below
 //! daemon     → everything below
+//! connections → accounting, classifier, collectors, config, geoip, kernel, logging, metrics, ranges
 //! poller     → accounting, classifier, collectors, config, geoip, kernel, logging, metrics, ranges
 //! http       → accounting, collectors, config::Config, config::ListenAddress, config::nearest, config::utf8, files, geoip::Network, geoip::NetworkNames, metrics, release
 //! kernel     → accounting, config::Candidate, config::ConnectionsScope, config::CountedOnce, config::Interfaces, files, logging::chain, sandbox::capability_names
@@ -55,6 +56,7 @@ pub mod cli;
 pub mod collectors;
 pub mod commands;
 pub mod config;
+pub mod connections;
 pub mod daemon;
 pub mod files;
 pub mod geoip;

@@ -1,4 +1,4 @@
-//! From a flow to its origin. The poller asks once for each flow and keeps the
+//! From a flow, or an address, to its origin. The poller asks once for each flow and keeps the
 //! answer as the flow's note. A note is the number of an origin, as many flows
 //! have the same: it takes four bytes, however much an origin tells.
 //!
@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 
@@ -98,6 +99,13 @@ impl Classifier {
         let Self { locator, networks, rules, origins, .. } = self;
         let origin = rules.origin_of(flow, locator, networks);
         origins.number_of(origin)
+    }
+
+    /// Returns the origin of a whole address.
+    #[must_use]
+    pub fn origin_of_address(&mut self, address: IpAddr) -> Origin {
+        let Self { locator, networks, rules, .. } = self;
+        rules.origin_of_address(address, locator, networks)
     }
 
     /// Learns the meanings of classes. Origins of flows stay as they are.

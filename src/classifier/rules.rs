@@ -44,6 +44,17 @@ pub(super) struct RuleLocator {
     of_classes: Vec<Range>,
 }
 
+/// The kept part of a remote address.
+struct Remote {
+    address: IpAddr,
+    /// The number of kept bits.
+    length: u8,
+    /// The number of kept bits of an IPv4 address that it carries.
+    ipv4_length: u8,
+    /// The narrow range that the kernel found for the address.
+    narrow: Range,
+}
+
 impl RuleLocator {
     /// Returns the locator of these rules, and adds their labels to `labels`. A
     /// label for which there is no room becomes `UNKNOWN`.
@@ -84,33 +95,65 @@ impl RuleLocator {
         self.of_classes.get(narrow).copied().unwrap_or_default()
     }
 
-    /// Returns the origin of a flow: for each attribute the narrowest range that
-    /// has it, then the databases, then the label of a special address.
+    /// Returns the origin of a flow.
     pub(super) fn origin_of(
         &self,
         flow: &FlowKey,
         locator: &mut Locator,
         networks: &mut NetworkLocator,
     ) -> Origin {
-        let address = flow.remote_address();
-        let length = match flow.ip_version {
-            IpVersion::V4 => self.rules.ipv4_length,
-            IpVersion::V6 => self.rules.ipv6_length,
+        let remote = Remote {
+            address: flow.remote_address(),
+            length: match flow.ip_version {
+                IpVersion::V4 => self.rules.ipv4_length,
+                IpVersion::V6 => self.rules.ipv6_length,
+            },
+            ipv4_length: self.rules.ipv4_length,
+            narrow: self.narrow(flow),
         };
+        self.origin_of_remote(&remote, locator, networks)
+    }
+
+    /// Returns the origin of a whole address.
+    pub(super) fn origin_of_address(
+        &self,
+        address: IpAddr,
+        locator: &mut Locator,
+        networks: &mut NetworkLocator,
+    ) -> Origin {
+        let remote = Remote {
+            address,
+            length: if address.is_ipv4() { 32 } else { 128 },
+            ipv4_length: 32,
+            narrow: Range::default(),
+        };
+        self.origin_of_remote(&remote, locator, networks)
+    }
+
+    /// Returns the origin of a remote prefix: for each attribute the narrowest
+    /// range that has it, then the databases, then the label of a special
+    /// address.
+    fn origin_of_remote(
+        &self,
+        &Remote { address, length, ipv4_length, narrow }: &Remote,
+        locator: &mut Locator,
+        networks: &mut NetworkLocator,
+    ) -> Origin {
         let carried = self.carried(address);
         let kept = match address {
             // The key has the last 32 bits only if the first 96 are these.
-            IpAddr::V6(v6) if carried.is_some() && is_nat64(v6) => 96,
+            IpAddr::V6(v6) if carried.is_some() && is_nat64(v6) => {
+                length.max(96)
+            }
             _ => length,
         };
-        let mut found = self.find(address, kept, self.narrow(flow));
+        let mut found = self.find(address, kept, narrow);
         let (address, length) = match carried {
             // The ranges of the IPv4 address say what those of IPv6 do not.
             Some(carried) => {
-                let length = self.rules.ipv4_length;
-                let inner = self.find(carried, length, Range::default());
+                let inner = self.find(carried, ipv4_length, Range::default());
                 found = found.or(inner);
-                (carried, length)
+                (carried, ipv4_length)
             }
             None => (address, length),
         };

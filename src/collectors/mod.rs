@@ -10,6 +10,7 @@
 pub mod at_zero;
 pub mod books;
 pub mod bounded;
+pub mod connections;
 pub mod countries;
 pub mod country_places;
 pub mod exporter;

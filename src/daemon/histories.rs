@@ -57,7 +57,15 @@ impl Histories {
         A: Account,
         A::Snapshot: SectionContent,
     {
-        let newest = feed.reader();
+        self.shown_of(feed.reader())
+    }
+
+    /// Returns the snapshots of a slice that scrapes may see: `newest`, or the
+    /// saved ones if counters are saved.
+    pub(super) fn shown_of<S>(&mut self, newest: Published<S>) -> Published<S>
+    where
+        S: SectionContent + Send + Sync + 'static,
+    {
         if !self.are_saved {
             return newest;
         }
@@ -70,8 +78,9 @@ impl Histories {
 }
 
 /// The newest snapshots of one slice. The poller's thread takes them between two
-/// polls, together with its checkpoint.
-pub(super) trait Newest: Send {
+/// polls, together with its checkpoint; the thread that saves takes the last
+/// ones.
+pub(super) trait Newest: Send + Sync {
     fn take(&self) -> Box<dyn Taken>;
 }
 

@@ -14,8 +14,8 @@ use crate::config::{Config, LogFormat, LogLevel};
 use crate::http::GivenSocket;
 use crate::kernel::{
     self, Adopt, Attach, Classify, FollowInterfaces, InterfaceMonitor,
-    IpsecWatch, Keep, Loaded, ProbeSettings, ReadCounts, SteerNews,
-    TrafficAttacher, TrafficReader,
+    IpsecWatch, Keep, Loaded, OpenConnections, ProbeSettings, ReadCounts,
+    SteerNews, TrafficAttacher, TrafficReader,
 };
 use crate::logging::{self, LogControl};
 use crate::sandbox::Sandbox;
@@ -51,6 +51,9 @@ pub trait Host {
         &self,
         ipsec: Option<IpsecWatch>,
     ) -> Result<(Box<dyn FollowInterfaces>, KeepFollowing), kernel::Error>;
+
+    /// Returns the part that starts to count connections. It does nothing yet.
+    fn connections(&self) -> Box<dyn OpenConnections>;
 
     /// Returns the sockets that the service manager opened for the exporter,
     /// once.
@@ -122,6 +125,10 @@ impl Host for ThisHost {
     ) -> Result<(Box<dyn FollowInterfaces>, KeepFollowing), kernel::Error> {
         let (monitor, orders) = InterfaceMonitor::open(ipsec)?;
         Ok((Box::new(monitor), Box::new(orders)))
+    }
+
+    fn connections(&self) -> Box<dyn OpenConnections> {
+        Box::new(kernel::TcpConnections)
     }
 
     fn take_sockets(&self) -> Vec<GivenSocket> {

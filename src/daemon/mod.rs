@@ -155,7 +155,7 @@ fn run_logged<H: Host>(
         start.count(host, &config, &privileges, &mut followers, made)?;
 
     let sources = counting.sources.clone();
-    let published = Publications::new(config);
+    let published = Publications::new(config, sources.clone());
     let progress = Progress::default();
     let basis = Basis {
         published: &published,

@@ -300,6 +300,7 @@ impl Supervisor {
         databases.countries.commit(log, &config, countries, sources);
         databases.networks.commit(log, &config, networks, sources);
         of_ranges.commit(log, &config, ranges, sources);
+        self.published.sources.publish(sources.clone());
         let files = WebConfig::files_of(&web);
         let file = WebConfig(config.web_config_file.clone());
         web_follower.follow(file, files, true);

@@ -7,9 +7,10 @@
 //! families to [`collectors`](crate::collectors), and here a function and a
 //! line in [`all`].
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Sender, bounded};
 use slog::Logger;
 
 use super::histories::Histories;
@@ -18,10 +19,14 @@ use super::lifecycle::Event;
 use super::worker::Worker;
 use super::{BUILD, follow, web};
 use crate::accounting::{AtEdges, PollStatistics, Timestamp};
+use crate::classifier;
+use crate::collectors::connections::{
+    self, ConnectionsAccount, ConnectionsCollector,
+};
 use crate::collectors::countries::CountriesCollector;
 use crate::collectors::exporter::{
-    CertificateCollector, DatabaseStatus, ExporterCollector, LastReload,
-    Process,
+    CertificateCollector, CollectorStatus, DatabaseStatus, ExporterCollector,
+    LastReload, Process,
 };
 use crate::collectors::host::{self, HostAccount, HostCollector};
 use crate::collectors::interfaces::{self, InterfacesCollector};
@@ -31,12 +36,13 @@ use crate::collectors::services::{self, ServicesAccount, ServicesCollector};
 use crate::collectors::traffic::{Snapshot, TrafficAccount, TrafficCollector};
 use crate::collectors::unknown::UnknownAccount;
 use crate::config::Config;
+use crate::connections::Watcher;
 use crate::geoip::{CountryNames, NetworkNames};
 use crate::http::pages::{self, Healthy, Index, Ready, Reload, Unknown};
 use crate::http::{self, Page};
-use crate::kernel::{FollowInterfaces, InterfaceEvent};
+use crate::kernel::{FollowInterfaces, InterfaceEvent, OpenConnections};
 use crate::metrics::Collect;
-use crate::metrics::published::{Feed, Published, Sink};
+use crate::metrics::published::{Feed, Published, Publisher, Sink};
 use crate::ranges::RangeNames;
 use crate::sandbox::Duty;
 
@@ -71,6 +77,8 @@ pub(super) struct Sources {
     pub(super) country_names: Published<CountryNames>,
     pub(super) network_names: Published<NetworkNames>,
     pub(super) range_names: RangeNames,
+    /// The content of the files that origins come from.
+    pub(super) origins: Published<classifier::Sources>,
     /// The newest snapshot of the traffic that scrapes may see.
     pub(super) traffic: Published<Snapshot>,
     /// The newest statistics of the poller that scrapes may see.
@@ -84,6 +92,9 @@ pub(super) struct Sources {
     pub(super) certificate_expiry: http::CertificateExpiry,
     /// Events for the supervisor.
     pub(super) events: Sender<Event>,
+    /// Threads that count hold a copy: once all are dropped, the counters are
+    /// saved for the last time.
+    pub(super) counting: Sender<Infallible>,
 }
 
 /// The source of the news of network devices, and the poller's end of it.
@@ -99,7 +110,9 @@ pub(super) fn all(
     histories: &mut Histories,
     account: Feed<TrafficAccount>,
     devices: Devices,
+    opener: Box<dyn OpenConnections>,
 ) -> Vec<Slice> {
+    let (connections, status) = connections(sources, histories, opener);
     vec![
         traffic(sources, account),
         host(sources, histories),
@@ -108,8 +121,9 @@ pub(super) fn all(
         unknown(sources),
         countries(sources),
         services(sources, histories),
+        connections,
         interfaces(sources, devices),
-        exporter(sources),
+        exporter(sources, vec![status]),
         web_server(sources),
         process(),
     ]
@@ -150,6 +164,51 @@ fn services(sources: &Sources, histories: &mut Histories) -> Slice {
         collectors: vec![Box::new(collector)],
         ..Slice::default()
     }
+}
+
+/// Returns the slice, and the outcome of its last visit.
+fn connections(
+    sources: &Sources,
+    histories: &mut Histories,
+    opener: Box<dyn OpenConnections>,
+) -> (Slice, Published<CollectorStatus>) {
+    let mut saved: connections::Snapshot = histories.take().unwrap_or_default();
+    saved.labels = Arc::new(histories.labels.clone());
+    let mut account =
+        ConnectionsAccount::resume(saved).starting(sources.started);
+    let counters = Publisher::new(account.snapshot());
+    let config = sources.config.clone();
+    let shown = histories.shown_of(counters.reader());
+    let collector = ConnectionsCollector::new(shown, config.clone());
+    let status = Publisher::new(CollectorStatus::off("connections"));
+    let shown_status = status.reader();
+    let watcher = Watcher {
+        log: sources.log.clone(),
+        opener,
+        config,
+        sources: sources.origins.clone(),
+        range_names: sources.range_names.clone(),
+        account,
+        counters,
+        status,
+    };
+    let (wake, woken) = bounded(1);
+    let counting = sources.counting.clone();
+    let slice = Slice {
+        collectors: vec![Box::new(collector)],
+        worker: Some(Worker::new("connections", Duty::Watch, move || {
+            watcher.run(&woken);
+            // The last growth is published by now.
+            drop(counting);
+            Ok(())
+        })),
+        // A message that waits already says the same.
+        commit: Some(Box::new(move |_| {
+            let _ = wake.try_send(());
+        })),
+        ..Slice::default()
+    };
+    (slice, shown_status)
 }
 
 fn networks(sources: &Sources, histories: &mut Histories) -> Slice {
@@ -233,12 +292,16 @@ fn interfaces(sources: &Sources, devices: Devices) -> Slice {
     }
 }
 
-fn exporter(sources: &Sources) -> Slice {
+fn exporter(
+    sources: &Sources,
+    optional: Vec<Published<CollectorStatus>>,
+) -> Slice {
     let collector = ExporterCollector {
         build: BUILD,
         config: sources.config.clone(),
         last_reload: sources.last_reload.clone(),
         databases: sources.databases.clone(),
+        optional,
         is_saved: sources.is_saved.clone(),
         polls: sources.polls.clone(),
         traffic: sources.traffic.clone(),

@@ -89,6 +89,7 @@ impl Shown {
                 slices: Vec::new(),
                 checkpoint,
             },
+            slices: Arc::default(),
             request,
             given,
             asked,
@@ -107,7 +108,7 @@ impl Shown {
             shown: AtomicU64::new(u64::MAX),
             saving: keeper.saving.clone(),
         };
-        let slices = Vec::new();
+        let slices = Arc::default();
         let saver = Hand { traffic, slices, requests, give, hurry, numbers };
         let shown = Self {
             traffic: keeper.shown_traffic.reader(),
@@ -130,7 +131,8 @@ impl Keeper {
         }
         self.ended.slices = of.newest.iter().map(|one| one.take()).collect();
         self.store.keep_sections(of.sections);
-        hand.slices = of.newest;
+        self.slices = of.newest.into();
+        hand.slices = Arc::clone(&self.slices);
     }
 }
 
@@ -161,7 +163,7 @@ impl PollNumbers {
 /// The poller's end of the [`Keeper`].
 pub(super) struct Hand {
     traffic: Published<Snapshot>,
-    slices: Vec<Box<dyn Newest>>,
+    slices: Arc<[Box<dyn Newest>]>,
     requests: Receiver<()>,
     give: Sender<Ended>,
     hurry: Sender<()>,
@@ -214,6 +216,8 @@ pub(super) struct Keeper {
     store: Store,
     /// The newest checkpoint that the poller gave.
     ended: Ended,
+    /// The newest snapshots of the slices.
+    slices: Arc<[Box<dyn Newest>]>,
     request: Sender<()>,
     given: Receiver<Ended>,
     shown_traffic: Publisher<Snapshot>,
@@ -231,8 +235,9 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Saves until the other half of `poller` is dropped, and once more.
-    pub(super) fn run(mut self, poller: &Receiver<Infallible>) {
+    /// Saves until all threads that count have dropped the other half of
+    /// `counting`, and once more.
+    pub(super) fn run(mut self, counting: &Receiver<Infallible>) {
         let mut asked = self.asked.clone();
         let mut hurried = self.hurried.clone();
         let mut due = after(Duration::ZERO);
@@ -255,7 +260,7 @@ impl Keeper {
                     self.show();
                     due = after(SAVE_INTERVAL);
                 }
-                recv(poller) -> _ => break,
+                recv(counting) -> _ => break,
             }
         }
         self.save_last();
@@ -337,6 +342,8 @@ impl Keeper {
         if let Some(last) = self.given.try_iter().last() {
             self.ended = last;
         }
+        // Other threads that count may have ended after the poller.
+        self.ended.slices = self.slices.iter().map(|it| it.take()).collect();
         let state = self.ended.state();
         let failure = self.save(&state).err();
         self.tell(failure);

@@ -38,14 +38,17 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// The supervisor's publications, which collectors and pages read.
 pub(super) struct Publications {
     pub(super) config: Publisher<Config>,
+    /// The content of the files that origins come from, as the poller is told.
+    pub(super) sources: Publisher<Sources>,
     pub(super) last_reload: Publisher<LastReload>,
     /// The web configuration, which is followed on disk as databases are.
     pub(super) web: Publisher<DatabaseStatus>,
 }
 
 impl Publications {
-    pub(super) fn new(config: Config) -> Self {
+    pub(super) fn new(config: Config, sources: Sources) -> Self {
         Self {
+            sources: Publisher::new(sources),
             web: Publisher::new(web_status(&config, true)),
             config: Publisher::new(config),
             last_reload: Publisher::new(succeeded_now()),
@@ -255,6 +258,7 @@ impl Supervisor {
     /// Gives the poller the sources of origins anew.
     fn use_sources(&mut self) {
         let sources = self.sources.clone();
+        self.published.sources.publish(sources.clone());
         let control = |done| Control::Sources { sources, done };
         self.tell_poller(control, None);
     }

@@ -50,7 +50,8 @@ mod version;
 
 pub use attachments::TrafficAttacher;
 pub use connections::{
-    ConnectionsMethod, Credit, OpenConnections, WatchConnections,
+    ConnectionsMethod, Credit, OpenConnections, TcpConnections,
+    WatchConnections,
 };
 pub use edges::{EdgeFinder, Verdict, Verdicts, doubled};
 pub use error::Error;

@@ -8,7 +8,7 @@
 use super::Duty;
 
 /// Threads, as bits.
-pub(super) type Threads = u8;
+pub(super) type Threads = u16;
 
 const MAIN: Threads = 1;
 const POLLER: Threads = 1 << 1;
@@ -18,6 +18,7 @@ const HTTP: Threads = 1 << 4;
 const LOG: Threads = 1 << 5;
 const SIGNALS: Threads = 1 << 6;
 const READERS: Threads = 1 << 7;
+const WATCH: Threads = 1 << 8;
 const ALL: Threads = Threads::MAX;
 
 /// Returns the threads whose rows a duty has; none for a duty that ends with
@@ -30,6 +31,7 @@ pub(super) fn threads(duty: Duty) -> Option<Threads> {
         Duty::Count { .. } => Some(POLLER),
         Duty::Save => Some(STATE),
         Duty::Follow => Some(INTERFACES),
+        Duty::Watch => Some(WATCH),
         Duty::Serve => Some(HTTP),
         Duty::Log => Some(LOG),
         Duty::Forward => Some(SIGNALS),
@@ -299,6 +301,7 @@ pub(super) const TABLE: &[Row] = table! {
 
     SYS_openat          | MAIN READERS    | TO_READ           | "settings, certificates, databases";
     SYS_openat          | POLLER          | TO_READ           | "the line privileges";
+    SYS_openat          | WATCH           | TO_READ           | "the kernel's types";
     SYS_openat          | HTTP            | TO_READ           | "process_*, from /proc";
     SYS_openat          | STATE           | NEW_FILE          | "the state";
     SYS_newfstatat      | MAIN READERS POLLER STATE HTTP | ANY        | "what a file is";

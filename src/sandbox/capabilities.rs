@@ -15,6 +15,7 @@ pub(super) fn of(duty: Duty) -> CapabilitySet {
         Duty::Count { needs_bpf: true } => {
             CapabilitySet::NET_ADMIN | CapabilitySet::BPF
         }
+        Duty::Watch => CapabilitySet::BPF | CapabilitySet::PERFMON,
         Duty::Supervise | Duty::Read => CapabilitySet::DAC_READ_SEARCH,
         Duty::Bind { is_low: true } => CapabilitySet::NET_BIND_SERVICE,
         Duty::Bind { is_low: false }

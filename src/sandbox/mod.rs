@@ -45,6 +45,9 @@ pub enum Duty {
     Save,
     /// Receives the kernel's news of network devices.
     Follow,
+    /// Counts connections: CAP_BPF and CAP_PERFMON, because a reload may turn
+    /// it on, which loads programs.
+    Watch,
     /// Talks to clients, makes their pages, checks their passwords.
     Serve,
     /// Writes the log.

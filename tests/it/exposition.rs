@@ -108,6 +108,7 @@ fn exporter(feed: &Feed<TrafficAccount>) -> ExporterCollector {
         })
         .reader(),
         databases: ["country", "asn", "off"].map(networks::database).into(),
+        optional: networks::optional_collectors(),
         is_saved: Some(Publisher::new(true).reader()),
         polls: Publisher::new(PollStatistics {
             polls: 10,
@@ -233,6 +234,7 @@ const LABELS: &[(&str, &[&str])] = &[
     ("geoip_build_info", &["version", "revision"]),
     ("geoip_database_last_load_", &["database"]),
     ("geoip_database_info", &["database", "path", "type"]),
+    ("geoip_collector_", &["collector"]),
     ("geoip_database_build_", &["database"]),
     ("geoip_range_pairs", &[]),
     ("geoip_range_unattributed_", &["interface", "ip_version"]),
@@ -322,6 +324,7 @@ fn before_traffic_and_database_their_series_do_not_exist() {
             })
             .reader(),
         ],
+        optional: Vec::new(),
         is_saved: None,
         ..exporter(&feed)
     });
@@ -332,6 +335,7 @@ fn before_traffic_and_database_their_series_do_not_exist() {
         "geoip_database_info",
         "geoip_database_build_",
         "geoip_state_",
+        "geoip_collector_",
     ] {
         assert!(!page.contains(absent), "{absent} in {page}");
     }

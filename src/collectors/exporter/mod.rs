@@ -5,10 +5,12 @@
 
 mod certificate;
 mod families;
+mod optional;
 mod process;
 mod section;
 
 pub use certificate::CertificateCollector;
+pub use optional::CollectorStatus;
 pub use process::Process;
 pub use section::SavedPolls;
 
@@ -68,6 +70,8 @@ pub struct ExporterCollector {
     pub last_reload: Published<LastReload>,
     /// The databases.
     pub databases: Vec<Published<DatabaseStatus>>,
+    /// The optional collectors.
+    pub optional: Vec<Published<CollectorStatus>>,
     /// True if the shown counters are saved; none if no state is kept.
     pub is_saved: Option<Published<bool>>,
     /// The newest poll.
@@ -84,15 +88,18 @@ impl Collect for ExporterCollector {
             config,
             last_reload,
             databases,
+            optional,
             is_saved,
             polls,
             traffic,
         } = self;
         let databases: u64 = databases.iter().map(Published::version).sum();
+        let optional: u64 = optional.iter().map(Published::version).sum();
         let is_saved = is_saved.as_ref().map_or(0, Published::version);
         config.version()
             + last_reload.version()
             + databases
+            + optional
             + is_saved
             + polls.version()
             + traffic.version()
@@ -105,6 +112,7 @@ impl Collect for ExporterCollector {
         collect_settings(&self.config.get(), emit);
         collect_last_reload(&self.last_reload.get(), emit);
         collect_databases(&self.databases, emit);
+        optional::collect(&self.optional, emit);
         if let Some(is_saved) = &self.is_saved {
             emit(
                 &families::STATE_SAVED

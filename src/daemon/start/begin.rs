@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crossbeam_channel::{Receiver, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use slog::info;
 
 use super::super::Error;
@@ -84,14 +84,23 @@ impl Start<'_> {
             interfaces: interfaces.reader(),
             counted_once: counted_once.reader(),
         };
-        let sources = self.sources(basis, &shown, readers, &server);
+        let (polling, until_counted) = bounded::<Infallible>(0);
+        let counting_ends = polling.clone();
+        let sources =
+            self.sources(basis, &shown, readers, &server, counting_ends);
         let (device_events, followed) = unbounded();
         let devices = Devices {
             source: counting.devices,
             keep_following: counting.keep_following,
             poller: device_events,
         };
-        let slices = slices::all(&sources, &mut histories, account, devices);
+        let slices = slices::all(
+            &sources,
+            &mut histories,
+            account,
+            devices,
+            counting.connections,
+        );
         let labels = Arc::new(std::mem::take(&mut histories.labels));
         if let (Some(keeper), Some(saver)) = (&mut shown.keeper, &mut saver) {
             keeper.save_slices(saver, histories);
@@ -127,7 +136,6 @@ impl Start<'_> {
         privileges.begin_giving_up(&counting.rights);
 
         let (control, controlled) = unbounded();
-        let (polling, until_polled) = bounded::<Infallible>(0);
         let poll = Worker::new("poller", counting.duty, move || {
             poller.run(&controlled, &followed);
             // The last poll is published by now.
@@ -136,7 +144,7 @@ impl Start<'_> {
         });
         let save = shown.keeper.map(|keeper| {
             Worker::new("state", Duty::Save, move || {
-                keeper.run(&until_polled);
+                keeper.run(&until_counted);
                 Ok(())
             })
         });
@@ -167,6 +175,7 @@ impl Start<'_> {
         shown: &Shown,
         Readers { newest_polls, interfaces, counted_once }: Readers,
         server: &http::Server,
+        counting: Sender<Infallible>,
     ) -> Sources {
         let Followers { databases, ranges, .. } = followers;
         let mut statuses = databases.statuses();
@@ -178,6 +187,7 @@ impl Start<'_> {
             last_reload: published.last_reload.reader(),
             databases: statuses,
             range_names: ranges.names().clone(),
+            origins: published.sources.reader(),
             country_names: databases.countries.names(),
             network_names: databases.networks.names(),
             traffic: shown.traffic.clone(),
@@ -188,6 +198,7 @@ impl Start<'_> {
             counted_once,
             certificate_expiry: server.certificate_expiry(),
             events: self.events.0.clone(),
+            counting,
         }
     }
 

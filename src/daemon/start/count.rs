@@ -18,7 +18,7 @@ use crate::classifier::Sources;
 use crate::config::Config;
 use crate::kernel::{
     self, Adopt as _, Attach, FollowInterfaces, InterfaceEvent, Loaded,
-    ReadCounts,
+    OpenConnections, ReadCounts,
 };
 use crate::poller::{self, Resumed};
 use crate::sandbox::Duty;
@@ -41,6 +41,7 @@ pub(in crate::daemon) struct Counting<A, R> {
     pub(in crate::daemon) devices: Box<dyn FollowInterfaces>,
     pub(in crate::daemon) keep_following: KeepFollowing,
     pub(in crate::daemon) first_devices: Vec<InterfaceEvent>,
+    pub(in crate::daemon) connections: Box<dyn OpenConnections>,
 }
 
 impl Start<'_> {
@@ -124,6 +125,7 @@ impl Start<'_> {
             devices,
             keep_following,
             first_devices,
+            connections: host.connections(),
         })
     }
 

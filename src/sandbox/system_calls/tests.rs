@@ -7,12 +7,13 @@ use super::super::allowed;
 use super::*;
 
 /// Every duty that has a filter.
-const DUTIES: [Duty; 8] = [
+const DUTIES: [Duty; 9] = [
     Duty::Supervise,
     Duty::Read,
     Duty::Count { needs_bpf: false },
     Duty::Save,
     Duty::Follow,
+    Duty::Watch,
     Duty::Serve,
     Duty::Log,
     Duty::Forward,
@@ -96,7 +97,11 @@ fn files_are_read_by_who_reads_files() {
         let read = with_filter(duty, || std::fs::read("/proc/self/status"));
         let may_read = matches!(
             duty,
-            Duty::Supervise | Duty::Read | Duty::Count { .. } | Duty::Serve
+            Duty::Supervise
+                | Duty::Read
+                | Duty::Count { .. }
+                | Duty::Watch
+                | Duty::Serve
         );
         assert_eq!(read.is_ok(), may_read, "{duty:?}: {read:?}");
     }

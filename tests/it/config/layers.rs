@@ -34,7 +34,14 @@ fn others(setting: &Setting) -> [&'static str; 3] {
         "unknown_prefixes" | "name_special_addresses" => {
             ["true", "false", "true"]
         }
-        "networks" | "country_info" => ["true", "false", "true"],
+        "networks" | "country_info" | "connections" => {
+            ["true", "false", "true"]
+        }
+        "connections_interval" => ["\"1s\"", "\"30s\"", "\"1m\""],
+        "connections_ignore" => {
+            ["[\"192.0.2.0/24\"]", "[\"2001:db8::/32\", \"vpn\"]", "[\"x\"]"]
+        }
+        "connections_scope" => ["\"host\"", "\"namespace\"", "\"host\""],
         "asn_db" => ["\"/a.mmdb\"", "\"/b.mmdb\"", "\"/c d.mmdb\""],
         _ if setting.kind == Kind::Number => ["1", "22", "333"],
         key => panic!("{key} has no values here: add some"),
@@ -248,6 +255,11 @@ fn the_printed_configuration_names_every_source() {
          asn_db = \"/usr/share/GeoIP/GeoLite2-ASN.mmdb\"  # default\n\
          networks_top = 200  # default\n\
          country_info = false  # default\n\
+         connections = false  # default\n\
+         connections_interval = \"10s\"  # default\n\
+         connections_ignore = []  # default\n\
+         connections_scope = \"namespace\"  # default\n\
+         connections_countries = 64  # default\n\
          countries_at_zero = \"none\"  # default\n\
          absent_interface_retention = \"1h\"  # default\n\
          listen_address = \"[::]:9101\"  # --listen-address\n\

@@ -14,6 +14,7 @@ use geoip_exporter::kernel::{Interface, InterfaceName, ProbeSettings};
 use super::crash::Kept;
 use super::fake::FakeHost;
 use super::table::{CPUS, Ways};
+use super::tcp::Tcp;
 
 /// A packet or many, before anybody counts it.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +64,7 @@ pub(super) struct Flow {
 /// What both halves of the fake share with the test.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kernel {
+    pub(super) tcp: Tcp,
     /// Each with a number that no other device ever had.
     pub(super) devices: BTreeMap<u32, (u64, Interface)>,
     pub(super) incarnations: u64,

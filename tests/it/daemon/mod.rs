@@ -22,5 +22,6 @@ mod series;
 mod service;
 mod state;
 mod table;
+mod tcp;
 mod traffic;
 mod web;

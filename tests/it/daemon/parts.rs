@@ -16,8 +16,8 @@ use geoip_exporter::daemon::{Host, KeepFollowing};
 use geoip_exporter::http::GivenSocket;
 use geoip_exporter::kernel::{
     Adopt, Adopted, Attach, Classified, Classify, Error, FollowInterfaces,
-    Hook, Interface, IpsecWatch, Keep, Loaded, ProbeSettings, ReadCounts,
-    Rights, Room, Sweep,
+    Hook, Interface, IpsecWatch, Keep, Loaded, OpenConnections, ProbeSettings,
+    ReadCounts, Rights, Room, Sweep,
 };
 use geoip_exporter::logging::{self, LogControl};
 use geoip_exporter::sandbox::Sandbox;
@@ -27,6 +27,7 @@ use super::fake::FakeHost;
 use super::kernel::{Attachment, Kernel};
 use super::news::{Feed, Orders, call};
 use super::table::{KeptTable, Ways};
+use super::tcp::FakeOpener;
 
 /// ENODEV.
 const NO_SUCH_DEVICE: i32 = 19;
@@ -62,6 +63,10 @@ impl Host for FakeHost {
         Ok((Box::new(feed), Box::new(orders)))
     }
 
+    fn connections(&self) -> Box<dyn OpenConnections> {
+        Box::new(FakeOpener(self.clone()))
+    }
+
     fn open_log(
         &self,
         level: LogLevel,
@@ -92,7 +97,10 @@ impl Host for FakeHost {
 
 impl FakeHost {
     /// Changes the kernel side and lets those who wait look at it.
-    fn change_kernel<T>(&self, change: impl FnOnce(&mut Kernel) -> T) -> T {
+    pub(super) fn change_kernel<T>(
+        &self,
+        change: impl FnOnce(&mut Kernel) -> T,
+    ) -> T {
         let result = {
             let mut kernel = self.kernel();
             kernel.count_down();

@@ -7,7 +7,9 @@ use geoip_exporter::accounting::{
     Volume,
 };
 use geoip_exporter::collectors::countries::CountriesCollector;
-use geoip_exporter::collectors::exporter::{self, DatabaseStatus};
+use geoip_exporter::collectors::exporter::{
+    self, CollectorStatus, DatabaseStatus,
+};
 use geoip_exporter::collectors::networks::{
     NetworksAccount, NetworksCollector,
 };
@@ -28,6 +30,19 @@ fn config() -> Config {
         country_info: true,
         ..Config::default()
     }
+}
+
+/// The states of the optional collectors, one of which is off.
+pub(super) fn optional_collectors() -> Vec<Published<CollectorStatus>> {
+    let on = CollectorStatus {
+        collector: "connections",
+        is_on: true,
+        is_successful: true,
+        duration: Duration::from_millis(75),
+    };
+    [CollectorStatus::off("off"), on]
+        .map(|status| Publisher::new(status).reader())
+        .into()
 }
 
 /// The state of a database; `off` is one that the configuration does not use.
