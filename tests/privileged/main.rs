@@ -19,6 +19,7 @@ mod coexistence;
 // It knows the registers of this architecture.
 #[cfg(target_arch = "x86_64")]
 mod confinement;
+mod connections;
 mod conservation;
 mod copies;
 mod databases;

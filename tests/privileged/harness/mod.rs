@@ -16,8 +16,10 @@ pub(crate) mod classifier;
 )]
 #[path = "../../support/http.rs"]
 mod client;
+pub(crate) mod connections;
 pub(crate) mod containers;
 pub(crate) mod conversation;
+pub(crate) mod countries;
 pub(crate) mod daemon;
 pub(crate) mod driver;
 #[path = "../../support/exposition.rs"]
@@ -46,6 +48,7 @@ pub(crate) mod prometheus;
 pub(crate) mod relations;
 pub(crate) mod send;
 pub(crate) mod sys;
+pub(crate) mod tcp_sys;
 pub(crate) mod tcx;
 pub(crate) mod traffic;
 pub(crate) mod tun;

@@ -170,7 +170,7 @@ pub(crate) fn packet_socket(index: u32, receive: bool) -> io::Result<OwnedFd> {
 
 /// Sets an integer option of a socket.
 pub(crate) fn set_socket_option(
-    socket: &OwnedFd,
+    socket: &impl AsRawFd,
     level: c_int,
     name: c_int,
     value: c_int,

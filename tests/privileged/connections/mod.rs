@@ -1,0 +1,3 @@
+//! TCP connections by country.
+
+mod tools;

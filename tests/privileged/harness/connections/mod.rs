@@ -1,0 +1,238 @@
+//! Real TCP connections between a machine and hosts of fifty countries: very
+//! many short ones, of every kind of beginning and end, and ones that stay
+//! open. Each is booked as the exporter should count it.
+
+mod dialer;
+mod tallies;
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::panic::resume_unwind;
+use std::thread;
+
+use socket2::Socket;
+
+pub(crate) use self::dialer::Dialer;
+use self::dialer::{Listener, close};
+pub(crate) use self::tallies::{Asking, Tallies, Tally};
+use super::countries::{CODES, address};
+use super::lab::{Lab, PEER, WAN};
+use super::link::{connect, mac_of, mac_text};
+use super::netns::Netns;
+
+/// The machine's own addresses, which no database knows.
+pub(crate) const OWN4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+pub(crate) const OWN6: Ipv6Addr =
+    Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1);
+
+/// The router to all other hosts.
+const ROUTER4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+const ROUTER6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 2);
+
+/// The host of each country that answers nothing.
+const SILENT: u16 = 255;
+
+/// The addresses of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    V4,
+    V6,
+    /// IPv4, over a socket for IPv6 on the machine.
+    Mapped,
+}
+
+impl Family {
+    pub(crate) const ALL: [Self; 3] = [Self::V4, Self::V6, Self::Mapped];
+
+    pub(super) fn version(self) -> u8 {
+        match self {
+            Self::V6 => 6,
+            Self::V4 | Self::Mapped => 4,
+        }
+    }
+
+    pub(super) fn own(self) -> IpAddr {
+        match self {
+            Self::V6 => OWN6.into(),
+            Self::V4 | Self::Mapped => OWN4.into(),
+        }
+    }
+}
+
+/// A machine and, behind its link, hosts of fifty countries.
+pub(crate) struct CountryLab {
+    pub(crate) lab: Lab,
+}
+
+impl CountryLab {
+    /// Makes the namespaces, the link, the addresses and the routes.
+    pub(crate) fn new() -> Self {
+        let lab = Lab::unplugged();
+        let Lab { machine, world } = &lab;
+        for namespace in [machine, world] {
+            prepare(namespace);
+        }
+        connect(machine, WAN, world, PEER);
+        let [there, here] = [PEER, WAN].map(|name| mac_text(mac_of(name)));
+        machine.ip_batch(&format!(
+            "addr add {OWN4}/24 dev {WAN}\n\
+             addr add {OWN6}/64 dev {WAN} nodad\n\
+             neigh add {ROUTER4} lladdr {there} dev {WAN} nud permanent\n\
+             neigh add {ROUTER6} lladdr {there} dev {WAN} nud permanent\n\
+             route add 198.18.0.0/15 via {ROUTER4}\n\
+             route add 2001:db8::/32 via {ROUTER6}\n"
+        ));
+        let mut lines = format!(
+            "addr add {ROUTER4}/24 dev {PEER}\n\
+             addr add {ROUTER6}/64 dev {PEER} nodad\n\
+             neigh add {OWN4} lladdr {here} dev {PEER} nud permanent\n\
+             neigh add {OWN6} lladdr {here} dev {PEER} nud permanent\n\
+             route add local 198.18.0.0/15 dev lo\n"
+        );
+        for country in 0..CODES.len() {
+            lines += &format!(
+                "route add local 2001:db8:{country:x}::/48 dev lo\n\
+                 route add blackhole {}/32 table local\n\
+                 route add blackhole {}/128 table local\n",
+                address(country, SILENT, 4),
+                address(country, SILENT, 6),
+            );
+        }
+        world.ip_batch(&lines);
+        Self { lab }
+    }
+
+    /// Returns the namespace of the side that asks, and the other one.
+    fn sides(&self, asking: Asking) -> (&Netns, &Netns) {
+        let Lab { machine, world } = &self.lab;
+        match asking {
+            Asking::Machine => (machine, world),
+            Asking::World => (world, machine),
+        }
+    }
+
+    /// Runs `work` with a dialer, whose other side listens on this port and the
+    /// next one, which is for mapped addresses; or on any ports if it is 0.
+    pub(crate) fn dial<T: Send>(
+        &self,
+        asking: Asking,
+        port: u16,
+        work: impl FnOnce(&mut Dialer) -> T + Send,
+    ) -> T {
+        let (here, there) = self.sides(asking);
+        let listeners = there.run(|| {
+            let is_next = |family| port > 0 && family == Family::Mapped;
+            Family::ALL.map(|family| {
+                let port = port + u16::from(is_next(family));
+                Listener::open(asking, family, port)
+            })
+        });
+        here.run(|| work(&mut Dialer { asking, listeners, random: 1 }))
+    }
+
+    /// Makes this many short connections and attempts, asked for by either
+    /// side, and returns all of them when each has ended at both ends or is
+    /// about to.
+    pub(crate) fn make_short(&self, count: u64, seed: u64) -> Tallies {
+        let shares = [Asking::Machine, Asking::World].map(|asking| {
+            let seed = seed * 2 + u64::from(asking == Asking::World) + 1;
+            (asking, count / 2, seed)
+        });
+        thread::scope(|scope| {
+            let dialers = shares.map(|(asking, count, seed)| {
+                scope.spawn(move || {
+                    self.dial(asking, 0, |dialer| {
+                        dialer.random = seed;
+                        dialer.make_short(count)
+                    })
+                })
+            });
+            let mut tallies = Tallies::default();
+            for dialer in dialers {
+                tallies += dialer.join().unwrap_or_else(|p| resume_unwind(p));
+            }
+            tallies
+        })
+    }
+
+    /// Opens this many connections, which stay open: the first is with the
+    /// first country, and so on.
+    pub(crate) fn open(
+        &self,
+        asking: Asking,
+        port: u16,
+        count: usize,
+    ) -> Vec<Connection> {
+        self.dial(asking, port, |dialer| {
+            let open = |number: usize| {
+                let host = u16::try_from(1 + number / CODES.len() % 250);
+                dialer.open(
+                    number % CODES.len(),
+                    host.expect("at most 250"),
+                    Family::ALL[number % 3],
+                )
+            };
+            (0..count).map(open).collect()
+        })
+    }
+}
+
+/// Sets a namespace up for very many connections.
+fn prepare(namespace: &Netns) {
+    for (key, value) in [
+        ("ipv4/ip_local_port_range", "1024 65535"),
+        // A socket in TIME-WAIT takes memory and a pair of addresses.
+        ("ipv4/tcp_max_tw_buckets", "4096"),
+        ("ipv4/tcp_tw_reuse", "1"),
+        ("core/somaxconn", "65535"),
+        ("ipv4/tcp_max_syn_backlog", "65535"),
+        ("ipv6/ip_nonlocal_bind", "1"),
+    ] {
+        namespace.set(key, value);
+    }
+    // Packets are received on another CPU than they are sent on, so that both
+    // ends of a connection change their states at the same time.
+    let cpus = thread::available_parallelism().expect("a number of CPUs");
+    let all = (1_u64 << cpus.get().min(32)) - 1;
+    namespace.set("core/rps_default_mask", &format!("{all:x}"));
+}
+
+/// A connection, with both of its ends. Closing is up to the test.
+pub(crate) struct Connection {
+    pub(crate) country: usize,
+    pub(crate) machine: Socket,
+    pub(crate) world: Socket,
+}
+
+impl Connection {
+    fn new(asking: Asking, country: usize, ends: [Socket; 2]) -> Self {
+        let [here, there] = ends;
+        let (machine, world) = match asking {
+            Asking::Machine => (here, there),
+            Asking::World => (there, here),
+        };
+        Self { country, machine, world }
+    }
+
+    /// Returns the code of its country.
+    pub(crate) fn code(&self) -> &'static str {
+        CODES[self.country]
+    }
+
+    /// Lets the machine send `sent` bytes, and then the other end send
+    /// `received`.
+    pub(crate) fn exchange(&self, sent: usize, received: usize) {
+        pass(&self.machine, &self.world, sent);
+        pass(&self.world, &self.machine, received);
+    }
+
+    /// Closes it, the machine first.
+    pub(crate) fn close(self) {
+        close(self.machine, &self.world);
+    }
+}
+
+fn pass(mut from: &Socket, mut to: &Socket, length: usize) {
+    from.write_all(&vec![7; length]).expect("cannot send");
+    to.read_exact(&mut vec![0; length]).expect("cannot receive");
+}
