@@ -139,16 +139,24 @@ impl Checker<'_> {
         }
     }
 
-    /// Every fault of the files of ranges.
+    /// Every fault of the files of ranges, and names that no range has.
     fn ranges(&mut self) {
         let sources = RangeSources {
             definitions: self.loaded.config.range.clone(),
             files: self.loaded.config.range_files.clone(),
         };
         let place = Place::default();
-        if let Err(error) = sources.load(&RangeNames::default(), &place) {
-            for fault in error.faults.0 {
-                self.fault("range_files", fault);
+        match sources.load(&RangeNames::default(), &place) {
+            Ok(loaded) => {
+                let ignored = &self.loaded.config.connections_ignore;
+                for name in ignored.unknown(&loaded.table.names_in_use()) {
+                    self.warn("connections_ignore", name);
+                }
+            }
+            Err(error) => {
+                for fault in error.faults.0 {
+                    self.fault("range_files", fault);
+                }
             }
         }
     }

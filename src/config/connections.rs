@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use figment::value::Value;
 
+use super::nearest;
 use super::values::{Fault, quoted, texts};
 use crate::ranges::{Prefix, PrefixFault, name_fault};
 
@@ -40,6 +41,22 @@ pub struct IgnoredConnections {
     pub prefixes: Vec<Prefix>,
     /// Names of ranges.
     pub ranges: Vec<Arc<str>>,
+}
+
+impl IgnoredConnections {
+    /// Returns a sentence for each name that no range has.
+    #[must_use]
+    pub fn unknown(&self, known: &[Arc<str>]) -> Vec<String> {
+        let names = || known.iter().map(|name| &**name);
+        let unknown = self.ranges.iter().filter(|name| !known.contains(name));
+        let sentence = |name: &Arc<str>| {
+            let meant = nearest(name, names())
+                .map(|near| format!(", did you mean {near:?}?"));
+            let meant = meant.unwrap_or_default();
+            format!("there is no range with the name {name:?}{meant}")
+        };
+        unknown.map(sentence).collect()
+    }
 }
 
 /// Reads a scope.
@@ -109,6 +126,17 @@ mod tests {
             };
             assert!(reason.contains(part), "{text}: {reason}");
         }
+    }
+
+    #[test]
+    fn a_name_that_no_range_has_is_told_with_the_nearest() {
+        let read = ignored(&Value::from("offise, vpn, 192.0.2.1")).unwrap();
+        assert_eq!(
+            read.unknown(&["office".into(), "vpn".into()]),
+            ["there is no range with the name \"offise\", did you mean \
+              \"office\"?"]
+        );
+        assert_eq!(read.unknown(&[]).len(), 2);
     }
 
     #[test]

@@ -170,6 +170,7 @@ impl FollowedRanges {
                 loaded.map(|ranges| ranges.table).unwrap_or_default()
             }
         };
+        warn_of_unknown(log, config, &table);
         sources.rules = rules(config, Arc::new(table));
         self.show(config, is_loaded);
     }
@@ -220,6 +221,7 @@ impl FollowedRanges {
         if !ranges.sources.is_empty() {
             log_loaded(log, &loaded.table);
         }
+        warn_of_unknown(log, config, &loaded.table);
         let is_followed = config.geoip_db_watch && !loaded.files.is_empty();
         self.follower.follow(ranges, loaded.files, is_followed);
         sources.rules = rules(config, Arc::new(loaded.table));
@@ -294,6 +296,16 @@ fn rules(config: &Config, ranges: Arc<RangeTable>) -> Rules {
         ipv4_length: config.ipv4_prefix_length,
         ipv6_length: config.ipv6_prefix_length,
         name_special: config.name_special_addresses,
+    }
+}
+
+/// Warns of names in the configuration that no range has. They may come with a
+/// later content of a file.
+fn warn_of_unknown(log: &Logger, config: &Config, table: &RangeTable) {
+    let ignored = &config.connections_ignore;
+    for unknown in ignored.unknown(&table.names_in_use()) {
+        let warning = format!("connections_ignore: {unknown}");
+        warn!(log, "configuration"; "warning" => warning);
     }
 }
 

@@ -230,6 +230,16 @@ impl RangeTable {
         &self.names
     }
 
+    /// Returns the name of every range of this table.
+    #[must_use]
+    pub fn names_in_use(&self) -> Vec<Arc<str>> {
+        let mut ranges: Vec<_> =
+            self.rules.iter().map(|rule| rule.range).collect();
+        ranges.sort_unstable();
+        ranges.dedup();
+        ranges.into_iter().map(|range| self.names.get(range)).collect()
+    }
+
     /// Returns the labels of the countries of ranges.
     #[must_use]
     pub fn countries(&self) -> &[Arc<str>] {

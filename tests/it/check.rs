@@ -172,6 +172,23 @@ fn a_name_without_an_interface_is_warned_of_as_it_may_come() {
 }
 
 #[test]
+fn a_name_without_a_range_is_warned_of_as_it_may_come() {
+    let world = World::new(
+        "connections_ignore = \"offise,192.0.2.1\"\n\
+         [[range]]\nname = \"office\"\ncidrs = \"192.0.2.0/24\"\n",
+    );
+    let warnings = world.passes("warning");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].ends_with(
+            "connections_ignore: there is no range with the name \"offise\", \
+             did you mean \"office\"?"
+        ),
+        "{warnings:?}"
+    );
+}
+
+#[test]
 fn a_web_configuration_is_checked_with_its_certificates() {
     let world = World::new("web_config_file = \"/none.yml\"");
     let output = world.check();

@@ -36,7 +36,8 @@ fn threads(daemon: &Daemon) -> BTreeMap<String, u32> {
 }
 
 /// Those that are always there.
-const EXPECTED: [&str; 11] = [
+const EXPECTED: [&str; 12] = [
+    "connections",
     "geoip-exporter",
     "http",
     "http-0",

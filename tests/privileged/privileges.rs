@@ -25,6 +25,12 @@ const NET_ADMIN: &str = "0000000000001000";
 
 const NOTHING: &str = "0000000000000000";
 
+/// The capabilities with which a reload turns connections on.
+const BPF_AND_PERFMON: &str = "000000c000000000";
+
+const OF_CONNECTIONS: &str = "CAP_BPF (thread connections), \
+    CAP_PERFMON (thread connections)";
+
 /// Runs the exporter as nobody with these capabilities, from a copy that
 /// nobody may read wherever this repository lies.
 pub(crate) fn as_nobody(setup: Setup, capabilities: &str) -> Setup {
@@ -69,13 +75,14 @@ fn of_threads(daemon: &Daemon, field: &str) -> BTreeMap<String, Vec<String>> {
     found
 }
 
-/// Checks which capability the poller has, that no other thread has one, and
-/// that every thread is confined.
+/// Checks which capability the poller has, that no other thread has one but
+/// that of connections, and that every thread is confined.
 fn assert_confined(daemon: &Daemon, of_poller: &str) {
     for set in ["CapPrm", "CapEff"] {
         for (thread, values) in of_threads(daemon, set) {
             let expected = match thread.as_str() {
                 "poller" => of_poller,
+                "connections" => BPF_AND_PERFMON,
                 _ => NOTHING,
             };
             assert!(
@@ -102,7 +109,7 @@ fn three_capabilities_are_enough_for_everything() {
     connect(&lab.machine, "wan1", &lab.world, "peer1");
     let setup = Setup::new(&lab.machine).set("interfaces", WAN);
     let mut daemon = as_nobody(setup, NEEDED).start();
-    await_kept(&mut daemon, "none");
+    await_kept(&mut daemon, OF_CONNECTIONS);
     assert_confined(&daemon, NOTHING);
 
     let mut traffic = Traffic::new(&lab);
@@ -152,7 +159,9 @@ fn one_capability_stays_where_interfaces_may_appear() {
     for interfaces in ["any", "wan0,lan0"] {
         let setup = Setup::new(&lab.machine).set("interfaces", interfaces);
         let mut daemon = as_nobody(setup, NEEDED).start();
-        await_kept(&mut daemon, "CAP_NET_ADMIN (thread poller)");
+        let of_poller = "CAP_NET_ADMIN (thread poller)";
+        let (bpf, perfmon) = OF_CONNECTIONS.split_once(", ").unwrap();
+        await_kept(&mut daemon, &format!("{bpf}, {of_poller}, {perfmon}"));
         assert_confined(&daemon, NET_ADMIN);
     }
 }
@@ -172,7 +181,7 @@ fn a_device_that_took_anothers_number_is_found_without_any_capability() {
     add(WAN, PEER);
     let setup = Setup::new(&lab.machine).set("interfaces", WAN);
     let mut daemon = as_nobody(setup, NEEDED).start();
-    await_kept(&mut daemon, "none");
+    await_kept(&mut daemon, OF_CONNECTIONS);
     let mut traffic = Traffic::new(&lab);
     traffic.exchange();
     // Both before the daemon hears of either.
@@ -233,6 +242,7 @@ fn root_gives_up_what_it_does_not_need() {
     assert!(others.clone().all(|value| value == NOTHING), "{reader:?}");
     assert_eq!(reader.len() - others.count(), 1, "{reader:?}");
     assert_eq!(threads.remove("poller").unwrap(), [NOTHING]);
+    assert_eq!(threads.remove("connections").unwrap(), [BPF_AND_PERFMON]);
     let rest: Vec<_> = threads.values().flatten().collect();
     assert!(rest.iter().all(|value| *value == NOTHING), "{threads:?}");
 }
@@ -317,8 +327,10 @@ fn what_was_kept_is_said_once_and_true() {
         assert_eq!(
             said[0].get("kept").as_deref(),
             Some(
-                "CAP_DAC_READ_SEARCH (3 threads), \
-                 CAP_NET_ADMIN (thread poller)"
+                "CAP_BPF (thread connections), \
+                 CAP_DAC_READ_SEARCH (3 threads), \
+                 CAP_NET_ADMIN (thread poller), \
+                 CAP_PERFMON (thread connections)"
             )
         );
     }

@@ -50,6 +50,8 @@ const SOMEWHERE: Piece = Piece::Bytes(b"/etc/none/none\0");
 const X32: c_long = 0x4000_0000;
 
 const POLLER: &[&str] = &["poller"];
+const CONNECTIONS: &[&str] = &["connections"];
+const WHO_COUNTS: &[&str] = &["connections", "poller"];
 const STATE: &[&str] = &["state"];
 const WHO_REMOVES: &[&str] = &["geoip-exporter", "poller", "state"];
 

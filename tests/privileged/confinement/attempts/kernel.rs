@@ -3,7 +3,8 @@
 use libc::c_int;
 
 use super::{
-    ANOTHER, Attempt, BAD, NULL, POLLER, SOMEWHERE, but_for, i, n, text,
+    ANOTHER, Attempt, BAD, CONNECTIONS, NULL, POLLER, SOMEWHERE, WHO_COUNTS,
+    but_for, i, n, text,
 };
 
 /// What pthread_create(3) asks for.
@@ -37,14 +38,23 @@ pub(super) const KERNEL: &[Attempt] = &[
     attempt!("clone3", libc::SYS_clone3, NULL, i(0)),
     attempt!("unshare", libc::SYS_unshare, i(libc::CLONE_NEWUSER)),
     attempt!("setns", libc::SYS_setns, BAD, i(0)),
-    attempt!("BPF_MAP_CREATE", libc::SYS_bpf, i(0), NULL, i(0)),
-    attempt!("BPF_PROG_LOAD", libc::SYS_bpf, i(5), NULL, i(0)),
+    but_for(
+        CONNECTIONS,
+        attempt!("BPF_MAP_CREATE", libc::SYS_bpf, i(0), NULL, i(0)),
+    ),
+    but_for(
+        CONNECTIONS,
+        attempt!("BPF_PROG_LOAD", libc::SYS_bpf, i(5), NULL, i(0)),
+    ),
     attempt!("BPF_OBJ_GET", libc::SYS_bpf, i(7), text(&[0; 32]), i(16)),
     attempt!("BPF_PROG_ATTACH", libc::SYS_bpf, i(8), NULL, i(0)),
     attempt!("BPF_PROG_DETACH", libc::SYS_bpf, i(9), NULL, i(0)),
     attempt!("BPF_PROG_GET_FD_BY_ID", libc::SYS_bpf, i(13), NULL, i(0)),
     attempt!("BPF_MAP_GET_FD_BY_ID", libc::SYS_bpf, i(14), NULL, i(0)),
-    attempt!("BPF_RAW_TRACEPOINT_OPEN", libc::SYS_bpf, i(17), NULL, i(0)),
+    but_for(
+        CONNECTIONS,
+        attempt!("BPF_RAW_TRACEPOINT_OPEN", libc::SYS_bpf, i(17), NULL, i(0)),
+    ),
     attempt!("BPF_LINK_GET_FD_BY_ID", libc::SYS_bpf, i(30), NULL, i(0)),
     attempt!("BPF_LINK_UPDATE", libc::SYS_bpf, i(29), NULL, i(0)),
     attempt!("BPF_TOKEN_CREATE", libc::SYS_bpf, i(36), NULL, i(0)),
@@ -53,7 +63,7 @@ pub(super) const KERNEL: &[Attempt] = &[
         attempt!("BPF_LINK_DETACH", libc::SYS_bpf, i(34), NULL, i(0)),
     ),
     but_for(
-        POLLER,
+        WHO_COUNTS,
         attempt!("BPF_LINK_CREATE", libc::SYS_bpf, i(28), NULL, i(0)),
     ),
     attempt!("io_uring", libc::SYS_io_uring_setup, i(1), NULL),
@@ -76,7 +86,7 @@ pub(super) const KERNEL: &[Attempt] = &[
     attempt!("setuid", libc::SYS_setuid, i(0)),
     attempt!("setresuid", libc::SYS_setresuid, i(0), i(0), i(0)),
     attempt!("setgroups", libc::SYS_setgroups, i(0), NULL),
-    but_for(POLLER, attempt!("membarrier", libc::SYS_membarrier, i(-1))),
+    but_for(WHO_COUNTS, attempt!("membarrier", libc::SYS_membarrier, i(-1))),
     attempt!("MEMBARRIER by threads", libc::SYS_membarrier, i(128), i(0)),
     attempt!(
         "memory to execute",
