@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use slog::{Logger, info, warn};
 
-use crate::accounting::Timestamp;
+use crate::accounting::{PollEnd, Timestamp};
 use crate::classifier::Sources;
 use crate::collectors::connections::{ConnectionsAccount, Snapshot};
 use crate::collectors::exporter::CollectorStatus;
@@ -58,6 +58,7 @@ struct Running {
     due: Instant,
     /// The fault that was logged last, so that each is logged once.
     fault: Option<String>,
+    started: Instant,
 }
 
 impl Watcher {
@@ -69,6 +70,7 @@ impl Watcher {
             counting: None,
             due: Instant::now(),
             fault: None,
+            started: Instant::now(),
         };
         loop {
             running.step();
@@ -261,7 +263,12 @@ impl Running {
 
     fn publish(&mut self) {
         let Watcher { account, counters, .. } = &mut self.parts;
-        if account.end_visit(Timestamp::from(SystemTime::now())) {
+        let end = PollEnd {
+            at: Timestamp::from(SystemTime::now()),
+            uptime: self.started.elapsed(),
+            absent_retention: None,
+        };
+        if account.end_visit(end) {
             counters.publish(account.snapshot());
         }
     }

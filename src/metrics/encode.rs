@@ -88,7 +88,10 @@ impl<W: Write> Encoder<W> {
                     let value = metric.get_gauge().get_value();
                     self.sample(base, suffix, metric, None, value)?;
                 }
-                MetricType::HISTOGRAM => self.histogram(base, metric)?,
+                MetricType::HISTOGRAM => {
+                    self.histogram(base, metric)?;
+                    self.created(base, metric, *created)?;
+                }
                 MetricType::SUMMARY => self.summary(base, metric)?,
                 // The crate offers no way to make one.
                 MetricType::UNTYPED => {}
@@ -97,7 +100,7 @@ impl<W: Write> Encoder<W> {
         Ok(())
     }
 
-    /// Writes the time at which a counter was zero. The older format has no
+    /// Writes the time at which a counter or a histogram was zero. The older format has no
     /// place for it.
     fn created(
         &mut self,

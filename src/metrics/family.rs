@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use prometheus::proto::{
-    Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType,
+    Bucket, Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType,
 };
 
 use crate::accounting::Timestamp;
@@ -49,6 +49,12 @@ impl<const LABELS: usize> Description<LABELS> {
     pub fn gauge(&self) -> FamilyBuilder<'_, LABELS> {
         FamilyBuilder::new(self, MetricType::GAUGE)
     }
+
+    /// Starts an empty family of histograms.
+    #[must_use]
+    pub fn histogram(&self) -> FamilyBuilder<'_, LABELS> {
+        FamilyBuilder::new(self, MetricType::HISTOGRAM)
+    }
 }
 
 impl Description<0> {
@@ -68,6 +74,18 @@ impl Description<0> {
         family.push([], value);
         family.build()
     }
+}
+
+/// The values of a histogram.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Histogram<'a> {
+    /// The upper bounds of the buckets but the last one, which has none.
+    pub bounds: &'a [f64],
+    /// The number of observations in each bucket, not cumulative: one more than
+    /// there are bounds.
+    pub buckets: &'a [u64],
+    /// The sum of the observed values, none of which is negative.
+    pub sum: f64,
 }
 
 /// A family being filled.
@@ -94,19 +112,7 @@ impl<'a, const LABELS: usize> FamilyBuilder<'a, LABELS> {
 
     /// Adds one sample; label values in the order of the description.
     pub fn push(&mut self, labels: [&str; LABELS], value: f64) {
-        let pairs = self
-            .description
-            .labels
-            .iter()
-            .zip(labels)
-            .map(|(name, value)| {
-                let mut pair = LabelPair::default();
-                pair.set_name((*name).to_owned());
-                pair.set_value(value.to_owned());
-                pair
-            })
-            .collect();
-        let mut metric = Metric::from_label(pairs);
+        let mut metric = self.metric(labels);
         if self.field_type == MetricType::COUNTER {
             let mut counter = Counter::default();
             counter.set_value(value);
@@ -117,6 +123,48 @@ impl<'a, const LABELS: usize> FamilyBuilder<'a, LABELS> {
             metric.set_gauge(gauge);
         }
         self.metrics.push(metric);
+    }
+
+    /// Adds a histogram and the time at which it had no observations.
+    pub fn push_histogram(
+        &mut self,
+        labels: [&str; LABELS],
+        histogram: &Histogram<'_>,
+        created: Option<Timestamp>,
+    ) {
+        let mut count = 0;
+        let mut buckets = Vec::with_capacity(histogram.bounds.len());
+        let mut bounds = histogram.bounds.iter();
+        for observations in histogram.buckets {
+            count += observations;
+            // The encoder writes the last bucket, of all observations.
+            if let Some(bound) = bounds.next() {
+                let mut bucket = Bucket::default();
+                bucket.set_upper_bound(*bound);
+                bucket.set_cumulative_count(count);
+                buckets.push(bucket);
+            }
+        }
+        let mut values = prometheus::proto::Histogram::default();
+        values.set_bucket(buckets);
+        values.set_sample_count(count);
+        values.set_sample_sum(histogram.sum);
+        let mut metric = self.metric(labels);
+        metric.set_histogram(values);
+        self.created.resize(self.metrics.len(), None);
+        self.created.push(created);
+        self.metrics.push(metric);
+    }
+
+    fn metric(&self, labels: [&str; LABELS]) -> Metric {
+        let names = self.description.labels.iter();
+        let pairs = names.zip(labels).map(|(name, value)| {
+            let mut pair = LabelPair::default();
+            pair.set_name((*name).to_owned());
+            pair.set_value(value.to_owned());
+            pair
+        });
+        Metric::from_label(pairs.collect())
     }
 
     /// Adds one sample of a counter and the time at which it was zero.

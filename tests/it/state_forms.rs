@@ -4,6 +4,7 @@
 //! are out there. `UPDATE_STATE_FILES=1` writes those of the newest form that
 //! are missing, and leaves the others.
 
+mod connections;
 mod networks;
 mod ranges;
 mod section;

@@ -40,6 +40,13 @@ impl<K, const N: usize> Member<K, N> {
         let all = self.value.iter().chain(&self.in_other);
         all.fold(0, |sum, one| sum.saturating_add(*one))
     }
+
+    /// Returns the sum of the first so many counters, shown or not.
+    pub(super) fn size(&self, counters: usize) -> u64 {
+        let sums = [&self.value, &self.in_other];
+        let first = sums.iter().flat_map(|sums| sums.iter().take(counters));
+        first.fold(0, |sum, one| sum.saturating_add(*one))
+    }
 }
 
 /// A whole family at the end of a poll.
@@ -49,7 +56,7 @@ pub struct Members<K, const N: usize> {
     pub parts: Vec<Arc<[Member<K, N>]>>,
     /// All that was counted for members while they were not shown.
     pub other: Sums<N>,
-    /// The part of it that belongs to members that are not kept.
+    /// The part of it that belongs to members that are not kept, or to none.
     pub not_kept: Sums<N>,
     /// The time at which `other` was zero, if known.
     pub created: Option<Timestamp>,

@@ -51,6 +51,9 @@ pub struct Limits {
     pub kept: u32,
     /// The largest number of members that take another's place within an hour.
     pub new_an_hour: usize,
+    /// The number of counters, from the first on, whose sum is the size of a
+    /// member.
+    pub ranked_by: usize,
 }
 
 /// A family while it is counted in.
@@ -171,8 +174,23 @@ impl<K: Copy + Eq + Hash + Ord, const N: usize> Bounded<K, N> {
         } else {
             member.in_other[counter] += amount;
             self.other[counter] += amount;
-            self.has_candidate |= member.total() > self.threshold;
+            let size = member.size(self.limits.ranked_by);
+            self.has_candidate |= size > self.threshold;
         }
+    }
+
+    /// Adds amounts to all counters of a member.
+    pub fn credit_all(&mut self, key: K, amounts: &Sums<N>) {
+        for (counter, &amount) in amounts.iter().enumerate() {
+            self.credit(key, counter, amount);
+        }
+    }
+
+    /// Adds amounts that belong to no member to `other`.
+    pub fn credit_other(&mut self, amounts: &Sums<N>) {
+        self.has_changed = true;
+        add(&mut self.other, amounts);
+        add(&mut self.not_kept, amounts);
     }
 
     fn push(&mut self, member: Member<K, N>) -> usize {

@@ -9,12 +9,12 @@ use std::collections::BinaryHeap;
 use std::hash::Hash;
 use std::time::Duration;
 
-use super::{Bounded, TOGETHER};
+use super::{Bounded, Member, TOGETHER};
 use crate::accounting::PollEnd;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// The total of a member, and its place.
+/// The size of a member, and its place.
 type Ranked = (u64, usize);
 
 /// Returns the total from which on a member takes the place of one of `total`.
@@ -70,7 +70,8 @@ impl<K: Copy + Eq + Hash + Ord, const N: usize> Bounded<K, N> {
         let by_size = |is_shown: bool| {
             let all = self.members.iter().enumerate();
             let those = all.filter(move |(_, one)| one.is_shown == is_shown);
-            those.map(|(place, one)| (one.total(), place))
+            let size = |one: &Member<K, N>| one.size(self.limits.ranked_by);
+            those.map(move |(place, one)| (size(one), place))
         };
         let shown: BinaryHeap<_> = by_size(true).map(Reverse).collect();
         let free = self.limits.shown.saturating_sub(self.shown);

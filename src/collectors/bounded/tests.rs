@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const LIMITS: Limits = Limits { shown: 2, kept: 100, new_an_hour: 3 };
+const LIMITS: Limits =
+    Limits { shown: 2, kept: 100, new_an_hour: 3, ranked_by: 1 };
 
 fn at(second: u64) -> PollEnd {
     PollEnd {
@@ -92,7 +93,7 @@ fn at_most_so_many_members_take_a_place_within_an_hour() {
 
 #[test]
 fn members_beyond_the_bound_are_counted_in_other() {
-    let limits = Limits { kept: 2, ..LIMITS };
+    let limits = Limits { kept: 2, ranked_by: 2, ..LIMITS };
     let mut family = Bounded::<u32, 2>::new(limits);
     for key in [1, 2, 3, 3, 1] {
         family.credit(key, 1, 10);
@@ -102,6 +103,30 @@ fn members_beyond_the_bound_are_counted_in_other() {
     assert_eq!((members.len(), members.not_kept), (2, [0, 20]));
     assert_eq!((members.other, members.whole()), ([0, 50], [0, 50]));
     assert!(members.is_consistent());
+}
+
+#[test]
+fn only_the_first_counters_decide_and_amounts_of_no_member_stay_in_other() {
+    let limits = Limits { shown: 1, ..LIMITS };
+    let mut family = Bounded::<u32, 2>::new(limits);
+    family.credit_all(7, &[10, 1]);
+    family.credit_all(8, &[9, 1_000_000]);
+    family.credit_other(&[3, 4]);
+    family.end_poll(at(1));
+    let members = family.snapshot();
+    assert_eq!(values(&members), [(7, [0, 0])].into());
+    // 8 is larger by an eighth only in a counter that does not decide.
+    family.credit_all(8, &[2, 1_000_000]);
+    family.credit_other(&[100, 100]);
+    family.end_poll(at(2));
+    let members = family.snapshot();
+    assert_eq!(values(&members), [(7, [0, 0])].into());
+    assert_eq!(members.other, [124, 2_000_105]);
+    assert_eq!(members.not_kept, [103, 104]);
+    assert!(members.is_consistent());
+    family.credit_all(8, &[1, 0]);
+    family.end_poll(at(3));
+    assert_eq!(values(&family.snapshot()), [(8, [0, 0])].into());
 }
 
 #[test]
@@ -238,7 +263,7 @@ proptest! {
         kept in 5_u32..40,
         new_an_hour in 0_usize..6,
     ) {
-        let limits = Limits { shown: 3, kept, new_an_hour };
+        let limits = Limits { shown: 3, kept, new_an_hour, ranked_by: 1 };
         let mut family = Bounded::<u32, 1>::new(limits);
         let mut naive = Naive::default();
         let (mut places, mut second, mut credited) = (3, 0, 0);

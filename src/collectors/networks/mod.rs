@@ -27,7 +27,12 @@ const COUNTERS: usize = 2;
 
 /// Returns the limits of the family if so many networks have series.
 const fn limits(shown: usize) -> Limits {
-    Limits { shown, kept: MOST_KEPT, new_an_hour: MOST_NEW_AN_HOUR }
+    Limits {
+        shown,
+        kept: MOST_KEPT,
+        new_an_hour: MOST_NEW_AN_HOUR,
+        ranked_by: COUNTERS,
+    }
 }
 
 /// The bytes of all networks at the end of one poll. `section` says how they are
