@@ -6,7 +6,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-const SOURCE: &str = "bpf-src/traffic.bpf.c";
+/// The objects, by the names of their sources in `bpf-src`.
+const OBJECTS: [&str; 2] = ["traffic", "connections"];
 
 /// What a Debian or Ubuntu machine needs; other systems have packages of
 /// similar names.
@@ -37,12 +38,13 @@ fn main() -> ExitCode {
 fn compile() -> Result<(), String> {
     let clang = env::var_os("CLANG").unwrap_or_else(|| "clang".into());
     let out_dir = env::var_os("OUT_DIR").ok_or("cargo sets no OUT_DIR")?;
-    let object = PathBuf::from(out_dir).join("traffic.bpf.o");
+    let out_dir = PathBuf::from(out_dir);
 
     let version = Command::new(&clang).arg("--version").output();
     if let Err(error) = version {
         return Err(format!(
-            "cannot run {} to compile {SOURCE}: {error}; {INSTALL_HINT}",
+            "cannot run {} to compile bpf-src/*.bpf.c: {error}; \
+             {INSTALL_HINT}",
             Path::new(&clang).display(),
         ));
     }
@@ -50,7 +52,7 @@ fn compile() -> Result<(), String> {
     for header in HEADERS {
         if !includes(&clang, &include, header) {
             return Err(format!(
-                "cannot find the header {header} that {SOURCE} includes; \
+                "cannot find the header {header} that bpf-src includes; \
                  {INSTALL_HINT}"
             ));
         }
@@ -59,15 +61,18 @@ fn compile() -> Result<(), String> {
     // The tests and benchmarks compile theirs the same way.
     let include = include.to_string_lossy();
     println!("cargo::rustc-env=BPF_CFLAGS={} {include}", FLAGS.join(" "));
-    let status = Command::new(&clang)
-        .args(FLAGS)
-        .arg(&*include)
-        .args(["-c", SOURCE, "-o"])
-        .arg(&object)
-        .status()
-        .map_err(|error| format!("cannot run clang: {error}"))?;
-    if !status.success() {
-        return Err(format!("clang cannot compile {SOURCE} ({status})"));
+    for name in OBJECTS {
+        let source = format!("bpf-src/{name}.bpf.c");
+        let status = Command::new(&clang)
+            .args(FLAGS)
+            .arg(&*include)
+            .args(["-c", &source, "-o"])
+            .arg(out_dir.join(format!("{name}.bpf.o")))
+            .status()
+            .map_err(|error| format!("cannot run clang: {error}"))?;
+        if !status.success() {
+            return Err(format!("clang cannot compile {source} ({status})"));
+        }
     }
     Ok(())
 }

@@ -111,6 +111,8 @@ pub fn hook_name(direction: Direction) -> &'static str {
     }
 }
 
+/// The user side of `bpf-src/connections_abi.h`.
+pub mod connections;
 /// The names of maps, programs and read-only variables in the object.
 pub mod names;
 

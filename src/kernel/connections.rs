@@ -1,6 +1,12 @@
 //! The counters of TCP connections, as the rest of the program sees them. No
 //! method has a default: a test defines all that its fake does.
 
+mod growth;
+mod open;
+mod programs;
+
+pub use open::TcpConnections;
+
 use super::error::Error;
 use crate::accounting::{ConnectionGrowth, ConnectionKey};
 use crate::config::ConnectionsScope;
@@ -66,6 +72,11 @@ pub trait WatchConnections {
     /// Returns whether the kernel's room for keys is so full that the growth
     /// should be taken now.
     fn is_crowded(&self) -> bool;
+
+    /// Returns whether connections ended under another key than the one that
+    /// has them as open, because the kernel had no room for keys: then the
+    /// number of open ones is wrong by key until [`WatchConnections::recount`].
+    fn is_displaced(&self) -> bool;
 
     /// Returns the number of connections whose sockets had no room for a
     /// reading, since this was opened. They are in

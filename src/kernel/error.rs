@@ -192,8 +192,13 @@ pub(super) fn load_error(error: EbpfError) -> Error {
             return Error::call(action, source);
         }
     }
+    Error::Load { reason: load_reason(&error) }
+}
+
+/// Returns the reason of a failed load in one line.
+pub(super) fn load_reason(error: &EbpfError) -> String {
     let mut reasons = Vec::new();
-    let mut next: Option<&dyn std::error::Error> = Some(&error);
+    let mut next: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = next {
         let text = error.to_string();
         let line = text.lines().next().unwrap_or_default();
@@ -203,7 +208,7 @@ pub(super) fn load_error(error: EbpfError) -> Error {
         }
         next = error.source();
     }
-    Error::Load { reason: reasons.join(": ") }
+    reasons.join(": ")
 }
 
 /// Returns the error for an object that does not belong to this program.
