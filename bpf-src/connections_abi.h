@@ -52,7 +52,8 @@ struct connections_settings {
 	__u64 keys[2]; /* in each growth map; user space sets it to 0 */
 	__u64 untracked; /* connections without storage */
 	__u64 displaced; /* ends that were counted under no key, see there */
-	__u64 unused2[4];
+	__u64 is_finding; /* user space looks for open connections */
+	__u64 unused2[3];
 };
 
 /* What the exporter knows about a socket; it fills one cache line. */

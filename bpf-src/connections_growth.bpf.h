@@ -74,6 +74,11 @@ static __always_inline void add(__u64 *to, __u64 growth)
 		__sync_fetch_and_add(to, growth);
 }
 
+static __always_inline __u64 word_of(const struct connections_settings *all)
+{
+	return *(const volatile __u64 *)&all->word;
+}
+
 /* Returns the growth of all connections of a direction that found no room. */
 static __always_inline struct connections_growth *rest_of(__u64 word,
 							  __u16 direction)

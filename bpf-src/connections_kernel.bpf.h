@@ -62,25 +62,23 @@ struct tcp_sock {
 	__u32 srtt_us; /* in eighths of a microsecond */
 };
 
-/* Contexts of iterators. */
-struct seq_file;
-
-struct bpf_iter_meta {
-	struct seq_file *seq;
-	__u64 session_id;
-	__u64 seq_num;
+struct socket {
+	struct sock *sk;
 };
+
+/* Contexts of iterators, which have no other offsets than these. */
+struct bpf_iter_meta;
 
 struct bpf_iter__tcp {
 	struct bpf_iter_meta *meta;
 	struct sock_common *sk_common;
 };
 
-struct bpf_iter__bpf_sk_storage_map {
+struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;
-	struct bpf_map *map;
-	struct sock *sk;
-	void *value;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
 };
 
 #pragma clang attribute pop

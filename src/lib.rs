@@ -45,7 +45,7 @@
 //!
 //! A file whose head says "Pure" takes all it needs as arguments: the same
 //! input gives the same output, and its tests need no root, sockets or clocks.
-//! `unsafe` is allowed in three files of [`kernel`], with a reason at each
+//! `unsafe` is allowed in four files of [`kernel`], with a reason at each
 //! place.
 
 #![deny(unsafe_code)]

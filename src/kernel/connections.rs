@@ -83,16 +83,3 @@ pub trait WatchConnections {
     /// [`ConnectionGrowth::opened`] alone.
     fn untracked(&self) -> u64;
 }
-
-/// Counts the TCP connections of this machine.
-#[derive(Debug, Default)]
-pub struct TcpConnections;
-
-impl OpenConnections for TcpConnections {
-    fn open(
-        &self,
-        _: ConnectionsScope,
-    ) -> Result<Box<dyn WatchConnections>, Error> {
-        Err(Error::Load { reason: "there are none yet".into() })
-    }
-}

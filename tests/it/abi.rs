@@ -52,6 +52,8 @@ macro_rules! layout {
     }};
 }
 
+mod connections;
+
 #[test]
 fn every_shared_struct_has_the_same_layout_on_both_sides() {
     let rust = BTreeMap::from([

@@ -198,7 +198,7 @@ fn only_the_kernel_side_is_unsafe_and_knows_the_kernel() {
             assert!(is_kernel || !is_kernels, "{} names {path}", one.path);
         }
     }
-    let expected = ["mapping.rs", "sys/bpf.rs", "sys/mod.rs"];
+    let expected = ["mapping.rs", "sys/bpf.rs", "sys/mod.rs", "sys/tracing.rs"];
     assert_eq!(with_unsafe, expected.map(|it| format!("src/kernel/{it}")));
 }
 

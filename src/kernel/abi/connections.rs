@@ -23,16 +23,19 @@ pub const GRACE: &str = "connections_grace";
 pub const SOCKETS: &str = "connections_sockets";
 /// The ports of listening sockets.
 pub const LISTENING: &str = "connections_listening";
-/// The number of the network namespace that is counted, or zero.
-pub const ONLY_NAMESPACE: &str = "only_namespace";
+/// The number of the exporter's network namespace.
+pub const OWN_NAMESPACE: &str = "own_namespace";
+/// Not zero if other namespaces are counted too.
+pub const HAS_ALL_NAMESPACES: &str = "has_all_namespaces";
 /// The bounds of the buckets of round-trip times.
 pub const ROUND_TRIP_BOUNDS: &str = "round_trip_bounds";
 /// The programs of the tracepoint.
 pub const EVENTS: [&str; 2] = ["connections_first", "connections_second"];
-/// The iterator that visits the known sockets.
-pub const VISIT: &str = "connections_visit";
-/// The iterator that finds the connections that are open already.
-pub const FIND: &str = "connections_find";
+/// The iterator that visits the sockets of the own namespace, and the one that
+/// visits those of all others.
+pub const VISITS: [&str; 2] = ["connections_visit", "connections_visit_files"];
+/// The iterators that find the connections that are open already, likewise.
+pub const FINDS: [&str; 2] = ["connections_find", "connections_find_files"];
 
 /// Keys of each of the two maps of growth.
 pub const KEYS: u32 = 32_768;
@@ -97,8 +100,10 @@ pub struct ConnectionsSettings {
     pub untracked: u64,
     /// Connections that ended in another element than they began in.
     pub displaced: u64,
+    /// Not zero while user space looks for open connections.
+    pub is_finding: u64,
     /// Fills the cache line.
-    pub unused2: [u64; 4],
+    pub unused2: [u64; 3],
 }
 
 /// `struct connections_socket`. User space does not read it.

@@ -31,6 +31,9 @@ const UNTRACKED: usize =
 const DISPLACED: usize =
     std::mem::offset_of!(ConnectionsSettings, displaced) / 8;
 
+const IS_FINDING: usize =
+    std::mem::offset_of!(ConnectionsSettings, is_finding) / 8;
+
 /// The parts of the kernel side that growth is taken from.
 #[derive(Debug)]
 pub(super) struct Parts {
@@ -81,6 +84,20 @@ impl Growth {
             keys: vec![ConnectionsKey::default(); BATCH],
             values: vec![ConnectionsGrowth::default(); BATCH],
         }
+    }
+
+    /// Does `work` while the programs note the ends of connections that are not
+    /// counted as open.
+    pub(super) fn while_finding<T>(
+        &mut self,
+        work: impl FnOnce() -> T,
+    ) -> io::Result<T> {
+        let is_finding = &self.parts.settings[IS_FINDING];
+        is_finding.store(1, Ordering::SeqCst);
+        self.await_programs()?;
+        let result = work();
+        self.parts.settings[IS_FINDING].store(0, Ordering::SeqCst);
+        Ok(result)
     }
 
     /// Takes the growth since the last call.
@@ -176,8 +193,7 @@ impl Growth {
                 &mut self.keys,
                 &mut self.values,
             );
-            for (key, value) in self.keys.iter().zip(&self.values).take(count)
-            {
+            for (key, value) in self.keys.iter().zip(&self.values).take(count) {
                 self.credit(&key.decode(), value, credit);
             }
             match result {
@@ -196,8 +212,7 @@ impl Growth {
     fn take_rests(&self, credit: Credit<'_>) {
         let idle = self.idle_map();
         for (number, &direction) in DIRECTION_ORDER.iter().enumerate() {
-            let first =
-                (idle * DIRECTION_ORDER.len() + number) * GROWTH_WORDS;
+            let first = (idle * DIRECTION_ORDER.len() + number) * GROWTH_WORDS;
             let words = std::array::from_fn(|word| {
                 self.parts.rests[first + word].swap(0, Ordering::Relaxed)
             });

@@ -15,8 +15,8 @@ use super::{ConnectionsMethod, Credit, WatchConnections};
 use crate::accounting::RTT_BOUNDS;
 use crate::config::ConnectionsScope;
 use crate::kernel::abi::connections::{
-    EVENTS, FIND, GRACE, GROWTH, GROWTH_RESTS, ONLY_NAMESPACE,
-    ROUND_TRIP_BOUNDS, SETTINGS, SOCKETS, VISIT,
+    EVENTS, FINDS, GRACE, GROWTH, GROWTH_RESTS, HAS_ALL_NAMESPACES,
+    OWN_NAMESPACE, ROUND_TRIP_BOUNDS, SETTINGS, VISITS,
 };
 use crate::kernel::error::{Error, load_error, missing_part};
 use crate::kernel::object::map_words;
@@ -31,9 +31,12 @@ static OBJECT: &[u8] =
 #[derive(Debug)]
 pub(super) struct Programs {
     growth: Growth,
-    visit: OwnedFd,
-    _events: [OwnedFd; 2],
+    visits: Vec<OwnedFd>,
+    _events: Vec<OwnedFd>,
 }
+
+/// The objects that an iterator walks over: TCP sockets, or open files.
+const ITERATED: [&str; 2] = ["tcp", "task_file"];
 
 impl Programs {
     /// Loads the programs, attaches them, and finds the connections that are
@@ -42,25 +45,28 @@ impl Programs {
     /// # Errors
     /// If the kernel refuses.
     pub(super) fn open(scope: ConnectionsScope) -> Result<Self, Error> {
-        let mut ebpf = load(scope)?;
-        let parts = take_parts(&mut ebpf)?;
-        let sockets = match take(&mut ebpf, SOCKETS)? {
-            Map::SkStorage(map) => map,
-            _ => return Err(missing_part(SOCKETS)),
+        let walks = match scope {
+            ConnectionsScope::Namespace => 1,
+            ConnectionsScope::Host => 2,
         };
-        let visit = fd_of(&ebpf, VISIT)?;
-        let visit = sys::link_iterator(visit, Some(sockets.fd().as_fd()))
-            .map_err(cannot("attach the iterator of sockets"))?;
-        let attach = |name| {
+        let mut ebpf = load(walks)?;
+        let mut growth = Growth::new(take_parts(&mut ebpf)?);
+        let attach = |name: &&str| {
             sys::attach_tracepoint(fd_of(&ebpf, name)?)
                 .map_err(cannot("attach to inet_sock_set_state"))
         };
-        let events = [attach(EVENTS[0])?, attach(EVENTS[1])?];
-        let find = sys::link_iterator(fd_of(&ebpf, FIND)?, None)
-            .map_err(cannot("attach the iterator of TCP"))?;
-        walk(find.as_fd()).map_err(cannot("find the open connections"))?;
-        let growth = Growth::new(parts);
-        Ok(Self { growth, visit, _events: events })
+        let link = |name: &&str| {
+            sys::link_iterator(fd_of(&ebpf, name)?)
+                .map_err(cannot("attach an iterator of sockets"))
+        };
+        let events = EVENTS.iter().map(attach).collect::<Result<_, _>>()?;
+        let finds: Vec<_> =
+            FINDS[..walks].iter().map(link).collect::<Result<_, _>>()?;
+        let visits =
+            VISITS[..walks].iter().map(link).collect::<Result<_, _>>()?;
+        find(&mut growth, &finds)
+            .map_err(cannot("find the open connections"))?;
+        Ok(Self { growth, visits, _events: events })
     }
 }
 
@@ -70,8 +76,9 @@ impl WatchConnections for Programs {
     }
 
     fn visit(&mut self, credit: Credit<'_>) -> Result<(), Error> {
-        walk(self.visit.as_fd()).map_err(cannot("visit connections"))?;
-        self.take(credit)
+        let visited = self.visits.iter().try_for_each(walk);
+        let taken = self.take(credit);
+        visited.map_err(cannot("visit connections")).and(taken)
     }
 
     fn take(&mut self, credit: Credit<'_>) -> Result<(), Error> {
@@ -99,34 +106,44 @@ fn cannot(action: &'static str) -> impl Fn(io::Error) -> Error {
     move |source| Error::call(action, source)
 }
 
-/// Loads the object with all programs.
-fn load(scope: ConnectionsScope) -> Result<Ebpf, Error> {
-    let namespace = match scope {
-        ConnectionsScope::Namespace => own_namespace()
-            .map_err(cannot("find the own network namespace"))?,
-        ConnectionsScope::Host => 0,
-    };
+/// Finds the connections that are open already. Files come in no order: the
+/// first walk over them notes the ports that sockets listen at, for the second.
+fn find(growth: &mut Growth, finds: &[OwnedFd]) -> io::Result<()> {
+    growth.while_finding(|| {
+        finds.iter().skip(1).try_for_each(walk)?;
+        finds.iter().try_for_each(walk)
+    })?
+}
+
+/// Loads the object with the programs for so many walks.
+fn load(walks: usize) -> Result<Ebpf, Error> {
+    let namespace =
+        own_namespace().map_err(cannot("find the own network namespace"))?;
     let mut loader = EbpfLoader::new();
-    loader.override_global(ONLY_NAMESPACE, &namespace, true);
+    loader.override_global(OWN_NAMESPACE, &namespace, true);
+    let has_all = &u32::from(walks > 1);
+    loader.override_global(HAS_ALL_NAMESPACES, has_all, true);
     loader.override_global(ROUND_TRIP_BOUNDS, RTT_BOUNDS.as_slice(), true);
     let loaded = sys::without_signals(|| loader.load(OBJECT));
     let mut ebpf = loaded.map_err(load_error)?;
     // It holds the kernel's types, some MiB.
     drop(loader);
-    load_programs(&mut ebpf).map_err(load_error)?;
+    load_programs(&mut ebpf, walks).map_err(load_error)?;
     sys::trim_memory();
     Ok(ebpf)
 }
 
-fn load_programs(ebpf: &mut Ebpf) -> Result<(), EbpfError> {
+fn load_programs(ebpf: &mut Ebpf, walks: usize) -> Result<(), EbpfError> {
     let types = Btf::from_sys_fs()?;
     for name in EVENTS {
         let program = program_mut::<BtfTracePoint>(ebpf, name)?;
         sys::without_signals(|| program.load("inet_sock_set_state", &types))?;
     }
-    for (name, kind) in [(VISIT, "bpf_sk_storage_map"), (FIND, "tcp")] {
-        let program = program_mut::<Iter>(ebpf, name)?;
-        sys::without_signals(|| program.load(kind, &types))?;
+    for names in [FINDS, VISITS] {
+        for (name, kind) in names.into_iter().zip(ITERATED).take(walks) {
+            let program = program_mut::<Iter>(ebpf, name)?;
+            sys::without_signals(|| program.load(kind, &types))?;
+        }
     }
     Ok(())
 }
@@ -167,7 +184,8 @@ fn take_parts(ebpf: &mut Ebpf) -> Result<Parts, Error> {
         _ => Err(missing_part(name)),
     };
     let mapped = |map: &MapData, name: &str| {
-        map_words(map).map_err(|error| Error::call(format!("map {name}"), error))
+        map_words(map)
+            .map_err(|error| Error::call(format!("map {name}"), error))
     };
     let rests = mapped(&array(GROWTH_RESTS)?, GROWTH_RESTS)?;
     let settings_map = array(SETTINGS)?;
@@ -181,15 +199,14 @@ fn take(ebpf: &mut Ebpf, name: &str) -> Result<Map, Error> {
     ebpf.take_map(name).ok_or_else(|| missing_part(name))
 }
 
-/// Runs an iterator to its end. Each read(2) ends after some thousand objects,
-/// with a byte.
-fn walk(link: BorrowedFd<'_>) -> io::Result<()> {
-    let mut walk = File::from(sys::start_iterator(link)?);
+/// Runs an iterator to its end. It writes nothing.
+fn walk(link: &OwnedFd) -> io::Result<()> {
+    let mut walk = File::from(sys::start_iterator(link.as_fd())?);
     loop {
         match walk.read(&mut [0; 1]) {
             Ok(0) => return Ok(()),
             Ok(_) => {}
-            // After a million objects without a byte, or a signal.
+            // After a million objects, or a signal.
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
                 _ => return Err(error),

@@ -11,13 +11,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use aya_obj::generated::{
-    BPF_F_BEFORE, bpf_attach_type, bpf_attr,
-    bpf_attr__bindgen_ty_14__bindgen_ty_3__bindgen_ty_1, bpf_cmd,
-    bpf_link_info,
+    BPF_F_BEFORE, bpf_attach_type, bpf_attr, bpf_cmd, bpf_link_info,
 };
 
 use crate::accounting::Direction;
-use crate::kernel::abi::connections::{ConnectionsGrowth, ConnectionsKey};
 use crate::kernel::abi::{TrafficKey, TrafficValue};
 
 /// The end of a batch. The kernel stores a bucket number in it and requires
@@ -45,7 +42,10 @@ pub(in crate::kernel) enum Batch {
 /// # Safety
 /// `attr` must be the variant for `command`, and every address in it must be
 /// valid for the kernel's reads and writes.
-unsafe fn bpf(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<i64> {
+pub(super) unsafe fn bpf(
+    command: bpf_cmd,
+    attr: &mut bpf_attr,
+) -> io::Result<i64> {
     // SAFETY: the kernel reads and writes within `attr`, whose size is given,
     // and within the addresses that the caller vouches for.
     let result = unsafe {
@@ -59,17 +59,17 @@ unsafe fn bpf(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<i64> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-fn zeroed_attr() -> bpf_attr {
+pub(super) fn zeroed_attr() -> bpf_attr {
     // SAFETY: `bpf_attr` is a union of structs of integers, for which zero is a
     // value; the kernel requires zero in fields that a command does not use.
     unsafe { mem::zeroed() }
 }
 
-fn fd_number(fd: RawFd) -> u32 {
+pub(super) fn fd_number(fd: RawFd) -> u32 {
     u32::try_from(fd).expect("an open file descriptor is not negative")
 }
 
-fn address_of<T>(place: &mut [T]) -> u64 {
+pub(super) fn address_of<T>(place: &mut [T]) -> u64 {
     place.as_mut_ptr() as u64
 }
 
@@ -160,112 +160,6 @@ pub(in crate::kernel) fn delete_flow(
     }
 }
 
-/// Takes the growth of some keys out of a map, into the beginning of `keys` and
-/// `values`. Returns their number, even if the call failed then: they are not
-/// in the map any more. Sets `from` to the cursor of the next call, and to none
-/// at the end of the map.
-pub(in crate::kernel) fn take_batch(
-    map: BorrowedFd<'_>,
-    from: &mut Option<u32>,
-    keys: &mut [ConnectionsKey],
-    values: &mut [ConnectionsGrowth],
-) -> (usize, io::Result<()>) {
-    assert_eq!(keys.len(), values.len(), "one value for each key");
-    let mut to = 0_u32;
-    let mut attr = zeroed_attr();
-    attr.batch.in_batch =
-        from.as_mut().map_or(0, |cursor| std::ptr::from_mut(cursor) as u64);
-    attr.batch.out_batch = std::ptr::from_mut(&mut to) as u64;
-    attr.batch.keys = address_of(keys);
-    attr.batch.values = address_of(values);
-    attr.batch.count = u32::try_from(keys.len()).unwrap_or(u32::MAX);
-    attr.batch.map_fd = fd_number(map.as_raw_fd());
-    let command = bpf_cmd::BPF_MAP_LOOKUP_AND_DELETE_BATCH;
-    // SAFETY: the command is given the fd of a hash map, whose cursors are
-    // numbers of 32 bits, and room for `count` keys and values of the map's
-    // sizes. All outlive the call.
-    let result = unsafe { bpf(command, &mut attr) };
-    // SAFETY: the union was last written as `batch`, by us and the kernel.
-    let count = unsafe { attr.batch.count } as usize;
-    match result {
-        Ok(_) => {
-            *from = Some(to);
-            (count.min(keys.len()), Ok(()))
-        }
-        Err(error) => match error.raw_os_error() {
-            Some(libc::ENOENT) => {
-                *from = None;
-                (count.min(keys.len()), Ok(()))
-            }
-            // The kernel sets the number to zero before it does anything.
-            // Without permission or memory, it leaves it as it is.
-            Some(libc::EBUSY | libc::EINTR | libc::EAGAIN) => {
-                *from = Some(to);
-                (count.min(keys.len()), Err(error))
-            }
-            _ => (0, Err(error)),
-        },
-    }
-}
-
-/// Attaches a program to the tracepoint that it was loaded for. Closing the
-/// result detaches.
-///
-/// # Errors
-/// If bpf(2) fails.
-pub(in crate::kernel) fn attach_tracepoint(
-    program: BorrowedFd<'_>,
-) -> io::Result<OwnedFd> {
-    let mut attr = zeroed_attr();
-    attr.raw_tracepoint.prog_fd = fd_number(program.as_raw_fd());
-    // SAFETY: the command takes no address but a name, and none is given.
-    let fd = unsafe { bpf(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &mut attr) }?;
-    // SAFETY: the result of this command is a descriptor.
-    unsafe { owned(fd) }
-}
-
-/// Links an iterator with the kind of objects that it was loaded for, or with
-/// those of a map.
-///
-/// # Errors
-/// If bpf(2) fails.
-pub(in crate::kernel) fn link_iterator(
-    program: BorrowedFd<'_>,
-    map: Option<BorrowedFd<'_>>,
-) -> io::Result<OwnedFd> {
-    // The beginning of `union bpf_iter_link_info`; the rest is zero.
-    let over = map.map(|map| fd_number(map.as_raw_fd()));
-    let mut attr = zeroed_attr();
-    attr.link_create.__bindgen_anon_1.prog_fd = fd_number(program.as_raw_fd());
-    attr.link_create.attach_type = bpf_attach_type::BPF_TRACE_ITER as u32;
-    if let Some(map_fd) = &over {
-        attr.link_create.__bindgen_anon_3.__bindgen_anon_1 =
-            bpf_attr__bindgen_ty_14__bindgen_ty_3__bindgen_ty_1 {
-                iter_info: std::ptr::from_ref(map_fd) as u64,
-                iter_info_len: 4,
-            };
-    }
-    // SAFETY: the command reads `iter_info_len` bytes, which outlive the call.
-    let fd = unsafe { bpf(bpf_cmd::BPF_LINK_CREATE, &mut attr) }?;
-    // SAFETY: the result of this command is a descriptor.
-    unsafe { owned(fd) }
-}
-
-/// Makes a walk of an iterator, which goes on with each read(2).
-///
-/// # Errors
-/// If bpf(2) fails.
-pub(in crate::kernel) fn start_iterator(
-    link: BorrowedFd<'_>,
-) -> io::Result<OwnedFd> {
-    let mut attr = zeroed_attr();
-    attr.iter_create.link_fd = fd_number(link.as_raw_fd());
-    // SAFETY: the command takes no addresses.
-    let fd = unsafe { bpf(bpf_cmd::BPF_ITER_CREATE, &mut attr) }?;
-    // SAFETY: the result of this command is a descriptor.
-    unsafe { owned(fd) }
-}
-
 fn tcx_hook(direction: Direction) -> u32 {
     match direction {
         Direction::Received => bpf_attach_type::BPF_TCX_INGRESS as u32,
@@ -302,7 +196,7 @@ pub(in crate::kernel) fn attach_tcx(
 ///
 /// # Safety
 /// `fd` must be the result of a command whose result is a new descriptor.
-unsafe fn owned(fd: i64) -> io::Result<OwnedFd> {
+pub(super) unsafe fn owned(fd: i64) -> io::Result<OwnedFd> {
     let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
     // SAFETY: the kernel just gave us this descriptor and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })

@@ -1,9 +1,10 @@
-//! System calls other than bpf(2), whose commands are in `bpf`. Thin: one
-//! function a call.
+//! System calls other than bpf(2), whose commands are in `bpf` and `tracing`.
+//! Thin: one function a call.
 
 #![allow(unsafe_code)]
 
 mod bpf;
+mod tracing;
 
 use std::io;
 use std::mem;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use super::InterfaceName;
 pub(super) use bpf::*;
+pub(super) use tracing::*;
 
 /// Returns the name of the device that has this ifindex now.
 ///

@@ -154,6 +154,10 @@ impl WatchConnections for FakeWatch {
         self.0.kernel().tcp.is_crowded
     }
 
+    fn is_displaced(&self) -> bool {
+        false
+    }
+
     fn untracked(&self) -> u64 {
         self.0.kernel().tcp.untracked
     }

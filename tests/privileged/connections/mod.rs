@@ -1,3 +1,4 @@
 //! TCP connections by country.
 
+mod kernel_side;
 mod tools;

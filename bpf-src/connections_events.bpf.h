@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What happens to a connection: it is opened, it fails, it ends.
+ */
+#ifndef CONNECTIONS_EVENTS_BPF_H
+#define CONNECTIONS_EVENTS_BPF_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "connections_growth.bpf.h"
+#include "connections_key.bpf.h"
+#include "connections_socket.bpf.h"
+
+/*
+ * A socket asks for a connection. It may have had one: after a disconnect all
+ * its counters are zero.
+ */
+static __always_inline void begin_asking(struct sock *sk)
+{
+	struct connections_socket *known = known_of(sk);
+	__u64 mark;
+
+	if (!known)
+		return;
+	mark = mark_of(known);
+	if (state_of(mark) == MARK_NONE)
+		return;
+	mark = (mark & MARK_NUMBER) + (1ULL << MARK_NUMBER_SHIFT);
+	set_mark(known, mark);
+	set_readings(known, mark, (struct readings){});
+}
+
+/* The other side asks at the same time. */
+static __always_inline void note_asked(struct sock *sk)
+{
+	struct connections_key key = {};
+	struct connections_socket *known;
+	__u64 mark;
+
+	if (!bpf_skc_to_tcp_sock(sk) || !find_remote(&key, sk))
+		return;
+	known = made_for(sk);
+	if (!known)
+		return;
+	mark = mark_of(known);
+	if (state_of(mark) == MARK_NONE)
+		set_mark(known, mark | MARK_ASKED);
+}
+
+static __always_inline void begin(struct sock *sk, int from, bool is_second)
+{
+	bool is_outbound = from == BPF_TCP_SYN_SENT;
+	struct connections_settings *all = settings();
+	struct connections_key key = {};
+	struct connections_socket *known;
+	struct connections_growth *growth;
+	__u64 mark = 0, word;
+
+	if (!all || !bpf_skc_to_tcp_sock(sk) || !find_remote(&key, sk))
+		return;
+	known = made_for(sk);
+	if (known)
+		mark = mark_of(known);
+	else if (is_second)
+		return;
+	if (state_of(mark) != MARK_NONE)
+		return;
+	word = word_of(all);
+	mark = open_mark(sk, mark, word, is_outbound || (mark & MARK_ASKED));
+	set_kind(&key, mark);
+	growth = find_growth(all, word, &key, &mark);
+	if (!growth)
+		return;
+	add(&growth->opened, 1);
+	if (!known) {
+		add(&all->untracked, 1);
+		return;
+	}
+	add((__u64 *)&growth->open, 1);
+	set_mark(known, mark);
+}
+
+static __always_inline void fail(struct sock *sk, bool is_second)
+{
+	struct connections_settings *all = settings();
+	struct connections_key key = {};
+	struct connections_growth *growth;
+	struct connections_socket *known;
+	struct tcp_sock *tcp;
+	__u64 mark = 0;
+
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (!all || !tcp || !find_remote(&key, sk))
+		return;
+	known = made_for(sk);
+	if (known)
+		mark = mark_of(known);
+	else if (is_second)
+		return;
+	if (state_of(mark) != MARK_NONE)
+		return;
+	mark = (mark & MARK_NUMBER) | MARK_FAILED | MARK_OUTBOUND;
+	set_kind(&key, mark);
+	if (known)
+		set_mark(known, mark);
+	growth = find_growth(all, word_of(all), &key, &mark);
+	if (!growth)
+		return;
+	add(&growth->failed, 1);
+	add(&growth->segments_sent, tcp->segs_out);
+	add(&growth->segments_retransmitted, tcp->total_retrans);
+}
+
+/*
+ * Notes the end of a connection that is not counted as open, while the open
+ * ones are looked for: the iterator may be about to find it, and to count it as
+ * open for good. Returns what is known of the socket.
+ */
+static __always_inline struct connections_socket *
+noted_end(struct sock *sk, struct connections_socket *known)
+{
+	__u64 mark;
+
+	if (!known)
+		known = made_for(sk);
+	if (!known)
+		return NULL;
+	mark = mark_of(known);
+	if (state_of(mark) == MARK_NONE)
+		__sync_val_compare_and_swap(&known->mark, mark,
+					    mark | MARK_DONE);
+	return known;
+}
+
+static __always_inline void end(struct sock *sk)
+{
+	struct connections_socket *known = known_of(sk);
+	struct connections_settings *all = settings();
+	struct connections_key key = {};
+	struct connections_growth *growth;
+	struct tcp_sock *tcp;
+	struct readings now;
+	__u64 mark, was, word;
+
+	if (!all)
+		return;
+	if (all->is_finding)
+		known = noted_end(sk, known);
+	if (!known || state_of(mark_of(known)) != MARK_OPEN)
+		return;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (!tcp || !set_remote(&key, sk))
+		return;
+	now = readings_of(tcp);
+	/* Keeps a generation that a visit puts in at the same time. */
+	mark = __sync_fetch_and_xor(&known->mark, MARK_OPEN ^ MARK_DONE);
+	set_kind(&key, mark);
+	word = word_of(all);
+	was = mark;
+	growth = find_growth(all, word, &key, &mark);
+	if (!growth)
+		return;
+	add(&growth->closed, 1);
+	if (is_of_generation(mark, word)) {
+		add((__u64 *)&growth->open, -1);
+		/* Another element than that which has it as open. */
+		if (mark != was)
+			add(&all->displaced, 1);
+	}
+	add(&growth->bytes_acked,
+	    claim_last(&known->bytes_acked, reading(mark, now.bytes_acked)));
+	add(&growth->bytes_received,
+	    claim_last(&known->bytes_received,
+		       reading(mark, now.bytes_received)));
+	/* These are numbers of 32 bits, which begin again at zero. */
+	add(&growth->segments_sent,
+	    (__u32)claim_last(&known->segments_sent,
+			      reading(mark, now.segments_sent)));
+	add(&growth->segments_retransmitted,
+	    (__u32)claim_last(&known->segments_retransmitted,
+			      reading(mark, now.segments_retransmitted)));
+}
+
+static __always_inline int count_change(__u64 *change, bool is_second)
+{
+	struct sock *sk = (struct sock *)change[0];
+	int from = change[1], to = change[2];
+
+	switch (to) {
+	case BPF_TCP_ESTABLISHED:
+		if (from == BPF_TCP_SYN_SENT || from == BPF_TCP_SYN_RECV)
+			begin(sk, from, is_second);
+		return 0;
+	case BPF_TCP_CLOSE:
+		if (from == BPF_TCP_SYN_SENT)
+			fail(sk, is_second);
+		else
+			end(sk);
+		return 0;
+	case BPF_TCP_SYN_SENT:
+		begin_asking(sk);
+		return 0;
+	case BPF_TCP_SYN_RECV:
+		if (from == BPF_TCP_SYN_SENT)
+			note_asked(sk);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+#endif /* CONNECTIONS_EVENTS_BPF_H */
