@@ -61,7 +61,7 @@ fn connections_are_counted_by_country_and_service_while_they_are_on() {
         open(scrape, "DE", "inbound", "web") == 3.0
     });
     assert_eq!(open(&scrape, "DE", "inbound", "other"), 1.0);
-    assert_eq!(open(&scrape, "GB", "outbound", "other"), 2.0);
+    assert_eq!(open(&scrape, "US", "outbound", "other"), 2.0);
     assert_eq!(total(&scrape, "opened", "DE"), 6.0);
     assert_eq!(total(&scrape, "closed", "DE"), 2.0);
     assert_eq!(scrape.get(SUCCESS), 1.0);
