@@ -1,9 +1,9 @@
 //! Adds up the growth of the counters of TCP connections.
 //!
 //! Memory is bounded by the countries, of which there are at most
-//! [`Country::FIXED`] and [`CountryLabels::MOST_OWN`]: some 200 bytes of
-//! counters for each, 300 of round-trip times, and 50 for each service that the
-//! configuration has and that the country has had connections with.
+//! [`Country::FIXED`] and [`CountryLabels::MOST_OWN`]: about 1 kB for each, with
+//! its copies for snapshots, and 130 bytes for each direction, and service of
+//! the configuration, in which the country had connections.
 //!
 //! Pure: no I/O, clock, threads or logging.
 

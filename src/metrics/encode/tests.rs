@@ -2,7 +2,7 @@ use prometheus::core::Collector;
 use prometheus::{Encoder as _, HistogramOpts, TextEncoder};
 
 use super::*;
-use crate::metrics::family::Description;
+use crate::metrics::family::{Description, Histogram};
 
 const REQUESTS: Description<2> = Description {
     name: "test_requests_total",
@@ -185,10 +185,54 @@ fn histograms_are_written_with_all_their_lines() {
     );
 }
 
+const DELAY: Description<1> = Description {
+    name: "test_delay_seconds",
+    help: "How late.",
+    labels: ["to"],
+};
+
+/// Two histograms, of which the second one has no observations and began at an
+/// unknown time.
+fn delays() -> Family {
+    let mut family = DELAY.histogram();
+    let (bounds, sum) = (&[0.005, 2.0], 66.75);
+    let at = Timestamp::from_millis(1_764_334_593_250);
+    let some = Histogram { bounds, buckets: &[1, 2, 4], sum };
+    family.push_histogram(["DE"], &some, Some(at));
+    let none = Histogram { bounds, buckets: &[0; 3], sum: 0.0 };
+    family.push_histogram(["JP"], &none, None);
+    family.build()
+}
+
+#[test]
+fn buckets_are_cumulative_and_only_open_metrics_says_when_they_began() {
+    let open = page(Format::OpenMetrics, &[delays()]);
+    assert_eq!(
+        open,
+        "# HELP test_delay_seconds How late.\n\
+         # TYPE test_delay_seconds histogram\n\
+         test_delay_seconds_bucket{to=\"DE\",le=\"0.005\"} 1\n\
+         test_delay_seconds_bucket{to=\"DE\",le=\"2.0\"} 3\n\
+         test_delay_seconds_bucket{to=\"DE\",le=\"+Inf\"} 7\n\
+         test_delay_seconds_sum{to=\"DE\"} 66.75\n\
+         test_delay_seconds_count{to=\"DE\"} 7\n\
+         test_delay_seconds_created{to=\"DE\"} 1764334593.25\n\
+         test_delay_seconds_bucket{to=\"JP\",le=\"0.005\"} 0\n\
+         test_delay_seconds_bucket{to=\"JP\",le=\"2.0\"} 0\n\
+         test_delay_seconds_bucket{to=\"JP\",le=\"+Inf\"} 0\n\
+         test_delay_seconds_sum{to=\"JP\"} 0\n\
+         test_delay_seconds_count{to=\"JP\"} 0\n\
+         # EOF\n"
+    );
+    let text = page(Format::Text, &[delays()]);
+    assert!(!text.contains("_created"), "{text}");
+    assert!(text.contains("le=\"2\"} 3\n"), "{text}");
+}
+
 /// The crate's encoder is the oracle for all it can write.
 #[test]
 fn text_is_what_the_prometheus_crate_would_write() {
-    let mut families = vec![requests(), TEMPERATURE.gauge_of(21.5)];
+    let mut families = vec![requests(), TEMPERATURE.gauge_of(21.5), delays()];
     families.extend(histogram());
     let mut expected = Vec::new();
     let plain: Vec<_> = families.iter().map(|f| f.metrics.clone()).collect();

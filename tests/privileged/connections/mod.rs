@@ -1,4 +1,5 @@
 //! TCP connections by country.
 
 mod kernel_side;
+mod pages;
 mod tools;
