@@ -92,6 +92,11 @@ impl Counting {
         self.watch.is_crowded()
     }
 
+    /// Returns whether the open connections have to be counted anew.
+    pub(super) fn is_displaced(&self) -> bool {
+        self.watch.is_displaced()
+    }
+
     /// Credits the growth from now on as the configuration and the sources say.
     pub(super) fn replace_meaning(
         &mut self,

@@ -129,6 +129,9 @@ impl Running {
         match &self.counting {
             None if is_due => self.begin(&config, meaning),
             Some(_) if is_due => self.visit(),
+            Some(counting) if counting.is_displaced() => {
+                self.change(&config, meaning);
+            }
             Some(counting) if counting.is_crowded() => self.take(),
             _ => {}
         }

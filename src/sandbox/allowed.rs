@@ -247,6 +247,25 @@ const ON_WHAT_IS_LOADED: Arguments = &[
     &[is(0, 34)], // BPF_LINK_DETACH: of its own links, which are pinned
 ];
 
+/// Commands of bpf(2) that load the programs of connections, attach them and
+/// read their maps. A reload may turn connections on.
+const FOR_CONNECTIONS: Arguments = &[
+    &[is(0, 0)],  // BPF_MAP_CREATE
+    &[is(0, 2)],  // BPF_MAP_UPDATE_ELEM: waits for running programs
+    &[is(0, 5)],  // BPF_PROG_LOAD
+    &[is(0, 15)], // BPF_OBJ_GET_INFO_BY_FD
+    &[is(0, 17)], // BPF_RAW_TRACEPOINT_OPEN
+    &[is(0, 18)], // BPF_BTF_LOAD
+    &[is(0, 22)], // BPF_MAP_FREEZE
+    &[is(0, 25)], // BPF_MAP_LOOKUP_AND_DELETE_BATCH
+    &[is(0, 28)], // BPF_LINK_CREATE
+    &[is(0, 33)], // BPF_ITER_CREATE
+];
+
+/// Sockets to list connections, where the kernel refuses the programs.
+const TO_CONNECTIONS: Arguments =
+    &[&socket(libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_SOCK_DIAG)];
+
 macro_rules! table {
     ($($call:ident | $($of:ident)+ | $arguments:ident | $reason:literal;)+) => {
         &[$(Row {
@@ -304,10 +323,10 @@ pub(super) const TABLE: &[Row] = table! {
     SYS_openat          | WATCH           | TO_READ           | "the kernel's types";
     SYS_openat          | HTTP            | TO_READ           | "process_*, from /proc";
     SYS_openat          | STATE           | NEW_FILE          | "the state";
-    SYS_newfstatat      | MAIN READERS POLLER STATE HTTP | ANY        | "what a file is";
-    SYS_statx           | MAIN READERS POLLER STATE HTTP | ANY        | "what a file is";
-    SYS_fstat           | MAIN READERS POLLER STATE HTTP | ANY        | "what a file is";
-    SYS_lseek           | MAIN READERS POLLER HTTP INTERFACES | ANY   | "reading files";
+    SYS_newfstatat      | MAIN READERS POLLER STATE HTTP WATCH | ANY  | "what a file is";
+    SYS_statx           | MAIN READERS POLLER STATE HTTP WATCH | ANY  | "what a file is";
+    SYS_fstat           | MAIN READERS POLLER STATE HTTP WATCH | ANY  | "what a file is";
+    SYS_lseek           | MAIN READERS POLLER HTTP INTERFACES WATCH | ANY | "reading files";
     SYS_pread64         | MAIN READERS            | ANY               | "reading files";
     SYS_getdents64      | MAIN READERS POLLER HTTP | ANY              | "files of settings; /proc; pins";
     SYS_readlinkat      | MAIN READERS            | ANY               | "files of settings";
@@ -320,7 +339,7 @@ pub(super) const TABLE: &[Row] = table! {
     SYS_epoll_ctl       | HTTP            | ANY               | "clients";
     SYS_epoll_pwait     | HTTP            | ANY               | "clients";
     SYS_accept4         | HTTP            | ANY               | "clients";
-    SYS_recvfrom        | POLLER INTERFACES HTTP SIGNALS | ANY | "netlink, clients, signals";
+    SYS_recvfrom        | POLLER INTERFACES HTTP SIGNALS WATCH | ANY | "netlink, clients, signals";
     SYS_readv           | HTTP            | ANY               | "clients";
     SYS_writev          | HTTP            | ANY               | "clients";
     SYS_shutdown        | HTTP            | ANY               | "clients";
@@ -336,7 +355,10 @@ pub(super) const TABLE: &[Row] = table! {
     SYS_setsockopt      | INTERFACES      | NETLINK_NEWS      | "news and lists of routes";
     SYS_ioctl           | INTERFACES      | NOT_TO_WAIT       | "news of default routes";
     SYS_ioctl           | POLLER          | NAME_OF_DEVICE    | "names of devices";
+    SYS_socket          | WATCH           | TO_CONNECTIONS    | "listing connections";
     SYS_bpf             | POLLER          | ON_WHAT_IS_LOADED | "counting";
+    SYS_bpf             | WATCH           | FOR_CONNECTIONS   | "counting connections";
+    SYS_uname           | WATCH           | ANY               | "the version of the kernel";
     SYS_membarrier      | POLLER          | GRACE_PERIOD      | "the flow table";
     SYS_capget          | POLLER          | ANY               | "giving up the last capability";
     SYS_capset          | POLLER          | ANY               | "giving up the last capability";
