@@ -17,6 +17,7 @@ fn counted_exchange() -> (Lab, Daemon, Traffic) {
         .set("host", true)
         .set("networks", true)
         .set("country_info", true)
+        .set("connections", true)
         .set("asn_db", data("asn.mmdb").to_str().unwrap())
         .start();
     let mut traffic = Traffic::new(&lab);
@@ -144,7 +145,12 @@ fn every_metric_of_the_contract_has_its_type() {
         "process_resident_memory_bytes",
         "process_open_fds",
     ];
-    for (names, kind) in [(&counters[..], "counter"), (&gauges[..], "gauge")] {
+    let histograms = ["geoip_tcp_rtt_seconds"];
+    for (names, kind) in [
+        (&counters[..], "counter"),
+        (&gauges[..], "gauge"),
+        (&histograms[..], "histogram"),
+    ] {
         for name in names {
             assert_eq!(scrape.type_of(name), Some(kind), "{name}");
         }

@@ -97,7 +97,8 @@ fn only_inbound_connections_have_a_service_and_it_has_ports_of_tcp() {
         (53, Inbound),
         (80, Outbound),
     ] {
-        account.credit(country("DE"), &key(1, port, direction), &opened(1));
+        let key = ConnectionKey { local_port: port, ..key(1, 0, direction) };
+        account.credit(country("DE"), &key, &opened(1));
     }
     assert_eq!(
         open(&account.snapshot(), "DE"),
