@@ -2,4 +2,5 @@
 
 mod kernel_side;
 mod pages;
+mod states;
 mod tools;
