@@ -1,9 +1,9 @@
 //! Adds up the growth of the counters of TCP connections.
 //!
 //! Memory is bounded by the countries, of which there are at most
-//! [`Country::FIXED`] and [`CountryLabels::MOST_OWN`]: about 1 kB for each, with
-//! its copies for snapshots, and 130 bytes for each direction, and service of
-//! the configuration, in which the country had connections.
+//! [`Country::FIXED`] and [`CountryLabels::MOST_OWN`]: 2.3 kB for each, with its
+//! copies in two snapshots, and some more for each service of the configuration
+//! that the country had connections with.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
