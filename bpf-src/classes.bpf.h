@@ -30,19 +30,6 @@
 #include "traffic_abi.h"
 
 /*
- * The kind of path that packets take, as one number: each variable that a
- * program reads is an access to memory, even if the verifier knows its value.
- */
-const volatile __u32 packet_path = 0;
-#define PATH_LONG_PREFIXES 1 /* has_long_prefixes() */
-#define PATH_CLASSES 2
-
-static __always_inline bool has_classes(void)
-{
-	return packet_path & PATH_CLASSES;
-}
-
-/*
  * One element, which user space maps and writes at once: see TRAFFIC_CLASS_*.
  * Zero gives every packet class zero.
  */

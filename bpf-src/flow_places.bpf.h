@@ -24,25 +24,9 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "constants.bpf.h"
 #include "prefix.bpf.h"
 #include "traffic_abi.h"
-
-/* Sets of each CPU; zero if there is no table. */
-const volatile __u32 table_sets = 0;
-
-/* Sets of a block, and the number of the last block. The number of blocks is a
- * power of two.
- */
-const volatile __u32 table_block_sets = 0;
-const volatile __u32 table_last_block = 0;
-
-/*
- * Chosen at random at every start, so that nobody can send prefixes that all
- * belong to the same sets. All three are odd.
- */
-const volatile __u64 table_seed = 1;
-const volatile __u64 table_seed_second = 1;
-const volatile __u64 table_seed_rest = 1;
 
 /*
  * Index: CPU. Apart from the statistics, because it begins anew whenever the
@@ -58,13 +42,16 @@ struct {
 
 /* The part of a flow that is known before its way. */
 struct table_key {
-	__u64 tag;
+	__u64 tag; /* less ONE_INTERFACE until the interface is set */
 	__u64 remote;
 	__u64 rest; /* IPv6 only */
 	__u64 spread; /* its places are computed from it */
 	__u32 region; /* likewise */
 	bool is_long; /* has_long_prefixes() */
 };
+
+/* Interfaces are known by their number + 1, but a tag has the number. */
+#define ONE_INTERFACE (1ULL << TRAFFIC_TAG_INTERFACE)
 
 /* The place of a way, or of the first of a pair. */
 struct table_place {
@@ -93,10 +80,11 @@ table_key_of(enum traffic_direction direction, struct remote remote,
 				 .is_long = is_long };
 
 	if (is_long)
-		key.spread ^= key.rest * table_seed_rest;
-	key.tag = (__u64)TRAFFIC_USED << TRAFFIC_TAG_STATE |
-		  (__u64)is_ipv6 << TRAFFIC_TAG_IPV6 |
-		  (__u64)direction << TRAFFIC_TAG_DIRECTION |
+		key.spread ^= key.rest * table_seed_rest();
+	key.tag = ((__u64)TRAFFIC_USED << TRAFFIC_TAG_STATE |
+		   (__u64)is_ipv6 << TRAFFIC_TAG_IPV6 |
+		   (__u64)direction << TRAFFIC_TAG_DIRECTION) -
+		  ONE_INTERFACE +
 		  (is_ipv6 ? fold(key.spread) : (__u32)key.remote);
 	return key;
 }
@@ -104,12 +92,13 @@ table_key_of(enum traffic_direction direction, struct remote remote,
 /* Adds the class. To be called before set_interface(). */
 static __always_inline void set_class(struct table_key *key, __u32 class)
 {
-	key->tag |= (__u64) class << TRAFFIC_TAG_CLASS;
+	key->tag += (__u64) class << TRAFFIC_TAG_CLASS;
 }
 
+/* Returns the class. To be called before set_interface(). */
 static __always_inline __u32 class_of(const struct table_key *key)
 {
-	return key->tag >> TRAFFIC_TAG_CLASS;
+	return (key->tag + ONE_INTERFACE) >> TRAFFIC_TAG_CLASS;
 }
 
 /*
@@ -130,7 +119,7 @@ static __always_inline void set_interface(struct table_key *key, __u32 number,
 {
 	__u32 class = is_classed ? class_of(key) : 0;
 
-	key->tag += ((__u64)number - 1) << TRAFFIC_TAG_INTERFACE;
+	key->tag += (__u64)number << TRAFFIC_TAG_INTERFACE;
 	key->region = ifindex << 29 | (__u32)direction << 28;
 	if (is_classed)
 		key->region ^= class * 0x9E3779B1;
@@ -158,10 +147,11 @@ static __always_inline struct table_place
 place_of(__u32 cpu, __u32 blocks_mask, const struct table_key *key, __u64 seed)
 {
 	__u32 hash = fold(key->spread * seed) ^ key->region;
-	__u64 way = (__u64)hash * table_block_sets;
-	__u32 first = (hash & blocks_mask) * table_block_sets;
+	__u64 sets = table_block_sets();
+	__u64 way = hash * sets;
+	__u64 first = (hash & blocks_mask) * sets;
 
-	return (struct table_place){ cpu * table_sets + first + (way >> 32),
+	return (struct table_place){ cpu * table_sets() + first + (way >> 32),
 				     way >> 29 & ~1U };
 }
 
@@ -191,12 +181,12 @@ static __always_inline void grow_if_half_full(struct traffic_part *part)
 	__u64 mask = part->blocks_mask, next = mask * 2 + 1;
 	__u64 used = part->taken_entries -
 		     *(const volatile __u64 *)&part->freed_entries;
-	__u64 ways = (mask + 1) * table_block_sets * TRAFFIC_WAYS;
+	__u64 ways = (mask + 1) * table_block_sets() * TRAFFIC_WAYS;
 
-	if (mask >= table_last_block || used * 2 < ways)
+	if (mask >= table_last_block() || used * 2 < ways)
 		return;
-	if (next > table_last_block / LARGEST_PART)
-		next = table_last_block;
+	if (next > table_last_block() / LARGEST_PART)
+		next = table_last_block();
 	__sync_lock_test_and_set(&part->blocks_mask, next);
 }
 

@@ -4,7 +4,9 @@
  * array that user space maps. A flow has a place in each of two sets. A place
  * is a pair of ways, which share a cache line. Most flows are in one of the two
  * ways of their first place: a multiplication, an array access and two
- * comparisons find them. A flow that finds both sets full goes to the flow map.
+ * comparisons find them. Most others are in the pair beside it, which is in the
+ * same page, or in their second place. A flow that finds both sets full goes to
+ * the flow map.
  *
  * Only the publication of a tag and of the part in use is atomic: a program
  * writes the ways of its own CPU only, no second packet interrupts the first on
@@ -24,7 +26,7 @@
 #include "traffic_abi.h"
 #include "wire.bpf.h"
 
-/* Index: CPU * table_sets + set. User space sets the size. */
+/* Index: CPU * table_sets() + set. User space sets the size. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -44,6 +46,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct traffic_rests);
 } table_rests SEC(".maps");
+
+/*
+ * The number of used ways from which on a new flow takes its other set, if that
+ * has more free ways. With 6, one flow in some thousands finds both sets full
+ * while a quarter of the ways are free.
+ */
+#define CROWDED 6
 
 /*
  * Returns a way of a set. The barrier keeps clang from computing its address
@@ -113,32 +122,60 @@ way_in_pair(struct traffic_set *set, struct table_place *place,
 	return first + is_other;
 }
 
-/*
- * Counts a packet of a flow that has a way of its first place. Returns false if
- * the flow has another way or none, or if there is no table.
- */
-static __always_inline bool count_at_first_place(__u32 cpu,
-						 const struct table_key *key,
-						 struct wire_size size)
+/* Counts a packet of a flow that has a way of this place. */
+static __always_inline bool count_at_place(struct traffic_set *set,
+					   struct table_place place,
+					   const struct table_key *key,
+					   struct wire_size size)
 {
-	struct traffic_part *part = own_part(cpu);
-	struct traffic_entry *entry;
-	struct table_place place;
-	struct traffic_set *set;
-	__u32 index;
+	struct traffic_entry *entry = way_in_pair(set, &place, key);
 
-	if (!part)
-		return false;
-	place = place_of(cpu, part->blocks_mask, key, table_seed);
-	index = place.set;
-	set = bpf_map_lookup_elem(&flow_table, &index);
-	if (!set)
-		return false;
-	entry = way_in_pair(set, &place, key);
 	if (!is_flows(entry, place, key))
 		return false;
 	add_to_entry(entry, size);
 	return true;
+}
+
+/* Returns the other place of the same two cache lines. */
+static __always_inline struct table_place beside(struct table_place place)
+{
+	place.way ^= 2;
+	return place;
+}
+
+/*
+ * Counts a packet of a flow that has a way of its places or beside them.
+ * Returns false if the flow has another way or none, or if there is no table.
+ * Tries `places` of the two places: for a key that takes more registers than
+ * there are, the second would take room on the stack that Linux 6.1 has not.
+ */
+static __always_inline bool count_at_places(__u32 cpu, int places,
+					    const struct table_key *key,
+					    struct wire_size size)
+{
+#pragma unroll
+	for (int i = 0; i < places; i++) {
+		struct traffic_part *part;
+		struct table_place place;
+		struct traffic_set *set;
+		__u32 index;
+
+		/* So that nothing is kept in memory for the second place. */
+		barrier_var(cpu);
+		part = own_part(cpu);
+		if (!part)
+			return false;
+		place = place_of(cpu, part->blocks_mask, key,
+				 i ? table_seed_second() : table_seed());
+		index = place.set;
+		set = bpf_map_lookup_elem(&flow_table, &index);
+		if (!set)
+			return false;
+		if (count_at_place(set, place, key, size) ||
+		    count_at_place(set, beside(place), key, size))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -164,6 +201,25 @@ take_way(struct traffic_statistics *own, struct traffic_part *part,
 	own->counters[TRAFFIC_NEW_ENTRIES]++;
 	part->taken_entries++;
 	return true;
+}
+
+/* Gives a flow a free way of the place or beside it, if there is one. */
+static __always_inline bool
+take_near(struct traffic_statistics *own, struct traffic_part *part,
+	  struct traffic_set *set, struct table_place place,
+	  const struct table_key *key, struct wire_size size)
+{
+	__u32 first = place.way;
+
+	for (__u32 i = 0; i < TRAFFIC_WAYS / 2; i++) {
+		struct traffic_entry *entry;
+
+		place.way = (first ^ i) & (TRAFFIC_WAYS - 1);
+		entry = &set->entries[place.way];
+		if (!read_tag(entry))
+			return take_way(own, part, entry, place, key, size);
+	}
+	return false;
 }
 
 /*
@@ -204,58 +260,45 @@ static __always_inline bool count_in_table(struct traffic_statistics *own,
 {
 	struct traffic_part *part = own_part(cpu);
 	struct table_place places[2];
-	struct traffic_entry *entry;
 	struct traffic_set *sets[2];
 	struct table_place place;
 	struct traffic_set *set;
+	bool is_second;
 	__u32 used[2];
 
-	if (!table_sets || !part)
+	if (!table_sets() || !part)
 		return false;
 	grow_if_half_full(part);
-	places[0] = place_of(cpu, part->blocks_mask, key, table_seed);
-	places[1] = place_of(cpu, part->blocks_mask, key, table_seed_second);
+	places[0] = place_of(cpu, part->blocks_mask, key, table_seed());
+	places[1] = place_of(cpu, part->blocks_mask, key, table_seed_second());
 	sets[0] = bpf_map_lookup_elem(&flow_table, &places[0].set);
 	sets[1] = bpf_map_lookup_elem(&flow_table, &places[1].set);
 	if (!sets[0] || !sets[1])
 		return false;
 
-	/* Most flows are in one of their places: check the second place before
-	 * the rest of the first set.
-	 */
-	place = places[1];
-	entry = way_in_pair(sets[1], &place, key);
-	if (is_flows(entry, place, key)) {
-		add_to_entry(entry, size);
-		return true;
-	}
 	if (count_in_set(sets[0], places[0].set, key, size, &used[0]) ||
 	    count_in_set(sets[1], places[1].set, key, size, &used[1]))
 		return true;
 
 	if (used[0] == TRAFFIC_WAYS && used[1] == TRAFFIC_WAYS)
 		return false;
-#pragma unroll
-	for (int i = 0; i < 4; i++) {
-		place = places[i / 2];
-		place.way += i % 2;
-		entry = &sets[i / 2]->entries[place.way & (TRAFFIC_WAYS - 1)];
-		if (!read_tag(entry))
-			return take_way(own, part, entry, place, key, size);
-	}
-	set = sets[0];
-	place = places[0];
-	if (used[1] < used[0]) {
-		set = sets[1];
-		place = places[1];
-	}
-	for (__u32 way = 0; way < TRAFFIC_WAYS; way++) {
-		place.way = way;
-		if (!read_tag(&set->entries[way]))
-			return take_way(own, part, &set->entries[way], place,
-					key, size);
-	}
-	return false;
+	is_second = used[0] >= CROWDED && used[1] < used[0];
+	set = is_second ? sets[1] : sets[0];
+	place = is_second ? places[1] : places[0];
+	if (take_near(own, part, set, place, key, size))
+		return true;
+	set = is_second ? sets[0] : sets[1];
+	place = is_second ? places[0] : places[1];
+	if (take_near(own, part, set, place, key, size))
+		return true;
+	/* All ways near the places are used, so a set with fewer used ways has
+	 * a free one at a distance.
+	 */
+	is_second = used[1] < used[0];
+	set = is_second ? sets[1] : sets[0];
+	place = is_second ? places[1] : places[0];
+	place.way ^= TRAFFIC_WAYS / 2;
+	return take_near(own, part, set, place, key, size);
 }
 
 #endif /* FLOW_TABLE_BPF_H */

@@ -11,34 +11,12 @@
 #include <linux/ipv6.h>
 #include <bpf/bpf_helpers.h>
 
+#include "constants.bpf.h"
 #include "parsing.bpf.h"
 #include "traffic_abi.h"
 
-/*
- * The bits of a remote address that are kept, as masks in network order: one
- * instruction each. Set before the programs are loaded; the verifier then knows
- * them and removes the code that they make dead.
- */
-const volatile __u32 ipv4_prefix_mask = 0;
-const volatile __u64 ipv6_prefix_masks[2] = {};
-
 /* Half an address of IPv6, read at once although it lies at an odd place. */
 typedef __u64 __attribute__((may_alias)) half_address;
-
-/*
- * Returns whether IPv6 prefixes are longer than half an address. Each call is
- * an access to memory: call it once.
- */
-static __always_inline bool has_long_prefixes(void)
-{
-	return ipv6_prefix_masks[1] != 0;
-}
-
-/*
- * Not zero if a long prefix of IPv6 is too short for the addresses of IPv4 that
- * some addresses of IPv6 carry. A prefix of at most half an address always is.
- */
-const volatile __u32 has_carried_ipv4 = 0;
 
 /* 64:ff9b::/96, of NAT64 (RFC 6052), and 2001::/32, of Teredo (RFC 4380). */
 #define NAT64_PREFIX bpf_htonl(0x0064FF9B)
@@ -62,7 +40,7 @@ remote_of_ipv4(const struct iphdr *ipv4, enum traffic_direction direction)
 	__be32 address = direction == TRAFFIC_SENT ? ipv4->daddr : ipv4->saddr;
 
 	return (struct remote){ .family = TRAFFIC_IPV4,
-				.prefix = { address & ipv4_prefix_mask } };
+				.prefix = { address & ipv4_prefix_mask() } };
 }
 
 /*
@@ -83,7 +61,7 @@ static __always_inline __u64 carried_ipv4(const __be32 *address)
 		carried = ~address[3];
 	else
 		return 0;
-	return (__u64)(carried & ipv4_prefix_mask) << 32 | first;
+	return (__u64)(carried & ipv4_prefix_mask()) << 32 | first;
 }
 
 static __always_inline struct remote
@@ -95,7 +73,7 @@ remote_of_ipv6(const struct ipv6hdr *ipv6, enum traffic_direction direction,
 	address = (const half_address *)(direction == TRAFFIC_SENT ?
 						 &ipv6->daddr :
 						 &ipv6->saddr);
-	if (!is_long || has_carried_ipv4) {
+	if (!is_long || has_carried_ipv4()) {
 		__u64 carried = carried_ipv4((const __be32 *)address);
 
 		if (carried)
@@ -104,8 +82,9 @@ remote_of_ipv6(const struct ipv6hdr *ipv6, enum traffic_direction direction,
 	}
 	return (struct remote){
 		.family = TRAFFIC_IPV6,
-		.prefix = { address[0] & ipv6_prefix_masks[0],
-			    is_long ? address[1] & ipv6_prefix_masks[1] : 0 },
+		.prefix = { address[0] & ipv6_prefix_mask(),
+			    is_long ? address[1] & ipv6_prefix_mask_rest() :
+				      0 },
 	};
 }
 

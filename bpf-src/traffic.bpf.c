@@ -12,6 +12,7 @@
  * that no second packet interrupts the first on the same CPU.
  */
 #include "classes.bpf.h"
+#include "constants.bpf.h"
 #include "flow_map.bpf.h"
 #include "flow_table.bpf.h"
 #include "interfaces.bpf.h"
@@ -39,6 +40,7 @@ const volatile struct {
 	enum traffic_state state;
 	enum traffic_counter counter;
 	enum traffic_abi abi;
+	enum traffic_constant constant;
 } traffic_enums = {};
 
 /*
@@ -293,7 +295,8 @@ static __always_inline bool count_at_once(struct __sk_buff *skb,
 	total = total_index(cpu, number - 1, direction);
 	set_interface(&key, number, ifindex, direction, is_classed);
 	size = ordinary_size_of(skb, direction);
-	if (!count_at_first_place(cpu, &key, size))
+	if (!count_at_places(cpu, is_classed || key.is_long ? 1 : 2, &key,
+			     size))
 		return false;
 	add_to_total(total, family_of(&key), size);
 	return true;
@@ -339,7 +342,7 @@ static __always_inline int count(struct __sk_buff *skb,
 				 enum traffic_direction direction,
 				 enum link_layer link)
 {
-	switch (packet_path) {
+	switch (packet_path()) {
 	case 0:
 		return count_for(skb, direction, link, false, false);
 	case PATH_LONG_PREFIXES:

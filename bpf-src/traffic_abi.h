@@ -42,6 +42,24 @@ enum traffic_abi {
 	TRAFFIC_CLASSES_VERSION = 1,
 };
 
+/* Numbers that user space writes into the instructions: constants.bpf.h. */
+enum traffic_constant {
+	TRAFFIC_PACKET_PATH = 0,
+	TRAFFIC_IPV4_PREFIX_MASK = 1,
+	TRAFFIC_IPV6_PREFIX_MASK = 2, /* the first half of an address */
+	TRAFFIC_IPV6_PREFIX_MASK_REST = 3,
+	TRAFFIC_HAS_CARRIED_IPV4 = 4,
+	TRAFFIC_TABLE_SETS = 5,
+	TRAFFIC_TABLE_BLOCK_SETS = 6,
+	TRAFFIC_TABLE_LAST_BLOCK = 7,
+	TRAFFIC_TABLE_SEED = 8,
+	TRAFFIC_TABLE_SEED_SECOND = 9,
+	TRAFFIC_TABLE_SEED_REST = 10,
+};
+
+/* The placeholder of a constant is this and its number. */
+#define TRAFFIC_CONSTANTS 0x5EEDC0DEB10C0000
+
 /* The number of interfaces that can be counted at the same time. */
 #define TRAFFIC_INTERFACES 4096
 

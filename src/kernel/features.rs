@@ -1,6 +1,6 @@
 //! The features of the kernel side, as plans: each names the maps it needs,
-//! their sizes, the read-only variables it sets, and the conditions of its
-//! counts. Loading, pinning and adopting read these plans. A new feature is a
+//! their sizes, the read-only variables and the constants of the programs that
+//! it sets, and the conditions of its counts. Loading, pinning and adopting read these plans. A new feature is a
 //! new element of [`FEATURES`].
 //!
 //! Maps that only make sense together are maps of one feature: if one of them
@@ -18,6 +18,7 @@ use super::abi::{
     names,
 };
 use super::classes::ClassMarks;
+use super::constants::Constant;
 use super::counters::TOTALS_PER_CPU;
 use super::ledger::{self, Ledger, WORDS_OF_FEATURE, Word};
 use super::mapping::MappedWords;
@@ -65,6 +66,8 @@ pub(super) struct Feature {
     pub(super) sizes: fn(&Conditions<'_>) -> Vec<(&'static str, u64)>,
     /// The values of its read-only variables.
     pub(super) variables: fn(&Conditions<'_>) -> Variables,
+    /// The values of its constants.
+    pub(super) constants: fn(&Conditions<'_>) -> Vec<(Constant, u64)>,
 }
 
 impl Feature {
@@ -106,6 +109,7 @@ pub(super) static FEATURES: [Feature; 5] = [
             ]
         },
         variables: |_| Vec::new(),
+        constants: |_| Vec::new(),
     },
     // The filter has the keys of the map, and admission limits the number of
     // keys that it may still take in.
@@ -128,8 +132,6 @@ pub(super) static FEATURES: [Feature; 5] = [
         },
         variables: |on| {
             let filter_mask = on.sizes.filter_words() - 1;
-            let ipv4 = ipv4_prefix_mask(on.settings.ipv4_prefix_length);
-            let ipv6 = ipv6_prefix_masks(on.settings.ipv6_prefix_length);
             vec![
                 (names::FILTER_MASK, filter_mask.to_ne_bytes().into()),
                 (names::FILTER_SEED, on.seeds[0].to_ne_bytes().into()),
@@ -137,18 +139,19 @@ pub(super) static FEATURES: [Feature; 5] = [
                     names::ADMISSION_LIMIT,
                     on.sizes.admission_limit.to_ne_bytes().into(),
                 ),
-                (names::IPV4_PREFIX_MASK, ipv4.to_ne_bytes().into()),
-                (
-                    names::IPV6_PREFIX_MASKS,
-                    ipv6.map(u64::to_ne_bytes).as_flattened().into(),
-                ),
-                // A whole address needs no other form.
-                (
-                    names::HAS_CARRIED_IPV4,
-                    u32::from(on.settings.ipv6_prefix_length < 128)
-                        .to_ne_bytes()
-                        .into(),
-                ),
+            ]
+        },
+        constants: |on| {
+            let ipv4 = ipv4_prefix_mask(on.settings.ipv4_prefix_length);
+            let [ipv6, rest] =
+                ipv6_prefix_masks(on.settings.ipv6_prefix_length);
+            // A whole address needs no other form.
+            let has_carried_ipv4 = on.settings.ipv6_prefix_length < 128;
+            vec![
+                (Constant::Ipv4PrefixMask, ipv4.into()),
+                (Constant::Ipv6PrefixMask, ipv6),
+                (Constant::Ipv6PrefixMaskRest, rest),
+                (Constant::HasCarriedIpv4, has_carried_ipv4.into()),
             ]
         },
     },
@@ -184,16 +187,19 @@ pub(super) static FEATURES: [Feature; 5] = [
                 (names::TABLE_MARKS, marks.max(1)),
             ]
         },
-        variables: |on| {
-            let sizes = [
-                (names::TABLE_SETS, on.sizes.table_sets),
-                (names::TABLE_BLOCK_SETS, on.sizes.table_block_sets),
-                (names::TABLE_LAST_BLOCK, on.sizes.table_last_block()),
-            ];
-            let sizes = sizes.map(|(name, it)| (name, it.to_ne_bytes().into()));
-            let seeds = names::TABLE_SEEDS.into_iter().zip(on.seeds);
-            let seeds = seeds.map(|(name, it)| (name, it.to_ne_bytes().into()));
-            sizes.into_iter().chain(seeds).collect()
+        variables: |_| Vec::new(),
+        constants: |on| {
+            let [seed, second, rest] = on.seeds;
+            let Sizes { table_sets, table_block_sets, .. } = on.sizes;
+            let last_block = on.sizes.table_last_block();
+            vec![
+                (Constant::TableSets, table_sets.into()),
+                (Constant::TableBlockSets, table_block_sets.into()),
+                (Constant::TableLastBlock, last_block.into()),
+                (Constant::TableSeed, seed),
+                (Constant::TableSeedSecond, second),
+                (Constant::TableSeedRest, rest),
+            ]
         },
     },
     Feature {
@@ -207,6 +213,7 @@ pub(super) static FEATURES: [Feature; 5] = [
             let has_ipsec = u32::from(on.is_ipsec_told).to_ne_bytes();
             vec![(names::HAS_IPSEC, has_ipsec.into())]
         },
+        constants: |_| Vec::new(),
     },
     // The maps that classes are found with are not pinned: each process fills
     // its own, before its programs take the place of the old ones. The notes
@@ -235,7 +242,8 @@ pub(super) static FEATURES: [Feature; 5] = [
                 (names::SERVICE_PORTS, of(2 * PORTS as u64, 1)),
             ]
         },
-        variables: |on| {
+        variables: |_| Vec::new(),
+        constants: |on| {
             let long = match ipv6_prefix_masks(on.settings.ipv6_prefix_length) {
                 [_, 0] => 0,
                 _ => PATH_LONG_PREFIXES,
@@ -244,7 +252,7 @@ pub(super) static FEATURES: [Feature; 5] = [
                 true => PATH_CLASSES,
                 false => 0,
             };
-            vec![(names::PACKET_PATH, (long | classes).to_ne_bytes().into())]
+            vec![(Constant::PacketPath, (long | classes).into())]
         },
     },
 ];

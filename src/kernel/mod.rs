@@ -13,6 +13,7 @@ mod capabilities;
 mod classes;
 mod clsact;
 mod connections;
+mod constants;
 mod counters;
 mod cpus;
 mod edges;
@@ -53,6 +54,7 @@ pub use connections::{
     ConnectionsMethod, Credit, OpenConnections, TcpConnections,
     WatchConnections,
 };
+pub use constants::{Constant, with_constants};
 pub use edges::{EdgeFinder, Verdict, Verdicts, doubled};
 pub use error::Error;
 pub use features::{UNPINNED, pinned_maps};

@@ -8,6 +8,7 @@ use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfLoader};
 
 use super::abi::names;
+use super::constants::with_constants;
 use super::errno::io_error;
 use super::error::{Error, load_error, missing_part};
 use super::features::{Conditions, FEATURES, map_sizes, pinned_maps};
@@ -49,7 +50,7 @@ fn load_program(program: &mut SchedClassifier) -> Result<(), ProgramError> {
 
 /// Returns odd numbers, so that a multiplication by them loses nothing.
 pub(super) fn random_seeds() -> [u64; 3] {
-    names::TABLE_SEEDS.map(unique)
+    ["first", "second", "rest"].map(unique)
 }
 
 /// Returns the needed shape of each pinned map under these conditions.
@@ -85,9 +86,13 @@ pub(super) fn load(
     for (name, value) in &variables {
         loader.override_global(name, value.as_slice(), true);
     }
+    let values: Vec<_> =
+        FEATURES.iter().flat_map(|feature| (feature.constants)(on)).collect();
+    let (object, _) = with_constants(OBJECT, &values)
+        .map_err(|number| missing_part(&format!("constant {number}")))?;
     // The loader tests the kernel's features with programs of its own, and
     // keeps the results for good.
-    let loaded = sys::without_signals(|| loader.load(OBJECT));
+    let loaded = sys::without_signals(|| loader.load(&object));
     let mut ebpf = loaded.map_err(load_error)?;
     for name in [
         names::INGRESS,

@@ -3,22 +3,18 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use aya::Ebpf;
 use aya::maps::{Array, PerCpuHashMap};
 use aya::programs::{SchedClassifier, TestRun as _, TestRunOptions};
-use aya::{Ebpf, EbpfLoader};
 use geoip_exporter::kernel::abi::names;
 
-use crate::harness::classifier::{Globals, set};
+use crate::harness::classifier::{Globals, load};
 use crate::harness::daemon::Setup;
 use crate::harness::exposition::Scrape;
 use crate::harness::fixtures::{LOCAL4, LOCAL6};
 use crate::harness::flow_map::{FlowMap, Key, table_entries};
 use crate::harness::frames::Packet;
 use crate::harness::lab::{Lab, WAN};
-
-/// The object that the exporter embeds.
-static OBJECT: &[u8] =
-    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/traffic.bpf.o"));
 
 /// What a program returns so that the next one on the hook runs.
 const TCX_NEXT: u32 = u32::MAX;
@@ -36,10 +32,9 @@ impl Program {
         let length = |bits: u32| u8::try_from(bits).unwrap();
         let globals =
             Globals::new(table_sets, length(ipv4_length), length(ipv6_length));
-        let mut ebpf = set(&mut EbpfLoader::new(), &globals)
-            .map_max_entries(names::FLOWS, 1_024)
-            .load(OBJECT)
-            .unwrap();
+        let mut ebpf = load(&globals, |loader| {
+            loader.map_max_entries(names::FLOWS, 1_024);
+        });
         let program: &mut SchedClassifier =
             ebpf.program_mut(name).unwrap().try_into().unwrap();
         program.load().unwrap();

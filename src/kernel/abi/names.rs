@@ -38,19 +38,6 @@ pub const CLASS_MARKS: &str = "class_marks";
 pub const MARKS: &str = "marks";
 /// The volumes up to which user space has read the flow table.
 pub const TABLE_MARKS: &str = "table_marks";
-/// The bits of an IPv4 address that are kept.
-pub const IPV4_PREFIX_MASK: &str = "ipv4_prefix_mask";
-/// The bits of an IPv6 address that are kept.
-pub const IPV6_PREFIX_MASKS: &str = "ipv6_prefix_masks";
-/// Sets of the flow table that each CPU has.
-pub const TABLE_SETS: &str = "table_sets";
-/// Sets of a block of the flow table.
-pub const TABLE_BLOCK_SETS: &str = "table_block_sets";
-/// The number of the last block.
-pub const TABLE_LAST_BLOCK: &str = "table_last_block";
-/// Odd random numbers, for the places of flows in the table.
-pub const TABLE_SEEDS: [&str; 3] =
-    ["table_seed", "table_seed_second", "table_seed_rest"];
 /// Words of the filter, less one.
 pub const FILTER_MASK: &str = "filter_mask";
 /// An odd random number, for the places of keys in the filter.
@@ -59,10 +46,6 @@ pub const FILTER_SEED: &str = "filter_seed";
 pub const ADMISSION_LIMIT: &str = "admission_limit";
 /// Not zero if the kernel tells programs which packets IPsec decrypted.
 pub const HAS_IPSEC: &str = "has_ipsec";
-/// Not zero if addresses of IPv6 are looked into for one of IPv4.
-pub const HAS_CARRIED_IPV4: &str = "has_carried_ipv4";
-/// The kind of path that packets take.
-pub const PACKET_PATH: &str = "packet_path";
 /// Counts packets that arrive with an Ethernet header.
 pub const INGRESS: &str = "traffic_ingress";
 /// Counts packets that leave with an Ethernet header.

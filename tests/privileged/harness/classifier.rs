@@ -13,7 +13,9 @@ use geoip_exporter::kernel::abi::{
     ENTRY_WORDS, FAMILIES, INTERFACES, PATH_CLASSES, PATH_LONG_PREFIXES,
     SET_WORDS, STATISTICS_WORDS, TOTAL_WORDS, Tag, TrafficTotal, WAYS, names,
 };
-use geoip_exporter::kernel::{ipv4_prefix_mask, ipv6_prefix_masks};
+use geoip_exporter::kernel::{
+    Constant, ipv4_prefix_mask, ipv6_prefix_masks, with_constants,
+};
 
 use super::link::Volume;
 use super::netns::Netns;
@@ -133,6 +135,22 @@ impl Globals {
         }
     }
 
+    fn constants(&self) -> [(Constant, u64); Constant::ALL.len()] {
+        [
+            (Constant::PacketPath, self.packet_path.into()),
+            (Constant::Ipv4PrefixMask, self.ipv4_prefix_mask.into()),
+            (Constant::Ipv6PrefixMask, self.ipv6_prefix_masks[0]),
+            (Constant::Ipv6PrefixMaskRest, self.ipv6_prefix_masks[1]),
+            (Constant::HasCarriedIpv4, self.has_carried_ipv4.into()),
+            (Constant::TableSets, self.table_sets.into()),
+            (Constant::TableBlockSets, self.table_block_sets.into()),
+            (Constant::TableLastBlock, self.table_last_block.into()),
+            (Constant::TableSeed, SEEDS[0]),
+            (Constant::TableSeedSecond, SEEDS[1]),
+            (Constant::TableSeedRest, SEEDS[2]),
+        ]
+    }
+
     /// Lets packets have classes.
     pub(crate) fn with_classes(mut self) -> Self {
         self.packet_path |= PATH_CLASSES;
@@ -140,52 +158,27 @@ impl Globals {
     }
 }
 
-/// Sets the globals, and gives the maps that have elements for each CPU their
-/// size.
-pub(crate) fn set<'a, 'b>(
-    loader: &'b mut EbpfLoader<'a>,
-    globals: &'a Globals,
-) -> &'b mut EbpfLoader<'a> {
-    let table_sets = &globals.table_sets;
+/// Loads the object with these globals. `adjust` gives the maps of the caller
+/// their sizes; those that have elements for each CPU have theirs.
+pub(crate) fn load(
+    globals: &Globals,
+    adjust: impl FnOnce(&mut EbpfLoader<'_>),
+) -> Ebpf {
+    let table_sets = globals.table_sets;
     let cpus = aya::util::nr_cpus().expect("there are CPUs");
     let cpus = u32::try_from(cpus).expect("not that many");
-    for (name, seed) in names::TABLE_SEEDS.into_iter().zip(&SEEDS) {
-        loader.override_global(name, seed, true);
-    }
+    let mut loader = EbpfLoader::new();
     loader
         .map_max_entries(names::TOTALS, INTERFACES * 2 * cpus)
         .map_max_entries(names::STATISTICS, cpus)
         .map_max_entries(names::TABLE_PARTS, cpus)
         .map_max_entries(names::FLOW_TABLE, (table_sets * cpus).max(1))
         .map_max_entries(names::TABLE_RESTS, (table_sets * cpus).max(1))
-        .override_global(names::TABLE_SETS, table_sets, true)
-        .override_global(
-            names::TABLE_BLOCK_SETS,
-            &globals.table_block_sets,
-            true,
-        )
-        .override_global(
-            names::TABLE_LAST_BLOCK,
-            &globals.table_last_block,
-            true,
-        )
-        .override_global(names::HAS_IPSEC, &1_u32, true)
-        .override_global(
-            names::IPV4_PREFIX_MASK,
-            &globals.ipv4_prefix_mask,
-            true,
-        )
-        .override_global(
-            names::IPV6_PREFIX_MASKS,
-            &globals.ipv6_prefix_masks,
-            true,
-        )
-        .override_global(
-            names::HAS_CARRIED_IPV4,
-            &globals.has_carried_ipv4,
-            true,
-        )
-        .override_global(names::PACKET_PATH, &globals.packet_path, true)
+        .override_global(names::HAS_IPSEC, &1_u32, true);
+    adjust(&mut loader);
+    let (object, _) = with_constants(OBJECT, &globals.constants())
+        .expect("all constants have values");
+    loader.load(&object).expect("cannot load")
 }
 
 impl Classifier {
@@ -200,13 +193,12 @@ impl Classifier {
     }
 
     fn load_for(globals: &Globals) -> Self {
-        let mut loader = EbpfLoader::new();
-        let mut ebpf = set(&mut loader, globals)
-            .map_max_entries(names::LOCAL_RANGES, 100)
-            .map_max_entries(names::NARROW_RANGES, 100)
-            .map_max_entries(names::SERVICE_PORTS, 2 * 65_536)
-            .load(OBJECT)
-            .expect("cannot load");
+        let mut ebpf = load(globals, |loader| {
+            loader
+                .map_max_entries(names::LOCAL_RANGES, 100)
+                .map_max_entries(names::NARROW_RANGES, 100)
+                .map_max_entries(names::SERVICE_PORTS, 2 * 65_536);
+        });
         for hook in Hook::ALL {
             let program: &mut SchedClassifier = ebpf
                 .program_mut(hook.program())
