@@ -73,42 +73,47 @@ const CHANGES: [OfChanges; 3] = [
     },
 ];
 
-/// The families of segments and bytes.
-const TRAFFIC: [(Description<1>, fn(&Traffic) -> u64); 4] = [
-    (
-        Description {
+/// A family of segments or bytes.
+struct OfTraffic {
+    description: Description<1>,
+    counter: fn(&Traffic) -> u64,
+}
+
+const TRAFFIC: [OfTraffic; 4] = [
+    OfTraffic {
+        description: Description {
             name: "geoip_tcp_segments_sent_total",
             help: "TCP segments sent to each country, retransmitted ones \
                    included.",
             labels: ["country"],
         },
-        |it| it.segments_sent,
-    ),
-    (
-        Description {
+        counter: |it| it.segments_sent,
+    },
+    OfTraffic {
+        description: Description {
             name: "geoip_tcp_segments_retransmitted_total",
             help: "TCP segments sent again to each country.",
             labels: ["country"],
         },
-        |it| it.segments_retransmitted,
-    ),
-    (
-        Description {
+        counter: |it| it.segments_retransmitted,
+    },
+    OfTraffic {
+        description: Description {
             name: "geoip_tcp_bytes_acked_total",
             help: "Bytes of applications that each country acknowledged over \
                    TCP.",
             labels: ["country"],
         },
-        |it| it.bytes_acked,
-    ),
-    (
-        Description {
+        counter: |it| it.bytes_acked,
+    },
+    OfTraffic {
+        description: Description {
             name: "geoip_tcp_bytes_received_total",
             help: "Bytes of applications received from each country over TCP.",
             labels: ["country"],
         },
-        |it| it.bytes_received,
-    ),
+        counter: |it| it.bytes_received,
+    },
 ];
 
 const ROUND_TRIPS: Description<1> = Description {
@@ -155,8 +160,8 @@ impl Collect for ConnectionsCollector {
         }
         let untracked = sample(snapshot.untracked);
         emit(&UNTRACKED.counter_of(untracked, snapshot.created));
-        for (description, counter) in &TRAFFIC {
-            emit(&traffic(snapshot, description, *counter));
+        for of in &TRAFFIC {
+            emit(&traffic(snapshot, of));
         }
         emit(&round_trips(snapshot));
     }
@@ -201,16 +206,12 @@ fn changes(snapshot: &Snapshot, of: &OfChanges) -> Family {
     family.build()
 }
 
-fn traffic(
-    snapshot: &Snapshot,
-    description: &Description<1>,
-    counter: fn(&Traffic) -> u64,
-) -> Family {
-    let mut family = description.counter();
+fn traffic(snapshot: &Snapshot, of: &OfTraffic) -> Family {
+    let mut family = of.description.counter();
     for_each(snapshot, |country, connections| {
         let traffic = &connections.counters.traffic;
         if traffic.has_begun() {
-            let value = sample(counter(traffic));
+            let value = sample((of.counter)(traffic));
             family.push_created([country], value, traffic.created);
         }
     });

@@ -39,6 +39,7 @@ const COUNTERS: usize = BUCKETS + 1;
 
 /// Returns the limits of the round-trip times if so many countries have series.
 /// All countries are kept.
+#[expect(clippy::cast_possible_truncation, reason = "some thousands")]
 const fn limits(shown: usize) -> Limits {
     Limits {
         shown,
