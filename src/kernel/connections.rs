@@ -2,6 +2,7 @@
 //! method has a default: a test defines all that its fake does.
 
 mod growth;
+mod lists;
 mod open;
 mod programs;
 

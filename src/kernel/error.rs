@@ -95,6 +95,14 @@ pub enum Error {
     /// The pins of an earlier process are in the way.
     #[error(transparent)]
     Pins(#[from] pins::Fault),
+    /// Connections can be counted neither by programs nor by lists.
+    #[error("cannot count TCP connections: {programs}; {lists}")]
+    NoConnections {
+        /// The reason why there are no programs.
+        programs: String,
+        /// The reason why there are no lists.
+        lists: String,
+    },
     /// Every interface number is taken.
     #[error("cannot count more than {limit} interfaces at the same time")]
     TooManyInterfaces {
