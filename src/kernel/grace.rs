@@ -30,6 +30,18 @@ pub(super) fn obstacle() -> Option<&'static str> {
     find_obstacle(&release, realtime.ok().as_deref(), commands)
 }
 
+/// Returns whether the kernel has PREEMPT_RT.
+pub(super) fn is_realtime() -> bool {
+    let release = fs::read_to_string("/proc/version").unwrap_or_default();
+    let realtime = fs::read_to_string("/sys/kernel/realtime");
+    is_realtime_by(&release, realtime.ok().as_deref())
+}
+
+fn is_realtime_by(version: &str, realtime: Option<&str>) -> bool {
+    version.split_whitespace().any(|it| it == "PREEMPT_RT")
+        || realtime.is_some_and(|it| it.trim() == "1")
+}
+
 const REALTIME: &str = "with PREEMPT_RT a packet may interrupt another";
 const NO_GRACE: &str = "the kernel has no MEMBARRIER_CMD_GLOBAL";
 
@@ -40,9 +52,7 @@ fn find_obstacle(
     realtime: Option<&str>,
     commands: i64,
 ) -> Option<&'static str> {
-    let is_realtime = version.split_whitespace().any(|it| it == "PREEMPT_RT")
-        || realtime.is_some_and(|it| it.trim() == "1");
-    if is_realtime {
+    if is_realtime_by(version, realtime) {
         Some(REALTIME)
     } else if commands & i64::from(GLOBAL) == 0 {
         Some(NO_GRACE)

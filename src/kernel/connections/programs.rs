@@ -18,7 +18,9 @@ use crate::kernel::abi::connections::{
     EVENTS, FINDS, GRACE, GROWTH, GROWTH_RESTS, HAS_ALL_NAMESPACES,
     OWN_NAMESPACE, ROUND_TRIP_BOUNDS, SETTINGS, VISITS,
 };
-use crate::kernel::error::{Error, load_error, missing_part};
+use crate::kernel::capabilities::Capability;
+use crate::kernel::errno::os_error;
+use crate::kernel::error::{Error, load_reason, missing_part};
 use crate::kernel::object::map_words;
 use crate::kernel::sys;
 
@@ -103,7 +105,32 @@ impl WatchConnections for Programs {
 }
 
 fn cannot(action: &'static str) -> impl Fn(io::Error) -> Error {
-    move |source| Error::call(action, source)
+    move |source| match source.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES) => not_permitted(action),
+        _ => Error::call(action, source),
+    }
+}
+
+/// Returns an error that names the missing capabilities.
+fn not_permitted(action: &str) -> Error {
+    Error::NotPermitted {
+        action: action.into(),
+        lacking: Capability::lacking_of(&Capability::TRACING),
+        are_given_up: false,
+    }
+}
+
+/// Returns the error of a failed load. Without a capability, the kernel may say
+/// EPERM, EACCES or EINVAL.
+fn cannot_load(error: EbpfError) -> Error {
+    const ACTION: &str = "load the eBPF programs";
+    let source = os_error(&error);
+    let is_refused =
+        source.is_some_and(|source| source.raw_os_error() == Some(libc::EPERM));
+    if is_refused || !Capability::lacking_of(&Capability::TRACING).is_empty() {
+        return not_permitted(ACTION);
+    }
+    Error::Load { reason: load_reason(&error) }
 }
 
 /// Finds the connections that are open already. Files come in no order: the
@@ -125,10 +152,10 @@ fn load(walks: usize) -> Result<Ebpf, Error> {
     loader.override_global(HAS_ALL_NAMESPACES, has_all, true);
     loader.override_global(ROUND_TRIP_BOUNDS, RTT_BOUNDS.as_slice(), true);
     let loaded = sys::without_signals(|| loader.load(OBJECT));
-    let mut ebpf = loaded.map_err(load_error)?;
+    let mut ebpf = loaded.map_err(cannot_load)?;
     // It holds the kernel's types, some MiB.
     drop(loader);
-    load_programs(&mut ebpf, walks).map_err(load_error)?;
+    load_programs(&mut ebpf, walks).map_err(cannot_load)?;
     sys::trim_memory();
     Ok(ebpf)
 }
@@ -169,7 +196,7 @@ where
 
 fn fd_of<'a>(ebpf: &'a Ebpf, name: &str) -> Result<BorrowedFd<'a>, Error> {
     let program = ebpf.program(name).ok_or_else(|| missing_part(name))?;
-    let fd = program.fd().map_err(|error| load_error(error.into()))?;
+    let fd = program.fd().map_err(|error| cannot_load(error.into()))?;
     Ok(fd.as_fd())
 }
 
@@ -191,7 +218,7 @@ fn take_parts(ebpf: &mut Ebpf) -> Result<Parts, Error> {
     let settings_map = array(SETTINGS)?;
     let settings = mapped(&settings_map, SETTINGS)?;
     let grace = ArrayOfMaps::try_from(take(ebpf, GRACE)?)
-        .map_err(|error| load_error(error.into()))?;
+        .map_err(|error| cannot_load(error.into()))?;
     Ok(Parts { maps, rests, settings, settings_map, grace })
 }
 

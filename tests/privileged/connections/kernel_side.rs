@@ -1,9 +1,14 @@
 //! The kernel side of connections: the programs and what they count, without
 //! the rest of the exporter.
 
+mod found;
+mod kinds;
+mod leftovers;
+
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
 
 use geoip_exporter::accounting::{
     ConnectionDirection, ConnectionGrowth, ConnectionKey,
@@ -14,59 +19,127 @@ use geoip_exporter::kernel::{
 };
 
 use crate::harness::lab::{Lab, PEER, WAN};
-use crate::harness::netns::Netns;
+use crate::harness::wait::{PATIENCE, await_until};
 
 const OWN4: &str = "192.0.2.1";
+const OTHER_OWN4: &str = "192.0.2.2";
+const OWN6: &str = "2001:db8:1::1";
 const REMOTE4: &str = "198.51.100.7";
+const REMOTE6: &str = "2001:db8:2::7";
+const PORT: u16 = 443;
 
+/// Returns a machine and the rest of the world, which can talk by TCP.
 fn lab() -> Lab {
     let lab = Lab::new();
-    lab.machine.ip(&format!("address add {OWN4}/32 dev {WAN}"));
-    lab.machine.ip(&format!("route add default dev {WAN}"));
-    lab.world.ip(&format!("address add {REMOTE4}/32 dev {PEER}"));
-    lab.world.ip(&format!("route add default dev {PEER}"));
+    for (namespace, device, addresses) in [
+        (&lab.machine, WAN, [OWN4, OTHER_OWN4, OWN6].as_slice()),
+        (&lab.world, PEER, &[REMOTE4, REMOTE6]),
+    ] {
+        for address in addresses {
+            let length = if address.contains(':') { 128 } else { 32 };
+            let change = format!("address add {address}/{length} dev {device}");
+            namespace.ip(&change);
+        }
+        namespace.ip(&format!("-4 route add default dev {device}"));
+        namespace.ip(&format!("-6 route add default dev {device}"));
+    }
     lab
 }
 
-fn address(ip: &str, port: u16) -> SocketAddr {
+fn at(ip: &str, port: u16) -> SocketAddr {
     SocketAddr::new(ip.parse().unwrap(), port)
 }
 
-type Counted = BTreeMap<ConnectionKey, ConnectionGrowth>;
-
-fn add(counted: &mut Counted, watch: &mut dyn WatchConnections) {
-    watch
-        .visit(&mut |key, growth| {
-            *counted.entry(*key).or_default() += growth;
-        })
-        .unwrap();
+fn outbound(remote: &str) -> ConnectionKey {
+    ConnectionKey {
+        remote: Some(remote.parse().unwrap()),
+        local_port: 0,
+        direction: ConnectionDirection::Outbound,
+    }
 }
 
-#[test]
-fn a_connection_is_counted() {
-    let lab = lab();
-    let listener =
-        lab.world.run(|| TcpListener::bind(address(REMOTE4, 443)).unwrap());
-    lab.machine.run(|| {
-        let start = std::time::Instant::now();
-        let mut watch =
-            TcpConnections.open(ConnectionsScope::Namespace).unwrap();
-        eprintln!("open: {:?}", start.elapsed());
+fn inbound(remote: &str, local_port: u16) -> ConnectionKey {
+    let direction = ConnectionDirection::Inbound;
+    ConnectionKey { local_port, direction, ..outbound(remote) }
+}
+
+/// The connections that were counted since the start.
+struct Counter {
+    watch: Box<dyn WatchConnections>,
+    all: BTreeMap<ConnectionKey, ConnectionGrowth>,
+}
+
+impl Counter {
+    /// Starts to count in the calling thread's namespace, by programs.
+    fn open(scope: ConnectionsScope) -> Self {
+        let watch = TcpConnections.open(scope).unwrap();
         assert_eq!(*watch.method(), ConnectionsMethod::Programs);
-        let mut counted = Counted::new();
-        let mut client = TcpStream::connect(address(REMOTE4, 443)).unwrap();
-        let (mut server, _) = listener.accept().unwrap();
-        client.write_all(b"hello").unwrap();
-        let mut buffer = [0; 5];
-        server.read_exact(&mut buffer).unwrap();
-        let start = std::time::Instant::now();
-        add(&mut counted, &mut *watch);
-        eprintln!("visit: {:?}", start.elapsed());
-        eprintln!("{counted:?}");
-        drop(client);
-        drop(server);
-        add(&mut counted, &mut *watch);
-        eprintln!("{counted:?}");
-        assert_eq!(counted.len(), 1);
-    });
+        Self { watch, all: BTreeMap::new() }
+    }
+
+    fn visit(&mut self) {
+        let Self { watch, all } = self;
+        watch
+            .visit(&mut |key, growth| *all.entry(*key).or_default() += growth)
+            .unwrap();
+    }
+
+    fn recount(&mut self) {
+        let Self { watch, all } = self;
+        watch
+            .recount(&mut |key, growth| {
+                *all.entry(*key).or_default() += growth;
+            })
+            .unwrap();
+        all.values_mut().for_each(|growth| growth.open = 0);
+    }
+
+    /// Returns what a key has, after another visit.
+    fn of(&mut self, key: ConnectionKey) -> ConnectionGrowth {
+        self.visit();
+        self.all.get(&key).copied().unwrap_or_default()
+    }
+
+    /// Returns a key's connections that were opened, have failed, were closed
+    /// and are open, after another visit.
+    fn numbers(&mut self, key: ConnectionKey) -> [i64; 4] {
+        let it = self.of(key);
+        let numbers = [it.opened, it.failed, it.closed];
+        let [opened, failed, closed] =
+            numbers.map(|number| i64::try_from(number).unwrap());
+        [opened, failed, closed, it.open]
+    }
+
+    /// Waits until a key has these numbers.
+    fn await_numbers(&mut self, key: ConnectionKey, expected: [i64; 4]) {
+        await_until(PATIENCE, "connections", || {
+            let found = self.numbers(key);
+            match found == expected {
+                true => Ok(()),
+                false => Err(format!("{key:?}: {found:?}")),
+            }
+        });
+    }
+
+    /// Returns the keys that were seen.
+    fn keys(&mut self) -> Vec<ConnectionKey> {
+        self.visit();
+        self.all.keys().copied().collect()
+    }
+}
+
+/// Moves some bytes from one end of a connection to the other.
+fn send(from: &TcpStream, to: &TcpStream, bytes: &[u8]) {
+    let (mut from, mut to) = (from, to);
+    from.write_all(bytes).unwrap();
+    let mut buffer = vec![0; bytes.len()];
+    to.read_exact(&mut buffer).unwrap();
+    assert_eq!(buffer, bytes);
+}
+
+/// Returns a connection to a listener: its two ends.
+fn connect(listener: &TcpListener) -> (TcpStream, TcpStream) {
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    (client, server)
 }

@@ -1,0 +1,131 @@
+//! Connections that are open before anything is counted, the scope, and what
+//! happens when the numbers of open connections begin anew.
+
+use super::*;
+
+fn listener(lab: &Lab) -> TcpListener {
+    lab.world.run(|| TcpListener::bind(at(REMOTE4, PORT)).unwrap())
+}
+
+#[test]
+fn open_connections_are_found_and_not_counted_as_opened() {
+    let lab = lab();
+    let there = listener(&lab);
+    lab.machine.run(|| {
+        let here = TcpListener::bind(at(OWN4, 80)).unwrap();
+        let (client, far) = connect(&there);
+        let (far_client, server) = lab.world.run(|| connect(&here));
+        send(&client, &far, &[7; 1_000]);
+        let mut counter = Counter::open(ConnectionsScope::Namespace);
+        let keys = [outbound(REMOTE4), inbound(REMOTE4, 80)];
+        assert_eq!(counter.keys(), keys);
+        for key in keys {
+            let open = ConnectionGrowth { open: 1, ..Default::default() };
+            assert_eq!(counter.of(key), open);
+        }
+        send(&client, &far, b"hello");
+        drop((client, far, far_client, server));
+        for key in keys {
+            counter.await_numbers(key, [0, 0, 1, 0]);
+        }
+        // The bytes after it was found, and the last one.
+        assert_eq!(counter.of(outbound(REMOTE4)).bytes_acked, 6);
+    });
+}
+
+#[test]
+fn the_scope_says_whether_other_namespaces_are_counted() {
+    // No other test has these addresses.
+    let (near, far_there) = ("198.51.100.97", "198.51.100.98");
+    let (lab, elsewhere) = (lab_of(near), lab_of(far_there));
+    let there = lab.world.run(|| TcpListener::bind(at(near, 80)).unwrap());
+    let far_listener =
+        elsewhere.world.run(|| TcpListener::bind(at(far_there, 80)).unwrap());
+    let elsewhere_open = elsewhere.machine.run(|| connect(&far_listener));
+    let open = lab.machine.run(|| connect(&there));
+    for scope in [ConnectionsScope::Namespace, ConnectionsScope::Host] {
+        lab.machine.run(|| {
+            let mut counter = Counter::open(scope);
+            let is_host = i64::from(scope == ConnectionsScope::Host);
+            let key = outbound(far_there);
+            assert_eq!(counter.numbers(outbound(near)), [0, 0, 0, 1]);
+            assert_eq!(counter.numbers(key), [0, 0, 0, is_host]);
+            let before = counter.of(key).bytes_acked;
+            let (client, far) =
+                elsewhere.machine.run(|| connect(&far_listener));
+            send(&client, &far, b"hello");
+            assert_eq!(counter.numbers(key), [is_host, 0, 0, 2 * is_host]);
+            let moved = counter.of(key).bytes_acked - before;
+            assert_eq!(moved, 6 * is_host as u64);
+            drop((client, far));
+            counter.await_numbers(key, [is_host, 0, is_host, is_host]);
+        });
+    }
+    drop((open, elsewhere_open));
+}
+
+/// Returns another machine, whose world has this address.
+fn lab_of(remote: &str) -> Lab {
+    let lab = lab();
+    lab.world.ip(&format!("address add {remote}/32 dev {PEER}"));
+    lab
+}
+
+#[test]
+fn a_recount_begins_the_number_of_open_connections_anew() {
+    let lab = lab();
+    let there = listener(&lab);
+    lab.machine.run(|| {
+        let key = outbound(REMOTE4);
+        let mut counter = Counter::open(ConnectionsScope::Namespace);
+        let mut open: Vec<_> = (0..5).map(|_| connect(&there)).collect();
+        assert_eq!(counter.numbers(key), [5, 0, 0, 5]);
+        counter.recount();
+        // Before the next visit: one that is not counted yet ends, and another
+        // one begins.
+        drop(open.pop());
+        open.push(connect(&there));
+        counter.await_numbers(key, [6, 0, 1, 5]);
+        for _ in 0..3 {
+            counter.recount();
+            assert_eq!(counter.numbers(key)[3], 5);
+        }
+        drop(open);
+        counter.await_numbers(key, [6, 0, 6, 0]);
+    });
+}
+
+/// Sockets that are opened and closed while the numbers begin anew again and
+/// again.
+#[test]
+fn recounts_under_load_end_with_the_right_number() {
+    const ROUNDS: usize = 2_000;
+    let lab = lab();
+    let there = listener(&lab);
+    lab.machine.run(|| {
+        let key = outbound(REMOTE4);
+        let mut counter = Counter::open(ConnectionsScope::Namespace);
+        let work = || {
+            let mut kept = Vec::new();
+            for round in 0..ROUNDS {
+                let pair = connect(&there);
+                if round % 100 == 0 {
+                    kept.push(pair);
+                }
+            }
+            kept
+        };
+        let kept = std::thread::scope(|scope| {
+            let load = scope.spawn(|| lab.machine.run(&work));
+            while !load.is_finished() {
+                counter.recount();
+                counter.visit();
+            }
+            load.join().unwrap()
+        });
+        let (opened, open) = (ROUNDS as i64, kept.len() as i64);
+        counter.await_numbers(key, [opened, 0, opened - open, open]);
+        drop(kept);
+        counter.await_numbers(key, [opened, 0, opened, 0]);
+    });
+}
