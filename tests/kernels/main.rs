@@ -8,6 +8,7 @@
     reason = "a harness that cannot do its work fails the test, loudly"
 )]
 
+mod connections;
 #[expect(
     dead_code,
     reason = "the privileged tests, whose harness it is, use all of it"

@@ -85,7 +85,10 @@ fn nothing_is_left_in_the_kernel() {
 #[test]
 fn two_capabilities_suffice_to_start_and_none_is_needed_later() {
     let lab = lab();
-    let there = lab.world.run(|| TcpListener::bind(at(REMOTE4, PORT)).unwrap());
+    // One that no other test has: all namespaces are counted.
+    let remote = "198.51.100.99";
+    lab.world.ip(&format!("address add {remote}/32 dev {PEER}"));
+    let there = lab.world.run(|| TcpListener::bind(at(remote, PORT)).unwrap());
     lab.machine.run(|| {
         keep(CapabilitySet::BPF | CapabilitySet::PERFMON);
         for scope in [ConnectionsScope::Namespace, ConnectionsScope::Host] {
