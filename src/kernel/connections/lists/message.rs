@@ -10,6 +10,9 @@ use netlink_packet_core::NetlinkSerializable;
 
 use crate::kernel::netlink::message::{Message, attribute};
 
+/// AF_INET and AF_INET6 of linux/socket.h.
+pub(super) const IPV4: u8 = 2;
+pub(super) const IPV6: u8 = 10;
 /// SOCK_DIAG_BY_FAMILY of linux/sock_diag.h.
 const BY_FAMILY: u16 = 20;
 /// INET_DIAG_INFO: the socket's `struct tcp_info`.
@@ -28,7 +31,7 @@ const HEAD_LENGTH: usize = 72;
 /// A request for the listening and connected TCP sockets of a family.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sockets {
-    /// AF_INET or AF_INET6.
+    /// [`IPV4`] or [`IPV6`].
     pub(super) family: u8,
 }
 
@@ -117,12 +120,12 @@ pub(super) fn listed(message: Message<'_>) -> Option<Listed> {
 }
 
 fn address(family: u8, bytes: &[u8]) -> Option<IpAddr> {
-    match libc::c_int::from(family) {
-        libc::AF_INET => {
+    match family {
+        IPV4 => {
             let octets: [u8; 4] = *bytes.first_chunk()?;
             Some(Ipv4Addr::from(octets).into())
         }
-        libc::AF_INET6 => {
+        IPV6 => {
             let octets: [u8; 16] = *bytes.first_chunk()?;
             Some(IpAddr::from(Ipv6Addr::from(octets)).to_canonical())
         }

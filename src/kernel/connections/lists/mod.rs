@@ -8,7 +8,7 @@ mod message;
 use std::io;
 
 use book::Book;
-use message::{Sockets, listed};
+use message::{IPV4, IPV6, Sockets, listed};
 
 use super::{ConnectionsMethod, Credit, WatchConnections};
 use crate::kernel::error::Error;
@@ -16,8 +16,6 @@ use crate::kernel::netlink::Requests;
 
 /// NETLINK_SOCK_DIAG of linux/netlink.h.
 const PROTOCOL: isize = 4;
-
-const FAMILIES: [libc::c_int; 2] = [libc::AF_INET, libc::AF_INET6];
 
 /// The lists at work.
 #[derive(Debug)]
@@ -46,8 +44,7 @@ impl Lists {
         turn: impl FnOnce(&[message::Listed]),
     ) -> io::Result<()> {
         let mut all = Vec::new();
-        for family in FAMILIES {
-            let family = u8::try_from(family).map_err(io::Error::other)?;
+        for family in [IPV4, IPV6] {
             all.extend(self.requests.list(Sockets { family }, listed)?);
         }
         turn(&all);
