@@ -48,6 +48,17 @@ static __always_inline void note_asked(struct sock *sk)
 		set_mark(known, mark | MARK_ASKED);
 }
 
+/*
+ * Returns whether the first program counted this event, so that the second one
+ * is done at once.
+ */
+static __always_inline bool is_done(struct sock *sk, bool is_second)
+{
+	struct connections_socket *known = is_second ? known_of(sk) : NULL;
+
+	return known && state_of(mark_of(known)) != MARK_NONE;
+}
+
 static __always_inline void begin(struct sock *sk, int from, bool is_second)
 {
 	bool is_outbound = from == BPF_TCP_SYN_SENT;
@@ -57,7 +68,8 @@ static __always_inline void begin(struct sock *sk, int from, bool is_second)
 	struct connections_growth *growth;
 	__u64 mark = 0, word;
 
-	if (!all || !bpf_skc_to_tcp_sock(sk) || !find_remote(&key, sk))
+	if (!all || is_done(sk, is_second) || !bpf_skc_to_tcp_sock(sk) ||
+	    !find_remote(&key, sk))
 		return;
 	known = made_for(sk);
 	if (known)
@@ -90,8 +102,10 @@ static __always_inline void fail(struct sock *sk, bool is_second)
 	struct tcp_sock *tcp;
 	__u64 mark = 0;
 
+	if (!all || is_done(sk, is_second))
+		return;
 	tcp = bpf_skc_to_tcp_sock(sk);
-	if (!all || !tcp || !find_remote(&key, sk))
+	if (!tcp || !find_remote(&key, sk))
 		return;
 	known = made_for(sk);
 	if (known)

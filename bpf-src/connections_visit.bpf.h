@@ -69,6 +69,17 @@ count_progress(struct connections_settings *all, __u64 word,
 		add_round_trip(growth, round_trip);
 }
 
+/* Returns whether a reading is another one than the last. */
+static __always_inline bool has_moved(const struct connections_socket *known,
+				      __u64 mark, const struct readings *now)
+{
+	return known->bytes_acked != reading(mark, now->bytes_acked) ||
+	       known->bytes_received != reading(mark, now->bytes_received) ||
+	       known->segments_sent != reading(mark, now->segments_sent) ||
+	       known->segments_retransmitted !=
+		       reading(mark, now->segments_retransmitted);
+}
+
 /* Visits a socket: adds what moved since the last visit. */
 static __always_inline void visit(struct sock *sk, struct tcp_sock *tcp)
 {
@@ -83,15 +94,20 @@ static __always_inline void visit(struct sock *sk, struct tcp_sock *tcp)
 	if (!all || !known)
 		return;
 	mark = mark_of(known);
-	if (state_of(mark) != MARK_OPEN || !set_remote(&key, sk))
+	if (state_of(mark) != MARK_OPEN)
 		return;
 	now = readings_of(tcp);
+	word = word_of(all);
+	/* Most are idle: they cost no look at their address. */
+	if (is_of_generation(mark, word) && !has_moved(known, mark, &now))
+		return;
 	round_trip = tcp->srtt_us >> 3;
-	/* The readings are this connection's if it is still open after them. */
+	if (!set_remote(&key, sk))
+		return;
+	/* All of this is this connection's if it is still open now. */
 	if (mark_of(known) != mark)
 		return;
 	set_kind(&key, mark);
-	word = word_of(all);
 	if (!is_of_generation(mark, word)) {
 		const __u64 old = mark;
 
