@@ -2,20 +2,25 @@
 /*
  * The places that a flow may have in the flow table.
  *
- * A CPU uses a part of its sets. The sets are divided into blocks, and the part
- * is the first block at the start. The program doubles the part when half of
- * its ways are in use, so that few flows touch few pages: with 4,096 flows that
- * were scattered over a table of 100,000 entries, a packet waited for the TLB
- * and for caches longer than all else took. The program does it rather than
- * user space, because a burst of new flows between two polls would overflow a
- * small part; and because each CPU has a part of its own, no other CPU ever
- * sees an old one.
+ * A CPU uses a part of its sets, so that few flows touch few pages: with 4,096
+ * flows that were scattered over a table of 100,000 entries, a packet waited
+ * for the TLB and for caches longer than all else took. The sets are divided
+ * into blocks, and the part is the first block at the start. The program
+ * doubles the part when half of its ways are in use. The program does it rather
+ * than user space, because a burst of new flows between two polls would
+ * overflow a small part; and because each CPU has a part of its own, no other
+ * CPU ever sees an old one.
  *
  * Half of the flows have another place in a part of twice the size. The program
  * does not find their old way any more, so the next packet of such a flow takes
  * a second way. User space adds up the growth of both, recognizes the old way
- * by the second one, and reclaims it. Parts do not shrink: only new maps begin
- * with one block again.
+ * by the second one, and reclaims it.
+ *
+ * The old ways need room, so a part must not be full when it grows. When the
+ * flows stay the same for a while and take a third of the part or less, user
+ * space halves it, and lets it grow later: then flows are twice as dense. Ways
+ * outside of a part that has become smaller stay used until they are reclaimed;
+ * user space reads them too.
  */
 #ifndef FLOW_PLACES_BPF_H
 #define FLOW_PLACES_BPF_H
@@ -169,25 +174,44 @@ static __always_inline struct traffic_part *own_part(__u32 cpu)
 #define LARGEST_PART 8
 
 /*
- * Makes the part of the table that this CPU uses larger if half of its ways are
- * in use. User space must not see a way outside of the part that it reads: an
- * exchange orders the mask before all later writes.
+ * Makes the part of the table that this CPU uses larger than this mask, if the
+ * table is, and returns the new mask. User space must not see a way outside of
+ * the blocks that it reads: an exchange orders their number before all later
+ * writes.
+ */
+static __always_inline __u32 grow(struct traffic_part *part, __u64 mask)
+{
+	__u64 next = mask * 2 + 1;
+
+	if (mask >= table_last_block())
+		return mask;
+	if (next > table_last_block() / LARGEST_PART)
+		next = table_last_block();
+	if (next > part->blocks_mask)
+		__sync_lock_test_and_set(&part->blocks_mask, next);
+	*(volatile __u64 *)&part->places_mask = next;
+	return next;
+}
+
+/*
+ * Returns the mask of the part, after making the part larger if as many ways
+ * are used as user space said, or half of them.
  *
  * If user space was killed while it freed ways, `freed_entries` lacks them.
  * Then the part grows a little early.
  */
-static __always_inline void grow_if_half_full(struct traffic_part *part)
+static __always_inline __u32 grown_mask(struct traffic_part *part)
 {
-	__u64 mask = part->blocks_mask, next = mask * 2 + 1;
+	__u64 mask = *(const volatile __u64 *)&part->places_mask;
+	__u64 limit = *(const volatile __u64 *)&part->limit;
 	__u64 used = part->taken_entries -
 		     *(const volatile __u64 *)&part->freed_entries;
-	__u64 ways = (mask + 1) * table_block_sets() * TRAFFIC_WAYS;
 
-	if (mask >= table_last_block() || used * 2 < ways)
-		return;
-	if (next > table_last_block() / LARGEST_PART)
-		next = table_last_block();
-	__sync_lock_test_and_set(&part->blocks_mask, next);
+	if (limit >> 32 == mask + 1)
+		limit = (__u32)limit;
+	else
+		limit = (mask + 1) * table_block_sets() * TRAFFIC_WAYS / 2;
+	return used < limit ? mask : grow(part, mask);
 }
 
 #endif /* FLOW_PLACES_BPF_H */

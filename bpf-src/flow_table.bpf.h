@@ -165,7 +165,7 @@ static __always_inline bool count_at_places(__u32 cpu, int places,
 		part = own_part(cpu);
 		if (!part)
 			return false;
-		place = place_of(cpu, part->blocks_mask, key,
+		place = place_of(cpu, part->places_mask, key,
 				 i ? table_seed_second() : table_seed());
 		index = place.set;
 		set = bpf_map_lookup_elem(&flow_table, &index);
@@ -264,13 +264,13 @@ static __always_inline bool count_in_table(struct traffic_statistics *own,
 	struct table_place place;
 	struct traffic_set *set;
 	bool is_second;
-	__u32 used[2];
+	__u32 used[2], mask;
 
 	if (!table_sets() || !part)
 		return false;
-	grow_if_half_full(part);
-	places[0] = place_of(cpu, part->blocks_mask, key, table_seed());
-	places[1] = place_of(cpu, part->blocks_mask, key, table_seed_second());
+	mask = grown_mask(part);
+	places[0] = place_of(cpu, mask, key, table_seed());
+	places[1] = place_of(cpu, mask, key, table_seed_second());
 	sets[0] = bpf_map_lookup_elem(&flow_table, &places[0].set);
 	sets[1] = bpf_map_lookup_elem(&flow_table, &places[1].set);
 	if (!sets[0] || !sets[1])

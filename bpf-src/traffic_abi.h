@@ -227,10 +227,22 @@ struct traffic_statistics {
 
 /* The part of the flow table that one CPU uses: a cache line. */
 struct traffic_part {
-	__u64 blocks_mask; /* its blocks, less one; only grows */
+	/* The blocks that may have used ways, less one; only grows. */
+	__u64 blocks_mask;
 	__u64 taken_entries; /* ways taken */
 	__u64 freed_entries; /* ways freed; written by user space alone */
-	__u64 unused[5];
+	/*
+	 * The blocks in which flows have their places, less one. User space
+	 * makes it smaller, and the program larger.
+	 */
+	__u64 places_mask;
+	/*
+	 * Written by user space alone: the used ways from which on the part
+	 * grows, in the low half, if it has as many blocks as the high half
+	 * says.
+	 */
+	__u64 limit;
+	__u64 unused[3];
 };
 
 /* The number of keys that the flow map took in. */

@@ -19,6 +19,20 @@ pub trait FlowTable {
     /// This only grows.
     fn ways_in_use(&self, cpu: usize) -> usize;
 
+    /// Returns the number of ways, from a CPU's first on, in which the program
+    /// looks for flows.
+    fn ways_of_places(&self, cpu: usize) -> usize {
+        self.ways_in_use(cpu)
+    }
+
+    /// Lets the program look for flows in half of these ways. Does nothing if
+    /// the ways cannot be divided.
+    fn halve_places(&self, _cpu: usize) {}
+
+    /// Lets the program look for flows in more ways once `limit` ways of the
+    /// CPU are used.
+    fn set_limit(&self, _cpu: usize, _limit: usize) {}
+
     /// Returns whether anything may have been counted on a CPU since the last
     /// sweep.
     fn has_counted(&self, cpu: usize) -> bool;

@@ -99,8 +99,13 @@ pub(super) struct Log {
 #[derive(Debug)]
 pub(super) struct State {
     sets: usize,
-    /// The sets that each CPU uses: they double as long as there are more.
+    /// The sets that may have used ways, by CPU. They only grow.
     pub(super) parts: Vec<usize>,
+    /// The sets in which flows have their places, by CPU.
+    pub(super) places: Vec<usize>,
+    /// The used ways from which on these double, by CPU, and the sets for which
+    /// this is so. As long as there are more.
+    pub(super) limits: Vec<(usize, usize)>,
     tags: Vec<Tag>,
     volumes: Vec<Volume>,
     /// The readings of them that user space wrote down.
@@ -128,27 +133,31 @@ pub(super) struct State {
 
 impl State {
     /// Returns the place where a flow is counted. As in the program, the part
-    /// that the CPU uses grows first, if half of it is in use.
+    /// that the CPU uses grows first, if half of it is in use or as many ways
+    /// as user space said.
     fn find(&mut self, cpu: usize, flow: &FlowKey) -> Place {
         let ways = cpu * self.sets * WAYS..(cpu + 1) * self.sets * WAYS;
         let own = self.tags[ways].iter();
         let used = own.filter(|&&tag| tag != Tag::Free).count();
-        if !matches!(self.look_up(cpu, flow), Place::Way(_))
-            && used * 2 >= self.parts[cpu] * WAYS
-        {
+        let limit = match self.limits[cpu] {
+            (limit, sets) if sets == self.places[cpu] => limit,
+            _ => self.places[cpu] * WAYS / 2,
+        };
+        if !matches!(self.look_up(cpu, flow), Place::Way(_)) && used >= limit {
             self.grow(cpu);
         }
         self.look_up(cpu, flow)
     }
 
     fn grow(&mut self, cpu: usize) {
-        if self.parts[cpu] * 2 <= self.sets {
-            self.parts[cpu] *= 2;
+        if self.places[cpu] * 2 <= self.sets {
+            self.places[cpu] *= 2;
+            self.parts[cpu] = self.parts[cpu].max(self.places[cpu]);
         }
     }
 
     fn look_up(&self, cpu: usize, flow: &FlowKey) -> Place {
-        let part = self.parts[cpu];
+        let part = self.places[cpu];
         let number =
             usize::from(flow.remote[0]) + flow.interface.0 as usize * 5;
         let ways_of = |set: usize| {
@@ -300,6 +309,8 @@ impl KernelModel {
             sets,
             // An odd number of sets, so that the last doubling takes the rest.
             parts: vec![sets >> sets.trailing_zeros(); cpus],
+            places: vec![sets >> sets.trailing_zeros(); cpus],
+            limits: vec![(0, 0); cpus],
             tags: vec![Tag::Free; ways],
             volumes: vec![Volume::default(); ways],
             remembered: vec![Volume::default(); ways],

@@ -24,7 +24,10 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
+use self::density::{Occupancy, calm_sweeps};
 use super::{FlowKey, FlowTable, TrafficDelta, Volume};
+
+mod density;
 
 /// The beginning or the end of a flow in a tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +69,8 @@ struct Shadow<N> {
     ages: Vec<u8>,
     notes: Vec<N>,
     used: usize,
+    /// Sweeps without many new flows.
+    calm: u8,
 }
 
 impl<N> Default for TableTracker<N> {
@@ -124,8 +129,11 @@ impl<N: Copy + Default> TableTracker<N> {
                 continue;
             }
             let patience = patience(shadow.used, table.ways(), now.is_short);
+            let places = table.ways_of_places(cpu);
+            let mut occupancy = Occupancy::default();
             let retired = &mut self.retired;
             table.visit(cpu, |way, seen| {
+                occupancy.outside += usize::from(way >= places);
                 let Some(age @ 1..) = shadow.ages.get(way).copied() else {
                     // The tracker before this one may have retired it.
                     *retired += usize::from(seen.is_retired);
@@ -151,9 +159,16 @@ impl<N: Copy + Default> TableTracker<N> {
             for way in ended.drain(..) {
                 self.end(table, cpu, way, &mut change);
             }
+            let taken = new.len();
             for way in new.drain(..) {
                 self.begin(table, cpu, way, &mut change);
                 self.credit_first(table, cpu, way, &mut credit);
+            }
+            let shadow = &mut self.shadows[cpu];
+            occupancy.used = shadow.used;
+            shadow.calm = calm_sweeps(shadow.calm, shadow.used, taken);
+            if self.retired == 0 {
+                density::fit(table, cpu, occupancy, shadow.calm);
             }
         }
     }
@@ -367,6 +382,7 @@ impl<N: Copy + Default> Shadow<N> {
             ages: vec![0; ways],
             notes: vec![N::default(); ways],
             used: 0,
+            calm: 0,
         }
     }
 

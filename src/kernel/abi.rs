@@ -84,6 +84,10 @@ pub const STATISTICS_WORDS: usize = size_of::<TrafficStatistics>() / 8;
 pub const PART_WORDS: usize = size_of::<TrafficPart>() / 8;
 /// The place of the mask of blocks in `struct traffic_part`.
 pub const BLOCKS_MASK_WORD: usize = offset_of!(TrafficPart, blocks_mask) / 8;
+/// The place of the mask of places in `struct traffic_part`.
+pub const PLACES_MASK_WORD: usize = offset_of!(TrafficPart, places_mask) / 8;
+/// The place of the limit in `struct traffic_part`.
+pub const LIMIT_WORD: usize = offset_of!(TrafficPart, limit) / 8;
 /// The place of the count of freed ways in `struct traffic_part`.
 pub const FREED_WORD: usize = offset_of!(TrafficPart, freed_entries) / 8;
 
@@ -191,14 +195,18 @@ pub struct TrafficStatistics {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TrafficPart {
-    /// The blocks of the flow table that the CPU uses, less one.
+    /// The blocks of the flow table that may have used ways, less one.
     pub blocks_mask: u64,
     /// Ways of the flow table taken.
     pub taken_entries: u64,
     /// Ways of the flow table freed; written by user space alone.
     pub freed_entries: u64,
+    /// The blocks in which flows have their places, less one.
+    pub places_mask: u64,
+    /// The used ways from which on the part grows.
+    pub limit: u64,
     /// Fills the cache line.
-    pub unused: [u64; 5],
+    pub unused: [u64; 3],
 }
 
 /// `struct traffic_entry`.

@@ -10,7 +10,8 @@ use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::abi::{
-    BLOCKS_MASK_WORD, ENTRY_WORDS, FREED_WORD, PART_WORDS, SET_WORDS, Tag, WAYS,
+    BLOCKS_MASK_WORD, ENTRY_WORDS, FREED_WORD, LIMIT_WORD, PART_WORDS,
+    PLACES_MASK_WORD, SET_WORDS, Tag, WAYS,
 };
 use super::mapping::MappedWords;
 use super::read_volumes::ReadVolumes;
@@ -29,6 +30,9 @@ pub trait Word {
 
     /// Reads a limit before all that it limits.
     fn limit(&self) -> u64;
+
+    /// Writes a limit. Nothing depends on the time at which it is seen.
+    fn set_limit(&self, limit: u64);
 
     /// Adds one to a counter that only user space writes.
     fn count(&self);
@@ -49,6 +53,10 @@ impl Word for AtomicU64 {
 
     fn limit(&self) -> u64 {
         self.load(Ordering::Acquire)
+    }
+
+    fn set_limit(&self, limit: u64) {
+        self.store(limit, Ordering::Relaxed);
     }
 
     fn count(&self) {
@@ -80,6 +88,19 @@ struct Parts<M> {
     /// By CPU, `struct traffic_part`.
     words: M,
     block_sets: usize,
+}
+
+impl<M, W> Parts<M>
+where
+    M: Deref<Target = [W]>,
+    W: Word,
+{
+    /// Returns the number of sets for the mask in a word, of `most` at most.
+    fn sets(&self, cpu: usize, word: usize, most: usize) -> usize {
+        let mask = self.words[cpu * PART_WORDS + word].limit();
+        let blocks = usize::try_from(mask).unwrap_or(usize::MAX);
+        blocks.saturating_add(1).saturating_mul(self.block_sets).min(most)
+    }
 }
 
 impl<M, W> Table<M>
@@ -148,13 +169,31 @@ where
     /// Reads the size of the part anew: a program that counted a packet of a
     /// total that was read, or that has ended, made it large enough before.
     fn ways_in_use(&self, cpu: usize) -> usize {
-        let Some(Parts { words, block_sets }) = &self.parts else {
-            return FlowTable::ways(self);
-        };
-        let mask = words[cpu * PART_WORDS + BLOCKS_MASK_WORD].limit();
-        let blocks = usize::try_from(mask).unwrap_or(usize::MAX);
-        let sets = blocks.saturating_add(1).saturating_mul(*block_sets);
-        sets.min(self.sets) * WAYS
+        self.parts.as_ref().map_or(FlowTable::ways(self), |parts| {
+            parts.sets(cpu, BLOCKS_MASK_WORD, self.sets) * WAYS
+        })
+    }
+
+    fn ways_of_places(&self, cpu: usize) -> usize {
+        self.parts.as_ref().map_or(FlowTable::ways(self), |parts| {
+            parts.sets(cpu, PLACES_MASK_WORD, self.sets) * WAYS
+        })
+    }
+
+    /// The program may make the part larger at the same time. Then one of the
+    /// two sizes stays, and the part fits again after a few sweeps.
+    fn halve_places(&self, cpu: usize) {
+        let Some(Parts { words, .. }) = &self.parts else { return };
+        let mask = &words[cpu * PART_WORDS + PLACES_MASK_WORD];
+        mask.set_limit(mask.limit() / 2);
+    }
+
+    fn set_limit(&self, cpu: usize, limit: usize) {
+        let Some(Parts { words, .. }) = &self.parts else { return };
+        let word = |at| &words[cpu * PART_WORDS + at];
+        let blocks = word(PLACES_MASK_WORD).limit() + 1;
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        word(LIMIT_WORD).set_limit(blocks << 32 | u64::from(limit));
     }
 
     fn has_counted(&self, cpu: usize) -> bool {

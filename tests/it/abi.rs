@@ -86,6 +86,8 @@ fn every_shared_struct_has_the_same_layout_on_both_sides() {
                 blocks_mask,
                 taken_entries,
                 freed_entries,
+                places_mask,
+                limit,
                 unused,
             }),
         ),

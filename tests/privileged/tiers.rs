@@ -243,6 +243,26 @@ fn packets_are_credited_once_while_the_part_in_use_grows() {
     assert_same(&books.credited, &made);
 }
 
+/// The part grows in the burst at the beginning, further than the flows need
+/// afterwards. Then each CPU's part is halved while it counts.
+#[test]
+fn packets_are_credited_once_while_the_part_in_use_is_halved() {
+    let (workload, size) = (Workload::received(4_000), 100_000);
+    let (books, made) = flood(size, workload, 20_000_000, |_| {});
+    let table = books.reader.table().unwrap();
+    eprintln!("{} sweeps, {:?}", books.sweeps, books.statistics);
+    for cpu in CPUS {
+        let ways = table.ways_of_places(cpu);
+        assert!(ways < table.ways_in_use(cpu), "CPU {cpu}: {ways} ways");
+        assert!(ways < 12_000, "CPU {cpu}: {ways} ways");
+    }
+    assert_eq!(books.statistics.entries, 4_000);
+    assert_eq!(books.statistics.new_keys, 4_000);
+    assert!(books.statistics.table_reclaims > 1_000);
+    assert_eq!(books.sweep.counters[KernelCounter::UpdateFailures], 0);
+    assert_same(&books.credited, &made);
+}
+
 #[test]
 fn where_flows_find_no_room_what_is_credited_is_true_and_the_rest_is_known() {
     let workload = Workload::received(60_000);

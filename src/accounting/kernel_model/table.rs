@@ -24,6 +24,22 @@ impl FlowTable for KernelModel {
         self.state().parts[cpu] * WAYS
     }
 
+    fn ways_of_places(&self, cpu: usize) -> usize {
+        self.state().places[cpu] * WAYS
+    }
+
+    fn halve_places(&self, cpu: usize) {
+        let places = &mut self.state().places[cpu];
+        if places.is_multiple_of(2) {
+            *places /= 2;
+        }
+    }
+
+    fn set_limit(&self, cpu: usize, limit: usize) {
+        let mut state = self.state();
+        state.limits[cpu] = (limit, state.places[cpu]);
+    }
+
     fn visit(&self, cpu: usize, mut visit: impl FnMut(usize, Way)) {
         let ways = self.ways();
         for way in 0..self.ways_in_use(cpu) {

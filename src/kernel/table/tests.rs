@@ -237,6 +237,10 @@ impl Word for SharedWord {
         self.word().get()
     }
 
+    fn set_limit(&self, limit: u64) {
+        self.word().set(limit);
+    }
+
     fn count(&self) {
         let word = self.word();
         word.set(word.get() + 1);
