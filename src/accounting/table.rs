@@ -25,9 +25,11 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use self::density::{Occupancy, calm_sweeps};
+use self::patience::patience;
 use super::{FlowKey, FlowTable, TrafficDelta, Volume};
 
 mod density;
+mod patience;
 
 /// The beginning or the end of a flow in a tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,22 +84,6 @@ impl<N> Default for TableTracker<N> {
             retired: 0,
             reclaimed: 0,
         }
-    }
-}
-
-/// Returns the number of sweeps that a way may be idle before it is retired. No
-/// way is retired as long as all flows find room and the CPU has as many free
-/// ways as used ones: an idle way costs nothing there, and its flow is not new
-/// when it comes back.
-fn patience(used: usize, ways: usize, is_short: bool) -> u8 {
-    if is_short || used > ways / 8 * 7 {
-        2
-    } else if used > ways / 4 * 3 {
-        8
-    } else if used > ways / 2 {
-        64
-    } else {
-        u8::MAX
     }
 }
 
