@@ -41,9 +41,9 @@ pub(super) fn duration(
     const BLANK: Delimiter = |byte| byte == b' ';
     let unit_missing = |number: &str| {
         Fault::Because(format!(
-            "{} has no unit: write \"{number}s\" for seconds or \
-             \"{number}ms\" for milliseconds",
-            found(value)
+            "{} has no unit: write {}",
+            found(value),
+            with_units(number, &limits)
         ))
     };
     let text = match value {
@@ -78,6 +78,17 @@ pub(super) fn duration(
     Some(duration)
         .filter(|duration| limits.contains(duration))
         .ok_or(Fault::NotExpected)
+}
+
+/// Returns a number with each unit that may be meant. Milliseconds are left out
+/// if `limits` do not allow them.
+fn with_units(number: &str, limits: &RangeInclusive<Duration>) -> String {
+    let seconds = format!("\"{number}s\" for seconds");
+    let millis = format!("{number}ms");
+    match duration(&millis.as_str().into(), limits.clone()) {
+        Ok(_) => format!("{seconds} or \"{millis}\" for milliseconds"),
+        Err(_) => seconds,
+    }
 }
 
 /// Returns whether each number has at most one point, and a unit behind it.

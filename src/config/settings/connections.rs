@@ -49,7 +49,7 @@ pub(super) const CONNECTIONS: &[Setting] = &[
         details: "A visit reads the bytes, segments and round-trip time of \
             each open connection in the kernel. Opened, failed and closed \
             connections are counted without it.",
-        expected: "a duration from 1s to 1h, such as \"10s\"",
+        expected: "a duration from 1s to 1h",
         example: "\"10s\"",
         effect: Effect::Live,
         read: |config, value| {

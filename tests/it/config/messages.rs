@@ -20,7 +20,19 @@ fn a_wrong_value_says_what_was_found_and_what_is_allowed() {
         ),
         (
             "absent_interface_retention = 60",
-            "absent_interface_retention: 60 has no unit: write \"60s\" for seconds or \"60ms\" for milliseconds",
+            "absent_interface_retention: 60 has no unit: write \"60s\" for seconds",
+        ),
+        (
+            "connections_interval = \"500ms\"",
+            "connections_interval: \"500ms\" is not a duration from 1s to 1h, such as \"10s\"",
+        ),
+        (
+            "connections_interval = \"10\"",
+            "connections_interval: \"10\" has no unit: write \"10s\" for seconds",
+        ),
+        (
+            "connections_interval = 2000",
+            "connections_interval: 2000 has no unit: write \"2000s\" for seconds or \"2000ms\" for milliseconds",
         ),
         (
             "interfaces = [\"\"]",

@@ -115,6 +115,15 @@ fn hosts_and_ports_may_have_names_of_this_host() {
     assert_eq!(loaded.config.listen_address[0].to_string(), "127.0.0.1:80");
 }
 
+/// A message adds the example itself.
+#[test]
+fn no_text_of_what_is_allowed_has_an_example() {
+    for setting in all() {
+        let expected = setting.expected;
+        assert!(!expected.contains("such as"), "{}: {expected}", setting.key);
+    }
+}
+
 #[test]
 fn every_example_is_a_good_value() {
     for setting in all() {
