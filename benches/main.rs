@@ -11,6 +11,7 @@
 )]
 
 mod circumstances;
+mod connections;
 mod database;
 mod growth;
 #[path = "../tests/privileged/harness/mod.rs"]
@@ -117,6 +118,9 @@ fn main() {
     }
     if options.has("path") {
         rows.extend(path::rows(effort));
+    }
+    if options.has("connections") {
+        rows.extend(connections::rows(effort));
     }
     let file = fs::read(&path).expect("cannot read the database");
     let known = Database::open(&path).unwrap_or_else(|e| panic!("{e}"));

@@ -223,6 +223,12 @@ polled after each round. `the limit` parses, accesses an array that the prefix
 itself indexes, and adds to the entry and to the totals. It neither hashes nor
 compares, and has an element for every prefix there is.
 
+A connection costs the time that its programs ran at one of its ends, from the
+opening to the closing. The CPU time beside it is that of the thread that opens
+and closes both ends over a veth, one connection after the other, with and
+without counting in turns. A visit costs the CPU time of the exporter's thread
+`connections`, `ss -tin` lists the same sockets.
+
 A poll costs the CPU time of the poller's own thread, from reading to
 publishing, where every key had a packet since the last poll and where none had.
 `plain` is one sweep of an LRU per-CPU hash with the same keys by

@@ -1,11 +1,13 @@
 //! Everything at once, for as long as `SOAK_SECONDS` says: more flows than
-//! there is room for, interfaces that come and go, reloads, databases,
-//! scrapes and other clients.
+//! there is room for, interfaces that come and go, connections, reloads,
+//! databases, scrapes and other clients.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::connections::tallies;
+use crate::harness::connections::{CountryLab, Tallies, Tally};
 use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::exposition::Scrape;
 use crate::harness::fixtures::data;
@@ -14,6 +16,7 @@ use crate::harness::flood::{HALF, frames_from, frames_to};
 use crate::harness::http;
 use crate::harness::lab::{Lab, WAN};
 use crate::harness::link::{connect, statistics};
+use crate::harness::netns::Netns;
 use crate::harness::send::Sender;
 use crate::harness::traffic::Traffic;
 use crate::harness::wait::{PATIENCE, await_until};
@@ -74,6 +77,17 @@ fn churn(lab: &Lab, stop: &AtomicBool) -> u64 {
         rounds += 1;
     }
     rounds
+}
+
+/// Makes short TCP connections over a link of their own, until told to stop.
+fn make_connections(lab: &CountryLab, stop: &AtomicBool) -> Tallies {
+    let mut made = Tallies::default();
+    let mut seed = 1;
+    while !stop.load(Ordering::Relaxed) {
+        made += lab.make_short(200, seed);
+        seed += 1;
+    }
+    made
 }
 
 /// Asks for all pages, and for none that there is, until told to stop.
@@ -183,8 +197,29 @@ fn assert_networks(scrape: &Scrape) {
     }
 }
 
-/// Lets all of it happen at once, and says how much did.
-fn work(lab: &Lab, daemon: &mut Daemon, time: Duration) -> String {
+/// Lets all of it happen at once, books the connections, and says how much
+/// happened.
+fn work(
+    lab: &Lab,
+    countries: &CountryLab,
+    daemon: &mut Daemon,
+    made: &mut Tallies,
+    time: Duration,
+) -> String {
+    let (said, more) = during(
+        |stop| make_connections(countries, stop),
+        || work_on_interfaces(lab, daemon, time),
+    );
+    let Tally { opened, failed, .. } = more.sum();
+    *made += more;
+    format!("{said}, {opened} connections, {failed} failed ones")
+}
+
+fn work_on_interfaces(
+    lab: &Lab,
+    daemon: &mut Daemon,
+    time: Duration,
+) -> String {
     let (scraper, address) = (daemon.scraper(), daemon.address());
     let until = Instant::now() + time;
     let ((((changes, asked), churned), floods), (scrapes, longest)) = during(
@@ -211,6 +246,19 @@ fn work(lab: &Lab, daemon: &mut Daemon, time: Duration) -> String {
          {floods} floods, {asked} rounds of pages, {scrapes} scrapes, the \
          longest {longest:?}"
     )
+}
+
+/// Waits until every connection is counted, and none is open.
+fn await_connections(daemon: &Daemon, made: &Tallies) {
+    daemon.await_scrape("all connections", |scrape| {
+        let open = scrape.sum("geoip_tcp_connections", &[]);
+        let seen = tallies(scrape).sum();
+        assert!(seen.opened >= seen.closed, "{seen:?}");
+        match (open, seen == made.sum()) {
+            (0, true) => Ok(()),
+            _ => Err(format!("{open} open; {seen:?} of {:?}", made.sum())),
+        }
+    });
 }
 
 /// Waits until everything on the wire is accounted for, to the byte.
@@ -246,6 +294,10 @@ fn await_conserved(lab: &Lab, daemon: &Daemon) {
 fn everything_at_once_leaks_nothing_and_loses_nothing() {
     let lab = Lab::new();
     lab.machine.ip(&format!("route add default dev {WAN}"));
+    // Behind a link that leads to no default route.
+    let machine = lab.machine.clone();
+    let countries = Lab { machine, world: Netns::new() };
+    let countries = CountryLab::on_link(countries, "tcp0", "tcp1");
     let setup = Setup::new(&lab.machine);
     let database = setup.path("country.mmdb");
     fs::copy(data("country-maxmind.mmdb"), &database).unwrap();
@@ -257,6 +309,8 @@ fn everything_at_once_leaks_nothing_and_loses_nothing() {
         .set("asn_db", asn_database.to_str().unwrap())
         .set("interfaces", "any")
         .set("host", true)
+        .set("connections", true)
+        .set("connections_interval", "1s")
         .set("range", ranges(&[("steady", STEADY)]))
         .set("name_special_addresses", true)
         .set("unknown_prefixes", true)
@@ -267,14 +321,21 @@ fn everything_at_once_leaks_nothing_and_loses_nothing() {
         .set("log_level", "info")
         .set("geoip_db", database.to_str().unwrap())
         .start();
+    daemon.await_log("that connections are counted", 0, |line| {
+        line.message() == "counting connections"
+    });
     let total = duration();
     // Until every buffer has the size that it needs.
-    work(&lab, &mut daemon, total / 4);
+    let mut made = Tallies::default();
+    work(&lab, &countries, &mut daemon, &mut made, total / 4);
     await_conserved(&lab, &daemon);
+    await_connections(&daemon, &made);
     let (memory, files) = (daemon.resident_bytes(), daemon.open_files());
 
-    let done = work(&lab, &mut daemon, total * 3 / 4);
+    let time = total * 3 / 4;
+    let done = work(&lab, &countries, &mut daemon, &mut made, time);
     await_conserved(&lab, &daemon);
+    await_connections(&daemon, &made);
     let scrape = daemon.scrape();
     let evictions = scrape.sum("geoip_ebpf_evictions_total", &[]);
     let now = daemon.resident_bytes();

@@ -43,9 +43,11 @@ pub(crate) mod log_line;
 #[expect(dead_code, reason = "the databases of other tests need it")]
 pub(crate) mod mmdb;
 pub(crate) mod netns;
+pub(crate) mod objects;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod relations;
+pub(crate) mod relay;
 pub(crate) mod send;
 pub(crate) mod sys;
 pub(crate) mod tcp_sys;

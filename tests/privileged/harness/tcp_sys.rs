@@ -9,7 +9,9 @@
 
 use std::io;
 use std::mem::{size_of, zeroed};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr::null;
+use std::time::Duration;
 
 use libc::c_int;
 
@@ -104,4 +106,21 @@ pub(crate) fn run_first() -> io::Result<()> {
     check(unsafe {
         libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const priority)
     })
+}
+
+/// Waits until there is something to read, or for so long, if that is given.
+pub(crate) fn wait_precisely(
+    fd: BorrowedFd<'_>,
+    limit: Option<Duration>,
+) -> io::Result<()> {
+    let mut watched =
+        libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let limit = limit.map(|limit| libc::timespec {
+        tv_sec: limit.as_secs().try_into().expect("a short time"),
+        tv_nsec: limit.subsec_nanos().into(),
+    });
+    let limit = limit.as_ref().map_or(null(), std::ptr::from_ref);
+    // SAFETY: the pointers are to one pollfd and perhaps one timespec, which
+    // live until the call returns.
+    check(unsafe { libc::ppoll(&raw mut watched, 1, limit, null()) })
 }

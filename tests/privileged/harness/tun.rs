@@ -74,6 +74,16 @@ impl Tun {
         Self { file }
     }
 
+    /// Returns the open device, from which reads do not wait.
+    pub(crate) fn into_file(self) -> File {
+        let flags = rustix::fs::fcntl_getfl(&self.file)
+            .expect("an open file has flags");
+        let flags = flags | rustix::fs::OFlags::NONBLOCK;
+        rustix::fs::fcntl_setfl(&self.file, flags)
+            .expect("cannot set the flags of a file");
+        self.file
+    }
+
     /// Makes a tap device that says it is of another type, an `ARPHRD_` number.
     pub(crate) fn create_of_type(
         namespace: &Netns,

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -55,7 +56,7 @@ fn reset(first: Socket, mut second: &Socket) {
 
 /// A listening socket, and the way to it.
 pub(super) struct Listener {
-    socket: Socket,
+    socket: Arc<Socket>,
     port: u16,
 }
 
@@ -79,7 +80,10 @@ impl Listener {
         // Bounds accept() as well.
         socket.set_read_timeout(Some(PATIENCE)).expect("not zero");
         let bound = socket.local_addr().expect("it is bound").as_socket();
-        Self { socket, port: bound.expect("an address and port").port() }
+        Self {
+            socket: Arc::new(socket),
+            port: bound.expect("an address and port").port(),
+        }
     }
 }
 
@@ -168,7 +172,8 @@ impl Dialer {
         let accepted = listener.socket.accept();
         let (other, _) = accepted.expect("a connection was made");
         other.set_read_timeout(Some(PATIENCE)).expect("not zero");
-        Connection::new(self.asking, country, [socket, other])
+        let listener = Arc::clone(&listener.socket);
+        Connection::new(self.asking, country, [socket, other], listener)
     }
 
     /// Returns a random number below a limit: Marsaglia's xorshift64*.
@@ -255,7 +260,7 @@ impl Dialer {
         end: End,
         tallies: &mut [Tally; CODES.len()],
     ) {
-        let Connection { country, machine, world } = connection;
+        let Connection { country, machine, world, .. } = connection;
         tallies[country].closed += 1;
         match end {
             End::MachineCloses => close(machine, &world),

@@ -8,6 +8,7 @@ mod tallies;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::thread;
 
 use socket2::Socket;
@@ -19,6 +20,7 @@ use super::countries::{CODES, address};
 use super::lab::{Lab, PEER, WAN};
 use super::link::{connect, mac_of, mac_text};
 use super::netns::Netns;
+use super::relay::{Relay, Terms};
 
 /// The machine's own addresses, which no database knows.
 pub(crate) const OWN4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -62,44 +64,92 @@ impl Family {
 /// A machine and, behind its link, hosts of fifty countries.
 pub(crate) struct CountryLab {
     pub(crate) lab: Lab,
+    /// The links of the first countries, if they have some.
+    pub(crate) relays: Vec<Relay>,
 }
 
 impl CountryLab {
+    /// Makes the same, but packets are received on another CPU than they are
+    /// sent on.
+    pub(crate) fn on_all_cpus() -> Self {
+        let lab = Lab::unplugged();
+        let cpus = thread::available_parallelism();
+        let cpus = cpus.expect("a number of CPUs").get().min(32);
+        for namespace in [&lab.machine, &lab.world] {
+            // Both ends of a connection change their states at the same time.
+            let all = format!("{:x}", (1_u64 << cpus) - 1);
+            namespace.set("core/rps_default_mask", &all);
+        }
+        Self::on_link(lab, WAN, PEER)
+    }
+
     /// Makes the namespaces, the link, the addresses and the routes.
     pub(crate) fn new() -> Self {
+        Self::on_link(Lab::unplugged(), WAN, PEER)
+    }
+
+    /// Makes the same with a link of these names between two namespaces.
+    pub(crate) fn on_link(lab: Lab, wan: &str, peer: &str) -> Self {
+        let Lab { machine, world } = &lab;
+        for namespace in [machine, world] {
+            prepare(namespace);
+        }
+        connect(machine, wan, world, peer);
+        let [there, here] = [peer, wan].map(|name| mac_text(mac_of(name)));
+        machine.ip_batch(&format!(
+            "addr add {OWN4}/24 dev {wan}\n\
+             addr add {OWN6}/64 dev {wan} nodad\n\
+             neigh add {ROUTER4} lladdr {there} dev {wan} nud permanent\n\
+             neigh add {ROUTER6} lladdr {there} dev {wan} nud permanent\n\
+             route add 198.18.0.0/15 via {ROUTER4}\n\
+             route add 2001:db8::/32 via {ROUTER6}\n"
+        ));
+        world.ip_batch(&format!(
+            "addr add {ROUTER4}/24 dev {peer}\n\
+             addr add {ROUTER6}/64 dev {peer} nodad\n\
+             neigh add {OWN4} lladdr {here} dev {peer} nud permanent\n\
+             neigh add {OWN6} lladdr {here} dev {peer} nud permanent\n"
+        ));
+        populate(world);
+        Self { lab, relays: Vec::new() }
+    }
+
+    /// Makes the same with a link of its own for each of the first countries.
+    /// There are no others.
+    pub(crate) fn over_relays(terms: &[Terms]) -> Self {
         let lab = Lab::unplugged();
         let Lab { machine, world } = &lab;
         for namespace in [machine, world] {
             prepare(namespace);
         }
-        connect(machine, WAN, world, PEER);
-        let [there, here] = [PEER, WAN].map(|name| mac_text(mac_of(name)));
         machine.ip_batch(&format!(
-            "addr add {OWN4}/24 dev {WAN}\n\
-             addr add {OWN6}/64 dev {WAN} nodad\n\
-             neigh add {ROUTER4} lladdr {there} dev {WAN} nud permanent\n\
-             neigh add {ROUTER6} lladdr {there} dev {WAN} nud permanent\n\
-             route add 198.18.0.0/15 via {ROUTER4}\n\
-             route add 2001:db8::/32 via {ROUTER6}\n"
+            "addr add {OWN4}/32 dev lo\naddr add {OWN6}/128 dev lo nodad\n"
         ));
-        let mut lines = format!(
-            "addr add {ROUTER4}/24 dev {PEER}\n\
-             addr add {ROUTER6}/64 dev {PEER} nodad\n\
-             neigh add {OWN4} lladdr {here} dev {PEER} nud permanent\n\
-             neigh add {OWN6} lladdr {here} dev {PEER} nud permanent\n\
-             route add local 198.18.0.0/15 dev lo\n"
-        );
-        for country in 0..CODES.len() {
-            lines += &format!(
-                "route add local 2001:db8:{country:x}::/48 dev lo\n\
-                 route add blackhole {}/32 table local\n\
-                 route add blackhole {}/128 table local\n",
-                address(country, SILENT, 4),
-                address(country, SILENT, 6),
-            );
-        }
-        world.ip_batch(&lines);
-        Self { lab }
+        populate(world);
+        let relays = terms.iter().enumerate().map(|(number, &terms)| {
+            let [far, near] = ["far", "near"].map(|it| format!("{it}{number}"));
+            let ends = [(machine, far.as_str()), (world, near.as_str())];
+            let relay = Relay::new(ends, terms);
+            machine.ip_batch(&format!(
+                "route add 198.18.{number}.0/24 dev {far} src {OWN4}\n\
+                 route add 2001:db8:{number:x}::/48 dev {far} src {OWN6}\n"
+            ));
+            // Answers take the link of their country.
+            let table = 100 + number;
+            world.ip(&format!(
+                "rule add from 198.18.{number}.0/24 lookup {table}"
+            ));
+            world.ip(&format!(
+                "-6 rule add from 2001:db8:{number:x}::/48 lookup {table}"
+            ));
+            world.ip_batch(&format!(
+                "route add {OWN4}/32 dev {near} table {table}\n\
+                 route add {OWN6}/128 dev {near} table {table}\n"
+            ));
+            relay
+        });
+        let relays = relays.collect();
+        Self { lab, relays }
     }
 
     /// Returns the namespace of the side that asks, and the other one.
@@ -177,6 +227,21 @@ impl CountryLab {
     }
 }
 
+/// Lets a namespace be all hosts of all countries.
+fn populate(namespace: &Netns) {
+    let mut lines = "route add local 198.18.0.0/15 dev lo\n".to_owned();
+    for country in 0..CODES.len() {
+        lines += &format!(
+            "route add local 2001:db8:{country:x}::/48 dev lo\n\
+             route add blackhole {}/32 table local\n\
+             route add blackhole {}/128 table local\n",
+            address(country, SILENT, 4),
+            address(country, SILENT, 6),
+        );
+    }
+    namespace.ip_batch(&lines);
+}
+
 /// Sets a namespace up for very many connections.
 fn prepare(namespace: &Netns) {
     for (key, value) in [
@@ -190,11 +255,6 @@ fn prepare(namespace: &Netns) {
     ] {
         namespace.set(key, value);
     }
-    // Packets are received on another CPU than they are sent on, so that both
-    // ends of a connection change their states at the same time.
-    let cpus = thread::available_parallelism().expect("a number of CPUs");
-    let all = (1_u64 << cpus.get().min(32)) - 1;
-    namespace.set("core/rps_default_mask", &format!("{all:x}"));
 }
 
 /// A connection, with both of its ends. Closing is up to the test.
@@ -202,16 +262,23 @@ pub(crate) struct Connection {
     pub(crate) country: usize,
     pub(crate) machine: Socket,
     pub(crate) world: Socket,
+    /// A connection that is found open is inbound if somebody listens.
+    listener: Arc<Socket>,
 }
 
 impl Connection {
-    fn new(asking: Asking, country: usize, ends: [Socket; 2]) -> Self {
+    fn new(
+        asking: Asking,
+        country: usize,
+        ends: [Socket; 2],
+        listener: Arc<Socket>,
+    ) -> Self {
         let [here, there] = ends;
         let (machine, world) = match asking {
             Asking::Machine => (here, there),
             Asking::World => (there, here),
         };
-        Self { country, machine, world }
+        Self { country, machine, world, listener }
     }
 
     /// Returns the code of its country.
@@ -229,6 +296,7 @@ impl Connection {
     /// Closes it, the machine first.
     pub(crate) fn close(self) {
         close(self.machine, &self.world);
+        drop(self.listener);
     }
 }
 

@@ -1,0 +1,235 @@
+//! The cost of counting TCP connections: of one that is opened and closed, and
+//! of a visit of very many open ones.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use aya::programs::loaded_programs;
+use aya::sys::{Stats, enable_stats};
+
+use crate::Effort;
+use crate::harness::connections::{Asking, CountryLab, Family};
+use crate::harness::countries;
+use crate::harness::daemon::{Daemon, Setup};
+use crate::harness::objects::Objects;
+use crate::harness::sys::pin_to_cpu;
+use crate::harness::wait::{PATIENCE, await_until};
+use crate::report::{Row, Samples, Target};
+use crate::sys::{allow_open_files, thread_time};
+
+/// The variants of a round, in its order.
+const NONE: usize = 0;
+const COUNTED: usize = 1;
+
+const MIB: f64 = (1 << 20) as f64;
+
+/// Returns the rows of the table.
+pub(crate) fn rows(effort: Effort) -> Vec<Row> {
+    let mut rows = short(effort);
+    rows.extend(visits(effort));
+    rows
+}
+
+fn setup(lab: &CountryLab) -> Setup {
+    let setup = Setup::new(&lab.lab.machine);
+    let database = setup.path("countries.mmdb");
+    fs::write(&database, countries::database()).expect("cannot write");
+    setup
+        .set("geoip_db", database.to_str().expect("a path of letters"))
+        .set("interfaces", "lo")
+        .set("log_level", "info")
+        .set("poll_interval", "1h")
+}
+
+/// Switches the counting of connections, and waits until it is on or off.
+fn switch(daemon: &mut Daemon, without: &Objects, is_on: bool) {
+    daemon.configure("connections", is_on);
+    daemon.reload();
+    await_until(PATIENCE, "programs of connections", || {
+        let found = Objects::of(daemon).without(without);
+        match found.links.is_empty() {
+            is_off if is_off != is_on => Ok(()),
+            _ => Err(format!("{found:?}")),
+        }
+    });
+}
+
+/// Opens and closes connections, one after the other, and returns the
+/// nanoseconds of CPU time that one of them took at both of its ends.
+fn connect(lab: &CountryLab, count: u16) -> f64 {
+    lab.dial(Asking::Machine, 0, |dialer| {
+        pin_to_cpu(1).expect("cannot choose a CPU");
+        let before = thread_time();
+        for number in 0..count {
+            let country = usize::from(number) % countries::CODES.len();
+            let host = 1 + number / 50 % 200;
+            dialer.open(country, host, Family::V4).close();
+        }
+        (thread_time() - before).as_nanos() as f64 / f64::from(count)
+    })
+}
+
+/// Returns the nanoseconds that these programs have run, and how often.
+fn run_time(objects: &Objects) -> (f64, u64) {
+    let programs = loaded_programs().filter_map(Result::ok);
+    let ours = programs.filter(|it| objects.programs.contains(&it.id()));
+    ours.fold((0.0, 0), |(time, runs), program| {
+        let more = program.run_time().as_secs_f64() * 1e9;
+        (time + more, runs + program.run_count())
+    })
+}
+
+/// Returns the cost of connections that are opened and closed.
+fn short(effort: Effort) -> Vec<Row> {
+    eprintln!("connections: opened and closed");
+    let lab = CountryLab::new();
+    let mut daemon = setup(&lab)
+        .set("connections", false)
+        .set("connections_interval", "1h")
+        // Both ends of each connection count.
+        .set("connections_scope", "host")
+        .start();
+    let without = Objects::of(&daemon);
+    let count = effort.of(2_000, 200);
+    connect(&lab, count);
+    let mut samples = Samples::default();
+    for _ in 0..effort.of(21, 3) {
+        let round = [NONE, COUNTED].map(|variant| {
+            switch(&mut daemon, &without, variant == COUNTED);
+            connect(&lab, 200);
+            connect(&lab, count)
+        });
+        samples.push(round.to_vec());
+    }
+    let ours = Objects::of(&daemon).without(&without);
+    let statistics = enable_stats(Stats::RunTime)
+        .expect("cannot make the kernel measure programs");
+    let (time, runs) = run_time(&ours);
+    let count = effort.of(20_000, 2_000);
+    connect(&lab, count);
+    let (time_after, runs_after) = run_time(&ours);
+    drop(statistics);
+    let ends = 2.0 * f64::from(count);
+    let runs = (runs_after - runs) as f64 / ends;
+    let none = samples.median(NONE) / 2.0;
+    let above = samples.median_above(COUNTED, NONE) / 2.0;
+    vec![
+        Row::new(
+            format!("connection, opened and closed, {runs:.0} program runs"),
+            "ns",
+            (time_after - time) / ends,
+        )
+        .target(Target::AtMost(1_000.0)),
+        Row::new("the same, CPU time above none", "ns", above)
+            .target(Target::AtMost(1_000.0)),
+        Row::new("the same, CPU time of all", "ns", none + above)
+            .target(Target::Of { what: "none", value: none, limit: None }),
+    ]
+}
+
+/// Returns the CPU time of the thread that counts connections.
+fn cpu_time(daemon: &Daemon) -> Duration {
+    let tasks = format!("/proc/{}/task", daemon.pid());
+    let tasks = fs::read_dir(tasks).expect("a running process");
+    let mut times = tasks.filter_map(|task| {
+        let path = task.ok()?.path();
+        let name = fs::read_to_string(path.join("comm")).ok()?;
+        let time = fs::read_to_string(path.join("schedstat")).ok()?;
+        (name.trim() == "connections").then_some(())?;
+        Some(time.split(' ').next()?.parse().expect("nanoseconds"))
+    });
+    Duration::from_nanos(times.next().expect("the thread runs"))
+}
+
+/// Returns the cost of visits of open connections.
+fn visits(effort: Effort) -> Vec<Row> {
+    let count: u32 = effort.of(100_000, 10_000);
+    eprintln!("connections: {count} open ones");
+    allow_open_files(u64::from(count) * 2 + 10_000);
+    let lab = CountryLab::new();
+    let mut daemon = setup(&lab)
+        .set("connections", true)
+        .set("connections_interval", "1s")
+        .start();
+    let open = lab.open(Asking::World, 0, count as usize);
+    daemon.await_sum("geoip_tcp_connections", &[], count.into());
+    let duration = |scrape: &crate::harness::exposition::Scrape| {
+        let labels = [("collector", "connections")];
+        scrape.value("geoip_collector_duration_seconds", &labels)
+    };
+    let await_visit = |daemon: &Daemon| {
+        let before = duration(&daemon.scrape());
+        daemon.await_scrape("a visit", |scrape| match duration(scrape) {
+            now if now != before => Ok(()),
+            now => Err(format!("{now:?}")),
+        });
+    };
+    // The first ones see progress.
+    (0..3).for_each(|_| await_visit(&daemon));
+    let memory = daemon.resident_bytes() as f64;
+    let (before, visits) = (cpu_time(&daemon), effort.of(20, 3));
+    (0..visits).for_each(|_| await_visit(&daemon));
+    let idle = (cpu_time(&daemon) - before).as_secs_f64() * 1e3;
+    let growth = (daemon.resident_bytes() as f64 - memory) / MIB;
+
+    // A visit in which all of them have made progress.
+    daemon.configure("connections_interval", "1h");
+    daemon.reload();
+    await_visit(&daemon);
+    for connection in &open {
+        connection.exchange(1, 1);
+    }
+    let before = cpu_time(&daemon);
+    daemon.configure("connections_interval", "1s");
+    daemon.reload();
+    await_visit(&daemon);
+    let active = (cpu_time(&daemon) - before).as_secs_f64() * 1e3;
+
+    let ss = cpu_time_of(lab.lab.machine.command("ss").arg("-tinH"));
+    let of_ss = |row: Row| {
+        let target = Target::Of { what: "ss -tin", value: ss, limit: None };
+        row.target(Target::AtMost(100.0)).target(target)
+    };
+    drop(open);
+    vec![
+        of_ss(Row::new(
+            format!("visit of {count} idle connections"),
+            "ms",
+            idle / f64::from(visits),
+        )),
+        of_ss(Row::new(
+            format!("visit of {count} connections that made progress"),
+            "ms",
+            active,
+        )),
+        Row::new(
+            format!("growth of memory over {visits} visits"),
+            "MiB",
+            growth,
+        )
+        .target(Target::AtMost(0.5)),
+    ]
+}
+
+/// Runs a command to its end, and returns the CPU time in ms that it took.
+fn cpu_time_of(command: &mut Command) -> f64 {
+    let before = children_time();
+    let started = Instant::now();
+    let output = command.output().expect("cannot start it");
+    assert!(output.status.success(), "{:?}", output.status);
+    let time = children_time() - before;
+    assert!(time <= started.elapsed().as_secs_f64() * 2e3, "{time}");
+    time
+}
+
+/// Returns the CPU time in ms of all ended children.
+fn children_time() -> f64 {
+    let text = fs::read_to_string("/proc/self/stat").expect("it is there");
+    // The name, in brackets, may have anything in it.
+    let (_, fields) = text.rsplit_once(") ").expect("a name");
+    let ticks = fields.split(' ').skip(13).take(2);
+    // USER_HZ is 100 on everything that Rust's standard library runs on.
+    ticks.map(|field| field.parse::<f64>().expect("a number")).sum::<f64>()
+        * 10.0
+}
