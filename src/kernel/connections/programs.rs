@@ -1,4 +1,12 @@
 //! Counts connections by the programs of `bpf-src/connections.bpf.c`.
+//!
+//! Opening needs CAP_BPF and CAP_PERFMON, and these calls: of bpf(2)
+//! BPF_MAP_CREATE, BPF_MAP_UPDATE_ELEM, BPF_MAP_FREEZE, BPF_BTF_LOAD,
+//! BPF_PROG_LOAD, BPF_OBJ_GET_INFO_BY_FD, BPF_RAW_TRACEPOINT_OPEN,
+//! BPF_LINK_CREATE and BPF_ITER_CREATE; openat(2) to read
+//! `/sys/kernel/btf/vmlinux`; statx(2) of the own network namespace; mmap(2) of
+//! maps. A visit needs no capability, and of bpf(2) BPF_ITER_CREATE,
+//! BPF_MAP_UPDATE_ELEM and BPF_MAP_LOOKUP_AND_DELETE_BATCH.
 
 use std::fs;
 use std::fs::File;
