@@ -3,7 +3,7 @@
 
 use std::io;
 use std::os::fd::AsFd as _;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aya::maps::{ArrayOfMaps, MapData};
 
@@ -44,6 +44,51 @@ pub(super) struct Parts {
     pub(super) grace: ArrayOfMaps<MapData>,
 }
 
+/// The kernel side as [`Growth`] uses it. The tests have one of their own.
+pub(super) trait Kernel {
+    /// Returns the words of `struct connections_settings`.
+    fn settings(&self) -> &[AtomicU64];
+
+    /// Returns the words of the growth that found no room.
+    fn rests(&self) -> &[AtomicU64];
+
+    /// Waits until every program that runs now has ended.
+    fn await_programs(&mut self) -> io::Result<()>;
+
+    /// Takes growth out of a map: see [`sys::take_batch`].
+    fn take_batch(
+        &mut self,
+        map: usize,
+        from: &mut Option<u32>,
+        keys: &mut [ConnectionsKey],
+        values: &mut [ConnectionsGrowth],
+    ) -> (usize, io::Result<()>);
+}
+
+impl Kernel for Parts {
+    fn settings(&self) -> &[AtomicU64] {
+        &self.settings
+    }
+
+    fn rests(&self) -> &[AtomicU64] {
+        &self.rests
+    }
+
+    fn await_programs(&mut self) -> io::Result<()> {
+        self.grace.set(0, &self.settings_map, 0).map_err(io_error)
+    }
+
+    fn take_batch(
+        &mut self,
+        map: usize,
+        from: &mut Option<u32>,
+        keys: &mut [ConnectionsKey],
+        values: &mut [ConnectionsGrowth],
+    ) -> (usize, io::Result<()>) {
+        sys::take_batch(self.maps[map].fd().as_fd(), from, keys, values)
+    }
+}
+
 /// The map that is not in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Idle {
@@ -57,8 +102,8 @@ enum Idle {
 
 /// Takes the growth of the programs.
 #[derive(Debug)]
-pub(super) struct Growth {
-    parts: Parts,
+pub(super) struct Growth<K = Parts> {
+    kernel: K,
     /// Changes with every recount.
     generation: u64,
     /// The map in use.
@@ -72,10 +117,10 @@ pub(super) struct Growth {
     values: Vec<ConnectionsGrowth>,
 }
 
-impl Growth {
-    pub(super) fn new(parts: Parts) -> Self {
+impl<K: Kernel> Growth<K> {
+    pub(super) fn new(kernel: K) -> Self {
         Self {
-            parts,
+            kernel,
             generation: 0,
             used: 0,
             idle: Idle::Empty,
@@ -92,11 +137,11 @@ impl Growth {
         &mut self,
         work: impl FnOnce() -> T,
     ) -> io::Result<T> {
-        let is_finding = &self.parts.settings[IS_FINDING];
+        let is_finding = &self.kernel.settings()[IS_FINDING];
         is_finding.store(1, Ordering::SeqCst);
-        self.await_programs()?;
+        self.kernel.await_programs()?;
         let result = work();
-        self.parts.settings[IS_FINDING].store(0, Ordering::SeqCst);
+        self.kernel.settings()[IS_FINDING].store(0, Ordering::SeqCst);
         Ok(result)
     }
 
@@ -139,7 +184,7 @@ impl Growth {
     }
 
     fn setting(&self, index: usize) -> u64 {
-        self.parts.settings[index].load(Ordering::Relaxed)
+        self.kernel.settings()[index].load(Ordering::Relaxed)
     }
 
     fn idle_map(&self) -> usize {
@@ -152,7 +197,7 @@ impl Growth {
         self.used = self.idle_map();
         let second = if self.used == 1 { IS_SECOND } else { 0 };
         let word = self.generation << 1 | second;
-        self.parts.settings[WORD].store(word, Ordering::SeqCst);
+        self.kernel.settings()[WORD].store(word, Ordering::SeqCst);
         self.idle = Idle::Awaited;
         self.is_open_wanted = true;
     }
@@ -160,7 +205,7 @@ impl Growth {
     /// Takes all growth of the idle map.
     fn empty_idle(&mut self, credit: Credit<'_>) -> io::Result<()> {
         if self.idle == Idle::Awaited {
-            self.await_programs()?;
+            self.kernel.await_programs()?;
             self.idle = Idle::Quiet;
         }
         if self.idle == Idle::Quiet {
@@ -169,12 +214,6 @@ impl Growth {
             self.idle = Idle::Empty;
         }
         Ok(())
-    }
-
-    /// Waits until every program that runs now has ended.
-    fn await_programs(&mut self) -> io::Result<()> {
-        let Parts { grace, settings_map, .. } = &mut self.parts;
-        grace.set(0, settings_map, 0).map_err(io_error)
     }
 
     fn take_keys(&mut self, credit: Credit<'_>) -> io::Result<()> {
@@ -186,9 +225,8 @@ impl Growth {
         let mut from = None;
         let mut attempts = ATTEMPTS;
         loop {
-            let map = self.parts.maps[idle].fd().as_fd();
-            let (count, result) = sys::take_batch(
-                map,
+            let (count, result) = self.kernel.take_batch(
+                idle,
                 &mut from,
                 &mut self.keys,
                 &mut self.values,
@@ -205,7 +243,7 @@ impl Growth {
                 Err(error) => return Err(error),
             }
         }
-        self.parts.settings[KEYS_IN + idle].store(0, Ordering::Relaxed);
+        self.kernel.settings()[KEYS_IN + idle].store(0, Ordering::Relaxed);
         Ok(())
     }
 
@@ -214,7 +252,7 @@ impl Growth {
         for (number, &direction) in DIRECTION_ORDER.iter().enumerate() {
             let first = (idle * DIRECTION_ORDER.len() + number) * GROWTH_WORDS;
             let words = std::array::from_fn(|word| {
-                self.parts.rests[first + word].swap(0, Ordering::Relaxed)
+                self.kernel.rests()[first + word].swap(0, Ordering::Relaxed)
             });
             let key = ConnectionKey { remote: None, local_port: 0, direction };
             self.credit(&key, &ConnectionsGrowth::from_words(words), credit);
@@ -244,3 +282,6 @@ fn is_passing(error: &io::Error) -> bool {
         Some(libc::EBUSY | libc::EINTR | libc::EAGAIN)
     )
 }
+
+#[cfg(test)]
+mod tests;
