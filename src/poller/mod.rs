@@ -136,16 +136,37 @@ impl<A: Attach + Adopt + Classify, R: ReadCounts> Poller<A, R> {
         poller.attachments.note(devices);
         poller.attachments.log_matches();
         poller.plan();
-        // One shows whether the process may attach. The others take 25 ms each,
-        // and the start does not wait for them.
-        while poller.attachments.has_work() && poller.attachments.len() == 0 {
+        poller.attach_first()?;
+        Ok(poller)
+    }
+
+    /// Attaches to one interface, which shows whether the process may attach.
+    /// The others take 25 ms each, and the start does not wait for them.
+    fn attach_first(&mut self) -> Result<(), kernel::Error> {
+        while self.attachments.has_work() && self.attachments.len() == 0 {
             if let Err(error @ kernel::Error::NotPermitted { .. }) =
-                poller.do_next()
+                self.do_next()
             {
                 return Err(error);
             }
         }
-        Ok(poller)
+        Ok(())
+    }
+
+    fn obey(&mut self, control: Control) {
+        match control {
+            Control::Reload { config, sources, done } => {
+                self.reload(config, sources);
+                self.applying = Some(done);
+            }
+            Control::Sources { sources, done } => {
+                self.poll();
+                let ranges = &sources.rules.ranges;
+                self.classify(class_plan(&self.config, ranges));
+                self.replace_sources(sources);
+                drop(done);
+            }
+        }
     }
 
     /// Polls until the sender of `control` is dropped, and then once more.
@@ -172,21 +193,12 @@ impl<A: Attach + Adopt + Classify, R: ReadCounts> Poller<A, R> {
             let rest = if has_work { Duration::ZERO } else { Duration::MAX };
             select! {
                 recv(control) -> message => match message {
-                    Ok(Control::Reload { config, sources, done }) => {
-                        if config.poll_interval
-                            != self.config.poll_interval
-                        {
-                            ticks = tick(config.poll_interval);
+                    Ok(control) => {
+                        let interval = self.config.poll_interval;
+                        self.obey(control);
+                        if self.config.poll_interval != interval {
+                            ticks = tick(self.config.poll_interval);
                         }
-                        self.reload(config, sources);
-                        self.applying = Some(done);
-                    }
-                    Ok(Control::Sources { sources, done }) => {
-                        self.poll();
-                        let ranges = &sources.rules.ranges;
-                        self.classify(class_plan(&self.config, ranges));
-                        self.replace_sources(sources);
-                        drop(done);
                     }
                     Err(_) => break,
                 },
