@@ -344,7 +344,11 @@ impl Supervisor {
         self.followers.ranges.show_used(config);
         if let Some((changed, asked)) = applied.reload {
             self.published.last_reload.publish(succeeded_now());
-            info!(self.log, "reloaded"; "changed" => changed.join(", "));
+            let changed = match changed.is_empty() {
+                true => "nothing".into(),
+                false => changed.join(", "),
+            };
+            info!(self.log, "reloaded"; "changed" => changed);
             self.manager.ready("reloaded");
             for asked in asked {
                 asked.tell(Ok(()));

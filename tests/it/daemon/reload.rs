@@ -72,6 +72,14 @@ fn a_good_reload_applies_every_live_setting_and_loses_nothing() {
 }
 
 #[test]
+fn a_reload_without_a_change_says_so() {
+    let daemon = start(BASE);
+    let told = daemon.reload();
+    assert!(told.contains("INFO reloaded, changed: nothing\n"), "{told}");
+    daemon.stop();
+}
+
+#[test]
 fn a_reload_ends_a_long_interval_at_once() {
     let daemon = start(&without_ticks(""));
     daemon.configure(&with_database(""));
