@@ -56,7 +56,7 @@ fn the_scope_says_whether_other_namespaces_are_counted() {
             send(&client, &far, b"hello");
             assert_eq!(counter.numbers(key), [is_host, 0, 0, 2 * is_host]);
             let moved = counter.of(key).bytes_acked - before;
-            assert_eq!(moved, 6 * is_host as u64);
+            assert_eq!(moved, 6 * is_host.cast_unsigned());
             drop((client, far));
             counter.await_numbers(key, [is_host, 0, is_host, is_host]);
         });
@@ -116,7 +116,7 @@ fn recounts_under_load_end_with_the_right_number() {
             kept
         };
         let kept = std::thread::scope(|scope| {
-            let load = scope.spawn(|| lab.machine.run(&work));
+            let load = scope.spawn(|| lab.machine.run(work));
             while !load.is_finished() {
                 counter.recount();
                 counter.visit();

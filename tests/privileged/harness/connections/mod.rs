@@ -15,6 +15,7 @@ use socket2::Socket;
 
 pub(crate) use self::dialer::Dialer;
 use self::dialer::{Listener, close};
+#[allow(unused_imports, reason = "the tests on other kernels use some")]
 pub(crate) use self::tallies::{Asking, Tallies, Tally};
 use super::countries::{CODES, address};
 use super::lab::{Lab, PEER, WAN};

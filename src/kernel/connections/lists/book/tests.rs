@@ -127,10 +127,9 @@ impl Socket {
             &format!("192.0.2.1:{port}"),
             &format!("198.51.100.{}:1000", self.remote),
         );
-        let age = list as u64 + 1;
-        one.readings.bytes_acked = age * self.bytes;
-        one.readings.segments_sent =
-            self.segments.wrapping_add(list as u32 + 1);
+        let age = u32::try_from(list).unwrap() + 1;
+        one.readings.bytes_acked = u64::from(age) * self.bytes;
+        one.readings.segments_sent = self.segments.wrapping_add(age);
         Some(one)
     }
 
@@ -167,10 +166,9 @@ proptest! {
         recount in prop::collection::vec(any::<bool>(), 7),
         repeated in any::<bool>(),
     ) {
-        const LISTS: usize = 7;
         let mut book = Book::default();
         let mut counted = Counted::new();
-        for list in 0..LISTS {
+        for (list, &is_recount) in recount.iter().enumerate() {
             let mut listed = vec![Listed::Listening(443)];
             listed.extend((0_u64..).zip(&sockets).filter_map(|(cookie, one)| {
                 one.at(list, cookie).map(Listed::Connected)
@@ -191,7 +189,7 @@ proptest! {
                     open.get(key).copied().unwrap_or_default()
                 );
             }
-            if recount[list] {
+            if is_recount {
                 book.recount();
                 counted.values_mut().for_each(|growth| growth.open = 0);
             }
