@@ -53,12 +53,13 @@ pub(super) fn is_told() -> bool {
 /// Turns the search on in the map of interfaces. Any thread may use it.
 #[derive(Debug)]
 pub(super) struct IpsecSwitch {
-    /// The map of interfaces: a word is two elements.
+    /// The map of interfaces. An element is a word, of which one half has the
+    /// value, by the order of the bytes; the other half is always zero.
     interfaces: MappedWords,
     is_on: AtomicBool,
 }
 
-/// The bit, in both elements of a word.
+/// The bit, in both halves of a word.
 const BOTH: u64 = (HAS_IPSEC as u64) << 32 | HAS_IPSEC as u64;
 
 impl IpsecSwitch {

@@ -127,7 +127,9 @@ pub(super) fn take_mapped(
 /// If the kernel refuses.
 pub(super) fn map_words(array: &MapData) -> io::Result<MappedWords> {
     let info = array.info().map_err(io_error)?;
-    let words = info.max_entries() as usize * info.value_size() as usize / 8;
+    // An element takes whole words (array_map_alloc() in arraymap.c).
+    let of_element = info.value_size().div_ceil(8) as usize;
+    let words = info.max_entries() as usize * of_element;
     MappedWords::map(array.fd().as_fd(), words)
 }
 

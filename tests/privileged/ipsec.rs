@@ -3,6 +3,10 @@
 
 use std::process::Command;
 
+use aya::maps::{Array, Map, MapData};
+use geoip_exporter::kernel::abi::HAS_IPSEC;
+
+use crate::harness::bpffs::Bpffs;
 use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::lab::{Lab, WAN};
 use crate::harness::process::Background;
@@ -28,6 +32,38 @@ fn a_policy_that_comes_later_is_a_sign_of_ipsec() {
     await_found(&mut daemon);
     // And for the next one from the start.
     await_found(&mut start(&lab));
+}
+
+/// Devices of every number that the array of the programs reaches.
+#[test]
+fn a_sign_of_ipsec_reaches_every_device_that_is_counted() {
+    const INDEXES: [u32; 4] = [9, 32_767, 32_768, 65_535];
+    let lab = Lab::new();
+    for index in INDEXES {
+        lab.machine.ip(&format!(
+            "link add v{index} index {index} type veth peer name w{index}"
+        ));
+    }
+    let bpffs = Bpffs::new();
+    let pins = bpffs.path("pins");
+    let names = INDEXES.map(|index| format!("v{index}"));
+    let setup = Setup::new(&lab.machine).set("interfaces", names.to_vec());
+    let state = setup.path("state");
+    let mut daemon = setup
+        .set("state_directory", state.to_str().unwrap())
+        .set("pin_directory", pins.to_str().unwrap())
+        .start();
+    daemon.await_polls();
+    lab.machine.ip("xfrm policy add src 192.0.2.1 dst 192.0.2.2 dir out tmpl \
+         src 192.0.2.1 dst 192.0.2.2 proto esp mode tunnel");
+    await_found(&mut daemon);
+    let map = MapData::from_pin(pins.join("interfaces")).unwrap();
+    let map: Array<_, u32> = Map::Array(map).try_into().unwrap();
+    for index in INDEXES {
+        let number = map.get(&index, 0).unwrap();
+        assert_eq!(number & HAS_IPSEC, HAS_IPSEC, "{index}: {number:x}");
+        assert_ne!(number & !HAS_IPSEC, 0, "{index} is not counted");
+    }
 }
 
 #[test]
