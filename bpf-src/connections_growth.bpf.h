@@ -16,12 +16,12 @@
 #include "connections_abi.h"
 
 /*
- * Hash maps without preallocation: they are nearly empty most of the time.
- * User space deletes the keys.
+ * All elements are allocated at the start: without that, a burst of new keys
+ * exhausts the allocator of the CPU (bpf_mem_alloc) and finds no room. User
+ * space deletes the keys.
  */
 struct growth_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, CONNECTIONS_KEYS);
 	__type(key, struct connections_key);
 	__type(value, struct connections_growth);

@@ -29,6 +29,10 @@ use counting::{Counting, Meaning};
 /// kernel's room for keys.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The interval at which the open connections are counted anew. The kernel may
+/// skip an event of a socket, and the number would be wrong for good.
+const RECOUNT_INTERVAL: Duration = Duration::from_secs(600);
+
 /// The parts that the thread begins with.
 pub struct Watcher {
     /// The log.
@@ -56,6 +60,8 @@ struct Running {
     counting: Option<Counting>,
     /// The time of the next visit, or of the next attempt to begin.
     due: Instant,
+    /// The time at which the open connections are counted anew.
+    recount_due: Instant,
     /// The fault that was logged last, so that each is logged once.
     fault: Option<String>,
     started: Instant,
@@ -69,6 +75,7 @@ impl Watcher {
             parts: self,
             counting: None,
             due: Instant::now(),
+            recount_due: Instant::now() + RECOUNT_INTERVAL,
             fault: None,
             started: Instant::now(),
         };
@@ -129,7 +136,10 @@ impl Running {
         match &self.counting {
             None if is_due => self.begin(&config, meaning),
             Some(_) if is_due => self.visit(),
-            Some(counting) if counting.is_displaced() => {
+            Some(counting)
+                if counting.is_displaced()
+                    || Instant::now() >= self.recount_due =>
+            {
                 self.change(&config, meaning);
             }
             Some(counting) if counting.is_crowded() => self.take(),
@@ -180,6 +190,7 @@ impl Running {
     fn change(&mut self, config: &Config, meaning: Meaning) {
         let Some(counting) = &mut self.counting else { return };
         let parts = &mut self.parts;
+        self.recount_due = Instant::now() + RECOUNT_INTERVAL;
         let recounted = counting.recount(&mut parts.account);
         parts.account.forget_open();
         parts.account.configure(config);

@@ -23,6 +23,8 @@ impl OpenConnections for TcpConnections {
             Some(reason) => reason.into(),
             None => match Programs::open(scope) {
                 Ok(programs) => return Ok(Box::new(programs)),
+                // A shortage may pass: the caller tries again.
+                Err(error) if error.shortage().is_some() => return Err(error),
                 Err(error) => chain(&error),
             },
         };

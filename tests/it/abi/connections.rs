@@ -108,8 +108,8 @@ fn every_map_has_the_name_kind_and_sizes_that_user_space_expects() {
     let growth =
         (size_of::<ConnectionsKey>(), size_of::<ConnectionsGrowth>(), KEYS);
     let expected = [
-        (GROWTH[0], BPF_MAP_TYPE_HASH, growth, BPF_F_NO_PREALLOC),
-        (GROWTH[1], BPF_MAP_TYPE_HASH, growth, BPF_F_NO_PREALLOC),
+        (GROWTH[0], BPF_MAP_TYPE_HASH, growth, 0),
+        (GROWTH[1], BPF_MAP_TYPE_HASH, growth, 0),
         (
             GROWTH_RESTS,
             BPF_MAP_TYPE_ARRAY,

@@ -10,7 +10,7 @@ use crate::harness::countries::CODES;
 /// Returns the number of connections that `CONNECTIONS` says.
 fn count() -> u64 {
     let count = std::env::var("CONNECTIONS").ok();
-    count.map_or(60_000, |text| {
+    count.map_or(20_000, |text| {
         text.parse().expect("CONNECTIONS is a whole number")
     })
 }
