@@ -56,7 +56,7 @@ struct connections_settings {
 	__u64 unused2[3];
 };
 
-/* What the exporter knows about a socket; it fills one cache line. */
+/* The notes on one socket; they fill one cache line. */
 struct connections_socket {
 	__u64 mark; /* connections_mark.bpf.h */
 	/* The last readings, each beside the connection's number. */

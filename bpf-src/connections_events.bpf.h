@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What happens to a connection: it is opened, it fails, it ends.
+ * The events of a connection: it is opened, it fails, it ends.
  */
 #ifndef CONNECTIONS_EVENTS_BPF_H
 #define CONNECTIONS_EVENTS_BPF_H

@@ -3,9 +3,9 @@
  * The mark of a socket: all that is known of its connection, in one word, so
  * that a visit and an event on another CPU see one or the other whole.
  *
- * Who changes it: the programs of events, which the lock of the socket keeps
- * apart, and a visit, which only ever puts a new generation into the mark of an
- * open connection, by compare and exchange.
+ * Two sides change it: the programs of events, which the lock of the socket
+ * keeps apart, and a visit, which only ever puts a new generation into the mark
+ * of an open connection, by compare and exchange.
  */
 #ifndef CONNECTIONS_MARK_BPF_H
 #define CONNECTIONS_MARK_BPF_H

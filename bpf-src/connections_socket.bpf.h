@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What is known of a socket, and the claims of what moved since the last
+ * The notes on a socket, and the claims of the growth since the last
  * reading.
  *
  * Nothing is counted twice or lost between a visit and an event at the same

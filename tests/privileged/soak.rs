@@ -32,7 +32,7 @@ const MAP_MAX_ENTRIES: u32 = 10_000;
 /// The prefixes of a range that every reload keeps.
 const STEADY: &[&str] = &["10.0.0.0/8", "192.0.2.7"];
 
-/// What the allocator may keep for itself.
+/// The memory that the allocator may keep for itself.
 const PLAY: u64 = 4 << 20;
 
 fn duration() -> Duration {

@@ -19,7 +19,7 @@ pub const GROWTH_RESTS: &str = "growth_rests";
 pub const SETTINGS: &str = "connections_settings";
 /// The map whose updates wait for all running programs.
 pub const GRACE: &str = "connections_grace";
-/// What is known of each socket.
+/// The map of the notes on each socket.
 pub const SOCKETS: &str = "connections_sockets";
 /// The ports of listening sockets.
 pub const LISTENING: &str = "connections_listening";

@@ -109,7 +109,7 @@ pub(super) struct Growth<K = Parts> {
     /// The map in use.
     used: usize,
     idle: Idle,
-    /// Whether the change of the number of open connections in the idle map is
+    /// True if the change of the number of open connections in the idle map is
     /// still wanted: not if they were counted anew since then.
     is_open_wanted: bool,
     displaced: u64,

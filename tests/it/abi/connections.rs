@@ -1,5 +1,5 @@
-//! Whether both sides of the border of connections agree, as the module above
-//! tests it of traffic.
+//! Compares both sides of the border of connections, as the module above
+//! does for traffic.
 
 use std::collections::BTreeMap;
 use std::mem::{offset_of, size_of};

@@ -363,7 +363,7 @@ fn segments_and_bytes_are_those_of_all_sockets() {
         "{lossless:?}"
     );
 
-    // What comes after the last visit counts, too.
+    // The growth after the last visit counts, too.
     thread::scope(|scope| {
         for (number, connection) in connections.into_iter().enumerate() {
             scope.spawn(move || {

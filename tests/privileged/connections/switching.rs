@@ -13,7 +13,7 @@ use crate::harness::process::output_of;
 use crate::harness::wait::{PATIENCE, await_until};
 use crate::harness::watch::{Scraper, during};
 
-/// What the allocator may keep for itself.
+/// The memory that the allocator may keep for itself.
 const PLAY: u64 = 4 << 20;
 
 /// Returns how often `SWITCHES` says.

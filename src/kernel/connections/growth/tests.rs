@@ -169,7 +169,7 @@ proptest! {
             }
             growth.kernel.fails_after = None;
         }
-        // What runs still is not counted yet.
+        // The growth of programs that still run is not counted yet.
         let kernel = &growth.kernel;
         prop_assert_eq!(opened, kernel.opened);
         let generation = kernel.settings[WORD].load(Ordering::Relaxed) >> 1;

@@ -23,7 +23,7 @@ struct Known {
     readings: Readings,
     /// The number of the last list that has it.
     list: u64,
-    /// Whether it is in the numbers of open connections.
+    /// True if it is in the numbers of open connections.
     is_counted: bool,
 }
 

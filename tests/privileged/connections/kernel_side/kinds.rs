@@ -248,7 +248,7 @@ fn a_simultaneous_open_is_outbound() {
     count(&lab, |counter| {
         let here = socket(Domain::IPV4);
         here.bind(&at(OWN4, 1_000).into()).unwrap();
-        // What is sent is lost until both have asked.
+        // All segments are lost until both have asked.
         lab.world.ip(&format!("link set {PEER} down"));
         begin(&here, at(REMOTE4, 2_000));
         lab.world.ip(&format!("link set {PEER} up"));
