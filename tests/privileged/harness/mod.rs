@@ -44,6 +44,7 @@ pub(crate) mod log_line;
 pub(crate) mod mmdb;
 pub(crate) mod netns;
 pub(crate) mod objects;
+pub(crate) mod overdue;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod relations;

@@ -12,6 +12,7 @@ use std::process::{Command, Stdio, id};
 use std::sync::Arc;
 use std::{io::Write, thread};
 
+use super::overdue;
 use super::process::output_of;
 use super::sys;
 
@@ -36,6 +37,7 @@ pub(crate) struct Netns {
 impl Netns {
     /// Makes an empty, quiet namespace with its loopback up.
     pub(crate) fn new() -> Self {
+        overdue::limit();
         let made = thread::spawn(|| {
             sys::unshare_network()
                 .expect("cannot make a network namespace (run as root)");

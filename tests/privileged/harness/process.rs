@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 use super::sys::{self, Signal};
 
+/// The time within which the pipes of a program that has ended are closed.
+const REST_WITHIN: Duration = Duration::from_secs(10);
+
 /// Runs a command to its end and returns what it printed. One that fails ends
 /// the test with what it said.
 pub(crate) fn output_of(command: &mut Command) -> String {
@@ -130,7 +133,7 @@ impl Background {
     pub(crate) fn wait(&mut self, limit: Duration) -> ExitStatus {
         // Already waited for: its id may be somebody else's by now.
         if let Some(status) = self.child.try_wait().expect("our child") {
-            self.lines.extend(self.incoming.iter());
+            self.read_rest();
             return status;
         }
         let descriptor = sys::process_descriptor(self.pid())
@@ -139,9 +142,18 @@ impl Background {
             .expect("cannot wait for a child process");
         assert!(ended, "{}: did not end within {limit:?}", self.name);
         let status = self.child.wait().expect("it is our child");
-        // Until both readers are done, which the closed pipes see to.
-        self.lines.extend(self.incoming.iter());
+        self.read_rest();
         status
+    }
+
+    /// Reads until both pipes are closed, which they are unless the program
+    /// left another one behind.
+    fn read_rest(&mut self) {
+        let deadline = Instant::now() + REST_WITHIN;
+        let left = || deadline.saturating_duration_since(Instant::now());
+        while let Ok(line) = self.incoming.recv_timeout(left()) {
+            self.lines.push(line);
+        }
     }
 }
 
@@ -154,7 +166,7 @@ impl Drop for Background {
             let _ = self.child.wait();
         }
         if thread::panicking() {
-            self.lines.extend(self.incoming.iter());
+            self.read_rest();
             eprintln!("--- {} said:\n{}", self.name, self.lines.join("\n"));
         }
     }

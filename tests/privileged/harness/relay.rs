@@ -109,7 +109,8 @@ impl Carrier {
                 .front()
                 .map(|(due, _)| due.saturating_duration_since(Instant::now()));
             match wait_precisely(self.from.as_fd(), next) {
-                Ok(()) => {}
+                Ok(true) => {}
+                Ok(false) => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => panic!("cannot wait for packets: {error}"),
             }

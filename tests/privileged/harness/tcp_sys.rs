@@ -109,10 +109,12 @@ pub(crate) fn run_first() -> io::Result<()> {
 }
 
 /// Waits until there is something to read, or for so long, if that is given.
+/// Returns whether the file is still of use: a device that is being deleted is
+/// none, but may tell reads for a while that there is nothing yet.
 pub(crate) fn wait_precisely(
     fd: BorrowedFd<'_>,
     limit: Option<Duration>,
-) -> io::Result<()> {
+) -> io::Result<bool> {
     let mut watched =
         libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
     let limit = limit.map(|limit| libc::timespec {
@@ -122,5 +124,6 @@ pub(crate) fn wait_precisely(
     let limit = limit.as_ref().map_or(null(), std::ptr::from_ref);
     // SAFETY: the pointers are to one pollfd and perhaps one timespec, which
     // live until the call returns.
-    check(unsafe { libc::ppoll(&raw mut watched, 1, limit, null()) })
+    check(unsafe { libc::ppoll(&raw mut watched, 1, limit, null()) })?;
+    Ok(watched.revents & (libc::POLLERR | libc::POLLHUP) == 0)
 }

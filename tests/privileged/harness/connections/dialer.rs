@@ -92,6 +92,13 @@ fn open(is_v6: bool) -> Socket {
     Socket::new(domain, Type::STREAM, None).expect("cannot open a socket")
 }
 
+/// Limits the time that a read, a write or a connect may take. A test whose one
+/// half failed would wait for ever with the other.
+fn limit(socket: &Socket) {
+    socket.set_read_timeout(Some(PATIENCE)).expect("not zero");
+    socket.set_write_timeout(Some(PATIENCE)).expect("not zero");
+}
+
 /// Makes connections from one side. It works in the namespace of this side.
 pub(crate) struct Dialer {
     pub(super) asking: Asking,
@@ -132,7 +139,7 @@ impl Dialer {
             let bound = socket.bind(&SocketAddr::new(own, 0).into());
             bound.unwrap_or_else(|e| panic!("cannot bind to {own}: {e}"));
         }
-        socket.set_read_timeout(Some(PATIENCE)).expect("not zero");
+        limit(&socket);
         socket
     }
 
@@ -171,7 +178,7 @@ impl Dialer {
         });
         let accepted = listener.socket.accept();
         let (other, _) = accepted.expect("a connection was made");
-        other.set_read_timeout(Some(PATIENCE)).expect("not zero");
+        limit(&other);
         let listener = Arc::clone(&listener.socket);
         Connection::new(self.asking, country, [socket, other], listener)
     }
