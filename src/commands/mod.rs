@@ -5,6 +5,7 @@
 //! the text for standard output; warnings go to standard error.
 
 mod check;
+pub mod client;
 mod lookup;
 mod remove_pins;
 

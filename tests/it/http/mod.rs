@@ -2,6 +2,7 @@
 
 mod addresses;
 mod answers;
+mod asking;
 mod bounds;
 mod certificates;
 mod endings;

@@ -39,7 +39,7 @@ struct Bad {
 
 impl Page for Bad {
     fn serves(&self, path: &str) -> bool {
-        ["/gate", "/large", "/panic", "/sized"].contains(&path)
+        ["/gate", "/json", "/large", "/panic", "/sized"].contains(&path)
     }
 
     /// There is one `/large` for all, and `/large?own` for each.
@@ -53,6 +53,9 @@ impl Page for Bad {
         self.made.fetch_add(1, Ordering::Relaxed);
         match &*request.url() {
             "/panic" => panic!("on purpose"),
+            "/json" => Content::written("application/json", |output| {
+                output.write_all("{\"name\": \"Åland\"}".as_bytes())
+            }),
             "/large" => Content::written("text/plain", |output| {
                 output.write_all(&vec![b'x'; LARGE])
             }),
