@@ -321,11 +321,9 @@ fn close(connection: Connection, way: usize) {
             drop(world);
             // The packet that resets may be lost: then the answer to these
             // bytes is another one. The first call after it has the error.
-            let error = match (&machine).write_all(&[7]) {
-                Ok(()) => (&machine).read(&mut [0]).unwrap_err(),
-                Err(error) => error,
-            };
-            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+            let sent = (&machine).write_all(&[7]);
+            let error = sent.and_then(|()| (&machine).read(&mut [0]));
+            assert_eq!(error.unwrap_err().kind(), ErrorKind::ConnectionReset);
         }
     }
 }
