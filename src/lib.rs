@@ -51,6 +51,7 @@
 #![deny(unsafe_code)]
 
 pub mod accounting;
+pub mod api;
 pub mod classifier;
 pub mod cli;
 pub mod collectors;
