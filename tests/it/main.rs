@@ -29,6 +29,7 @@ mod lookup;
 mod mmdb;
 mod networks;
 mod refusals;
+mod rules;
 #[allow(dead_code, reason = "each suite uses a part of it")]
 #[path = "../support/exposition.rs"]
 mod scrape;
