@@ -23,6 +23,12 @@ impl Timestamp {
         Self(NonZeroU64::new(millis).unwrap_or(NonZeroU64::MIN))
     }
 
+    /// Returns the whole seconds since 1970.
+    #[must_use]
+    pub fn whole_seconds(self) -> u64 {
+        self.0.get() / 1000
+    }
+
     /// Returns the seconds since 1970, as a sample has them.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "2^53 ms are far away")]

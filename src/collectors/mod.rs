@@ -15,6 +15,7 @@ pub mod countries;
 pub mod country_places;
 pub mod exporter;
 pub mod host;
+pub mod hosts;
 pub mod interfaces;
 pub mod networks;
 pub mod ranges;

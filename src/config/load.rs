@@ -196,7 +196,22 @@ pub fn load_at(
     {
         loaded.config.asn_db = database;
     }
+    keep_whole_addresses(&mut loaded);
     Ok(Loaded { left_out, ..loaded })
+}
+
+/// Sets the lengths of prefixes that remote hosts need, unless a layer sets
+/// them.
+fn keep_whole_addresses(loaded: &mut Loaded) {
+    if !loaded.config.remote_hosts {
+        return;
+    }
+    if !loaded.is_set("ipv4_prefix_length") {
+        loaded.config.ipv4_prefix_length = 32;
+    }
+    if !loaded.is_set("ipv6_prefix_length") {
+        loaded.config.ipv6_prefix_length = 128;
+    }
 }
 
 /// Returns the text of a file of names, empty if it cannot be read.

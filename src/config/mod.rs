@@ -7,6 +7,7 @@
 //!
 //! Pure, all but `load`: no I/O, clock, threads or logging.
 
+mod byte_size;
 mod connections;
 mod counted_once;
 mod countries;
@@ -149,6 +150,14 @@ pub struct Config {
     pub range: Vec<Definition>,
     /// The services of this machine.
     pub service: Vec<Service>,
+    /// Is true if bytes are counted by remote address.
+    pub remote_hosts: bool,
+    /// Is true if the largest remote addresses have series.
+    pub remote_hosts_metrics: bool,
+    /// The number of remote addresses with series of their own.
+    pub remote_hosts_top: u32,
+    /// The bytes from which on a remote address may have series.
+    pub remote_hosts_threshold: u64,
     /// Is true if TCP connections are counted.
     pub connections: bool,
     /// The time between two visits of the open connections.
@@ -197,6 +206,10 @@ impl Default for Config {
             range_files: Vec::new(),
             range: Vec::new(),
             service: Vec::new(),
+            remote_hosts: false,
+            remote_hosts_metrics: false,
+            remote_hosts_top: 100,
+            remote_hosts_threshold: 1 << 20,
             connections: false,
             connections_interval: Duration::from_secs(10),
             connections_ignore: IgnoredConnections::default(),
@@ -211,7 +224,10 @@ impl Config {
     /// at which it is counted have to be known.
     #[must_use]
     pub fn counts_once(&self) -> bool {
-        self.host || self.networks || !self.service.is_empty()
+        self.host
+            || self.networks
+            || self.remote_hosts
+            || !self.service.is_empty()
     }
 
     /// Returns whether the exporter needs to know the default routes.

@@ -1,7 +1,7 @@
 //! Every setting. Flags, environment variables, TOML keys, `--help`, the sample
 //! file, the man pages and docs/settings.md are made from these definitions.
 //! This file has the settings of counting, `series` those of the page,
-//! `networks` those of networks, `connections` those of connections,
+//! `networks` those of networks, `hosts` those of remote hosts, `connections` those of connections,
 //! `serving` those of the web server, `running` those of the process, `lists`
 //! those that are lists of tables.
 //!
@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod connections;
+mod hosts;
 mod lists;
 mod networks;
 mod running;
@@ -48,6 +49,7 @@ const TABLES: &[&[Setting]] = &[
     COUNTING,
     whole::WHOLE,
     networks::NETWORKS,
+    hosts::HOSTS,
     connections::CONNECTIONS,
     series::SERIES,
     serving::SERVING,
@@ -224,7 +226,8 @@ const COUNTING: &[Setting] = &[
         summary: "Bits of a remote IPv4 address that make a flow",
         details: "Addresses with these bits in common are counted together \
             and get the country of the first one. 32 keeps every address \
-            apart; fewer bits take less memory.",
+            apart; fewer bits take less memory. With remote_hosts = true the \
+            default is 32.",
         expected: "a whole number from 8 to 32",
         example: "24",
         effect: Effect::Restart,
@@ -242,7 +245,8 @@ const COUNTING: &[Setting] = &[
         summary: "Bits of a remote IPv6 address that make a flow",
         details: "Addresses with these bits in common are counted together \
             and get the country of the first one. 128 keeps every address \
-            apart; fewer bits take less memory.",
+            apart; fewer bits take less memory. With remote_hosts = true the \
+            default is 128.",
         expected: "a whole number from 16 to 128",
         example: "48",
         effect: Effect::Restart,

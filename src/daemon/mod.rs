@@ -14,6 +14,7 @@ mod follower;
 #[allow(dead_code, reason = "slices with a section use it")]
 mod histories;
 mod host;
+mod hosts;
 pub mod lifecycle;
 mod notify;
 mod patience;

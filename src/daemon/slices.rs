@@ -17,7 +17,7 @@ use super::histories::Histories;
 use super::host::KeepFollowing;
 use super::lifecycle::Event;
 use super::worker::Worker;
-use super::{BUILD, follow, web};
+use super::{BUILD, follow, hosts, web};
 use crate::accounting::{AtEdges, PollStatistics, Timestamp};
 use crate::classifier;
 use crate::collectors::connections::{
@@ -117,6 +117,7 @@ pub(super) fn all(
         traffic(sources, account),
         host(sources, histories),
         networks(sources, histories),
+        hosts::slice(sources, histories),
         ranges(sources, histories),
         unknown(sources),
         countries(sources),

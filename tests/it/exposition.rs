@@ -2,6 +2,7 @@
 
 mod connections;
 mod host;
+mod hosts;
 mod networks;
 mod ranges;
 mod services;
@@ -165,6 +166,7 @@ pub(crate) fn registry() -> Registry {
     registry.register(collector(&feed, Countries::None));
     registry.register(host::collector(Countries::None));
     networks::register(&mut registry, &feed);
+    registry.register(hosts::on());
     registry.register(ranges::on());
     registry.register(services::collector(&["dns", "web \"2\""]));
     registry.register(connections::collector(true));
@@ -232,6 +234,7 @@ const LABELS: &[(&str, &[&str])] = &[
     ("geoip_host_unattributed_", &["ip_version"]),
     ("geoip_host_non_ip_", &[]),
     ("geoip_host_", &["country", "ip_version"]),
+    ("geoip_remote_host_bytes_", &["remote"]),
     ("geoip_service_bytes_", &["service", "country"]),
     ("geoip_service_", &["service", "country", "ip_version"]),
     ("geoip_tcp_connections_untracked_", &[]),

@@ -5,6 +5,7 @@
 //! are missing, and leaves the others.
 
 mod connections;
+mod hosts;
 mod networks;
 mod ranges;
 mod section;

@@ -193,6 +193,43 @@ impl<K: Copy + Eq + Hash + Ord, const N: usize> Bounded<K, N> {
         add(&mut self.not_kept, amounts);
     }
 
+    /// Returns whether a member is kept.
+    #[must_use]
+    pub fn has(&self, key: &K) -> bool {
+        self.places.contains_key(key)
+    }
+
+    /// Returns whether there is no room for another member.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.members.len() >= self.limits.kept as usize
+    }
+
+    /// Makes room: keeps the shown members, and the largest of the others, half
+    /// of those that may be kept. The bytes of those that are forgotten are in
+    /// `other`; if one comes again, it starts anew.
+    pub fn forget_smallest(&mut self) {
+        let mut members = std::mem::take(&mut self.members);
+        let ranked_by = self.limits.ranked_by;
+        members.sort_unstable_by_key(|one| {
+            std::cmp::Reverse((one.is_shown, one.size(ranked_by), one.key))
+        });
+        let half = self.limits.kept as usize / 2;
+        let kept = half.max(self.shown).min(members.len());
+        for member in members.drain(kept..) {
+            add(&mut self.other, &member.value);
+            add(&mut self.not_kept, &member.value);
+            add(&mut self.not_kept, &member.in_other);
+        }
+        self.places.clear();
+        self.copies = Copies::default();
+        self.has_changed = true;
+        self.has_candidate = true;
+        for member in members {
+            self.push(member);
+        }
+    }
+
     fn push(&mut self, member: Member<K, N>) -> usize {
         let place = self.members.len();
         let number = u32::try_from(place).expect("fewer are kept");

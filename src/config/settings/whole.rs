@@ -43,8 +43,8 @@ pub(super) const WHOLE: &[Setting] = &[
             devices as they change, and the log and the page / name the \
             interfaces and the reasons. A list is taken as it is. It has the \
             same entries as interfaces. Only attached interfaces are \
-            counted. The setting matters if host or networks is true or if \
-            there are services. Empty: \"auto\".",
+            counted. The setting matters if host, networks or remote_hosts is \
+            true or if there are services. Empty: \"auto\".",
         expected: "\"auto\" or a comma list of names, patterns and exclusions \
             (in TOML also an array)",
         example: "\"eth0,wg*\"",

@@ -37,6 +37,8 @@ fn others(setting: &Setting) -> [&'static str; 3] {
         "networks" | "country_info" | "connections" => {
             ["true", "false", "true"]
         }
+        "remote_hosts" | "remote_hosts_metrics" => ["true", "false", "true"],
+        "remote_hosts_threshold" => ["\"0B\"", "\"10MiB\"", "\"3kB\""],
         "connections_interval" => ["\"1s\"", "\"30s\"", "\"1m\""],
         "connections_ignore" => {
             ["[\"192.0.2.0/24\"]", "[\"2001:db8::/32\", \"vpn\"]", "[\"x\"]"]
@@ -255,6 +257,10 @@ fn the_printed_configuration_names_every_source() {
          asn_db = \"/usr/share/GeoIP/GeoLite2-ASN.mmdb\"  # default\n\
          networks_top = 200  # default\n\
          country_info = false  # default\n\
+         remote_hosts = false  # default\n\
+         remote_hosts_metrics = false  # default\n\
+         remote_hosts_top = 100  # default\n\
+         remote_hosts_threshold = \"1MiB\"  # default\n\
          connections = false  # default\n\
          connections_interval = \"10s\"  # default\n\
          connections_ignore = []  # default\n\
@@ -298,7 +304,13 @@ fn a_reload_sees_a_change_of_every_setting() {
         let plan = plan(&old, &new);
         let restart = setting.effect == config::Effect::Restart;
         let named = if restart { &plan.needs_restart } else { &plan.changed };
-        assert_eq!(named, &[setting.key]);
+        // The kernel keeps whole addresses for it.
+        let lengths = ["ipv4_prefix_length", "ipv6_prefix_length"];
+        let others = match setting.key {
+            "remote_hosts" => &lengths[..],
+            _ => &[],
+        };
+        assert_eq!(named, &[others, &[setting.key]].concat());
         assert_eq!(plan.config, if restart { old.clone() } else { new });
     }
 }

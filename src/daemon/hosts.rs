@@ -1,0 +1,54 @@
+//! The slice of remote hosts, and what the log says of it.
+
+use std::sync::Arc;
+
+use slog::{Logger, info, warn};
+
+use super::histories::Histories;
+use super::slices::{Slice, Sources};
+use crate::accounting::AtEdges;
+use crate::collectors::hosts::{
+    HostsAccount, HostsCollector, MOST_KEPT, Snapshot,
+};
+use crate::config::Config;
+use crate::metrics::published::Feed;
+
+/// The memory of as many hosts as are kept, with their copies for snapshots.
+const MEMORY_AT_MOST: &str = "60 MB";
+
+/// Returns the slice.
+pub(super) fn slice(sources: &Sources, histories: &mut Histories) -> Slice {
+    log_cost(&sources.log, &sources.config.get());
+    let mut saved: Snapshot = histories.take().unwrap_or_default();
+    saved.labels = Arc::new(histories.labels.clone());
+    let names = sources.range_names.clone();
+    let account = HostsAccount::resume(names, Some(saved));
+    let feed = Feed::new(AtEdges::new(account.starting(sources.started)));
+    let (snapshot, config) = (histories.shown(&feed), sources.config.clone());
+    Slice {
+        sink: Some(Box::new(feed)),
+        collectors: vec![Box::new(HostsCollector { snapshot, config })],
+        ..Slice::default()
+    }
+}
+
+/// Logs what the kernel keeps for remote hosts, and what that costs.
+fn log_cost(log: &Logger, config: &Config) {
+    if !config.remote_hosts {
+        return;
+    }
+    let (ipv4, ipv6) = (config.ipv4_prefix_length, config.ipv6_prefix_length);
+    info!(log, "counting remote hosts";
+        "ipv4_prefix_length" => ipv4,
+        "ipv6_prefix_length" => ipv6,
+        "most_hosts" => MOST_KEPT,
+        "memory_at_most" => MEMORY_AT_MOST,
+        "map_max_entries" => config.map_max_entries.get(),
+        "flows" => "one for each address and direction");
+    if ipv4 < 32 || ipv6 < 128 {
+        warn!(log, "remote hosts are prefixes, not addresses";
+            "ipv4_prefix_length" => ipv4,
+            "ipv6_prefix_length" => ipv6,
+            "remedy" => "remove both settings and restart");
+    }
+}
