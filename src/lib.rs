@@ -15,7 +15,8 @@
 //! [`cli`] and [`config`] read the settings, and [`commands`] are short tasks
 //! beside the daemon. [`daemon`] starts all parts, and handles signals, reloads
 //! and the stop. [`state`] saves the counters for the next start, if the
-//! configuration asks for it. After the start, [`sandbox`] gives up the
+//! configuration asks for it, and [`history`] writes them by hour, day and
+//! month. After the start, [`sandbox`] gives up the
 //! privileges that are not needed any more.
 //!
 //! # The rules
@@ -28,6 +29,7 @@
 //! commands   → everything below
 //! daemon     → everything below
 //! connections → accounting, classifier, collectors, config, geoip, kernel, logging, metrics, ranges
+//! history    → accounting, calendar, collectors, config::Config, geoip, metrics
 //! poller     → accounting, classifier, collectors, config, geoip, kernel, logging, metrics, ranges
 //! http       → accounting, collectors, config::Config, config::ListenAddress, config::nearest, config::utf8, files, geoip::Network, geoip::NetworkNames, metrics, release
 //! kernel     → accounting, config::Candidate, config::ConnectionsScope, config::CountedOnce, config::Interfaces, files, logging::chain, sandbox::capability_names
@@ -39,7 +41,7 @@
 //! geoip      → files
 //! cli        → config, release
 //! logging    → config::LogFormat, config::LogLevel
-//! config     → files, ranges, sysexits
+//! config     → calendar::Zone, files, ranges, sysexits
 //! ranges     → files
 //! ```
 //!
@@ -52,6 +54,7 @@
 
 pub mod accounting;
 pub mod api;
+pub mod calendar;
 pub mod classifier;
 pub mod cli;
 pub mod collectors;
@@ -61,6 +64,7 @@ pub mod connections;
 pub mod daemon;
 pub mod files;
 pub mod geoip;
+pub mod history;
 pub mod http;
 pub mod kernel;
 pub mod logging;

@@ -29,6 +29,12 @@ impl Timestamp {
         self.0.get() / 1000
     }
 
+    /// Returns the milliseconds since 1970.
+    #[must_use]
+    pub fn millis(self) -> u64 {
+        self.0.get()
+    }
+
     /// Returns the seconds since 1970, as a sample has them.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "2^53 ms are far away")]

@@ -16,6 +16,7 @@ use super::names::{self, Register};
 use super::resolve::{Loaded, resolve};
 use super::settings;
 use super::text::utf8;
+use crate::calendar::Zone;
 use crate::files::{self, Place, Unread};
 
 /// The variable that names the configuration file, as `--config` does.
@@ -197,6 +198,9 @@ pub fn load_at(
         loaded.config.asn_db = database;
     }
     keep_whole_addresses(&mut loaded);
+    if loaded.config.history_timezone.name().is_empty() {
+        loaded.config.history_timezone = Zone::system();
+    }
     Ok(Loaded { left_out, ..loaded })
 }
 

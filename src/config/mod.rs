@@ -5,7 +5,8 @@
 //! layers, `resolve` merges and checks them, `plan` finds the changes of a
 //! reload, `print` writes a configuration as TOML.
 //!
-//! Pure, all but `load`: no I/O, clock, threads or logging.
+//! Pure, all but `load`, and the name of a time zone, which is looked up in the
+//! system's database: no I/O, clock, threads or logging.
 
 mod byte_size;
 mod connections;
@@ -57,6 +58,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::calendar::Zone;
 use crate::ranges::{Definition, SourceFile};
 
 /// The level of detail of the log.
@@ -126,6 +128,11 @@ pub struct Config {
     /// The directory in bpffs for maps and links that count while no exporter
     /// runs. It is used only with a state directory.
     pub pin_directory: Option<PathBuf>,
+    /// Is true if the traffic is kept by hour, day and month. It is used only with
+    /// a state directory.
+    pub history: bool,
+    /// The time zone of the days and months.
+    pub history_timezone: Zone,
     /// The level of detail of the log.
     pub log_level: LogLevel,
     /// The format of log lines.
@@ -194,6 +201,8 @@ impl Default for Config {
             metrics_path: "/metrics".into(),
             state_directory: None,
             pin_directory: Some("/sys/fs/bpf/geoip-exporter".into()),
+            history: true,
+            history_timezone: Zone::default(),
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
             sandbox: true,

@@ -1,9 +1,10 @@
 //! Every setting. Flags, environment variables, TOML keys, `--help`, the sample
 //! file, the man pages and docs/settings.md are made from these definitions.
 //! This file has the settings of counting, `series` those of the page,
-//! `networks` those of networks, `hosts` those of remote hosts, `connections` those of connections,
-//! `serving` those of the web server, `running` those of the process, `lists`
-//! those that are lists of tables.
+//! `networks` those of networks, `hosts` those of remote hosts, `connections`
+//! those of connections, `serving` those of the web server, `running` those of
+//! the process, `history` those of the history, `lists` those that are lists of
+//! tables.
 //!
 //! A feature with a table of its own has its settings in its own file, with
 //! keys such as `connections.interval`, and adds one line to [`TABLES`].
@@ -13,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod connections;
+mod history;
 mod hosts;
 mod lists;
 mod networks;
@@ -54,6 +56,7 @@ const TABLES: &[&[Setting]] = &[
     series::SERIES,
     serving::SERVING,
     running::RUNNING,
+    history::HISTORY,
     lists::LISTS,
 ];
 

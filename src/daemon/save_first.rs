@@ -16,14 +16,15 @@ use crate::http::pages::Refresh;
 /// numbers would be wrong, and unsaved ones could be set back by the next start.
 const SCRAPE_PATIENCE: Duration = Duration::from_secs(3);
 
-/// Has the newest counters saved before they are shown.
+/// Has the newest counters saved before they are shown. A clone does the same.
+#[derive(Clone)]
 pub(super) struct SaveFirst {
     pub(super) log: Logger,
     pub(super) file: PathBuf,
     pub(super) ask: Sender<Sender<Infallible>>,
     pub(super) numbers: PollNumbers,
     /// The number of the poll that is shown.
-    pub(super) shown: AtomicU64,
+    pub(super) shown: Arc<AtomicU64>,
     pub(super) saving: Saving,
 }
 

@@ -7,15 +7,18 @@
 //! families to [`collectors`](crate::collectors), and here a function and a
 //! line in [`all`].
 
+mod history;
+
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use slog::Logger;
 
 use super::histories::Histories;
 use super::host::KeepFollowing;
 use super::lifecycle::Event;
+use super::save_first::SaveFirst;
 use super::worker::Worker;
 use super::{BUILD, follow, hosts, web};
 use crate::accounting::{AtEdges, PollStatistics, Timestamp};
@@ -30,14 +33,15 @@ use crate::collectors::exporter::{
 };
 use crate::collectors::host::{self, HostAccount, HostCollector};
 use crate::collectors::interfaces::{self, InterfacesCollector};
-use crate::collectors::networks::{NetworksAccount, NetworksCollector};
-use crate::collectors::ranges::{RangesAccount, RangesCollector};
+use crate::collectors::networks::{self, NetworksAccount, NetworksCollector};
+use crate::collectors::ranges::{self, RangesAccount, RangesCollector};
 use crate::collectors::services::{self, ServicesAccount, ServicesCollector};
 use crate::collectors::traffic::{Snapshot, TrafficAccount, TrafficCollector};
 use crate::collectors::unknown::UnknownAccount;
 use crate::config::Config;
 use crate::connections::Watcher;
 use crate::geoip::{CountryNames, NetworkNames};
+use crate::history::Saved;
 use crate::http::pages::{self, Healthy, Index, Ready, Reload, Unknown};
 use crate::http::{self, Page};
 use crate::kernel::{FollowInterfaces, InterfaceEvent, OpenConnections};
@@ -87,6 +91,10 @@ pub(super) struct Sources {
     pub(super) newest_polls: Published<PollStatistics>,
     /// True if the shown counters are saved; none if they are never saved.
     pub(super) is_saved: Option<Published<bool>>,
+    /// Saves the counters; none if they are never saved.
+    pub(super) save_first: Option<SaveFirst>,
+    /// Ends after the last save.
+    pub(super) last_save: Option<Receiver<Infallible>>,
     pub(super) interfaces: Published<interfaces::Snapshot>,
     pub(super) counted_once: Published<interfaces::OnceSnapshot>,
     pub(super) certificate_expiry: http::CertificateExpiry,
@@ -113,16 +121,26 @@ pub(super) fn all(
     opener: Box<dyn OpenConnections>,
 ) -> Vec<Slice> {
     let (connections, status) = connections(sources, histories, opener);
+    let (networks, of_networks) = networks(sources, histories);
+    let (ranges, of_ranges) = ranges(sources, histories);
+    let (services, of_services) = services(sources, histories);
+    let saved = Saved {
+        traffic: sources.traffic.clone(),
+        networks: of_networks,
+        ranges: of_ranges,
+        services: of_services,
+    };
     vec![
         traffic(sources, account),
         host(sources, histories),
-        networks(sources, histories),
+        networks,
         hosts::slice(sources, histories),
-        ranges(sources, histories),
+        ranges,
         unknown(sources),
         countries(sources),
-        services(sources, histories),
+        services,
         connections,
+        history::slice(sources, saved),
         interfaces(sources, devices),
         exporter(sources, vec![status]),
         web_server(sources),
@@ -153,18 +171,23 @@ fn host(sources: &Sources, histories: &mut Histories) -> Slice {
     }
 }
 
-fn services(sources: &Sources, histories: &mut Histories) -> Slice {
+fn services(
+    sources: &Sources,
+    histories: &mut Histories,
+) -> (Slice, Published<services::Snapshot>) {
     let mut saved: services::Snapshot = histories.take().unwrap_or_default();
     saved.labels = Arc::new(histories.labels.clone());
     let account = ServicesAccount::resume(saved).starting(sources.started);
     let feed = Feed::new(AtEdges::new(account));
     let shown = histories.shown(&feed);
-    let collector = ServicesCollector::new(shown, sources.config.clone());
-    Slice {
+    let config = sources.config.clone();
+    let collector = ServicesCollector::new(shown.clone(), config);
+    let slice = Slice {
         sink: Some(Box::new(feed)),
         collectors: vec![Box::new(collector)],
         ..Slice::default()
-    }
+    };
+    (slice, shown)
 }
 
 /// Returns the slice, and the outcome of its last visit.
@@ -212,7 +235,10 @@ fn connections(
     (slice, shown_status)
 }
 
-fn networks(sources: &Sources, histories: &mut Histories) -> Slice {
+fn networks(
+    sources: &Sources,
+    histories: &mut Histories,
+) -> (Slice, Published<networks::Snapshot>) {
     let account =
         NetworksAccount::resume(histories.take()).starting(sources.started);
     let feed = Feed::new(AtEdges::new(account));
@@ -224,16 +250,21 @@ fn networks(sources: &Sources, histories: &mut Histories) -> Slice {
         names: names.clone(),
         config: config.clone(),
     };
+    let shown = snapshot.clone();
     let collector = NetworksCollector { snapshot, names, config };
-    Slice {
+    let slice = Slice {
         sink: Some(Box::new(feed)),
         collectors: vec![Box::new(collector)],
         pages: vec![Box::new(page)],
         ..Slice::default()
-    }
+    };
+    (slice, shown)
 }
 
-fn ranges(sources: &Sources, histories: &mut Histories) -> Slice {
+fn ranges(
+    sources: &Sources,
+    histories: &mut Histories,
+) -> (Slice, Published<ranges::Snapshot>) {
     let names = sources.range_names.clone();
     let account = match histories.take() {
         Some(saved) => RangesAccount::resume(names, saved),
@@ -241,11 +272,13 @@ fn ranges(sources: &Sources, histories: &mut Histories) -> Slice {
     };
     let feed = Feed::new(account.starting(sources.started));
     let (shown, config) = (histories.shown(&feed), sources.config.clone());
-    Slice {
+    let collector = RangesCollector::new(shown.clone(), config);
+    let slice = Slice {
         sink: Some(Box::new(feed)),
-        collectors: vec![Box::new(RangesCollector::new(shown, config))],
+        collectors: vec![Box::new(collector)],
         ..Slice::default()
-    }
+    };
+    (slice, shown)
 }
 
 fn unknown(sources: &Sources) -> Slice {

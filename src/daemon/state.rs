@@ -20,7 +20,6 @@ use super::histories::{Histories, Newest, Taken};
 use super::save_first::{SaveFirst, Saving};
 use crate::accounting::PollStatistics;
 use crate::collectors::traffic::Snapshot;
-use crate::http::pages::Refresh;
 use crate::metrics::published::{Published, Publisher};
 use crate::poller::{self, Checkpoint};
 use crate::state::{SaveError, State, Store};
@@ -40,7 +39,9 @@ pub(super) struct Shown {
     /// True if they are saved; none without a state directory.
     pub(super) is_saved: Option<Published<bool>>,
     /// Saves before a scrape shows anything.
-    pub(super) save_first: Option<Box<dyn Refresh>>,
+    pub(super) save_first: Option<SaveFirst>,
+    /// Ends after the last save, whose counters are then shown.
+    pub(super) last_save: Option<Receiver<Infallible>>,
     /// Saves on a thread of its own.
     pub(super) keeper: Option<Keeper>,
 }
@@ -61,6 +62,7 @@ impl Shown {
                 polls,
                 is_saved: None,
                 save_first: None,
+                last_save: None,
                 keeper: None,
             };
             return (shown, None);
@@ -69,6 +71,7 @@ impl Shown {
         let (hurry, hurried) = bounded(1);
         let (request, requests) = bounded(1);
         let (give, given) = unbounded();
+        let (saving_ends, last_save) = bounded(0);
         let numbers = PollNumbers::default();
         // The state that was read, until the first poll.
         let checkpoint = Checkpoint {
@@ -99,13 +102,14 @@ impl Shown {
             saved: None,
             left_out: 0,
             fault: None,
+            _saving_ends: saving_ends,
         };
         let save_first = SaveFirst {
             log: log.clone(),
             file: keeper.store.path(),
             ask,
             numbers: numbers.clone(),
-            shown: AtomicU64::new(u64::MAX),
+            shown: Arc::new(AtomicU64::new(u64::MAX)),
             saving: keeper.saving.clone(),
         };
         let slices = Arc::default();
@@ -114,7 +118,8 @@ impl Shown {
             traffic: keeper.shown_traffic.reader(),
             polls: keeper.shown_polls.reader(),
             is_saved: Some(keeper.is_saved.reader()),
-            save_first: Some(Box::new(save_first)),
+            save_first: Some(save_first),
+            last_save: Some(last_save),
             keeper: Some(keeper),
         };
         (shown, Some(saver))
@@ -232,6 +237,8 @@ pub(super) struct Keeper {
     left_out: usize,
     /// Why the last save failed, so that it is said once.
     fault: Option<String>,
+    /// Dropped at the end.
+    _saving_ends: Sender<Infallible>,
 }
 
 impl Keeper {
@@ -289,6 +296,13 @@ impl Keeper {
         if *self.is_saved.reader().get() != is_saved {
             self.is_saved.publish(is_saved);
         }
+        self.publish();
+        let number = self.ended.checkpoint.number;
+        self.numbers.0[1].store(number, Ordering::Release);
+    }
+
+    /// Lets scrapes see the counters.
+    fn publish(&mut self) {
         let Ended { traffic, slices, checkpoint } = &self.ended;
         if !Arc::ptr_eq(&self.shown_traffic.reader().get(), traffic) {
             self.shown_traffic.publish_shared(Arc::clone(traffic));
@@ -297,7 +311,6 @@ impl Keeper {
             slice.show();
         }
         self.shown_polls.publish(checkpoint.polls);
-        self.numbers.0[1].store(checkpoint.number, Ordering::Release);
     }
 
     /// Takes the checkpoint of the last poll. If the poller does not answer
@@ -346,6 +359,9 @@ impl Keeper {
         self.ended.slices = self.slices.iter().map(|it| it.take()).collect();
         let state = self.ended.state();
         let failure = self.save(&state).err();
+        if failure.is_none() {
+            self.publish();
+        }
         self.tell(failure);
     }
 

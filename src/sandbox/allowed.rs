@@ -5,7 +5,10 @@
 //! the calls that the C library may use instead. A new need is a new row here,
 //! with its reason; arguments are as narrow as the traces allow.
 
+mod history;
+
 use super::Duty;
+use history::{HISTORY_FILES, LOCKS};
 
 /// Threads, as bits.
 pub(super) type Threads = u16;
@@ -19,7 +22,10 @@ const LOG: Threads = 1 << 5;
 const SIGNALS: Threads = 1 << 6;
 const READERS: Threads = 1 << 7;
 const WATCH: Threads = 1 << 8;
+const HISTORY: Threads = 1 << 9;
 const ALL: Threads = Threads::MAX;
+/// All but the one that has rules of its own for a call.
+const OTHERS: Threads = ALL ^ HISTORY;
 
 /// Returns the threads whose rows a duty has; none for a duty that ends with
 /// the start and takes up no filter.
@@ -30,6 +36,7 @@ pub(super) fn threads(duty: Duty) -> Option<Threads> {
         Duty::Read => Some(READERS),
         Duty::Count { .. } => Some(POLLER),
         Duty::Save => Some(STATE),
+        Duty::Record => Some(HISTORY),
         Duty::Follow => Some(INTERFACES),
         Duty::Watch => Some(WATCH),
         Duty::Serve => Some(HTTP),
@@ -313,7 +320,7 @@ pub(super) const TABLE: &[Row] = table! {
     SYS_clone3          | MAIN HTTP       | ANY               | "answered by ENOSYS";
 
     SYS_close           | ALL             | ANY               | "files and sockets";
-    SYS_fcntl           | ALL             | FILE_FLAGS        | "std, where files are closed";
+    SYS_fcntl           | OTHERS          | FILE_FLAGS        | "std, where files are closed";
     SYS_read            | ALL             | ANY               | "files, sockets, wake-ups";
     SYS_write           | ALL             | ANY               | "the log, answers, wake-ups";
     SYS_sendto          | ALL             | TO_ITS_PEER       | "answers, netlink, systemd, signals";
@@ -323,18 +330,25 @@ pub(super) const TABLE: &[Row] = table! {
     SYS_openat          | WATCH           | TO_READ           | "the kernel's types";
     SYS_openat          | HTTP            | TO_READ           | "process_*, from /proc";
     SYS_openat          | STATE           | NEW_FILE          | "the state";
-    SYS_newfstatat      | MAIN READERS POLLER STATE HTTP WATCH | ANY  | "what a file is";
-    SYS_statx           | MAIN READERS POLLER STATE HTTP WATCH | ANY  | "what a file is";
-    SYS_fstat           | MAIN READERS POLLER STATE HTTP WATCH | ANY  | "what a file is";
-    SYS_lseek           | MAIN READERS POLLER HTTP INTERFACES WATCH | ANY | "reading files";
-    SYS_pread64         | MAIN READERS            | ANY               | "reading files";
+    SYS_openat          | HISTORY         | HISTORY_FILES     | "the history";
+    SYS_fcntl           | HISTORY         | LOCKS             | "the history";
+    SYS_newfstatat      | MAIN READERS POLLER STATE HTTP WATCH HISTORY | ANY  | "what a file is";
+    SYS_statx           | MAIN READERS POLLER STATE HTTP WATCH HISTORY | ANY  | "what a file is";
+    SYS_fstat           | MAIN READERS POLLER STATE HTTP WATCH HISTORY | ANY  | "what a file is";
+    SYS_lseek           | MAIN READERS POLLER HTTP INTERFACES WATCH HISTORY | ANY | "reading files";
+    SYS_pread64         | MAIN READERS HISTORY    | ANY               | "reading files";
+    SYS_pwrite64        | HISTORY         | ANY               | "the history";
+    SYS_ftruncate       | HISTORY         | ANY               | "the journal of the history";
+    SYS_faccessat       | HISTORY         | ANY               | "the journal of the history";
+    SYS_getcwd          | HISTORY         | ANY               | "the path of the history";
+    SYS_geteuid         | HISTORY         | ANY               | "whether its journal needs an owner";
     SYS_getdents64      | MAIN READERS POLLER HTTP | ANY              | "files of settings; /proc; pins";
-    SYS_readlinkat      | MAIN READERS            | ANY               | "files of settings";
-    SYS_fsync           | STATE           | ANY               | "the state";
-    SYS_fdatasync       | STATE           | ANY               | "the state";
-    SYS_renameat        | STATE           | ANY               | "the state, in place of the last";
-    SYS_renameat2       | STATE           | IN_PLACE          | "the state, in place of the last";
-    SYS_unlinkat        | MAIN POLLER STATE | A_FILE          | "its sockets; pins; the state";
+    SYS_readlinkat      | MAIN READERS HISTORY    | ANY               | "files of settings; the path of the history";
+    SYS_fsync           | STATE HISTORY   | ANY               | "the state; the history";
+    SYS_fdatasync       | STATE HISTORY   | ANY               | "the state; the history";
+    SYS_renameat        | STATE HISTORY   | ANY               | "the state, in place of the last";
+    SYS_renameat2       | STATE HISTORY   | IN_PLACE          | "the state, in place of the last";
+    SYS_unlinkat        | MAIN POLLER STATE HISTORY | A_FILE          | "its sockets; pins; the state";
 
     SYS_epoll_ctl       | HTTP            | ANY               | "clients";
     SYS_epoll_pwait     | HTTP            | ANY               | "clients";
@@ -369,9 +383,12 @@ pub(super) const TABLE: &[Row] = table! {
 pub(super) const TABLE_HERE: &[Row] = table! {
     SYS_epoll_wait      | HTTP            | ANY               | "clients";
     SYS_poll            | INTERFACES      | ANY               | "waiting for news of devices";
-    SYS_readlink        | MAIN READERS            | ANY               | "files of settings";
-    SYS_rename          | STATE           | ANY               | "the state, in place of the last";
-    SYS_unlink          | MAIN POLLER STATE | ANY             | "its sockets; pins; the state";
+    SYS_readlink        | MAIN READERS HISTORY    | ANY               | "files of settings; the path of the history";
+    SYS_stat            | HISTORY         | ANY               | "the history";
+    SYS_lstat           | HISTORY         | ANY               | "the path of the history";
+    SYS_access          | HISTORY         | ANY               | "the journal of the history";
+    SYS_rename          | STATE HISTORY   | ANY               | "the state, in place of the last";
+    SYS_unlink          | MAIN POLLER STATE HISTORY | ANY             | "its sockets; pins; the state";
 };
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) const TABLE_HERE: &[Row] = &[];

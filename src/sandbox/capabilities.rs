@@ -20,6 +20,7 @@ pub(super) fn of(duty: Duty) -> CapabilitySet {
         Duty::Bind { is_low: true } => CapabilitySet::NET_BIND_SERVICE,
         Duty::Bind { is_low: false }
         | Duty::Save
+        | Duty::Record
         | Duty::Follow
         | Duty::Serve
         | Duty::Log

@@ -43,6 +43,8 @@ pub enum Duty {
     },
     /// Saves the state.
     Save,
+    /// Writes the history.
+    Record,
     /// Receives the kernel's news of network devices.
     Follow,
     /// Counts connections: CAP_BPF and CAP_PERFMON, because a reload may turn

@@ -32,6 +32,7 @@ mod hanging;
 mod harness;
 mod harness_tests;
 mod health;
+mod history;
 mod interfaces;
 mod ipsec;
 mod kept;

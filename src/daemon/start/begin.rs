@@ -106,7 +106,8 @@ impl Start<'_> {
             keeper.save_slices(saver, histories);
         }
         let saver = saver.map(|saver| Box::new(saver) as Box<_>);
-        let mut parts = Parts::of(slices, &sources, shown.save_first);
+        let save_first = shown.save_first.map(|it| Box::new(it) as Box<_>);
+        let mut parts = Parts::of(slices, &sources, save_first);
 
         let (settling, settled) = bounded::<Infallible>(0);
         let overseer = manager.overseer(
@@ -194,6 +195,8 @@ impl Start<'_> {
             polls: shown.polls.clone(),
             newest_polls,
             is_saved: shown.is_saved.clone(),
+            save_first: shown.save_first.clone(),
+            last_save: shown.last_save.clone(),
             interfaces,
             counted_once,
             certificate_expiry: server.certificate_expiry(),

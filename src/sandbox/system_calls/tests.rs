@@ -7,11 +7,12 @@ use super::super::allowed;
 use super::*;
 
 /// Every duty that has a filter.
-const DUTIES: [Duty; 9] = [
+const DUTIES: [Duty; 10] = [
     Duty::Supervise,
     Duty::Read,
     Duty::Count { needs_bpf: false },
     Duty::Save,
+    Duty::Record,
     Duty::Follow,
     Duty::Watch,
     Duty::Serve,
@@ -101,6 +102,7 @@ fn files_are_read_by_who_reads_files() {
                 | Duty::Read
                 | Duty::Count { .. }
                 | Duty::Watch
+                | Duty::Record
                 | Duty::Serve
         );
         assert_eq!(read.is_ok(), may_read, "{duty:?}: {read:?}");

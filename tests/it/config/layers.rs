@@ -28,6 +28,8 @@ fn others(setting: &Setting) -> [&'static str; 3] {
         "enable_reload" => ["true", "false", "true"],
         "metrics_path" => ["\"/a\"", "\"/b/c\"", "\"/d\""],
         "state_directory" | "pin_directory" => ["\"/a\"", "\"/b/c\"", "\"/d\""],
+        "history" => ["false", "true", "false"],
+        "history_timezone" => ["\"UTC\"", "\"Asia/Tokyo\"", "\"Etc/GMT-5\""],
         "log_level" => ["\"error\"", "\"debug\"", "\"trace\""],
         "log_format" => ["\"json\"", "\"text\"", "\"json\""],
         "sandbox" => ["false", "true", "false"],
@@ -277,6 +279,8 @@ fn the_printed_configuration_names_every_source() {
          log_level = \"info\"  # default\n\
          log_format = \"text\"  # default\n\
          sandbox = true  # default\n\
+         history = true  # default\n\
+         history_timezone = \"\"  # default\n\
          name_special_addresses = false  # default\n\
          unknown_prefixes = false  # default\n\
          range_files = []  # default\n\

@@ -5,6 +5,7 @@ mod connections;
 mod crash;
 mod database;
 mod fake;
+mod history;
 mod hosts;
 mod interfaces;
 mod kernel;

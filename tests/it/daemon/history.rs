@@ -1,0 +1,167 @@
+//! The history of a daemon: its sums are those of its metrics.
+
+use std::fs;
+use std::path::Path;
+
+use geoip_exporter::history::{By, Reader, Resolution};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::fake::FakeHost;
+use super::running::{Running, Scrape, with_database};
+
+fn lines(state: &Path) -> String {
+    with_database(&format!(
+        "state_directory = {state:?}\npin_directory = \"\"\n"
+    ))
+}
+
+fn start(state: &Path) -> Running {
+    let host = FakeHost::new(&[(2, "eth0"), (3, "wg0")]);
+    Running::start(host, &lines(state))
+}
+
+/// Returns the received and sent bytes of all countries, in all months.
+fn bytes(state: &Path) -> [u64; 2] {
+    let reader = Reader::open(&state.join("history.db")).unwrap();
+    let all = (0, i64::MAX);
+    let rows =
+        reader.totals(Resolution::Month, By::Interface, all, None).unwrap();
+    [0, 1].map(|at| rows.iter().map(|row| row.amounts.bytes[at]).sum())
+}
+
+fn shown(scrape: &Scrape) -> [u64; 2] {
+    ["received", "sent"].map(|direction| {
+        ["bytes", "unattributed_bytes", "non_ip_bytes"]
+            .map(|what| {
+                let family = format!("geoip_{what}_{direction}_total");
+                scrape.sum(&family) as u64
+            })
+            .iter()
+            .sum()
+    })
+}
+
+#[test]
+fn after_each_stop_the_history_has_each_byte_once() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path();
+    for round in 1..4_u64 {
+        let daemon = start(state);
+        daemon.host.receive(2, "192.0.2.7", 1_000 * round);
+        daemon.host.send(3, "198.51.100.9", 20 + round);
+        daemon.host.receive(3, "203.0.113.5", 7);
+        let seen = shown(&daemon.settled());
+        // After the scrape: nobody asks for it but the stop.
+        daemon.host.receive(2, "192.0.2.7", 3);
+        daemon.stop();
+        assert_eq!(bytes(state), [seen[0] + 3, seen[1]], "round {round}");
+        let daemon = start(state);
+        assert_eq!(shown(&daemon.settled()), bytes(state));
+        daemon.stop();
+    }
+}
+
+#[test]
+fn a_history_that_is_lost_begins_with_the_counters_as_they_are() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path();
+    let daemon = start(state);
+    daemon.host.receive(2, "192.0.2.7", 1_000);
+    daemon.settled();
+    daemon.stop();
+    fs::remove_file(state.join("history.db")).unwrap();
+    let daemon = start(state);
+    daemon.host.receive(2, "192.0.2.7", 500);
+    daemon.settled();
+    daemon.stop();
+    let file = Connection::open(state.join("history.db")).unwrap();
+    let of = |month: &str| -> i64 {
+        let sql = format!(
+            "SELECT sum(bytes_received) FROM country_months WHERE country = \
+             'DE' AND month {month}"
+        );
+        file.query_row(&sql, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((of("= 'before'"), of("<> 'before'")), (1_000, 500));
+}
+
+#[test]
+fn a_history_outlives_the_state() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path();
+    for (received, sum) in [(1_000, 1_000), (5_000, 6_000), (20, 6_020)] {
+        let daemon = start(state);
+        daemon.host.receive(2, "192.0.2.7", received);
+        daemon.settled();
+        daemon.stop();
+        assert_eq!(bytes(state)[0], sum);
+        fs::remove_file(state.join("counters.state")).unwrap();
+    }
+}
+
+#[test]
+fn a_damaged_history_is_set_aside_and_another_begins() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path();
+    let content = "not a database at all, however long it may be";
+    fs::write(state.join("history.db"), content).unwrap();
+    let daemon = start(state);
+    daemon.host.receive(2, "192.0.2.7", 1_000);
+    daemon.settled();
+    let log = daemon.host.log.clone();
+    daemon.stop();
+    let log = log.text();
+    assert!(log.contains("the history cannot be used"), "{log}");
+    let names = fs::read_dir(state).unwrap();
+    let names = names.map(|it| it.unwrap().file_name().into_string().unwrap());
+    let aside: Vec<_> =
+        names.filter(|it| it.starts_with("history.db.damaged-")).collect();
+    assert_eq!(aside.len(), 1, "{log}");
+    assert_eq!(fs::read_to_string(state.join(&aside[0])).unwrap(), content);
+    assert_eq!(bytes(state)[0], 1_000);
+}
+
+#[test]
+fn a_history_that_cannot_be_written_is_said_once_and_catches_up() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path();
+    fs::create_dir(state.join("history.db")).unwrap();
+    let daemon = start(state);
+    daemon.host.receive(2, "192.0.2.7", 1_000);
+    daemon.settled();
+    // Each reload has it try again.
+    daemon.reload();
+    daemon.reload();
+    daemon.host.receive(2, "192.0.2.7", 200);
+    daemon.settled();
+    fs::remove_dir(state.join("history.db")).unwrap();
+    let log = daemon.host.log.clone();
+    daemon.stop();
+    let log = log.text();
+    let said = log.matches("cannot write the history").count();
+    assert_eq!(said, 1, "{log}");
+    assert!(log.contains("writing the history again"), "{log}");
+    assert_eq!(bytes(state)[0], 1_200);
+}
+
+#[test]
+fn a_history_that_is_turned_on_counts_from_then_on() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path();
+    let host = FakeHost::new(&[(2, "eth0")]);
+    let off = format!("{}history = false\n", lines(state));
+    let daemon = Running::start(host, &off);
+    daemon.host.receive(2, "192.0.2.7", 1_000);
+    daemon.settled();
+    assert!(!state.join("history.db").exists());
+    daemon.configure(&lines(state));
+    daemon.reload();
+    let wait = std::time::Instant::now();
+    while !state.join("history.db").exists() {
+        assert!(wait.elapsed().as_secs() < 30, "no file");
+        daemon.scrape();
+    }
+    daemon.stop();
+    assert_eq!(bytes(state)[0], 1_000, "as `before`");
+}
