@@ -52,8 +52,9 @@ const X32: c_long = 0x4000_0000;
 const POLLER: &[&str] = &["poller"];
 const CONNECTIONS: &[&str] = &["connections"];
 const WHO_COUNTS: &[&str] = &["connections", "poller"];
-const STATE: &[&str] = &["state"];
-const WHO_REMOVES: &[&str] = &["geoip-exporter", "poller", "state"];
+const HISTORY: &[&str] = &["history"];
+const WHO_RENAMES: &[&str] = &["history", "state"];
+const WHO_REMOVES: &[&str] = &["geoip-exporter", "history", "poller", "state"];
 
 const fn but_for(
     but_for: &'static [&'static str],
@@ -173,12 +174,15 @@ const FILES: &[Attempt] = &[
         PATH[1],
         i(libc::O_WRONLY)
     ),
-    attempt!(
-        "open to write and read",
-        libc::SYS_openat,
-        PATH[0],
-        PATH[1],
-        i(libc::O_RDWR)
+    but_for(
+        HISTORY,
+        attempt!(
+            "open to write and read",
+            libc::SYS_openat,
+            PATH[0],
+            PATH[1],
+            i(libc::O_RDWR)
+        ),
     ),
     attempt!(
         "open to cut",
@@ -218,7 +222,10 @@ const FILES: &[Attempt] = &[
     attempt!("symlink", libc::SYS_symlink, SOMEWHERE, SOMEWHERE),
     attempt!("link", libc::SYS_link, SOMEWHERE, SOMEWHERE),
     attempt!("linkat", libc::SYS_linkat, PATH[0], PATH[1], PATH[0], PATH[1]),
-    but_for(STATE, attempt!("rename", libc::SYS_rename, SOMEWHERE, SOMEWHERE)),
+    but_for(
+        WHO_RENAMES,
+        attempt!("rename", libc::SYS_rename, SOMEWHERE, SOMEWHERE),
+    ),
     but_for(WHO_REMOVES, attempt!("unlink", libc::SYS_unlink, SOMEWHERE)),
     but_for(
         WHO_REMOVES,
@@ -226,9 +233,12 @@ const FILES: &[Attempt] = &[
     ),
     attempt!("rmdir", libc::SYS_rmdir, SOMEWHERE),
     attempt!("truncate", libc::SYS_truncate, SOMEWHERE, i(0)),
-    attempt!("ftruncate", libc::SYS_ftruncate, BAD, i(0)),
+    but_for(HISTORY, attempt!("ftruncate", libc::SYS_ftruncate, BAD, i(0))),
     attempt!("fallocate", libc::SYS_fallocate, BAD, i(0), i(0), i(1)),
-    attempt!("pwrite", libc::SYS_pwrite64, BAD, NULL, i(0), i(0)),
+    but_for(
+        HISTORY,
+        attempt!("pwrite", libc::SYS_pwrite64, BAD, NULL, i(0), i(0)),
+    ),
     attempt!("splice", libc::SYS_splice, BAD, NULL, BAD, NULL, i(1)),
     attempt!("vmsplice", libc::SYS_vmsplice, BAD, NULL, i(1)),
     attempt!("tee", libc::SYS_tee, BAD, BAD, i(1)),
@@ -281,7 +291,10 @@ const PROCESSES: &[Attempt] = &[
     attempt!("F_SETFL", libc::SYS_fcntl, BAD, i(4), i(libc::O_ASYNC)),
     attempt!("F_SETLEASE", libc::SYS_fcntl, BAD, i(1024), i(1)),
     attempt!("F_NOTIFY", libc::SYS_fcntl, BAD, i(1026), i(1)),
-    attempt!("F_SETLK", libc::SYS_fcntl, BAD, i(libc::F_SETLK), NULL),
+    but_for(
+        HISTORY,
+        attempt!("F_SETLK", libc::SYS_fcntl, BAD, i(libc::F_SETLK), NULL),
+    ),
     attempt!("F_DUPFD", libc::SYS_fcntl, BAD, i(libc::F_DUPFD), i(0)),
     attempt!("limits of another", libc::SYS_prlimit64, ANOTHER, i(0)),
     attempt!(
