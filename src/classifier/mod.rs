@@ -22,7 +22,8 @@ pub use rules::Rules;
 
 use crate::accounting::{Classes, FlowKey, Origin};
 use crate::geoip::{
-    CountryLabels, Database, Locator, NetworkDatabase, NetworkLocator,
+    CityDatabase, CountryLabels, Database, Locator, NetworkDatabase,
+    NetworkLocator,
 };
 
 /// The files that answers come from.
@@ -32,6 +33,8 @@ pub struct Sources {
     pub countries: Option<Arc<Database>>,
     /// The database of networks; without one, every network is `UNKNOWN`.
     pub networks: Option<Arc<NetworkDatabase>>,
+    /// The database of cities, which the classifier itself never asks.
+    pub cities: Option<Arc<CityDatabase>>,
     /// The named ranges, which come before the databases.
     pub rules: Rules,
 }
@@ -84,7 +87,7 @@ impl Classifier {
         cache_size: NonZeroUsize,
         labels: Arc<CountryLabels>,
     ) -> Self {
-        let Sources { countries, networks, rules } = sources;
+        let Sources { countries, networks, rules, cities: _ } = sources;
         let mut labels = labels;
         let rules = RuleLocator::new(rules, &mut labels);
         let locator = Locator::new(countries, cache_size);
@@ -127,7 +130,7 @@ impl Classifier {
 
     /// Replaces the files. All numbers of origins are invalid then.
     pub fn replace_sources(&mut self, sources: Sources) {
-        let Sources { countries, networks, rules } = sources;
+        let Sources { countries, networks, rules, cities: _ } = sources;
         let classes = self.rules.classes();
         self.rules = RuleLocator::new(rules, &mut self.labels);
         self.rules.set_classes(&classes);

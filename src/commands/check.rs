@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::config::{Loaded, LogLevel, nearest};
 use crate::daemon::Error;
 use crate::files::Place;
-use crate::geoip::{Database, NetworkDatabase};
+use crate::geoip::{CityDatabase, Database, NetworkDatabase};
 use crate::http::{self, Security, Trial};
 use crate::kernel::{
     self, FollowInterfaces as _, InterfaceEvent, InterfaceMonitor,
@@ -132,7 +132,11 @@ impl Checker<'_> {
         let network = config.networks.then_some(&config.asn_db);
         let network =
             network.and_then(|file| NetworkDatabase::open(file).err());
-        for (key, fault) in [("geoip_db", country), ("asn_db", network)] {
+        let city = config.city_db.as_ref().filter(|_| config.remote_hosts);
+        let city = city.and_then(|file| CityDatabase::open(file).err());
+        for (key, fault) in
+            [("geoip_db", country), ("asn_db", network), ("city_db", city)]
+        {
             if let Some(fault) = fault {
                 self.fault(key, chain(&fault));
             }

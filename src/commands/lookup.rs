@@ -13,7 +13,7 @@ use crate::classifier::{Rules, Sources};
 use crate::cli::Arguments;
 use crate::config::{Config, Loaded, LogLevel};
 use crate::files::Place;
-use crate::geoip::{Database, NetworkDatabase, Records};
+use crate::geoip::{CityDatabase, Database, NetworkDatabase, Records};
 use crate::logging::{chain, complain};
 use crate::ranges::{RangeNames, RangeSources};
 use crate::sysexits;
@@ -102,6 +102,23 @@ fn gather(config: &Config, fault: &mut dyn FnMut(&str)) -> Knowledge {
         name_special: config.name_special_addresses,
     };
     let records = Records::read(&config.geoip_db);
-    let sources = Sources { countries, networks, rules };
-    Knowledge::new(sources, records, no_countries, no_networks)
+    let cities = open_cities(config, fault);
+    let sources = Sources { countries, networks, cities, rules };
+    let language = config.names_language.clone();
+    Knowledge::new(sources, records, language, no_countries, no_networks)
+}
+
+/// Opens the database of cities, if the configuration uses one.
+fn open_cities(
+    config: &Config,
+    fault: &mut dyn FnMut(&str),
+) -> Option<Arc<CityDatabase>> {
+    let path = config.city_db.as_deref().filter(|_| config.remote_hosts)?;
+    match CityDatabase::open(path) {
+        Ok(database) => Some(Arc::new(database)),
+        Err(error) => {
+            fault(&chain(&error));
+            None
+        }
+    }
 }

@@ -50,6 +50,8 @@ pub struct Paths {
     pub databases: Vec<PathBuf>,
     /// The same of networks.
     pub network_databases: Vec<PathBuf>,
+    /// The same of cities.
+    pub city_databases: Vec<PathBuf>,
 }
 
 /// The directories in which geoipupdate and distributions put databases.
@@ -68,6 +70,10 @@ const DATABASE_NAMES: [&str; 5] = [
 /// The names of databases of networks in these directories.
 const NETWORK_DATABASE_NAMES: [&str; 3] =
     ["GeoLite2-ASN.mmdb", "GeoIP2-ISP.mmdb", "dbip-asn-lite.mmdb"];
+
+/// The names of databases of cities in these directories.
+const CITY_DATABASE_NAMES: [&str; 3] =
+    ["GeoLite2-City.mmdb", "GeoIP2-City.mmdb", "dbip-city-lite.mmdb"];
 
 /// Returns the paths of files of these names, in the order of the names.
 fn in_directories(names: &[&str]) -> Vec<PathBuf> {
@@ -99,6 +105,7 @@ impl Default for Paths {
             services: "/etc/services".into(),
             databases: in_directories(&DATABASE_NAMES),
             network_databases: in_directories(&NETWORK_DATABASE_NAMES),
+            city_databases: in_directories(&CITY_DATABASE_NAMES),
         }
     }
 }
@@ -196,6 +203,10 @@ pub fn load_at(
         && let Some(database) = paths.network_database()
     {
         loaded.config.asn_db = database;
+    }
+    if !loaded.is_set("city_db") {
+        let mut databases = paths.city_databases.iter();
+        loaded.config.city_db = databases.find(|path| path.exists()).cloned();
     }
     keep_whole_addresses(&mut loaded);
     if loaded.config.history_timezone.name().is_empty() {

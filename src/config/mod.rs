@@ -159,6 +159,10 @@ pub struct Config {
     pub service: Vec<Service>,
     /// Is true if bytes are counted by remote address.
     pub remote_hosts: bool,
+    /// The database of cities, an mmdb file; none without one.
+    pub city_db: Option<PathBuf>,
+    /// The language of the names of places, such as `en` or `pt-BR`.
+    pub names_language: String,
     /// Is true if the largest remote addresses have series.
     pub remote_hosts_metrics: bool,
     /// The number of remote addresses with series of their own.
@@ -216,6 +220,8 @@ impl Default for Config {
             range: Vec::new(),
             service: Vec::new(),
             remote_hosts: false,
+            city_db: None,
+            names_language: "en".into(),
             remote_hosts_metrics: false,
             remote_hosts_top: 100,
             remote_hosts_threshold: 1 << 20,

@@ -12,7 +12,7 @@ use crate::classifier::Sources;
 use crate::collectors::exporter;
 use crate::config::Config;
 use crate::files::Place;
-use crate::geoip::{self, Countries, DatabaseOf, Networks, Subject};
+use crate::geoip::{self, Cities, Countries, DatabaseOf, Networks, Subject};
 use crate::logging;
 
 /// A kind of databases, as the configuration names one of them.
@@ -52,6 +52,20 @@ impl Kind for Networks {
 
     fn place(sources: &mut Sources) -> &mut Option<Arc<DatabaseOf<Self>>> {
         &mut sources.networks
+    }
+}
+
+impl Kind for Cities {
+    const THREAD: &'static str = "city-database";
+    const ANSWERS: &'static str = "every city";
+
+    fn file(config: &Config) -> Option<&Path> {
+        let is_wanted = config.remote_hosts;
+        config.city_db.as_deref().filter(|_| is_wanted)
+    }
+
+    fn place(sources: &mut Sources) -> &mut Option<Arc<DatabaseOf<Self>>> {
+        &mut sources.cities
     }
 }
 

@@ -17,7 +17,7 @@ use super::supervisor::start_follower;
 use crate::classifier::Sources;
 use crate::collectors::exporter::DatabaseStatus;
 use crate::config::Config;
-use crate::geoip::{self, Countries, DatabaseOf, Networks};
+use crate::geoip::{self, Cities, Countries, DatabaseOf, Networks};
 use crate::logging::chain;
 use crate::metrics::published::{Published, Publisher};
 
@@ -37,6 +37,7 @@ pub(super) struct Followed<K: Kind> {
 pub(super) struct Databases {
     pub(super) countries: Followed<Countries>,
     pub(super) networks: Followed<Networks>,
+    pub(super) cities: Followed<Cities>,
 }
 
 impl Databases {
@@ -52,19 +53,25 @@ impl Databases {
         Ok(Self {
             countries: Followed::start(log, config, privileges)?,
             networks: Followed::start(log, config, privileges)?,
+            cities: Followed::start(log, config, privileges)?,
         })
     }
 
     /// Returns the states that the page shows.
     pub(super) fn statuses(&self) -> Vec<Published<DatabaseStatus>> {
-        vec![self.countries.status.reader(), self.networks.status.reader()]
+        vec![
+            self.countries.status.reader(),
+            self.networks.status.reader(),
+            self.cities.status.reader(),
+        ]
     }
 
     /// Returns the files that have not answered for long, each once.
-    pub(super) fn complaints(&self) -> [Option<PathBuf>; 2] {
+    pub(super) fn complaints(&self) -> [Option<PathBuf>; 3] {
         [
             self.countries.follower.complaint(),
             self.networks.follower.complaint(),
+            self.cities.follower.complaint(),
         ]
     }
 
@@ -72,18 +79,21 @@ impl Databases {
     pub(super) fn look(&mut self, log: &Logger) {
         self.countries.look(log);
         self.networks.look(log);
+        self.cities.look(log);
     }
 
     /// Shows the databases of the sources that are in use from now on.
     pub(super) fn show(&mut self, config: &Config, sources: &mut Sources) {
         self.countries.show(config, sources);
         self.networks.show(config, sources);
+        self.cities.show(config, sources);
     }
 
     /// Shows that a file could not be opened for a reload.
     pub(super) fn show_failed(&mut self, label: &str) {
         self.countries.show_failed(label);
         self.networks.show_failed(label);
+        self.cities.show_failed(label);
     }
 }
 

@@ -8,7 +8,7 @@ use super::histories::Histories;
 use super::slices::{Slice, Sources};
 use crate::accounting::AtEdges;
 use crate::collectors::hosts::{
-    HostsAccount, HostsCollector, MOST_KEPT, Snapshot,
+    HostsAccount, HostsCollector, MOST_KEPT, Places, Snapshot,
 };
 use crate::config::Config;
 use crate::metrics::published::Feed;
@@ -25,11 +25,20 @@ pub(super) fn slice(sources: &Sources, histories: &mut Histories) -> Slice {
     let account = HostsAccount::resume(names, Some(saved));
     let feed = Feed::new(AtEdges::new(account.starting(sources.started)));
     let (snapshot, config) = (histories.shown(&feed), sources.config.clone());
+    let places = places(sources);
+    let collector = HostsCollector { snapshot, config, places };
     Slice {
         sink: Some(Box::new(feed)),
-        collectors: vec![Box::new(HostsCollector { snapshot, config })],
+        collectors: vec![Box::new(collector)],
         ..Slice::default()
     }
+}
+
+/// Returns the places of hosts, for one page.
+fn places(sources: &Sources) -> Places {
+    let origins = sources.origins.clone();
+    let source = move || (origins.get().cities.clone(), origins.version());
+    Places::new(Box::new(source), sources.config.clone())
 }
 
 /// Logs what the kernel keeps for remote hosts, and what that costs.

@@ -25,7 +25,7 @@ use crate::classifier::Sources;
 use crate::collectors::exporter::LastReload;
 use crate::config::{self, Config, Plan};
 use crate::files::Place;
-use crate::geoip::{self, Countries, Networks, Subject as _};
+use crate::geoip::{self, Cities, Countries, Networks, Subject as _};
 use crate::http;
 use crate::logging::chain;
 use crate::poller::{self, Control};
@@ -40,6 +40,7 @@ pub(super) struct Prepared {
     pub(super) web: Web,
     pub(super) countries: Read<Countries>,
     pub(super) networks: Read<Networks>,
+    pub(super) cities: Read<Cities>,
     pub(super) ranges: LoadedRanges,
 }
 
@@ -107,6 +108,7 @@ type Outcome = Result<Prepared, ReloadError>;
 struct InUse {
     countries: bool,
     networks: bool,
+    cities: bool,
 }
 
 /// Reads everything that a reload puts in force.
@@ -128,6 +130,8 @@ fn prepare(
         .map_err(|fault| ReloadError::Database(Countries::LABEL, fault))?;
     let networks = database::read(&plan.config, in_use.networks, place)
         .map_err(|fault| ReloadError::Database(Networks::LABEL, fault))?;
+    let cities = database::read(&plan.config, in_use.cities, place)
+        .map_err(|fault| ReloadError::Database(Cities::LABEL, fault))?;
     let ranges = Ranges::of(&plan.config, names);
     let ranges = ranges.open(place).map_err(ReloadError::Ranges)?;
     let classes = poller::class_plan(&plan.config, &ranges.table);
@@ -136,7 +140,16 @@ fn prepare(
         loaded.warnings.iter().map(ToString::to_string).collect();
     warnings.extend(plan.warning());
     let left_out = loaded.left_out;
-    Ok(Prepared { plan, warnings, left_out, web, countries, networks, ranges })
+    Ok(Prepared {
+        plan,
+        warnings,
+        left_out,
+        web,
+        countries,
+        networks,
+        cities,
+        ranges,
+    })
 }
 
 /// The senders who wait for the outcome of a reload.
@@ -214,6 +227,7 @@ impl Supervisor {
         let in_use = InUse {
             countries: databases.countries.is_in_use(),
             networks: databases.networks.is_in_use(),
+            cities: databases.cities.is_in_use(),
         };
         let names = self.followers.ranges.names().clone();
         let errand = Errand::start("reload", move |place| {
@@ -283,6 +297,7 @@ impl Supervisor {
             web,
             countries,
             networks,
+            cities,
             ranges,
         } = prepared;
         log_left_out(&self.log, &left_out);
@@ -299,6 +314,7 @@ impl Supervisor {
             followers;
         databases.countries.commit(log, &config, countries, sources);
         databases.networks.commit(log, &config, networks, sources);
+        databases.cities.commit(log, &config, cities, sources);
         of_ranges.commit(log, &config, ranges, sources);
         self.published.sources.publish(sources.clone());
         let files = WebConfig::files_of(&web);

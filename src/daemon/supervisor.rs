@@ -25,7 +25,7 @@ use super::{Error, Layers, succeeded_now};
 use crate::classifier::Sources;
 use crate::collectors::exporter::{DatabaseStatus, LastReload};
 use crate::config::Config;
-use crate::geoip::{Countries, Networks};
+use crate::geoip::{Cities, Countries, Networks};
 use crate::http;
 use crate::logging::LogControl;
 use crate::metrics::published::Publisher;
@@ -179,6 +179,11 @@ impl Supervisor {
                     self.take_networks(news);
                     continue;
                 }
+                recv(self.followers.databases.cities.news()) -> news => {
+                    let news = news.ok();
+                    self.take_cities(news);
+                    continue;
+                }
                 recv(self.followers.ranges.news()) -> news => {
                     let news = news.ok();
                     self.take_ranges(news);
@@ -223,10 +228,11 @@ impl Supervisor {
     /// Warns of files that take too long.
     fn look(&mut self) {
         self.look_at_reload();
-        let [countries, networks] = self.followers.databases.complaints();
+        let [countries, networks, cities] =
+            self.followers.databases.complaints();
         let ranges = self.followers.ranges.complaint();
         let web = self.followers.web.complaint();
-        let late = [countries, networks, ranges, web];
+        let late = [countries, networks, cities, ranges, web];
         for file in late.into_iter().flatten() {
             warn_late(&self.log, &file);
         }
@@ -244,6 +250,13 @@ impl Supervisor {
     fn take_networks(&mut self, news: Option<News<DatabaseFile<Networks>>>) {
         let Self { log, followers, sources, .. } = self;
         if followers.databases.networks.take(log, news, sources) {
+            self.use_sources();
+        }
+    }
+
+    fn take_cities(&mut self, news: Option<News<DatabaseFile<Cities>>>) {
+        let Self { log, followers, sources, .. } = self;
+        if followers.databases.cities.take(log, news, sources) {
             self.use_sources();
         }
     }

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use maxminddb::{MaxMindDbError, Reader};
 
 use super::cache::RecordCache;
+use super::city::{CityRecord, Place};
 use super::format;
-use super::subject::{Countries, Networks, Subject};
+use super::subject::{Cities, Countries, Networks, Subject};
 use super::tree::{self, Layout};
 use super::{Country, Error, Network};
 use crate::files::{self, Identity, Unread};
@@ -41,6 +42,9 @@ pub struct DatabaseOf<S: Subject> {
 
 /// A database of countries.
 pub type Database = DatabaseOf<Countries>;
+
+/// A database of cities.
+pub type CityDatabase = DatabaseOf<Cities>;
 
 /// A database of autonomous systems.
 pub type NetworkDatabase = DatabaseOf<Networks>;
@@ -167,6 +171,27 @@ impl NetworkDatabase {
     #[must_use]
     pub fn network(&self, address: IpAddr) -> Network {
         self.by_record(address, None)
+    }
+}
+
+impl CityDatabase {
+    /// Returns the number of the record of `address`, if there is one. Addresses
+    /// of the same record have the same place.
+    #[must_use]
+    pub fn record(&self, address: IpAddr) -> Option<usize> {
+        self.reader.lookup(address).ok()?.offset()
+    }
+
+    /// Returns the place of `address`, with names in a language if they are
+    /// there.
+    #[must_use]
+    pub fn place(&self, address: IpAddr, language: &str) -> Place {
+        let found = self.reader.lookup(address);
+        let record = found.and_then(|it| it.decode::<CityRecord<'_>>());
+        match record {
+            Ok(Some(record)) => record.place(language),
+            Ok(None) | Err(_) => Place::default(),
+        }
     }
 }
 

@@ -116,6 +116,17 @@ pub enum Error {
         /// The type that the file states.
         database_type: String,
     },
+    /// A database without cities.
+    #[error(
+        "cannot use GeoIP database {path:?}: it is of type {database_type:?} \
+         and its records carry no city; use a city database"
+    )]
+    NoCity {
+        /// The file.
+        path: PathBuf,
+        /// The type that the file states.
+        database_type: String,
+    },
     /// A database without the numbers of autonomous systems.
     #[error(
         "cannot use GeoIP database {path:?}: it is of type {database_type:?} \

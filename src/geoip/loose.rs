@@ -33,6 +33,15 @@ pub(super) trait Loose<'a>: Default {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Self::default())
     }
+
+    /// Returns the value of a list, all of which must be read.
+    ///
+    /// # Errors
+    /// If the list cannot be read.
+    fn of_list<S: SeqAccess<'a>>(mut list: S) -> Result<Self, S::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Self::default())
+    }
 }
 
 /// Returns the next value of a map.
@@ -43,6 +52,16 @@ pub(super) fn next<'a, T: Loose<'a>, M: MapAccess<'a>>(
     map: &mut M,
 ) -> Result<T, M::Error> {
     map.next_value_seed(Seed(PhantomData))
+}
+
+/// Returns the next value of a list, or none at its end.
+///
+/// # Errors
+/// If it cannot be read.
+pub(super) fn next_element<'a, T: Loose<'a>, S: SeqAccess<'a>>(
+    list: &mut S,
+) -> Result<Option<T>, S::Error> {
+    list.next_element_seed(Seed(PhantomData))
 }
 
 impl<'a> Loose<'a> for Option<&'a str> {
@@ -80,9 +99,8 @@ impl<'a, T: Loose<'a>> Visitor<'a> for Seed<T> {
         T::of_map(map)
     }
 
-    fn visit_seq<S: SeqAccess<'a>>(self, mut seq: S) -> Result<T, S::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(T::default())
+    fn visit_seq<S: SeqAccess<'a>>(self, seq: S) -> Result<T, S::Error> {
+        T::of_list(seq)
     }
 
     fn visit_str<E>(self, _: &str) -> Result<T, E> {

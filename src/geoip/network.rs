@@ -118,14 +118,21 @@ impl NamesBuilder {
 /// marks that turn the direction of writing, one blank between words, and at
 /// most [`LONGEST_NAME`] bytes.
 pub(super) fn clean(name: &str) -> String {
+    clean_with(name, |_| false)
+}
+
+/// The same, with the characters that `stays` names between others.
+pub(super) fn clean_with(name: &str, stays: fn(char) -> bool) -> String {
     let is_blank = |char: char| {
         char.is_whitespace()
             || char.is_control()
             || matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
                 | '\u{2066}'..='\u{2069}' | '\u{feff}')
+                && !stays(char)
     };
     let mut cleaned = String::new();
-    for word in name.split(is_blank).filter(|word| !word.is_empty()) {
+    let words = name.split(is_blank).map(|word| word.trim_matches(stays));
+    for word in words.filter(|word| !word.is_empty()) {
         if !cleaned.is_empty() {
             cleaned.push(' ');
         }

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::city::CityRecord;
 use super::country_names::{CountryNames, CountryNamesBuilder};
 use super::network::{NamesBuilder, NetworkNames};
 use super::owner::Owner;
@@ -112,6 +113,39 @@ impl Subject for Networks {
         match has_any {
             true => Ok(names.finish()),
             false => Err(Error::NoNetwork {
+                path: path.into(),
+                database_type: database_type.into(),
+            }),
+        }
+    }
+}
+
+/// Cities. The poller never asks for them: their names are read when somebody
+/// wants to see them.
+#[derive(Clone, Copy, Debug)]
+pub struct Cities;
+
+impl Subject for Cities {
+    const LABEL: &'static str = "city";
+    type Answer = ();
+    type Record<'a> = CityRecord<'a>;
+    type Findings = bool;
+    type Names = ();
+
+    fn answer(_: &CityRecord<'_>) {}
+
+    fn gather(has_city: &mut bool, record: &CityRecord<'_>) {
+        *has_city |= record.has_city;
+    }
+
+    fn judge(
+        has_city: bool,
+        path: &Path,
+        database_type: &str,
+    ) -> Result<(), Error> {
+        match has_city {
+            true => Ok(()),
+            false => Err(Error::NoCity {
                 path: path.into(),
                 database_type: database_type.into(),
             }),

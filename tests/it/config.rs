@@ -40,6 +40,7 @@ impl World {
             directory: self.path("geoip-exporter.d"),
             databases: vec![self.path("1.mmdb"), self.path("2.mmdb")],
             network_databases: vec![self.path("asn.mmdb")],
+            city_databases: vec![self.path("city.mmdb")],
             hosts: self.path("hosts"),
             services: self.path("services"),
         }

@@ -3,6 +3,8 @@
 //!
 //! After a change here: `make test-databases`.
 
+pub(crate) mod cities;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -49,7 +51,8 @@ pub(crate) fn path(name: &str) -> PathBuf {
 /// Returns every database: its name and its bytes.
 fn all() -> Vec<(&'static str, Vec<u8>)> {
     let maxmind = country_maxmind();
-    vec![
+    let mut all = cities::all();
+    all.extend([
         ("country-dbip.mmdb", country_dbip()),
         ("country-ipinfo.mmdb", country_ipinfo()),
         ("country-flat.mmdb", country_flat()),
@@ -69,7 +72,8 @@ fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("damaged-cyclic.mmdb", damaged_cyclic(&maxmind)),
         ("damaged-empty.mmdb", Vec::new()),
         ("country-maxmind.mmdb", maxmind),
-    ]
+    ]);
+    all
 }
 
 /// Returns the continent's code and the country's name and GeoNames number.
@@ -350,6 +354,10 @@ fn the_readme_tells_who_is_where() {
     for (prefix, code) in COUNTRIES {
         let row = format!("| `{prefix}` | {code} |");
         assert!(readme.contains(&row), "the README has no row {row}");
+    }
+    for city in cities::CITIES {
+        let begin = format!("| `{}` |", city.prefix);
+        assert!(readme.contains(&begin), "the README has no row {begin}");
     }
     for (prefix, number, _) in NETWORKS {
         let row = format!("| `{prefix}` | {number} |");

@@ -235,6 +235,10 @@ const LABELS: &[(&str, &[&str])] = &[
     ("geoip_host_non_ip_", &[]),
     ("geoip_host_", &["country", "ip_version"]),
     ("geoip_remote_host_bytes_", &["remote"]),
+    (
+        "geoip_remote_host_info",
+        &["remote", "country", "subdivision", "city", "asn"],
+    ),
     ("geoip_service_bytes_", &["service", "country"]),
     ("geoip_service_", &["service", "country", "ip_version"]),
     ("geoip_tcp_connections_untracked_", &[]),

@@ -11,6 +11,7 @@ mod architecture;
 mod benchmark;
 mod btf;
 mod check;
+mod cities;
 mod cli;
 #[allow(dead_code, reason = "each suite uses a part of it")]
 #[path = "../support/http.rs"]

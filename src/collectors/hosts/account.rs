@@ -233,11 +233,18 @@ impl Account for HostsAccount {
 
     fn snapshot(&mut self) -> Snapshot {
         self.has_changed = false;
+        let series = self.series.snapshot();
+        let shown = series.shown().into_iter();
+        let origins = shown.filter_map(|member| {
+            let host = self.rows.get(&member.key)?;
+            Some((member.key, (host.country, host.network)))
+        });
         Snapshot {
+            origins: origins.collect(),
             parts: self.rows.copies(),
             countries: self.countries.clone(),
             unattributed: self.unattributed,
-            series: self.series.snapshot(),
+            series,
             texts: self.texts.shown(),
             labels: Arc::clone(&self.labels),
             created: self.created,

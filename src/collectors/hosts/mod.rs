@@ -2,12 +2,13 @@
 //! with each remote address, counted once on the host.
 //!
 //! `rows` keeps the hosts, `account` adds up, `texts` has the names of ranges
-//! and services, `families` exports, `section` saves.
+//! and services, `places` finds cities, `families` exports, `section` saves.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
 mod account;
 mod families;
+mod places;
 mod rows;
 mod section;
 mod texts;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 pub use account::{HostsAccount, MOST_RANKED};
 pub use families::HostsCollector;
+pub use places::{Finder, Places};
 
 use super::bounded::Members;
 use crate::accounting::{Direction, FlowKey, IpVersion, Timestamp, Volume};
@@ -153,6 +155,8 @@ pub struct Snapshot {
     pub unattributed: Counters,
     /// The hosts that have or had series.
     pub series: Members<Remote, 2>,
+    /// The countries and networks of those that are shown.
+    pub origins: BTreeMap<Remote, (Country, Network)>,
     /// The names of ranges and services.
     pub texts: Arc<[Arc<str>]>,
     /// The labels of the countries.

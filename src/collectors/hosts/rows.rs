@@ -50,6 +50,11 @@ impl Rows {
         self.places.get(remote).map(|place| *place as usize)
     }
 
+    /// Returns a host, if it is there.
+    pub(super) fn get(&self, remote: &Remote) -> Option<&Host> {
+        self.hosts.get(self.find(remote)?)
+    }
+
     /// Adds a host, which is not there yet. There has to be room.
     pub(super) fn push(&mut self, host: Host) -> usize {
         let place = self.hosts.len();

@@ -134,6 +134,8 @@ impl SectionContent for Snapshot {
         let are_distinct =
             remotes.len() == hosts.len() && keys.len() == series.len();
         let snapshot = Self {
+            // The account finds them anew.
+            origins: BTreeMap::new(),
             parts: vec![hosts.into()],
             countries,
             unattributed: read_counters(saved.unattributed),

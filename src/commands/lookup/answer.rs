@@ -15,13 +15,15 @@ use crate::accounting::{
     Direction, FlowKey, InterfaceId, IpVersion, Origin, Range,
 };
 use crate::classifier::{Classifier, Rules, Sources};
-use crate::geoip::{Network, Records};
+use crate::geoip::{Network, Place, Records};
 use crate::ranges::{Prefix, Rule, Special, carried_ipv4, is_nat64};
 
 /// Everything that answers come from.
 pub(super) struct Knowledge {
     sources: Sources,
     records: Records,
+    /// The language of the names of cities.
+    language: String,
     no_countries: Option<String>,
     no_networks: Option<String>,
     /// Asks for addresses as a whole.
@@ -76,6 +78,7 @@ impl Knowledge {
     pub(super) fn new(
         sources: Sources,
         records: Records,
+        language: String,
         no_countries: Option<String>,
         no_networks: Option<String>,
     ) -> Self {
@@ -88,9 +91,19 @@ impl Knowledge {
             counted: Classifier::new(sources.clone(), size, Arc::default()),
             sources,
             records,
+            language,
             no_countries,
             no_networks,
         }
+    }
+
+    /// Returns the city and its subdivision by the database of cities.
+    fn city(&self, address: IpAddr) -> Option<String> {
+        let database = self.sources.cities.as_ref()?;
+        let Place { subdivision, city } =
+            database.place(address, &self.language);
+        let parts: Vec<_> = city.into_iter().chain(subdivision).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
     }
 
     /// Returns the answer about an address.
@@ -163,7 +176,7 @@ impl Knowledge {
             country,
             country_name,
             country_from,
-            place: explained.place,
+            place: self.city(asked).or(explained.place),
             asn,
             network_name,
             network_from,

@@ -6,7 +6,11 @@
 
 use std::ops::RangeInclusive;
 
+use figment::value::Value;
+
+use super::optional;
 use crate::config::setting::{Effect, Kind, Setting};
+use crate::config::values::Fault;
 use crate::config::{byte_size, values};
 
 /// A host has three series on the page.
@@ -38,6 +42,52 @@ pub(super) const HOSTS: &[Setting] = &[
         },
         write: |config| config.remote_hosts.into(),
         copy: |config, old| config.remote_hosts = old.remote_hosts,
+    },
+    Setting {
+        key: "city_db",
+        kind: Kind::Text,
+        value_name: "FILE",
+        summary: "Database of cities",
+        details: "It gives remote addresses a city and a subdivision of the \
+            country. The layouts of MaxMind (City, Enterprise), DB-IP and \
+            IPinfo are read. It is opened only if remote_hosts is true. If \
+            this is not set, the exporter looks for GeoLite2-City.mmdb, \
+            GeoIP2-City.mmdb and dbip-city-lite.mmdb in /usr/share/GeoIP, \
+            /var/lib/GeoIP and /usr/local/share/GeoIP, at the start and at a \
+            reload, and without such a file addresses have no city. \
+            geoip_db_watch is for this database too. A database with cities \
+            can be geoip_db too; it is then read twice. Empty: none.",
+        expected: "the path of an mmdb file, or empty",
+        example: "\"/usr/share/GeoIP/GeoLite2-City.mmdb\"",
+        effect: Effect::Live,
+        read: |config, value| {
+            config.city_db = match values::text(value)? {
+                "" => None,
+                _ => Some(values::file(value)?.into()),
+            };
+            Ok(())
+        },
+        write: |config| optional(config.city_db.as_deref()),
+        copy: |config, old| config.city_db = old.city_db.clone(),
+    },
+    Setting {
+        key: "names_language",
+        kind: Kind::Text,
+        value_name: "LANGUAGE",
+        summary: "Language of the names of cities and subdivisions",
+        details: "If the database has no name in this language, another form \
+            of the language is taken (pt-BR for pt), then English, then the \
+            first name that it has. MaxMind's databases have de, en, es, fr, \
+            ja, pt-BR, ru and zh-CN.",
+        expected: "a language tag of letters, digits and hyphens",
+        example: "\"en\"",
+        effect: Effect::Live,
+        read: |config, value| {
+            config.names_language = language(value)?;
+            Ok(())
+        },
+        write: |config| config.names_language.as_str().into(),
+        copy: |config, old| config.names_language = old.names_language.clone(),
     },
     Setting {
         key: "remote_hosts_metrics",
@@ -103,3 +153,34 @@ pub(super) const HOSTS: &[Setting] = &[
         },
     },
 ];
+
+/// Reads the tag of a language: letters, digits and hyphens.
+fn language(value: &Value) -> Result<String, Fault> {
+    let text = values::text(value)?;
+    let are_known = |part: &str| {
+        (1..=8).contains(&part.len())
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    let main = text.split('-').next().unwrap_or_default();
+    let is_one = matches!(main.len(), 2 | 3)
+        && main.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && text.len() <= 35
+        && text.split('-').all(are_known);
+    is_one.then(|| text.into()).ok_or(Fault::NotExpected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_language_is_a_tag() {
+        for text in ["en", "pt-BR", "zh-Hant-TW", "gsw", "DE"] {
+            assert_eq!(language(&text.into()), Ok(text.into()));
+        }
+        for text in ["", "e", "english", "en_US", "en-", "-en", "de DE", "日本"]
+        {
+            assert_eq!(language(&text.into()), Err(Fault::NotExpected));
+        }
+    }
+}

@@ -72,6 +72,7 @@ impl Start<'_> {
         let databases = &mut followers.databases;
         let has_countries = databases.countries.open(config);
         let has_networks = databases.networks.open(config);
+        let has_cities = databases.cities.open(config);
         let ranges = &mut followers.ranges;
         let has_ranges = ranges.open(config);
         // The programs depend on the ranges.
@@ -95,6 +96,11 @@ impl Start<'_> {
             let networks = &mut databases.networks;
             let opened = self.wait_for_news(networks.follower(), began)?;
             networks.take_first(self.log, config, opened, &mut sources);
+        }
+        if has_cities {
+            let cities = &mut databases.cities;
+            let opened = self.wait_for_news(cities.follower(), began)?;
+            cities.take_first(self.log, config, opened, &mut sources);
         }
         kernel::trim_memory();
         let duty = privileges.counting(&attacher);

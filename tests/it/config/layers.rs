@@ -39,6 +39,8 @@ fn others(setting: &Setting) -> [&'static str; 3] {
         "networks" | "country_info" | "connections" => {
             ["true", "false", "true"]
         }
+        "city_db" => ["\"/a.mmdb\"", "\"/b.mmdb\"", "\"/c.mmdb\""],
+        "names_language" => ["\"de\"", "\"pt-BR\"", "\"ja\""],
         "remote_hosts" | "remote_hosts_metrics" => ["true", "false", "true"],
         "remote_hosts_threshold" => ["\"0B\"", "\"10MiB\"", "\"3kB\""],
         "connections_interval" => ["\"1s\"", "\"30s\"", "\"1m\""],
@@ -195,6 +197,12 @@ fn where_no_database_is_named_the_first_that_is_there_is_taken() {
     let world = world.flag("asn_db", "/y.mmdb");
     assert_eq!(world.good().config.asn_db.to_str(), Some("/y.mmdb"));
 
+    assert_eq!(world.good().config.city_db, None);
+    let world = world.write("city.mmdb", "");
+    assert_eq!(world.good().config.city_db, Some(world.path("city.mmdb")));
+    let world = world.flag("city_db", "");
+    assert_eq!(world.good().config.city_db, None);
+
     let of_networks = Paths::default().network_databases;
     assert_eq!(of_networks[0], Config::default().asn_db);
     let all = Paths::default().databases;
@@ -260,6 +268,8 @@ fn the_printed_configuration_names_every_source() {
          networks_top = 200  # default\n\
          country_info = false  # default\n\
          remote_hosts = false  # default\n\
+         city_db = \"\"  # default\n\
+         names_language = \"en\"  # default\n\
          remote_hosts_metrics = false  # default\n\
          remote_hosts_top = 100  # default\n\
          remote_hosts_threshold = \"1MiB\"  # default\n\

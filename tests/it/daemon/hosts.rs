@@ -1,5 +1,7 @@
 //! Bytes by remote address.
 
+mod cities;
+
 use super::fake::FakeHost;
 use super::running::{Running, Scrape, with_database};
 

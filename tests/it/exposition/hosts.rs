@@ -1,19 +1,22 @@
 //! The series of remote hosts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use geoip_exporter::accounting::{
     Account as _, Direction, FlowKey, InterfaceId, IpVersion, Origin, PollEnd,
     Volume,
 };
-use geoip_exporter::collectors::hosts::{HostsAccount, HostsCollector};
+use geoip_exporter::collectors::hosts::{HostsAccount, HostsCollector, Places};
 use geoip_exporter::config::Config;
+use geoip_exporter::geoip::{CityDatabase, Country, Network};
 use geoip_exporter::metrics::Registry;
 use geoip_exporter::metrics::encode::Format;
 use geoip_exporter::metrics::published::{Feed, Publisher};
 use geoip_exporter::ranges::RangeNames;
 
 use super::{at, page};
+use crate::databases;
 
 fn config() -> Config {
     Config {
@@ -45,7 +48,15 @@ pub(super) fn collector(config: Config) -> HostsCollector {
             let key =
                 FlowKey { interface, direction, ip_version, class: 0, remote };
             let volume = Volume { packets: 1, bytes };
-            account.credit(&key, volume, &Origin::default());
+            let origin = match ip_version {
+                IpVersion::V4 => Origin {
+                    country: Country::from_code("DE").unwrap(),
+                    network: Network(64_500),
+                    ..Origin::default()
+                },
+                IpVersion::V6 => Origin::default(),
+            };
+            account.credit(&key, volume, &origin);
         }
         account.end_poll(PollEnd {
             at: at(1_700_000_000 + second),
@@ -53,9 +64,14 @@ pub(super) fn collector(config: Config) -> HostsCollector {
             absent_retention: None,
         });
     }
+    let path = databases::path("city.mmdb");
+    let cities = Arc::new(CityDatabase::open(&path).unwrap());
+    let config = Publisher::new(config).reader();
+    let source = move || (Some(Arc::clone(&cities)), 1);
     HostsCollector {
         snapshot: Feed::new(account).reader(),
-        config: Publisher::new(config).reader(),
+        config: config.clone(),
+        places: Places::new(Box::new(source), config),
     }
 }
 
@@ -82,6 +98,13 @@ fn the_largest_hosts_have_series_and_the_others_are_one() {
             "geoip_remote_host_bytes_sent_total{remote=\"192.0.2.1\"} 60",
             "geoip_remote_host_bytes_sent_total{remote=\"2001:db8::7\"} 7000",
             "geoip_remote_host_bytes_sent_total{remote=\"other\"} 7060",
+            "geoip_remote_host_info{remote=\"192.0.2.1\",country=\"DE\",\
+             subdivision=\"North Rhine-Westphalia\",city=\"Cologne\",\
+             asn=\"64500\"} 1",
+            "geoip_remote_host_info{remote=\"2001:db8::7\",country=\"UNKNOWN\",\
+             subdivision=\"England\",city=\"London\",asn=\"UNKNOWN\"} 1",
+            "geoip_remote_host_info{remote=\"other\",country=\"other\",\
+             subdivision=\"other\",city=\"other\",asn=\"other\"} 1",
         ]
     );
 }

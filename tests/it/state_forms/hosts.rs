@@ -84,7 +84,8 @@ fn a_section_of_hosts_of_any_version_is_read() {
     read_every_version(&expected, |read, labels| {
         assert_eq!(labels, *expected.labels);
         let labels = expected.labels.clone();
-        assert_eq!(Snapshot { labels, ..read }, expected);
+        let origins = expected.origins.clone();
+        assert_eq!(Snapshot { labels, origins, ..read }, expected);
     });
 }
 
