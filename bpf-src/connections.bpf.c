@@ -62,7 +62,7 @@ int connections_visit(struct bpf_iter__tcp *context)
 	struct tcp_sock *tcp = common ? bpf_skc_to_tcp_sock(common) : NULL;
 
 	if (tcp)
-		visit((struct sock *)tcp, tcp);
+		visit((struct sock *)tcp, tcp, context->meta);
 	return 0;
 }
 
@@ -109,7 +109,7 @@ int connections_visit_files(struct bpf_iter__task_file *context)
 	struct tcp_sock *tcp = tcp_of_file(context);
 
 	if (tcp)
-		visit((struct sock *)tcp, tcp);
+		visit((struct sock *)tcp, tcp, context->meta);
 	return 0;
 }
 

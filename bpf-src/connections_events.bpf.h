@@ -59,24 +59,34 @@ static __always_inline bool is_done(struct sock *sk, bool is_second)
 	return known && state_of(mark_of(known)) != MARK_NONE;
 }
 
+/*
+ * Finds the address of a connection or an attempt that is not counted yet, and
+ * what is known of its socket. Returns false if it is not to be counted, or if
+ * the first program has counted it.
+ */
+static __always_inline bool prepare(struct sock *sk, bool is_second,
+				    struct connections_key *key,
+				    struct connections_socket **known,
+				    __u64 *mark)
+{
+	if (is_done(sk, is_second) || !bpf_skc_to_tcp_sock(sk) ||
+	    !find_remote(key, sk))
+		return false;
+	*known = made_for(sk);
+	*mark = *known ? mark_of(*known) : 0;
+	return state_of(*mark) == MARK_NONE && (*known || !is_second);
+}
+
 static __always_inline void begin(struct sock *sk, int from, bool is_second)
 {
 	bool is_outbound = from == BPF_TCP_SYN_SENT;
 	struct connections_settings *all = settings();
-	struct connections_key key = {};
 	struct connections_socket *known;
+	struct connections_key key = {};
 	struct connections_growth *growth;
-	__u64 mark = 0, word;
+	__u64 mark, word;
 
-	if (!all || is_done(sk, is_second) || !bpf_skc_to_tcp_sock(sk) ||
-	    !find_remote(&key, sk))
-		return;
-	known = made_for(sk);
-	if (known)
-		mark = mark_of(known);
-	else if (is_second)
-		return;
-	if (state_of(mark) != MARK_NONE)
+	if (!all || !prepare(sk, is_second, &key, &known, &mark))
 		return;
 	word = word_of(all);
 	mark = open_mark(sk, mark, word, is_outbound || (mark & MARK_ASKED));
@@ -96,30 +106,21 @@ static __always_inline void begin(struct sock *sk, int from, bool is_second)
 static __always_inline void fail(struct sock *sk, bool is_second)
 {
 	struct connections_settings *all = settings();
+	struct connections_socket *known;
 	struct connections_key key = {};
 	struct connections_growth *growth;
-	struct connections_socket *known;
 	struct tcp_sock *tcp;
-	__u64 mark = 0;
+	__u64 mark;
 
-	if (!all || is_done(sk, is_second))
-		return;
-	tcp = bpf_skc_to_tcp_sock(sk);
-	if (!tcp || !find_remote(&key, sk))
-		return;
-	known = made_for(sk);
-	if (known)
-		mark = mark_of(known);
-	else if (is_second)
-		return;
-	if (state_of(mark) != MARK_NONE)
+	if (!all || !prepare(sk, is_second, &key, &known, &mark))
 		return;
 	mark = (mark & MARK_NUMBER) | MARK_FAILED | MARK_OUTBOUND;
 	set_kind(&key, mark);
 	if (known)
 		set_mark(known, mark);
 	growth = find_growth(all, word_of(all), &key, &mark);
-	if (!growth)
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (!growth || !tcp)
 		return;
 	add(&growth->failed, 1);
 	add(&growth->segments_sent, tcp->segs_out);

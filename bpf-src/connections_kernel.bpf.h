@@ -67,7 +67,11 @@ struct socket {
 };
 
 /* Contexts of iterators, which have no other offsets than these. */
-struct bpf_iter_meta;
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
 
 struct bpf_iter__tcp {
 	struct bpf_iter_meta *meta;

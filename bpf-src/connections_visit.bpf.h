@@ -80,8 +80,23 @@ static __always_inline bool has_moved(const struct connections_socket *known,
 		       reading(mark, now->segments_retransmitted);
 }
 
+/*
+ * Ends a read of the iterator if the map in use is half full: user space takes
+ * the growth, and reads on. Without this, a visit of more busy connections than
+ * the map has keys would count the others without their addresses.
+ */
+static __always_inline void ask_to_take(const struct connections_settings *all,
+					__u64 word, struct seq_file *output)
+{
+	const __u8 byte = 0;
+
+	if (all->keys[word & CONNECTIONS_IS_SECOND] > CONNECTIONS_KEYS / 2)
+		bpf_seq_write(output, &byte, sizeof(byte));
+}
+
 /* Visits a socket: adds what moved since the last visit. */
-static __always_inline void visit(struct sock *sk, struct tcp_sock *tcp)
+static __always_inline void visit(struct sock *sk, struct tcp_sock *tcp,
+				  struct bpf_iter_meta *meta)
 {
 	struct connections_socket *known = known_of(sk);
 	struct connections_settings *all = settings();
@@ -120,6 +135,7 @@ static __always_inline void visit(struct sock *sk, struct tcp_sock *tcp)
 		add((__u64 *)&growth->open, 1);
 	}
 	count_progress(all, word, &key, mark, known, &now, round_trip);
+	ask_to_take(all, word, meta->seq);
 }
 
 /* Returns whether a socket of this side listens at a port. */
@@ -145,14 +161,17 @@ static __always_inline void note_listening(__u16 port)
 	 1U << BPF_TCP_FIN_WAIT2 | 1U << BPF_TCP_CLOSE_WAIT |  \
 	 1U << BPF_TCP_LAST_ACK | 1U << BPF_TCP_CLOSING)
 
-/* Counts a connection that was open before the events were counted. */
+/*
+ * Notes a connection that was open before the events were counted. Its mark is
+ * of another generation, so the first visit counts it as open: only a visit can
+ * take growth in between when the keys are more than the map has room for.
+ */
 static __always_inline void find_open(struct sock *sk, struct tcp_sock *tcp)
 {
 	struct connections_settings *all = settings();
 	struct connections_key key = {};
-	struct connections_growth *growth;
 	struct connections_socket *known;
-	__u64 before, mark, word;
+	__u64 before, mark;
 
 	if (!all || !find_remote(&key, sk))
 		return;
@@ -164,16 +183,11 @@ static __always_inline void find_open(struct sock *sk, struct tcp_sock *tcp)
 	before = mark_of(known);
 	if (state_of(before) != MARK_NONE)
 		return;
-	word = word_of(all);
-	mark = open_mark(sk, before, word,
+	mark = open_mark(sk, before, word_of(all),
 			 !is_listening(sk->__sk_common.skc_num));
-	set_kind(&key, mark);
-	growth = find_growth(all, word, &key, &mark);
-	if (!growth)
-		return;
+	mark ^= 1ULL << MARK_GENERATION_SHIFT;
 	set_readings(known, mark, readings_of(tcp));
-	if (__sync_val_compare_and_swap(&known->mark, before, mark) == before)
-		add((__u64 *)&growth->open, 1);
+	__sync_val_compare_and_swap(&known->mark, before, mark);
 }
 
 /* Looks at a socket while the open ones are found. */

@@ -71,25 +71,45 @@ pub(super) fn scope(value: &Value) -> Result<ConnectionsScope, Fault> {
 /// Reads a comma list of prefixes, addresses and names of ranges.
 pub(super) fn ignored(value: &Value) -> Result<IgnoredConnections, Fault> {
     let mut ignored = IgnoredConnections::default();
-    let parts = texts(value)?;
-    let words = parts.iter().flat_map(|part| part.split(','));
-    for word in words.map(str::trim).filter(|word| !word.is_empty()) {
-        let because = |reason: String| {
-            Fault::Because(format!("{} {reason}", quoted(word)))
-        };
-        match Prefix::read(word) {
-            Ok(prefix) => ignored.prefixes.push(prefix),
-            // A text that is neither is taken as a name.
-            Err(PrefixFault::Form) if !word.contains('/') => {
-                if let Some(fault) = name_fault(word) {
-                    return Err(Fault::Because(fault));
-                }
-                ignored.ranges.push(word.into());
+    let lists = texts(value)?.into_iter().map(str::trim);
+    for list in lists.filter(|list| !list.is_empty()) {
+        for word in list.split(',').map(str::trim) {
+            let because = |reason: &str| {
+                Fault::Because(format!("{} {reason}", quoted(word)))
+            };
+            if word.is_empty() {
+                return Err(Fault::Because(format!(
+                    "{} has an empty entry: write one comma between two \
+                     entries",
+                    quoted(list)
+                )));
             }
-            Err(fault) => return Err(because(fault.to_string())),
+            match Prefix::read(word) {
+                Ok(prefix) => ignored.prefixes.push(prefix),
+                // A text that is neither is taken as a name.
+                Err(PrefixFault::Form) if !is_like_a_prefix(word) => {
+                    if let Some(fault) = name_fault(word) {
+                        return Err(Fault::Because(fault));
+                    }
+                    ignored.ranges.push(word.into());
+                }
+                Err(fault) => return Err(because(&fault.to_string())),
+            }
         }
     }
     Ok(ignored)
+}
+
+/// Returns whether a word is more likely a prefix with a mistake than the name
+/// of a range.
+fn is_like_a_prefix(word: &str) -> bool {
+    let are_of_addresses =
+        word.chars().all(|it| it.is_ascii_hexdigit() || ".:[]*".contains(it));
+    word.contains('/')
+        || are_of_addresses
+            && (word.contains([':', '['])
+                || word.contains('.')
+                    && word.starts_with(|it: char| it.is_ascii_digit()))
 }
 
 /// Returns the value that [`ignored()`] reads back.
@@ -113,10 +133,21 @@ mod tests {
         assert_eq!(prefixes, ["198.51.100.0/24", "2001:db8::1/128"]);
         assert_eq!(read.ranges, ["office".into()]);
         assert_eq!(ignored(&Value::from(" ")).unwrap(), Default::default());
+        // These are names, though they have characters of addresses.
+        let names = ["de.be", "cafe", "7", "dc 2: 1.2.3", "v1.2.3"];
+        let read = ignored(&Value::from(names.to_vec())).unwrap();
+        assert_eq!(read.ranges, names.map(Into::into));
         for (text, part) in [
             ("198.51.100.1/24", "has bits set past its length"),
             ("198.51.100.0/33", "is not from 0 to 32"),
             ("x/24", "is no prefix"),
+            ("1.2.3", "\"1.2.3\" is no prefix"),
+            ("office, [::1]", "\"[::1]\" is no prefix"),
+            ("2001:db8:", "is no prefix"),
+            ("192.0.2.*", "is no prefix"),
+            ("a,,b", "\"a,,b\" has an empty entry"),
+            ("a,", "has an empty entry"),
+            (" , ", "has an empty entry"),
             ("::ffff:192.0.2.0/120", "in the form of IPv6"),
             ("other", "stands for traffic without a name"),
         ] {

@@ -16,7 +16,7 @@ use slog::{Logger, info, warn};
 
 use crate::accounting::{PollEnd, Timestamp};
 use crate::classifier::Sources;
-use crate::collectors::connections::{ConnectionsAccount, Snapshot};
+use crate::collectors::connections::{ConnectionsAccount, Method, Snapshot};
 use crate::collectors::exporter::CollectorStatus;
 use crate::config::Config;
 use crate::kernel::{self, ConnectionsMethod, OpenConnections};
@@ -29,8 +29,9 @@ use counting::{Counting, Meaning};
 /// kernel's room for keys.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The interval at which the open connections are counted anew. The kernel may
-/// skip an event of a socket, and the number would be wrong for good.
+/// The interval at which the open connections are counted anew. Some kernels run
+/// no tracing program in some processes, nor in their interrupts: the number
+/// would be wrong for good after an end that no program saw.
 const RECOUNT_INTERVAL: Duration = Duration::from_secs(600);
 
 /// The parts that the thread begins with.
@@ -156,6 +157,10 @@ impl Running {
         match opened {
             Ok(watch) => {
                 parts.account.configure(config);
+                parts.account.count_by(Some(match watch.method() {
+                    ConnectionsMethod::Programs => Method::Programs,
+                    ConnectionsMethod::SockDiag { .. } => Method::SockDiag,
+                }));
                 let counting = Counting::new(watch, config, meaning, parts);
                 self.counting = Some(counting);
                 self.fault = None;
@@ -202,6 +207,7 @@ impl Running {
             // The number of open connections of another meaning is of no use.
             Err(error) => {
                 self.counting = None;
+                parts.account.count_by(None);
                 self.fail(&error, Duration::ZERO);
                 self.due = Instant::now();
             }
@@ -239,6 +245,7 @@ impl Running {
             self.take();
             self.counting = None;
             self.parts.account.forget_open();
+            self.parts.account.count_by(None);
             self.publish();
         }
     }

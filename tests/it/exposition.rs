@@ -242,6 +242,7 @@ const LABELS: &[(&str, &[&str])] = &[
     ("geoip_service_bytes_", &["service", "country"]),
     ("geoip_service_", &["service", "country", "ip_version"]),
     ("geoip_tcp_connections_untracked_", &[]),
+    ("geoip_tcp_connections_method_info", &["method"]),
     ("geoip_tcp_connections_", &["country", "direction"]),
     ("geoip_tcp_connections", &["country", "direction", "service"]),
     ("geoip_tcp_rtt_seconds_bucket", &["country", "le"]),

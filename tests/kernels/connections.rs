@@ -1,13 +1,21 @@
-//! TCP connections on a kernel with PREEMPT_RT, which cannot run the programs.
+//! TCP connections on stock kernels: those with PREEMPT_RT cannot run the
+//! programs; on the others no event is missed while interrupts receive packets
+//! on every CPU.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::thread;
 
+use geoip_exporter::accounting::{
+    ConnectionDirection, ConnectionGrowth, ConnectionKey,
+};
 use geoip_exporter::config::ConnectionsScope;
 use geoip_exporter::kernel::{
     ConnectionsMethod, OpenConnections as _, TcpConnections,
 };
 
+use crate::harness::connections::{CountryLab, Tally};
 use crate::harness::lab::{Lab, PEER, WAN};
+use crate::harness::wait::await_equal;
 
 #[test]
 fn lists_stand_in_for_programs_and_say_why() {
@@ -30,4 +38,70 @@ fn lists_stand_in_for_programs_and_say_why() {
         assert_eq!(open, 1);
         drop((client, there));
     });
+}
+
+/// Returns the number of connections that `CONNECTIONS` says.
+fn count() -> u64 {
+    let count = std::env::var("CONNECTIONS").ok();
+    count.map_or(10_000, |text| text.parse().unwrap())
+}
+
+#[test]
+fn programs_miss_no_event_with_packets_steered_to_all_cpus() {
+    let lab = with_steering();
+    lab.lab.machine.run(|| {
+        let open = TcpConnections.open(ConnectionsScope::Namespace);
+        let mut watch = open.unwrap();
+        assert_eq!(*watch.method(), ConnectionsMethod::Programs);
+        let mut seen = [Tally::default(); 2];
+        // Visits and events at the same time.
+        let expected = thread::scope(|scope| {
+            let load = scope.spawn(|| lab.make_short(count(), 1));
+            while !load.is_finished() {
+                watch.visit(&mut credit_to(&mut seen)).unwrap();
+            }
+            load.join().unwrap()
+        });
+        let expected = ConnectionDirection::ALL.map(|direction| {
+            let mut sum = Tally::default();
+            for ((_, asked), tally) in &expected.0 {
+                if *asked == direction.label() {
+                    sum += *tally;
+                }
+            }
+            sum
+        });
+        // The last ones are about to end.
+        await_equal("all changes", &expected, || {
+            watch.take(&mut credit_to(&mut seen)).unwrap();
+            seen
+        });
+        eprintln!("{expected:?}: difference 0");
+    });
+}
+
+/// Makes a lab in which interrupts receive packets on another CPU than they were
+/// sent on, on top of any process.
+fn with_steering() -> CountryLab {
+    let lab = Lab::unplugged();
+    let cpus = thread::available_parallelism().unwrap().get().min(32);
+    assert!(cpus > 1, "one CPU interrupts itself only");
+    for namespace in [&lab.machine, &lab.world] {
+        let all = format!("{:x}", (1_u64 << cpus) - 1);
+        namespace.set("core/rps_default_mask", &all);
+    }
+    CountryLab::on_link(lab, WAN, PEER)
+}
+
+/// Adds growth to the sums by direction.
+fn credit_to(
+    sums: &mut [Tally; 2],
+) -> impl FnMut(&ConnectionKey, &ConnectionGrowth) {
+    |key, growth| {
+        sums[key.direction.index()] += Tally {
+            opened: growth.opened,
+            failed: growth.failed,
+            closed: growth.closed,
+        };
+    }
 }

@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use super::services::PortServices;
 use super::{
-    COUNTERS, Counters, CountryConnections, Open, Snapshot, limits, sums,
+    COUNTERS, Counters, CountryConnections, Method, Open, Snapshot, limits,
+    sums,
 };
 use crate::accounting::{
     ConnectionDirection, ConnectionGrowth, ConnectionKey, PollEnd, RoundTrips,
@@ -46,6 +47,7 @@ pub struct ConnectionsAccount {
     created: Option<Timestamp>,
     services: PortServices,
     labels: Arc<CountryLabels>,
+    method: Option<Method>,
     /// The end of the last visit, or the start.
     last_visit: Option<Timestamp>,
     has_changed: bool,
@@ -71,6 +73,7 @@ impl ConnectionsAccount {
             created: saved.created,
             services: PortServices::default(),
             labels: saved.labels,
+            method: None,
             last_visit: None,
             has_changed: true,
         }
@@ -121,6 +124,12 @@ impl ConnectionsAccount {
     pub fn label_countries(&mut self, labels: &Arc<CountryLabels>) {
         self.has_changed |= !Arc::ptr_eq(&self.labels, labels);
         self.labels = Arc::clone(labels);
+    }
+
+    /// Sets the way in which connections are counted from now on.
+    pub fn count_by(&mut self, method: Option<Method>) {
+        self.has_changed |= self.method != method;
+        self.method = method;
     }
 
     /// Adds the growth of one key. Without a country it is one for whose address
@@ -192,6 +201,7 @@ impl ConnectionsAccount {
             untracked: self.untracked,
             created: self.created,
             labels: Arc::clone(&self.labels),
+            method: self.method,
         }
     }
 }

@@ -5,7 +5,9 @@
 
 #![forbid(unsafe_code)]
 
-use super::{BUCKETS, Changes, CountryConnections, Snapshot, Sums, Traffic};
+use super::{
+    BUCKETS, Changes, CountryConnections, Method, Snapshot, Sums, Traffic,
+};
 use crate::accounting::{ConnectionDirection, RTT_BOUNDS, Timestamp};
 use crate::config::Config;
 use crate::metrics::family::{
@@ -28,6 +30,13 @@ const OPEN: Description<3> = Description {
     labels: ["country", "direction", "service"],
 };
 
+const METHOD: Description<1> = Description {
+    name: "geoip_tcp_connections_method_info",
+    help: "The way in which TCP connections are counted: programs, or \
+           sock_diag, which misses short and failed ones.",
+    labels: ["method"],
+};
+
 const UNTRACKED: Description = Description {
     name: "geoip_tcp_connections_untracked_total",
     help: "TCP connections whose sockets had no room for a reading: they are \
@@ -40,6 +49,8 @@ struct OfChanges {
     description: Description<2>,
     counter: fn(&Changes) -> u64,
     directions: &'static [ConnectionDirection],
+    /// True if lists of open connections show it too.
+    is_in_lists: bool,
 }
 
 const CHANGES: [OfChanges; 3] = [
@@ -51,6 +62,7 @@ const CHANGES: [OfChanges; 3] = [
         },
         counter: |it| it.opened,
         directions: &ConnectionDirection::ALL,
+        is_in_lists: true,
     },
     OfChanges {
         description: Description {
@@ -61,6 +73,7 @@ const CHANGES: [OfChanges; 3] = [
         },
         counter: |it| it.failed,
         directions: &[ConnectionDirection::Outbound],
+        is_in_lists: false,
     },
     OfChanges {
         description: Description {
@@ -70,6 +83,7 @@ const CHANGES: [OfChanges; 3] = [
         },
         counter: |it| it.closed,
         directions: &ConnectionDirection::ALL,
+        is_in_lists: true,
     },
 ];
 
@@ -155,7 +169,14 @@ impl Collect for ConnectionsCollector {
         // One snapshot for all families, so that their sums agree.
         let snapshot = &*self.snapshot.get();
         emit(&open(snapshot));
-        for of in &CHANGES {
+        if let Some(method) = snapshot.method {
+            let mut family = METHOD.gauge();
+            family.push([method.label()], 1.0);
+            emit(&family.build());
+        }
+        // A counter that cannot grow would look like one of no failures.
+        let has_lists = snapshot.method == Some(Method::SockDiag);
+        for of in CHANGES.iter().filter(|it| it.is_in_lists || !has_lists) {
             emit(&changes(snapshot, of));
         }
         let untracked = sample(snapshot.untracked);

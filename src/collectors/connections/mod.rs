@@ -56,6 +56,25 @@ fn sums(round_trips: &RoundTrips) -> Sums<COUNTERS> {
     sums
 }
 
+/// The way in which connections are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// By eBPF programs, which see every change of state.
+    Programs,
+    /// By lists of the open connections: failed ones are not seen.
+    SockDiag,
+}
+
+impl Method {
+    /// Returns the value of the label `method`.
+    fn label(self) -> &'static str {
+        match self {
+            Self::Programs => "programs",
+            Self::SockDiag => "sock_diag",
+        }
+    }
+}
+
 /// The changes of connections of a country in one direction. These counters
 /// begin together, so that a quotient of two of them has a value from the first
 /// change on.
@@ -183,4 +202,6 @@ pub struct Snapshot {
     pub created: Option<Timestamp>,
     /// The labels of the countries.
     pub labels: Arc<CountryLabels>,
+    /// The way in which connections are counted now; none while they are not.
+    pub method: Option<Method>,
 }

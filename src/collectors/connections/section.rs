@@ -100,6 +100,7 @@ impl SectionContent for Snapshot {
             untracked: saved.untracked,
             created: saved.created,
             labels: Arc::default(),
+            method: None,
         })
     }
 }

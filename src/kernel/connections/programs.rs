@@ -86,7 +86,9 @@ impl WatchConnections for Programs {
     }
 
     fn visit(&mut self, credit: Credit<'_>) -> Result<(), Error> {
-        let visited = self.visits.iter().try_for_each(walk);
+        let Self { growth, visits, .. } = self;
+        let mut take = || growth.take(&mut *credit);
+        let visited = visits.iter().try_for_each(|it| walk(it, &mut take));
         let taken = self.take(credit);
         visited.map_err(cannot("visit connections")).and(taken)
     }
@@ -144,6 +146,8 @@ fn cannot_load(error: EbpfError) -> Error {
 /// Finds the connections that are open already. Files come in no order: the
 /// first walk over them notes the ports that sockets listen at, for the second.
 fn find(growth: &mut Growth, finds: &[OwnedFd]) -> io::Result<()> {
+    // These programs write nothing.
+    let walk = |find| walk(find, &mut || Ok(()));
     growth.while_finding(|| {
         finds.iter().skip(1).try_for_each(walk)?;
         finds.iter().try_for_each(walk)
@@ -234,13 +238,17 @@ fn take(ebpf: &mut Ebpf, name: &str) -> Result<Map, Error> {
     ebpf.take_map(name).ok_or_else(|| missing_part(name))
 }
 
-/// Runs an iterator to its end. It writes nothing.
-fn walk(link: &OwnedFd) -> io::Result<()> {
+/// Runs an iterator to its end. Calls `take` each time that its program wrote a
+/// byte.
+fn walk(
+    link: &OwnedFd,
+    take: &mut dyn FnMut() -> io::Result<()>,
+) -> io::Result<()> {
     let mut walk = File::from(sys::start_iterator(link.as_fd())?);
     loop {
         match walk.read(&mut [0; 1]) {
             Ok(0) => return Ok(()),
-            Ok(_) => {}
+            Ok(_) => take()?,
             // After a million objects, or a signal.
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}

@@ -8,7 +8,7 @@ use geoip_exporter::accounting::{
     ConnectionDirection, ConnectionGrowth, ConnectionKey, PollEnd,
 };
 use geoip_exporter::collectors::connections::{
-    ConnectionsAccount, ConnectionsCollector, Snapshot,
+    ConnectionsAccount, ConnectionsCollector, Method, Snapshot,
 };
 use geoip_exporter::config::{Config, Ports, Service};
 use geoip_exporter::geoip::CountryLabels;
@@ -52,6 +52,7 @@ fn account() -> ConnectionsAccount {
     let mut account = ConnectionsAccount::resume(Snapshot::default())
         .starting(at(1_700_000_000));
     account.configure(&config(true));
+    account.count_by(Some(Method::Programs));
     let mut labels = CountryLabels::default();
     let remote: IpAddr = "192.0.2.1".parse().unwrap();
     for second in [10, 20] {
@@ -109,11 +110,31 @@ fn connections_are_shown_while_they_are_on() {
          {country=\"other\",direction=\"inbound\",service=\"other\"} 4",
         "geoip_tcp_connections_failed_total\
          {country=\"US\",direction=\"outbound\"} 8",
+        "geoip_tcp_connections_method_info{method=\"programs\"} 1",
         "geoip_tcp_connections_untracked_total 2",
     ] {
         assert!(text.contains(&format!("\n{line}\n")), "{line}: {text}");
     }
     assert!(!text.contains("failed_total{country=\"office"), "{text}");
+}
+
+/// Lists of open connections show no failed ones: 0 would be a wrong number.
+#[test]
+fn failed_connections_are_absent_while_lists_are_read() {
+    let mut account = account();
+    account.count_by(Some(Method::SockDiag));
+    let counters = Publisher::new(account.snapshot());
+    let config = Publisher::new(config(true));
+    let mut registry = Registry::new();
+    registry.register(ConnectionsCollector::new(
+        counters.reader(),
+        config.reader(),
+    ));
+    let text = page(&registry, Format::Text);
+    let line = "geoip_tcp_connections_method_info{method=\"sock_diag\"} 1\n";
+    assert!(text.contains(line), "{text}");
+    assert!(!text.contains("geoip_tcp_connections_failed"), "{text}");
+    assert!(text.contains("geoip_tcp_connections_opened_total{"), "{text}");
 }
 
 /// A number of open connections that is below zero until the next count is shown

@@ -10,7 +10,7 @@ use crate::harness::countries::CODES;
 /// Returns the number of connections that `CONNECTIONS` says.
 fn count() -> u64 {
     let count = std::env::var("CONNECTIONS").ok();
-    count.map_or(20_000, |text| {
+    count.map_or(10_000, |text| {
         text.parse().expect("CONNECTIONS is a whole number")
     })
 }
@@ -20,7 +20,15 @@ fn count() -> u64 {
 /// one socket.
 #[test]
 fn every_connection_is_counted_once() {
-    let lab = CountryLab::new();
+    every_one_of(CountryLab::new());
+}
+
+#[test]
+fn every_connection_on_all_cpus_is_counted_once() {
+    every_one_of(CountryLab::on_all_cpus());
+}
+
+fn every_one_of(lab: CountryLab) {
     let daemon = start(setup(&lab));
     let expected = lab.make_short(count(), 1);
     await_tallies(&daemon, &expected);

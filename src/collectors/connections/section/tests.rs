@@ -49,6 +49,7 @@ fn snapshot() -> Snapshot {
         untracked: 5,
         created: Some(Timestamp::from_millis(6)),
         labels: Arc::new(labels),
+        method: None,
     }
 }
 

@@ -1,6 +1,10 @@
 //! Connections that are open before anything is counted, the scope, and what
 //! happens when the numbers of open connections begin anew.
 
+use std::net::Ipv4Addr;
+
+use socket2::{Domain, Socket, Type};
+
 use super::*;
 
 fn listener(lab: &Lab) -> TcpListener {
@@ -127,5 +131,44 @@ fn recounts_under_load_end_with_the_right_number() {
         counter.await_numbers(key, [opened, 0, opened - open, open]);
         drop(kept);
         counter.await_numbers(key, [opened, 0, opened, 0]);
+    });
+}
+
+/// A visit takes growth in between: its connections need not have room together.
+#[test]
+fn more_open_connections_than_keys_are_all_found_under_their_addresses() {
+    const HOSTS: u32 = 33_500;
+    let lab = lab();
+    lab.world.ip("route add local 203.0.0.0/16 dev lo");
+    let way = format!("via {REMOTE4} dev {WAN} onlink");
+    lab.machine.ip(&format!("route add 203.0.0.0/16 {way}"));
+    lab.machine.set("core/somaxconn", "65535");
+    lab.machine.set("ipv4/tcp_max_syn_backlog", "65535");
+    let tcp = || Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    lab.machine.run(|| {
+        let here = tcp();
+        here.bind(&at(OWN4, PORT).into()).unwrap();
+        here.listen(65_535).unwrap();
+        // They wait to be accepted, so they need no descriptors.
+        lab.world.run(|| {
+            let first = u32::from(Ipv4Addr::new(203, 0, 0, 0));
+            for host in first..first + HOSTS {
+                let there = tcp();
+                let own = SocketAddr::from((Ipv4Addr::from(host), 0));
+                there.bind(&own.into()).unwrap();
+                there.connect(&at(OWN4, PORT).into()).unwrap();
+            }
+        });
+        let mut counter = Counter::open(ConnectionsScope::Namespace);
+        for _ in 0..2 {
+            counter.visit();
+            let known = counter.all.iter().filter(|(_, it)| it.open != 0);
+            let (keyed, others): (Vec<_>, _) =
+                known.partition(|(key, _)| key.remote.is_some());
+            assert_eq!(others, []);
+            assert_eq!(keyed.len(), HOSTS as usize);
+            assert!(keyed.iter().all(|(_, it)| it.open == 1));
+            counter.recount();
+        }
     });
 }

@@ -21,6 +21,7 @@ use super::countries::{CODES, address};
 use super::lab::{Lab, PEER, WAN};
 use super::link::{connect, mac_of, mac_text};
 use super::netns::Netns;
+use super::process::output_of;
 use super::relay::{Relay, Terms};
 
 /// The machine's own addresses, which no database knows.
@@ -70,18 +71,29 @@ pub(crate) struct CountryLab {
 }
 
 impl CountryLab {
-    /// Makes the same, but packets are received on another CPU than they are
-    /// sent on.
+    /// Makes the same, but threads of the kernel receive the packets, on any CPU:
+    /// both ends of a connection change their states at the same time.
     pub(crate) fn on_all_cpus() -> Self {
-        let lab = Lab::unplugged();
-        let cpus = thread::available_parallelism();
-        let cpus = cpus.expect("a number of CPUs").get().min(32);
-        for namespace in [&lab.machine, &lab.world] {
-            // Both ends of a connection change their states at the same time.
-            let all = format!("{:x}", (1_u64 << cpus) - 1);
-            namespace.set("core/rps_default_mask", &all);
+        let lab = Self::new();
+        for (namespace, link) in
+            [(&lab.lab.machine, WAN), (&lab.lab.world, PEER)]
+        {
+            // A veth has a NAPI if it merges packets. Only a mount of this
+            // namespace's sysfs has the link.
+            output_of(
+                namespace.command("ethtool").args(["-K", link, "gro", "on"]),
+            );
+            let threads = format!(
+                "mount -t sysfs none /sys && \
+                 echo 1 >/sys/class/net/{link}/threaded"
+            );
+            output_of(
+                namespace
+                    .command("unshare")
+                    .args(["--mount", "sh", "-c", &threads]),
+            );
         }
-        Self::on_link(lab, WAN, PEER)
+        lab
     }
 
     /// Makes the namespaces, the link, the addresses and the routes.
