@@ -279,6 +279,7 @@ fn measure(
         sinks.push(Box::new(Feed::new(AtEdges::new(account))));
     }
     let publishers = Publishers {
+        gatherers: Vec::new(),
         statistics: Publisher::new(PollStatistics::default()),
         interfaces: Publisher::new(Default::default()),
         counted_once: Publisher::new(Default::default()),

@@ -31,7 +31,7 @@
 //! connections → accounting, classifier, collectors, config, geoip, kernel, logging, metrics, ranges
 //! history    → accounting, calendar, collectors, config::Config, geoip, metrics
 //! poller     → accounting, classifier, collectors, config, geoip, kernel, logging, metrics, ranges
-//! http       → accounting, collectors, config::Config, config::ListenAddress, config::nearest, config::utf8, files, geoip::Network, geoip::NetworkNames, metrics, release
+//! http       → accounting, api, collectors, config::Config, config::ListenAddress, config::nearest, config::utf8, files, geoip::Country, geoip::CountryLabels, geoip::CountryNames, geoip::Network, geoip::NetworkNames, metrics, release
 //! kernel     → accounting, config::Candidate, config::ConnectionsScope, config::CountedOnce, config::Interfaces, files, logging::chain, sandbox::capability_names
 //! state      → accounting, collectors, files, geoip::Country, geoip::CountryLabels
 //! collectors → accounting, config::Config, config::Protocol, config::Service, geoip::CityDatabase, geoip::Country, geoip::CountryLabels, geoip::CountryNames, geoip::Network, geoip::NetworkNames, geoip::Place, metrics, ranges::RangeNames, ranges::carried_ipv4, release

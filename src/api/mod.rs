@@ -64,7 +64,7 @@ pub const PREFIX: &str = "/api/v1/";
 pub const DEFAULT_LIMIT: usize = 1_000;
 
 /// The largest `limit`.
-pub const LARGEST_LIMIT: usize = 100_000;
+pub const LARGEST_LIMIT: usize = 10_000;
 
 /// The answer of a page.
 pub trait Answer: Serialize + DeserializeOwned {

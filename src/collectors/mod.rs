@@ -17,6 +17,7 @@ pub mod exporter;
 pub mod host;
 pub mod hosts;
 pub mod interfaces;
+pub mod moments;
 pub mod networks;
 pub mod ranges;
 pub mod section;

@@ -123,6 +123,8 @@ pub struct Config {
     pub enable_reload: bool,
     /// The path of the metrics page.
     pub metrics_path: String,
+    /// Is true if the interface for programs is served.
+    pub web: bool,
     /// The directory that keeps the counters for the next start.
     pub state_directory: Option<PathBuf>,
     /// The directory in bpffs for maps and links that count while no exporter
@@ -203,6 +205,7 @@ impl Default for Config {
             web_config_file: None,
             enable_reload: false,
             metrics_path: "/metrics".into(),
+            web: true,
             state_directory: None,
             pin_directory: Some("/sys/fs/bpf/geoip-exporter".into()),
             history: true,
@@ -235,6 +238,12 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Returns whether there are named ranges.
+    #[must_use]
+    pub fn has_ranges(&self) -> bool {
+        !self.range.is_empty() || !self.range_files.is_empty()
+    }
+
     /// Returns whether a slice counts the whole machine, so that the interfaces
     /// at which it is counted have to be known.
     #[must_use]

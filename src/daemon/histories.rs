@@ -75,6 +75,25 @@ impl Histories {
         self.newest.push(Box::new(Source { newest, saved }));
         shown
     }
+
+    /// Returns the snapshots that scrapes may see of `newest`, which gathers
+    /// snapshots of slices: those whose parts are saved.
+    pub(super) fn shown_whole<S>(
+        &mut self,
+        newest: Published<S>,
+    ) -> Published<S>
+    where
+        S: Send + Sync + 'static,
+    {
+        if !self.are_saved {
+            return newest;
+        }
+        let publisher = Publisher::shared(newest.get());
+        let shown = publisher.reader();
+        let publisher = Arc::new(Mutex::new(publisher));
+        self.newest.push(Box::new(Whole { newest, publisher }));
+        shown
+    }
 }
 
 /// The newest snapshots of one slice. The poller's thread takes them between two
@@ -86,8 +105,8 @@ pub(super) trait Newest: Send + Sync {
 
 /// One snapshot of a slice, on its way to the disk and then to scrapes.
 pub(super) trait Taken: Send {
-    /// Returns its section.
-    fn section(&self) -> Arc<Section>;
+    /// Returns its section, if it has one.
+    fn section(&self) -> Option<Arc<Section>>;
 
     /// Lets scrapes see it.
     fn show(&self);
@@ -119,10 +138,10 @@ impl<S: SectionContent + Send + Sync + 'static> Newest for Source<S> {
 }
 
 impl<S: SectionContent + Send + Sync + 'static> Taken for OfSlice<S> {
-    fn section(&self) -> Arc<Section> {
+    fn section(&self) -> Option<Arc<Section>> {
         let mut saved =
             self.saved.lock().unwrap_or_else(PoisonError::into_inner);
-        match &saved.encoded {
+        Some(match &saved.encoded {
             Some((of, section)) if Arc::ptr_eq(of, &self.snapshot) => {
                 Arc::clone(section)
             }
@@ -132,13 +151,45 @@ impl<S: SectionContent + Send + Sync + 'static> Taken for OfSlice<S> {
                     Some((Arc::clone(&self.snapshot), Arc::clone(&section)));
                 section
             }
-        }
+        })
     }
 
     fn show(&self) {
         let mut saved =
             self.saved.lock().unwrap_or_else(PoisonError::into_inner);
         let publisher = &mut saved.publisher;
+        if !Arc::ptr_eq(&publisher.reader().get(), &self.snapshot) {
+            publisher.publish_shared(Arc::clone(&self.snapshot));
+        }
+    }
+}
+
+/// A snapshot that gathers others. The sections of these are saved.
+struct Whole<S> {
+    newest: Published<S>,
+    publisher: Arc<Mutex<Publisher<S>>>,
+}
+
+struct TakenWhole<S> {
+    snapshot: Arc<S>,
+    publisher: Arc<Mutex<Publisher<S>>>,
+}
+
+impl<S: Send + Sync + 'static> Newest for Whole<S> {
+    fn take(&self) -> Box<dyn Taken> {
+        let publisher = Arc::clone(&self.publisher);
+        Box::new(TakenWhole { snapshot: self.newest.get(), publisher })
+    }
+}
+
+impl<S: Send + Sync + 'static> Taken for TakenWhole<S> {
+    fn section(&self) -> Option<Arc<Section>> {
+        None
+    }
+
+    fn show(&self) {
+        let mut publisher =
+            self.publisher.lock().unwrap_or_else(PoisonError::into_inner);
         if !Arc::ptr_eq(&publisher.reader().get(), &self.snapshot) {
             publisher.publish_shared(Arc::clone(&self.snapshot));
         }
@@ -212,15 +263,16 @@ mod tests {
         poll(&mut feed);
         let taken = histories.newest[0].take();
         poll(&mut feed);
-        let section = taken.section();
+        let section = taken.section().unwrap();
         assert_eq!(*shown.get(), Sum(0));
         let slices = vec![Arc::clone(&section)];
         store.save(&State { slices, ..State::default() }).unwrap();
         taken.show();
         assert_eq!(*shown.get(), Sum(1));
         // A poll without news is not encoded again.
-        assert!(Arc::ptr_eq(&taken.section(), &section));
-        assert!(!Arc::ptr_eq(&histories.newest[0].take().section(), &section));
+        assert!(Arc::ptr_eq(&taken.section().unwrap(), &section));
+        let next = histories.newest[0].take().section().unwrap();
+        assert!(!Arc::ptr_eq(&next, &section));
 
         drop(store);
         let mut store = Store::open(folder.path()).unwrap();

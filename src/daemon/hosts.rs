@@ -10,6 +10,7 @@ use crate::accounting::AtEdges;
 use crate::collectors::hosts::{
     HostsAccount, HostsCollector, MOST_KEPT, Places, Snapshot,
 };
+use crate::collectors::moments::Readers;
 use crate::config::Config;
 use crate::metrics::published::Feed;
 
@@ -17,13 +18,18 @@ use crate::metrics::published::Feed;
 const MEMORY_AT_MOST: &str = "60 MB";
 
 /// Returns the slice.
-pub(super) fn slice(sources: &Sources, histories: &mut Histories) -> Slice {
+pub(super) fn slice(
+    sources: &Sources,
+    histories: &mut Histories,
+    newest: &mut Readers,
+) -> Slice {
     log_cost(&sources.log, &sources.config.get());
     let mut saved: Snapshot = histories.take().unwrap_or_default();
     saved.labels = Arc::new(histories.labels.clone());
     let names = sources.range_names.clone();
     let account = HostsAccount::resume(names, Some(saved));
     let feed = Feed::new(AtEdges::new(account.starting(sources.started)));
+    newest.hosts = feed.reader();
     let (snapshot, config) = (histories.shown(&feed), sources.config.clone());
     let places = places(sources);
     let collector = HostsCollector { snapshot, config, places };

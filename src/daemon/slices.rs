@@ -7,6 +7,7 @@
 //! families to [`collectors`](crate::collectors), and here a function and a
 //! line in [`all`].
 
+mod api;
 mod history;
 
 use std::convert::Infallible;
@@ -33,6 +34,7 @@ use crate::collectors::exporter::{
 };
 use crate::collectors::host::{self, HostAccount, HostCollector};
 use crate::collectors::interfaces::{self, InterfacesCollector};
+use crate::collectors::moments::Readers;
 use crate::collectors::networks::{self, NetworksAccount, NetworksCollector};
 use crate::collectors::ranges::{self, RangesAccount, RangesCollector};
 use crate::collectors::services::{self, ServicesAccount, ServicesCollector};
@@ -42,11 +44,11 @@ use crate::config::Config;
 use crate::connections::Watcher;
 use crate::geoip::{CountryNames, NetworkNames};
 use crate::history::Saved;
-use crate::http::pages::{self, Healthy, Index, Ready, Reload, Unknown};
+use crate::http::pages::{Healthy, Index, Ready, Reload};
 use crate::http::{self, Page};
 use crate::kernel::{FollowInterfaces, InterfaceEvent, OpenConnections};
 use crate::metrics::Collect;
-use crate::metrics::published::{Feed, Published, Publisher, Sink};
+use crate::metrics::published::{Feed, Gather, Published, Publisher, Sink};
 use crate::ranges::RangeNames;
 use crate::sandbox::Duty;
 
@@ -55,6 +57,8 @@ use crate::sandbox::Duty;
 pub(super) struct Slice {
     /// The account that the poller feeds.
     pub(super) sink: Option<Box<dyn Sink>>,
+    /// The reader of the snapshots of other slices' accounts.
+    pub(super) gatherer: Option<Box<dyn Gather>>,
     /// The metric families, in the order of the metrics page.
     pub(super) collectors: Vec<Box<dyn Collect>>,
     /// The pages beside the metrics page.
@@ -120,23 +124,25 @@ pub(super) fn all(
     devices: Devices,
     opener: Box<dyn OpenConnections>,
 ) -> Vec<Slice> {
-    let (connections, status) = connections(sources, histories, opener);
-    let (networks, of_networks) = networks(sources, histories);
-    let (ranges, of_ranges) = ranges(sources, histories);
-    let (services, of_services) = services(sources, histories);
+    let newest = &mut Readers::default();
+    newest.traffic = account.reader();
+    let (connections, status) = connections(sources, histories, newest, opener);
+    let (networks, of_networks) = networks(sources, histories, newest);
+    let (ranges, of_ranges) = ranges(sources, histories, newest);
+    let (services, of_services) = services(sources, histories, newest);
     let saved = Saved {
         traffic: sources.traffic.clone(),
         networks: of_networks,
         ranges: of_ranges,
         services: of_services,
     };
-    vec![
+    let mut slices = vec![
         traffic(sources, account),
-        host(sources, histories),
+        host(sources, histories, newest),
         networks,
-        hosts::slice(sources, histories),
+        hosts::slice(sources, histories, newest),
         ranges,
-        unknown(sources),
+        unknown(sources, newest),
         countries(sources),
         services,
         connections,
@@ -145,7 +151,10 @@ pub(super) fn all(
         exporter(sources, vec![status]),
         web_server(sources),
         process(),
-    ]
+    ];
+    // Last, as it reads the snapshots of all others.
+    slices.push(api::api(sources, histories, newest.clone()));
+    slices
 }
 
 fn traffic(sources: &Sources, account: Feed<TrafficAccount>) -> Slice {
@@ -157,11 +166,16 @@ fn traffic(sources: &Sources, account: Feed<TrafficAccount>) -> Slice {
     }
 }
 
-fn host(sources: &Sources, histories: &mut Histories) -> Slice {
+fn host(
+    sources: &Sources,
+    histories: &mut Histories,
+    newest: &mut Readers,
+) -> Slice {
     let mut saved: host::Snapshot = histories.take().unwrap_or_default();
     saved.labels = Arc::new(histories.labels.clone());
     let account = HostAccount::resume(saved).starting(sources.started);
     let feed = Feed::new(AtEdges::new(account));
+    newest.host = feed.reader();
     let config = sources.config.clone();
     let collector = HostCollector::new(histories.shown(&feed), config);
     Slice {
@@ -174,11 +188,13 @@ fn host(sources: &Sources, histories: &mut Histories) -> Slice {
 fn services(
     sources: &Sources,
     histories: &mut Histories,
+    newest: &mut Readers,
 ) -> (Slice, Published<services::Snapshot>) {
     let mut saved: services::Snapshot = histories.take().unwrap_or_default();
     saved.labels = Arc::new(histories.labels.clone());
     let account = ServicesAccount::resume(saved).starting(sources.started);
     let feed = Feed::new(AtEdges::new(account));
+    newest.services = feed.reader();
     let shown = histories.shown(&feed);
     let config = sources.config.clone();
     let collector = ServicesCollector::new(shown.clone(), config);
@@ -194,6 +210,7 @@ fn services(
 fn connections(
     sources: &Sources,
     histories: &mut Histories,
+    newest: &mut Readers,
     opener: Box<dyn OpenConnections>,
 ) -> (Slice, Published<CollectorStatus>) {
     let mut saved: connections::Snapshot = histories.take().unwrap_or_default();
@@ -201,6 +218,7 @@ fn connections(
     let mut account =
         ConnectionsAccount::resume(saved).starting(sources.started);
     let counters = Publisher::new(account.snapshot());
+    newest.connections = counters.reader();
     let config = sources.config.clone();
     let shown = histories.shown_of(counters.reader());
     let collector = ConnectionsCollector::new(shown, config.clone());
@@ -238,24 +256,20 @@ fn connections(
 fn networks(
     sources: &Sources,
     histories: &mut Histories,
+    newest: &mut Readers,
 ) -> (Slice, Published<networks::Snapshot>) {
     let account =
         NetworksAccount::resume(histories.take()).starting(sources.started);
     let feed = Feed::new(AtEdges::new(account));
+    newest.networks = feed.reader();
     let (snapshot, names) =
         (histories.shown(&feed), sources.network_names.clone());
     let config = sources.config.clone();
-    let page = pages::Networks {
-        snapshot: snapshot.clone(),
-        names: names.clone(),
-        config: config.clone(),
-    };
     let shown = snapshot.clone();
     let collector = NetworksCollector { snapshot, names, config };
     let slice = Slice {
         sink: Some(Box::new(feed)),
         collectors: vec![Box::new(collector)],
-        pages: vec![Box::new(page)],
         ..Slice::default()
     };
     (slice, shown)
@@ -264,6 +278,7 @@ fn networks(
 fn ranges(
     sources: &Sources,
     histories: &mut Histories,
+    newest: &mut Readers,
 ) -> (Slice, Published<ranges::Snapshot>) {
     let names = sources.range_names.clone();
     let account = match histories.take() {
@@ -271,6 +286,7 @@ fn ranges(
         None => RangesAccount::new(names),
     };
     let feed = Feed::new(account.starting(sources.started));
+    newest.ranges = feed.reader();
     let (shown, config) = (histories.shown(&feed), sources.config.clone());
     let collector = RangesCollector::new(shown.clone(), config);
     let slice = Slice {
@@ -281,14 +297,10 @@ fn ranges(
     (slice, shown)
 }
 
-fn unknown(sources: &Sources) -> Slice {
+fn unknown(sources: &Sources, newest: &mut Readers) -> Slice {
     let feed = Feed::new(UnknownAccount::new(sources.started));
-    let page = Unknown { prefixes: feed.reader() };
-    Slice {
-        sink: Some(Box::new(feed)),
-        pages: vec![Box::new(page)],
-        ..Slice::default()
-    }
+    newest.unknown = feed.reader();
+    Slice { sink: Some(Box::new(feed)), ..Slice::default() }
 }
 
 fn countries(sources: &Sources) -> Slice {

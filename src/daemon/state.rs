@@ -210,7 +210,11 @@ impl Ended {
             counting: counting.clone(),
             attachments: attachments.clone(),
             traffic: Arc::clone(&self.traffic),
-            slices: self.slices.iter().map(|slice| slice.section()).collect(),
+            slices: self
+                .slices
+                .iter()
+                .filter_map(|slice| slice.section())
+                .collect(),
         }
     }
 }

@@ -30,6 +30,13 @@ impl<T> Clone for Published<T> {
     }
 }
 
+/// A reading half of a default that is never replaced.
+impl<T: Default> Default for Published<T> {
+    fn default() -> Self {
+        Publisher::new(T::default()).reader()
+    }
+}
+
 impl<T> Publisher<T> {
     /// Returns a publisher whose readers see `first` until the first
     /// snapshot.
@@ -121,6 +128,17 @@ pub trait Sink: Send {
 
     /// Ends a poll, and shows readers the account if it has changed.
     fn publish(&mut self, end: PollEnd);
+}
+
+/// A reader of the snapshots of several accounts. It is told of the end of each
+/// poll once all accounts have published theirs.
+pub trait Gather: Send {
+    /// Puts a configuration in force. `last` is the end of the last good poll,
+    /// if there was one.
+    fn configure(&mut self, config: &Config, last: Option<PollEnd>);
+
+    /// Ends a poll.
+    fn end_poll(&mut self, end: PollEnd);
 }
 
 /// An account and the writing half of its snapshots.

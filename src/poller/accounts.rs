@@ -9,7 +9,7 @@ use crate::accounting::{
 };
 use crate::config::Config;
 use crate::geoip::CountryLabels;
-use crate::metrics::published::Sink;
+use crate::metrics::published::{Gather, Sink};
 
 /// All accounts, each behind its sink.
 #[derive(Default)]
@@ -19,6 +19,8 @@ pub(super) struct Accounts {
     on: Vec<Box<dyn Sink>>,
     /// The accounts that the configuration does not ask for.
     off: Vec<Box<dyn Sink>>,
+    /// They read the snapshots of the accounts.
+    gatherers: Vec<Box<dyn Gather>>,
     /// The growth of the totals, kept to use the memory again.
     rests: Vec<Rest>,
     /// The end of the last good poll.
@@ -30,11 +32,13 @@ impl Accounts {
     /// maps are still counted in.
     pub(super) fn new(
         sinks: Vec<Box<dyn Sink>>,
+        gatherers: Vec<Box<dyn Gather>>,
         marks: Vec<AttachmentMarks>,
         config: &Config,
     ) -> Self {
         let totals = TotalsTracker::resume(marks);
-        let mut accounts = Self { totals, on: sinks, ..Self::default() };
+        let mut accounts =
+            Self { totals, on: sinks, gatherers, ..Self::default() };
         accounts.configure(config);
         accounts
     }
@@ -55,6 +59,9 @@ impl Accounts {
             }
         }
         (self.on, self.off) = sinks.into_iter().partition(|sink| sink.is_on());
+        for gatherer in &mut self.gatherers {
+            gatherer.configure(config, self.last_end);
+        }
     }
 
     /// Returns every account, also those that are off: they know the interfaces
@@ -147,6 +154,9 @@ impl Accounts {
         self.last_end = Some(end);
         for sink in &mut self.on {
             sink.publish(end);
+        }
+        for gatherer in &mut self.gatherers {
+            gatherer.end_poll(end);
         }
     }
 

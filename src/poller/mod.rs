@@ -84,7 +84,7 @@ impl<A: Attach + Adopt + Classify, R: ReadCounts> Poller<A, R> {
         (attacher, reader): (A, R),
         sources: Sources,
         sinks: Vec<Box<dyn Sink>>,
-        publishers: Publishers,
+        mut publishers: Publishers,
         Start { devices, resumed, attachments, labels }: Start,
     ) -> Result<Self, kernel::Error> {
         let statistics = *publishers.statistics.reader().get();
@@ -99,6 +99,7 @@ impl<A: Attach + Adopt + Classify, R: ReadCounts> Poller<A, R> {
             Some(Resumed { adopted, marks, .. }) => (adopted, Some(marks)),
             None => (Vec::new(), None),
         };
+        let gatherers = std::mem::take(&mut publishers.gatherers);
         let at_edges = attachments.iter().map(|it| (it.interface, it.is_edge));
         let mut poller = Self {
             edges: FollowedEdges::new(log.clone(), &config, at_edges),
@@ -108,7 +109,7 @@ impl<A: Attach + Adopt + Classify, R: ReadCounts> Poller<A, R> {
                 config.geoip_cache_size,
                 labels,
             ),
-            accounts: Accounts::new(sinks, attachments, &config),
+            accounts: Accounts::new(sinks, gatherers, attachments, &config),
             log,
             config,
             attacher,

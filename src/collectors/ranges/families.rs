@@ -85,7 +85,7 @@ impl Collect for RangesCollector {
         use Direction::{Received, Sent};
 
         let config = self.config.get();
-        if config.range.is_empty() && config.range_files.is_empty() {
+        if !config.has_ranges() {
             return;
         }
         // One snapshot for all families, so that their sums agree.

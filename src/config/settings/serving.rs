@@ -100,4 +100,23 @@ pub(super) const SERVING: &[Setting] = &[
         write: |config| config.metrics_path.clone().into(),
         copy: |config, old| config.metrics_path = old.metrics_path.clone(),
     },
+    Setting {
+        key: "web",
+        kind: Kind::Switch,
+        value_name: "BOOL",
+        summary: "Serve the interface for programs",
+        details: "The pages under /api/v1/ have the counters as JSON, with \
+            rates over the last polls; docs/api.md describes them. The \
+            command top reads them. With false they answer 404, and polls \
+            cost as much as without this setting.",
+        expected: "true or false",
+        example: "true",
+        effect: Effect::Live,
+        read: |config, value| {
+            config.web = values::switch(value)?;
+            Ok(())
+        },
+        write: |config| config.web.into(),
+        copy: |config, old| config.web = old.web,
+    },
 ];

@@ -26,7 +26,7 @@ use crate::http::pages::{Fresh, Metrics, Refresh};
 use crate::http::{self, Routes};
 use crate::kernel::{Adopt, Attach, Classify, Hook, ReadCounts};
 use crate::metrics::Registry;
-use crate::metrics::published::{Feed, Published, Publisher, Sink};
+use crate::metrics::published::{Feed, Gather, Published, Publisher, Sink};
 use crate::poller::{self, Poller};
 use crate::sandbox::Duty;
 use crate::state::State;
@@ -106,7 +106,7 @@ impl Start<'_> {
             keeper.save_slices(saver, histories);
         }
         let saver = saver.map(|saver| Box::new(saver) as Box<_>);
-        let save_first = shown.save_first.map(|it| Box::new(it) as Box<_>);
+        let save_first = shown.save_first.map(|it| Arc::new(it) as Arc<_>);
         let mut parts = Parts::of(slices, &sources, save_first);
 
         let (settling, settled) = bounded::<Infallible>(0);
@@ -124,6 +124,7 @@ impl Start<'_> {
                 statistics,
                 interfaces,
                 counted_once,
+                gatherers: std::mem::take(&mut parts.gatherers),
                 overseer,
                 saver,
             },
@@ -258,6 +259,7 @@ fn resume(left: &State) -> (Feed<TrafficAccount>, Publisher<PollStatistics>) {
 /// The parts of all slices, by the thread that takes them.
 struct Parts {
     sinks: Vec<Box<dyn Sink>>,
+    gatherers: Vec<Box<dyn Gather>>,
     routes: Routes,
     workers: Vec<Worker>,
     commits: Vec<Commit>,
@@ -267,13 +269,15 @@ impl Parts {
     fn of(
         slices: Vec<Slice>,
         sources: &Sources,
-        save_first: Option<Box<dyn Refresh>>,
+        save_first: Option<Arc<dyn Refresh>>,
     ) -> Self {
         let mut registry = Registry::new();
         let (mut sinks, mut pages) = (Vec::new(), Vec::new());
         let (mut workers, mut commits) = (Vec::new(), Vec::new());
+        let mut gatherers = Vec::new();
         for slice in slices {
             sinks.extend(slice.sink);
+            gatherers.extend(slice.gatherer);
             for collector in slice.collectors {
                 registry.register_boxed(collector);
             }
@@ -287,6 +291,6 @@ impl Parts {
         let metrics = Fresh { page, refresh: save_first };
         let routes = Routes::new(config).with(metrics);
         let routes = pages.into_iter().fold(routes, Routes::with_boxed);
-        Self { sinks, routes, workers, commits }
+        Self { sinks, gatherers, routes, workers, commits }
     }
 }

@@ -6,6 +6,8 @@
 
 use super::content::Content;
 use super::routes::Page;
+use std::sync::Arc;
+
 use rouille::Request;
 
 use crate::http::server::Edition;
@@ -27,7 +29,7 @@ pub struct Fresh<P> {
     /// The page.
     pub page: P,
     /// Brings them up to date, if that is needed.
-    pub refresh: Option<Box<dyn Refresh>>,
+    pub refresh: Option<Arc<dyn Refresh>>,
 }
 
 impl<P: Page> Page for Fresh<P> {

@@ -14,6 +14,7 @@ use rouille::Request;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::api;
 use crate::collectors::interfaces::{self, Once};
 use crate::config::Config;
 use crate::http::server::Edition;
@@ -25,6 +26,12 @@ const TEMPLATE: &str = include_str!("index.html");
 /// Browsers use the page itself and the style in it, and load nothing.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The first page of the interface for programs.
+const SUMMARY: &str = <api::Summary as api::Answer>::PATH;
+
+/// Its description.
+const PROGRAMS: &str = "Counters as JSON, for programs: docs/api.md";
 
 /// A line in the list of pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +88,7 @@ impl Index {
         let health = [("/-/healthy", HEALTHY_MEANS), ("/-/ready", READY_MEANS)];
         [(config.metrics_path.as_str(), "Metrics, for Prometheus")]
             .into_iter()
+            .chain(config.web.then_some((SUMMARY, PROGRAMS)))
             .chain(self.links.iter().map(|link| (link.path, link.text)))
             .chain(health)
             .map(|(path, text)| {

@@ -32,7 +32,7 @@ impl Page for Metrics {
     }
 
     fn shared(&self, request: &Request) -> Option<Edition> {
-        let form = u8::from(format(request) == Format::OpenMetrics);
+        let form = u64::from(format(request) == Format::OpenMetrics);
         Some(Edition { form, version: self.registry.version() })
     }
 

@@ -38,22 +38,19 @@
 //!
 //! Pure: no I/O, clock, threads or logging.
 
+pub mod api;
 mod content;
 mod fresh;
 mod health;
 mod index;
 mod metrics;
-mod networks;
 mod reload;
 mod routes;
-mod unknown;
 
 pub use content::{Content, Output};
 pub use fresh::{Fresh, Refresh};
 pub use health::{HEALTHY_MEANS, Healthy, READY_MEANS, Ready};
 pub use index::{Index, Link};
 pub use metrics::Metrics;
-pub use networks::Networks;
 pub use reload::{Reload, ReloadNow};
 pub use routes::{Page, Routes};
-pub use unknown::Unknown;

@@ -97,7 +97,7 @@ impl Site for Routes {
             return None;
         }
         let Edition { form, version } = page.shared(request)?;
-        let form = form * 2 + u8::from(wants_gzip(page, request));
+        let form = form.wrapping_mul(2) + u64::from(wants_gzip(page, request));
         Some((number, Edition { form, version }))
     }
 

@@ -10,6 +10,13 @@ use super::reply::Answer;
 use super::security::ExtraHeaders;
 use super::site::{Edition, Request, Response, Site};
 
+/// The largest sum of the bytes of the forms of one page that are kept beside the
+/// one that was asked for last. A client can ask for any number of forms.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+/// The largest number of these forms.
+const MOST_FORMS: usize = 16;
+
 /// An answer, and the edition it is.
 struct Made {
     edition: Edition,
@@ -28,7 +35,7 @@ type Slot = Arc<Mutex<Option<Made>>>;
 
 /// The newest editions of the pages, one of each form.
 pub(super) struct Editions {
-    slots: Mutex<HashMap<(usize, u8), Slot>>,
+    slots: Mutex<HashMap<(usize, u64), Slot>>,
     /// A random number in every `ETag`: versions begin at zero at each start.
     start: u64,
 }
@@ -74,6 +81,8 @@ impl Editions {
         *made = None;
         let mut response = self::make(site, request);
         if response.status != 200 {
+            drop(made);
+            self.forget_others(page, edition);
             return Arc::new(Answer::new(response, headers));
         }
         let tag = self.tag(page, edition);
@@ -93,13 +102,26 @@ impl Editions {
         format!("W/\"{:x}-{page}-{form}-{version:x}\"", self.start)
     }
 
-    /// Frees other forms of a page that show an older version.
+    /// Frees other forms of a page that show an older version, and those that
+    /// are too many.
     fn forget_others(&self, page: usize, newest: Edition) {
-        lock(&self.slots).retain(|&(other, _), slot| {
+        let (mut forms, mut bytes) = (0, 0);
+        lock(&self.slots).retain(|&(other, form), slot| {
             // The worker that holds a slot is about to make a new edition.
             let Ok(made) = slot.try_lock() else { return true };
-            let is_newest = |it: &Made| it.edition.version == newest.version;
-            other != page || made.as_ref().is_some_and(is_newest)
+            if other != page {
+                return true;
+            }
+            let is_newest = |it: &&Made| it.edition.version == newest.version;
+            let Some(made) = made.as_ref().filter(is_newest) else {
+                return false;
+            };
+            if form == newest.form {
+                return true;
+            }
+            forms += 1;
+            bytes += made.answer.length();
+            forms <= MOST_FORMS && bytes <= MOST_BYTES
         });
     }
 }

@@ -57,6 +57,11 @@ impl Answer {
         Self { status, headers, body: Arc::new(body) }
     }
 
+    /// Returns the number of bytes of its body.
+    pub(super) fn length(&self) -> usize {
+        self.body.len()
+    }
+
     /// Returns the answer to a client: without its body for HEAD, and as "not
     /// modified" if the client has it already.
     pub(super) fn reply(

@@ -105,8 +105,9 @@ impl Response {
 /// Identifies an answer that clients share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edition {
-    /// One of the few forms of the page, by number.
-    pub form: u8,
+    /// The form of the page: a number for each question that it answers
+    /// differently.
+    pub form: u64,
     /// A number that grows when the page has something else to show.
     pub version: u64,
 }

@@ -134,6 +134,7 @@ impl Host {
             accounts: Accounts::new(
                 vec![Box::new(names)],
                 Vec::new(),
+                Vec::new(),
                 &Config::default(),
             ),
             wanted: Interfaces::read(wanted).unwrap(),

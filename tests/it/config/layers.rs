@@ -32,6 +32,7 @@ fn others(setting: &Setting) -> [&'static str; 3] {
         "history_timezone" => ["\"UTC\"", "\"Asia/Tokyo\"", "\"Etc/GMT-5\""],
         "log_level" => ["\"error\"", "\"debug\"", "\"trace\""],
         "log_format" => ["\"json\"", "\"text\"", "\"json\""],
+        "web" => ["false", "true", "false"],
         "sandbox" => ["false", "true", "false"],
         "unknown_prefixes" | "name_special_addresses" => {
             ["true", "false", "true"]
@@ -284,6 +285,7 @@ fn the_printed_configuration_names_every_source() {
          web_config_file = \"\"  # default\n\
          enable_reload = false  # default\n\
          metrics_path = \"/metrics\"  # default\n\
+         web = true  # default\n\
          state_directory = \"\"  # default\n\
          pin_directory = \"/sys/fs/bpf/geoip-exporter\"  # default\n\
          log_level = \"info\"  # default\n\

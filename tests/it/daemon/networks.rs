@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use geoip_exporter::api;
+
 use super::fake::FakeHost;
 use super::running::{Running, Scrape, database, with_database};
 
@@ -303,14 +305,16 @@ fn the_page_of_networks_lists_all_of_them() {
     daemon.settled();
     let (status, body) = daemon.get("/api/v1/networks");
     assert_eq!(status, 200);
-    let page: serde_json::Value = serde_json::from_str(&body).unwrap();
-    let expected = serde_json::json!([
-        {"asn": 64_496, "name": "Example Networks", "bytes_received": 7,
-         "bytes_sent": 5_000, "shown": true},
-        {"asn": 64_499, "name": "two lines and more", "bytes_received": 0,
-         "bytes_sent": 30, "shown": false},
-    ]);
-    assert_eq!(page["networks"], expected);
+    let page: api::Networks = serde_json::from_str(&body).unwrap();
+    let rows = page.networks.iter().map(|row| {
+        let bytes = [row.bytes.bytes_received, row.bytes.bytes_sent];
+        (row.asn, row.name.as_deref().unwrap(), bytes, row.shown)
+    });
+    let expected = [
+        (64_496, "Example Networks", [7, 5_000], true),
+        (64_499, "two lines and more", [0, 30], false),
+    ];
+    assert_eq!(rows.collect::<Vec<_>>(), expected);
 
     daemon.configure(&with_database(""));
     daemon.reload();

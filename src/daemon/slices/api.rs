@@ -1,0 +1,70 @@
+//! The interface for programs.
+
+use std::sync::Arc;
+
+use super::{Slice, Sources};
+use crate::collectors::moments::{Moment, Readers, Recorder};
+use crate::daemon::BUILD;
+use crate::daemon::histories::Histories;
+use crate::http::Page;
+use crate::http::pages::api::{
+    ApiPage, ApiSources, CountriesView, Elsewhere, InterfacesView,
+    NetworksView, SummaryView, UnknownView, View,
+};
+use crate::metrics::published::Published;
+
+/// Returns the slice. `newest` reads the snapshots of all accounts.
+pub(super) fn api(
+    sources: &Sources,
+    histories: &mut Histories,
+    newest: Readers,
+) -> Slice {
+    let recorder = Recorder::new(newest, sources.started);
+    let moments = histories.shown_whole(recorder.reader());
+    Slice {
+        pages: pages(sources, moments),
+        gatherer: Some(Box::new(recorder)),
+        ..Slice::default()
+    }
+}
+
+fn pages(sources: &Sources, moments: Published<Moment>) -> Vec<Box<dyn Page>> {
+    let common = ApiSources {
+        config: sources.config.clone(),
+        moments,
+        refresh: sources.save_first.clone().map(|it| Arc::new(it) as Arc<_>),
+    };
+    let summary = SummaryView {
+        build: BUILD,
+        hostname: hostname(),
+        last_reload: sources.last_reload.clone(),
+        databases: sources.databases.clone(),
+        interfaces: sources.interfaces.clone(),
+        polls: sources.newest_polls.clone(),
+        is_saved: sources.is_saved.clone(),
+    };
+    let countries = CountriesView { names: sources.country_names.clone() };
+    let interfaces = InterfacesView {
+        states: sources.interfaces.clone(),
+        counted_once: sources.counted_once.clone(),
+    };
+    vec![
+        page(&common, summary),
+        page(&common, countries),
+        page(&common, interfaces),
+        page(&common, NetworksView { names: sources.network_names.clone() }),
+        page(&common, UnknownView),
+        Box::new(Elsewhere { config: sources.config.clone() }),
+    ]
+}
+
+fn page(common: &ApiSources, view: impl View + 'static) -> Box<dyn Page> {
+    Box::new(ApiPage { sources: common.clone(), view })
+}
+
+/// Returns the name of the machine.
+fn hostname() -> Option<String> {
+    let names = rustix::system::uname();
+    let name = names.nodename().to_string_lossy().into_owned();
+    (!name.is_empty()).then_some(name)
+}
