@@ -8,7 +8,9 @@
 
 #![forbid(unsafe_code)]
 
+mod client;
 mod explain;
+mod top;
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -19,7 +21,9 @@ use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use crate::config::{self, Flags, Kind, Setting};
 use crate::release;
+pub use client::ClientOptions;
 use explain::{behind_dashes, one_line};
+pub use top::{SORTS, TopArguments, VIEWS};
 
 /// The name of the program.
 const PROGRAM: &str = "geoip-exporter";
@@ -54,6 +58,12 @@ pub struct Arguments {
     pub addresses: Vec<String>,
     /// Is true if the command prints JSON.
     pub json: bool,
+    /// The daemon to ask.
+    pub client: ClientOptions,
+    /// The flags of `top`.
+    pub top: Box<TopArguments>,
+    /// The process whose end ends this one: the terminal view that started it.
+    pub ends_with: Option<u32>,
 }
 
 /// A command of the program. Each but the daemon has a file in `commands/`.
@@ -67,13 +77,15 @@ pub enum Command {
     PrintConfig,
     /// Say where addresses belong.
     Lookup,
+    /// Show the traffic in the terminal.
+    Top,
     /// Remove the pinned programs and maps.
     RemovePins,
 }
 
 /// The commands with a name: the name, the older flag that does the same if
 /// there is one, and the help text of both.
-const NAMED: [(Command, &str, Option<&str>, &str); 4] = [
+const NAMED: [(Command, &str, Option<&str>, &str); 5] = [
     (
         Command::Check,
         "check",
@@ -91,6 +103,12 @@ const NAMED: [(Command, &str, Option<&str>, &str); 4] = [
         "lookup",
         None,
         "Say where addresses belong, and why: lookup [--json] ADDRESS...",
+    ),
+    (
+        Command::Top,
+        "top",
+        None,
+        "Show the traffic in the terminal; top --help lists its flags",
     ),
     (
         Command::RemovePins,
@@ -156,10 +174,22 @@ fn cli(matches: &ArgMatches) -> Result<Cli, UsageError> {
         .collect();
     let config_file = matches.get_one::<PathBuf>("config").cloned();
     let mut arguments = Arguments::default();
-    if command == Command::Lookup {
-        let words = matches.get_many::<String>(ADDRESS).into_iter().flatten();
-        arguments.addresses = words.cloned().collect();
-        arguments.json = matches.get_flag(JSON);
+    match command {
+        Command::Lookup => {
+            let words = matches.get_many::<String>(ADDRESS);
+            arguments.addresses =
+                words.into_iter().flatten().cloned().collect();
+            arguments.json = matches.get_flag(JSON);
+        }
+        Command::Top => {
+            arguments.json = matches.get_flag(JSON);
+            arguments.client = client::options(matches);
+            arguments.top = Box::new(top::options(matches)?);
+        }
+        Command::Daemon => {
+            arguments.ends_with = matches.get_one::<u32>(ENDS_WITH).copied();
+        }
+        _ => {}
     }
     Ok(Cli { command, arguments, flags: Flags { config_file, values } })
 }
@@ -199,19 +229,30 @@ fn flag_of(setting: &'static Setting) -> Arg {
 const ADDRESS: &str = "address";
 const JSON: &str = "json";
 
+/// The flag of a daemon that the terminal view starts. It is in no help.
+const ENDS_WITH: &str = "ends-with-process";
+
 /// Returns the arguments that a command alone has.
 fn arguments_of(command: &str) -> Vec<Arg> {
-    if command != "lookup" {
-        return Vec::new();
+    let json =
+        Arg::new(JSON).long(JSON).action(ArgAction::SetTrue).help("Print JSON");
+    match command {
+        "lookup" => {
+            let address = Arg::new(ADDRESS)
+                .value_name("ADDRESS")
+                .num_args(1..)
+                .required(true)
+                .help("IPv4 or IPv6 addresses");
+            vec![address, json]
+        }
+        "top" => {
+            let mut all = top::arguments();
+            all.push(json);
+            all.extend(client::arguments());
+            all
+        }
+        _ => Vec::new(),
     }
-    vec![
-        Arg::new(ADDRESS)
-            .value_name("ADDRESS")
-            .num_args(1..)
-            .required(true)
-            .help("IPv4 or IPv6 addresses"),
-        Arg::new(JSON).long(JSON).action(ArgAction::SetTrue).help("Print JSON"),
-    ]
 }
 
 /// Returns the program for clap: its commands, and every flag with its help.
@@ -259,6 +300,12 @@ pub fn command() -> clap::Command {
                 .global(true),
         )
         .args(flags)
+        .arg(
+            Arg::new(ENDS_WITH)
+                .long(ENDS_WITH)
+                .value_parser(value_parser!(u32))
+                .hide(true),
+        )
         .arg(
             Arg::new("help")
                 .long("help")

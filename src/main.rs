@@ -41,6 +41,7 @@ fn run(Cli { command, arguments, flags }: Cli) -> Result<Done, Error> {
     if command != Command::Daemon {
         return commands::run(command, &arguments, &layers);
     }
+    commands::end_with(arguments.ends_with);
     let host = ThisHost::new(&layers.environment)?;
     daemon::run(layers, &host, unbounded()).map(|()| Done::default())
 }

@@ -8,12 +8,14 @@ mod check;
 pub mod client;
 mod lookup;
 mod remove_pins;
+mod top;
 
 use crate::cli::{Arguments, Command};
 use crate::config::{self, LogLevel};
 use crate::daemon::{Error, Layers};
 use crate::logging::complain;
 use crate::sysexits;
+pub use top::end_with;
 
 /// The result of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +42,9 @@ pub fn run(
     arguments: &Arguments,
     layers: &Layers,
 ) -> Result<Done, Error> {
+    if command == Command::Top {
+        return top::run(arguments, layers);
+    }
     let loaded = layers.load().map_err(Error::Config)?;
     for warning in &loaded.warnings {
         complain(LogLevel::Warn, &format!("warning: {warning}"));
@@ -49,6 +54,6 @@ pub fn run(
         Command::PrintConfig => Ok(config::print_config(&loaded).into()),
         Command::Lookup => Ok(lookup::run(&loaded, arguments)),
         Command::RemovePins => remove_pins::run(&loaded.config).map(Done::from),
-        Command::Daemon => Ok(Done::default()),
+        Command::Daemon | Command::Top => Ok(Done::default()),
     }
 }

@@ -33,6 +33,25 @@ const UNITS: [CustomTimeUnit<'static>; 6] = [
     CustomTimeUnit::with_default(TimeUnit::Hour, &["h", "hr", "hour", "hours"]),
 ];
 
+/// Reads a duration of a command line within `limits`, such as `5m`.
+///
+/// # Errors
+/// The fault in words, with the value.
+pub fn read_duration(
+    text: &str,
+    limits: RangeInclusive<Duration>,
+) -> Result<Duration, String> {
+    let value = Value::from(text);
+    let (least, most) = (*limits.start(), *limits.end());
+    duration(&value, limits).map_err(|fault| match fault {
+        Fault::Because(why) => why,
+        _ => format!(
+            "{} is not a duration from {least:?} to {most:?}, such as 5s or 5m",
+            found(&value)
+        ),
+    })
+}
+
 /// Reads a duration within `limits`, such as `2s`, `1.5s` or `1m30s`.
 pub(super) fn duration(
     value: &Value,

@@ -38,6 +38,7 @@ mod values;
 pub use connections::{ConnectionsScope, IgnoredConnections};
 pub use counted_once::CountedOnce;
 pub use countries::Countries;
+pub use duration::read_duration;
 pub use elements::{Element, ReadElements, Wrong};
 pub use error::{Error, Problem, Source};
 pub use interfaces::{Candidate, Interfaces, Rule};

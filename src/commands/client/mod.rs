@@ -12,7 +12,7 @@ mod target;
 mod tests;
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Agent, Body};
 
+pub use crate::cli::ClientOptions;
 use crate::config::Config;
 use crate::files::{self, Unread};
 use crate::release;
@@ -53,19 +54,6 @@ const LARGEST_FILE: u64 = 4 * 1024 * 1024;
 
 /// The number of pages whose ETag is remembered.
 const REMEMBERED: NonZeroUsize = const { NonZeroUsize::new(64).unwrap() };
-
-/// The flags that commands with a client share.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ClientOptions {
-    /// The address of the daemon, if it is not the one on this machine.
-    pub url: Option<String>,
-    /// The certificates to trust, instead of those of this machine.
-    pub ca_file: Option<PathBuf>,
-    /// The user of the basic authentication.
-    pub user: Option<String>,
-    /// The file with the password of this user.
-    pub password_file: Option<PathBuf>,
-}
 
 /// An answer of the daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -21,6 +21,7 @@ fn other_flags() -> Vec<(String, String)> {
     cli::command()
         .get_arguments()
         .filter(|argument| argument.get_help_heading().is_none())
+        .filter(|argument| !argument.is_hide_set())
         .filter_map(|argument| {
             let mut names = format!("--{}", argument.get_long()?);
             if let Some(short) = argument.get_short() {
