@@ -20,7 +20,7 @@ BUILD = GEOIP_EXPORTER_REVISION=$(or $(REVISION),unknown) cargo build --release 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 EXPORTER := $(TARGET)/release/geoip-exporter
 C_SOURCES := $(wildcard bpf-src/*.[ch] benches/bpf/*.[ch] tests/privileged/harness/driver.bpf.c)
-SHELL_SCRIPTS := $(filter-out scripts/make-ranges,$(wildcard scripts/*)) .ci/run tests/kernels/init \
+SHELL_SCRIPTS := $(filter-out scripts/make-%,$(wildcard scripts/*)) .ci/run tests/kernels/init \
 	tests/unit/init tests/unit/checks
 
 .PHONY: help

@@ -1,10 +1,16 @@
-//! Compiles `bpf-src/*.bpf.c` with clang into `$OUT_DIR/*.bpf.o`. Nothing
-//! else: no git, no network, no generated code.
+//! Compiles `bpf-src/*.bpf.c` with clang into `$OUT_DIR/*.bpf.o`, and compresses
+//! the files of the page at `/` into `$OUT_DIR/*.gz`. Nothing else: no git, no
+//! network, no generated code.
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 /// The objects, by the names of their sources in `bpf-src`.
 const OBJECTS: [&str; 2] = ["traffic", "connections"];
@@ -23,10 +29,14 @@ const HEADERS: [&str; 2] = ["bpf/bpf_helpers.h", "linux/bpf.h"];
 const FLAGS: [&str; 8] =
     ["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-Wall", "-Wextra", "-Werror"];
 
+/// The folder of the page at `/`.
+const WEB: &str = "src/http/pages/web";
+
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=bpf-src");
     println!("cargo::rerun-if-env-changed=CLANG");
-    match compile() {
+    println!("cargo::rerun-if-changed={WEB}");
+    match compile().and_then(|()| compress()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             println!("cargo::error={problem}");
@@ -73,6 +83,23 @@ fn compile() -> Result<(), String> {
         if !status.success() {
             return Err(format!("clang cannot compile {source} ({status})"));
         }
+    }
+    Ok(())
+}
+
+/// Compresses each file of the page.
+fn compress() -> Result<(), String> {
+    let out_dir = env::var_os("OUT_DIR").ok_or("cargo sets no OUT_DIR")?;
+    let fault = |error| format!("cannot compress a file of {WEB}: {error}");
+    for file in fs::read_dir(WEB).map_err(fault)? {
+        let path = file.map_err(fault)?.path();
+        let content = fs::read(&path).map_err(fault)?;
+        let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+        packer.write_all(&content).map_err(fault)?;
+        let packed = packer.finish().map_err(fault)?;
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".gz");
+        fs::write(Path::new(&out_dir).join(name), packed).map_err(fault)?;
     }
     Ok(())
 }

@@ -44,7 +44,7 @@ use crate::config::Config;
 use crate::connections::Watcher;
 use crate::geoip::{CountryNames, NetworkNames};
 use crate::history::Saved;
-use crate::http::pages::{Healthy, Index, Ready, Reload};
+use crate::http::pages::{Assets, Healthy, Index, Ready, Reload};
 use crate::http::{self, Page};
 use crate::kernel::{FollowInterfaces, InterfaceEvent, OpenConnections};
 use crate::metrics::Collect;
@@ -316,6 +316,7 @@ fn interfaces(sources: &Sources, devices: Devices) -> Slice {
     let Devices { mut source, keep_following, poller } = devices;
     let (log, states) = (sources.log.clone(), sources.interfaces.clone());
     let once = sources.counted_once.clone();
+    let assets = Assets { config: sources.config.clone() };
     let index = Index {
         build: BUILD,
         config: sources.config.clone(),
@@ -325,7 +326,7 @@ fn interfaces(sources: &Sources, devices: Devices) -> Slice {
     };
     Slice {
         collectors: vec![Box::new(InterfacesCollector::new(states, once))],
-        pages: vec![Box::new(index)],
+        pages: vec![Box::new(index), Box::new(assets)],
         worker: Some(Worker::new("interfaces", Duty::Follow, move || {
             follow::follow(&log, source.as_mut(), &poller);
             Ok(())

@@ -163,9 +163,9 @@ fn is_end(kind: ErrorKind) -> bool {
 
 pub(crate) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines()
-        .filter_map(|line| line.split_once(": "))
+        .filter_map(|line| line.split_once(':'))
         .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
+        .map(|(_, value)| value.trim())
 }
 
 pub(crate) fn status(head: &str) -> u16 {

@@ -104,11 +104,12 @@ pub(super) const SERVING: &[Setting] = &[
         key: "web",
         kind: Kind::Switch,
         value_name: "BOOL",
-        summary: "Serve the interface for programs",
-        details: "The pages under /api/v1/ have the counters as JSON, with \
-            rates over the last polls; docs/api.md describes them. The \
-            command top reads them. With false they answer 404, and polls \
-            cost as much as without this setting.",
+        summary: "Serve the live map and the interface for programs",
+        details: "The page at / is a live map. The pages under /api/v1/ have \
+            the counters as JSON, with rates over the last polls; docs/api.md \
+            describes them. The command top reads them. With false they \
+            answer 404, / is a list of pages and interfaces, and polls cost \
+            as much as without this setting.",
         expected: "true or false",
         example: "true",
         effect: Effect::Live,

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::io::{self, Read as _, Write};
 
 use flate2::Compression;
+use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
 use rouille::{Response, ResponseBody};
@@ -24,7 +25,14 @@ type WriteBody<'a> = Box<dyn FnOnce(&mut Output) -> io::Result<()> + 'a>;
 /// The answer of a page, whose body is not written yet.
 pub struct Content<'a> {
     response: Response,
-    body: Option<WriteBody<'a>>,
+    body: Body<'a>,
+}
+
+enum Body<'a> {
+    /// That of the response.
+    Plain,
+    Written(WriteBody<'a>),
+    Packed(&'static [u8]),
 }
 
 impl<'a> Content<'a> {
@@ -32,13 +40,13 @@ impl<'a> Content<'a> {
     #[must_use]
     pub fn text(status: u16, text: impl Into<String>) -> Self {
         let response = Response::text(text).with_status_code(status);
-        Self { response, body: None }
+        Self { response, body: Body::Plain }
     }
 
     /// Returns a page of HTML.
     #[must_use]
     pub fn html(text: impl Into<String>) -> Self {
-        Self { response: Response::html(text), body: None }
+        Self { response: Response::html(text), body: Body::Plain }
     }
 
     /// Returns a page whose body `write` writes, compressed or not.
@@ -48,7 +56,14 @@ impl<'a> Content<'a> {
         write: impl FnOnce(&mut Output) -> io::Result<()> + 'a,
     ) -> Self {
         let response = Response::from_data(content_type, Vec::new());
-        Self { response, body: Some(Box::new(write)) }
+        Self { response, body: Body::Written(Box::new(write)) }
+    }
+
+    /// Returns a file that was compressed with gzip when the exporter was built.
+    #[must_use]
+    pub fn packed(content_type: &'static str, packed: &'static [u8]) -> Self {
+        let response = Response::from_data(content_type, Vec::new());
+        Self { response, body: Body::Packed(packed) }
     }
 
     /// Adds a header, which replaces those of the same name.
@@ -72,13 +87,15 @@ impl<'a> Content<'a> {
     /// written piece by piece.
     pub(super) fn finish(self, gzip: bool) -> Finished {
         let Self { mut response, body } = self;
-        let is_written = body.is_some();
+        let is_written = !matches!(body, Body::Plain);
         let body = match body {
-            Some(write) => {
+            Body::Written(write) => {
                 let mut output = Output::new(gzip);
                 write(&mut output).and_then(|()| output.finish())
             }
-            None => read(&mut response),
+            Body::Packed(packed) if gzip => Ok(packed.to_vec()),
+            Body::Packed(packed) => unpack(packed),
+            Body::Plain => read(&mut response),
         };
         let (status, headers) = (response.status_code, response.headers);
         match body {
@@ -95,6 +112,12 @@ impl<'a> Content<'a> {
             ),
         }
     }
+}
+
+fn unpack(packed: &[u8]) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    GzDecoder::new(packed).read_to_end(&mut body)?;
+    Ok(body)
 }
 
 /// Takes the body of a short answer, of which only a reader is known.

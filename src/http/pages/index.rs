@@ -1,7 +1,8 @@
-//! The landing page: the version, links to the other pages, and the state of the
-//! interfaces.
+//! The page at `/`: the version, links to the other pages, and the state of the
+//! interfaces. With the setting `web`, also the live map, which is all in the
+//! files of `assets`.
 //!
-//! It needs no script and loads no other resource.
+//! Nothing is loaded from elsewhere.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -21,11 +22,26 @@ use crate::http::server::Edition;
 use crate::metrics::published::Published;
 use crate::release::Build;
 
-const TEMPLATE: &str = include_str!("index.html");
+/// The page without the map. Browsers use the page itself and the style in it,
+/// and load nothing.
+const PLAIN: Template = Template {
+    text: include_str!("index.html"),
+    content_security_policy: "default-src 'none'; style-src 'unsafe-inline'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+};
 
-/// Browsers use the page itself and the style in it, and load nothing.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The page with the map.
+const MAP: Template = Template {
+    text: include_str!("web/page.html"),
+    content_security_policy: "default-src 'self'; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'",
+};
+
+/// A page with places for what this exporter has to say.
+struct Template {
+    text: &'static str,
+    content_security_policy: &'static str,
+}
 
 /// The first page of the interface for programs.
 const SUMMARY: &str = <api::Summary as api::Answer>::PATH;
@@ -72,12 +88,14 @@ impl Page for Index {
     fn content(&self, _: &Request) -> Content<'_> {
         let Build { version, revision } = self.build;
         let version = format!("Version {version}, revision {revision}");
-        let page = TEMPLATE
+        let Template { text, content_security_policy } =
+            if self.config.get().web { MAP } else { PLAIN };
+        let page = text
             .replace("{{version}}", &escape(&version))
             .replace("{{links}}", &self.link_list())
             .replace("{{interfaces}}", &self.interface_table());
         Content::html(page)
-            .with_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+            .with_header("Content-Security-Policy", content_security_policy)
             .with_no_cache()
     }
 }

@@ -39,6 +39,7 @@
 //! Pure: no I/O, clock, threads or logging.
 
 pub mod api;
+mod assets;
 mod content;
 mod fresh;
 mod health;
@@ -47,6 +48,7 @@ mod metrics;
 mod reload;
 mod routes;
 
+pub use assets::Assets;
 pub use content::{Content, Output};
 pub use fresh::{Fresh, Refresh};
 pub use health::{HEALTHY_MEANS, Healthy, READY_MEANS, Ready};

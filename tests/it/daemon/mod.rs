@@ -12,6 +12,7 @@ mod kernel;
 mod kills;
 mod life;
 mod log;
+mod map;
 mod networks;
 mod news;
 mod once;

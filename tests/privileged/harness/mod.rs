@@ -7,6 +7,7 @@
 pub(crate) mod account;
 pub(crate) mod bench;
 pub(crate) mod bpffs;
+pub(crate) mod browser;
 pub(crate) mod clang;
 pub(crate) mod classifier;
 #[allow(

@@ -1,0 +1,83 @@
+//! The files of the page at `/`, compressed when the exporter was built.
+//!
+//! Pure: no I/O, clock, threads or logging.
+
+#![forbid(unsafe_code)]
+
+use rouille::Request;
+
+use super::content::Content;
+use super::routes::Page;
+use crate::config::Config;
+use crate::http::server::Edition;
+use crate::metrics::published::Published;
+
+/// A file: its name, its type and its compressed content.
+type Asset = (&'static str, &'static str, &'static [u8]);
+
+macro_rules! asset {
+    ($name:literal, $content_type:literal) => {
+        (
+            $name,
+            $content_type,
+            include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".gz")),
+        )
+    };
+}
+
+const ALL: [Asset; 14] = [
+    asset!("page.css", "text/css; charset=utf-8"),
+    asset!("world.svg", "image/svg+xml"),
+    asset!("icon.svg", "image/svg+xml"),
+    asset!("page.js", "text/javascript; charset=utf-8"),
+    asset!("choice.js", "text/javascript; charset=utf-8"),
+    asset!("controls.js", "text/javascript; charset=utf-8"),
+    asset!("detail.js", "text/javascript; charset=utf-8"),
+    asset!("exporter.js", "text/javascript; charset=utf-8"),
+    asset!("format.js", "text/javascript; charset=utf-8"),
+    asset!("lines.js", "text/javascript; charset=utf-8"),
+    asset!("map.js", "text/javascript; charset=utf-8"),
+    asset!("source.js", "text/javascript; charset=utf-8"),
+    asset!("table.js", "text/javascript; charset=utf-8"),
+    asset!("values.js", "text/javascript; charset=utf-8"),
+];
+
+/// The paths below `/web/`.
+#[derive(Debug)]
+pub struct Assets {
+    /// The configuration, which can turn the page off.
+    pub config: Published<Config>,
+}
+
+impl Assets {
+    fn find(path: &str) -> Option<(usize, &'static Asset)> {
+        let name = path.strip_prefix("/web/")?;
+        ALL.iter().enumerate().find(|(_, asset)| asset.0 == name)
+    }
+}
+
+impl Page for Assets {
+    fn serves(&self, path: &str) -> bool {
+        self.config.get().web && Self::find(path).is_some()
+    }
+
+    fn is_compressed(&self) -> bool {
+        true
+    }
+
+    fn shared(&self, request: &Request) -> Option<Edition> {
+        let (number, _) = Self::find(&request.url())?;
+        let form = u64::try_from(number).ok()?;
+        Some(Edition { form, version: 0 })
+    }
+
+    fn content(&self, request: &Request) -> Content<'_> {
+        match Self::find(&request.url()) {
+            Some((_, (_, content_type, packed))) => {
+                Content::packed(content_type, packed)
+                    .with_header("Cache-Control", "no-cache")
+            }
+            None => Content::text(404, "404: there is no such file\n"),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+// The page: asks, and shows the answers, for as long as somebody looks.
+
+import { MEASURES, WAYS, read, write } from "./choice.js";
+import { Controls } from "./controls.js";
+import { Detail } from "./detail.js";
+import { clock, countryName, amount, exact, span } from "./format.js";
+import { Lines } from "./lines.js";
+import { WorldMap } from "./map.js";
+import { showExporter } from "./exporter.js";
+import { Fault, ask } from "./source.js";
+import { Table, element } from "./table.js";
+import * as values from "./values.js";
+
+const find = (id) => document.getElementById(id);
+
+const map = new WorldMap(find("shapes"), find("legend"));
+const lines = new Lines();
+const detail = new Detail(find("detail"), lines);
+const body = document.querySelector("#list tbody");
+const table = new Table(body, (country) => change({ country: choice.country === country ? "" : country }));
+const controls = new Controls(find("choice"), change);
+
+let choice = read(location.search);
+/** The values at the moment that is shown since, by row. */
+let before = null;
+let summary = null;
+/** The names that can be chosen. */
+const known = { slices: {}, interfaces: [], services: [] };
+/** The newest answers of the measure that is shown. */
+let shown = null;
+let failedSince = null;
+let timer = 0;
+/** Grows with each change, so that a late answer to an old question is dropped. */
+let turn = 0;
+
+/** Puts another choice in force. */
+function change(parts) {
+  if (parts.time === "since" || (choice.time === "since" && (parts.interface ?? parts.show) !== undefined)) {
+    before = null;
+  }
+  const isAsked = ["show", "interface", "ip_version", "service", "time"].some((key) => key in parts);
+  choice = { ...choice, ...parts };
+  if (!MEASURES[choice.show].isCounter && choice.time === "since") choice.time = "rate";
+  history.replaceState(null, "", write(choice));
+  controls.show(choice, known);
+  if (isAsked) {
+    if ("interface" in parts || "ip_version" in parts || "service" in parts) lines.clear();
+    update();
+  } else {
+    draw();
+  }
+}
+
+/** Asks for what is shown. */
+async function answers() {
+  const measure = MEASURES[choice.show];
+  const { interface: name, ip_version } = choice;
+  const countries = ask("countries", { interface: name, ip_version });
+  const other = measure.page ? ask(measure.page) : countries;
+  return { countries: await countries, other: await other };
+}
+
+async function update() {
+  clearTimeout(timer);
+  const asked = turn += 1;
+  try {
+    const [about, devices, found] = await Promise.all([ask("summary"), ask("interfaces"), answers()]);
+    if (asked !== turn) return;
+    summary = about.content;
+    known.interfaces = devices.content.interfaces.map((device) => device.interface);
+    known.services = found.other.content.configured ?? known.services;
+    known.slices = summary.slices;
+    shown = found;
+    failedSince = null;
+    controls.show(choice, known);
+    remember();
+    draw();
+    showExporter(summary, devices.content);
+    await detail.ask(choice.country, summary.slices);
+  } catch (error) {
+    if (asked !== turn) return;
+    fail(error);
+  }
+  schedule();
+}
+
+function schedule() {
+  clearTimeout(timer);
+  if (document.hidden) return;
+  const seconds = Math.max(1, summary?.poll_interval_seconds ?? 5);
+  timer = setTimeout(update, seconds * 1000);
+}
+
+function fail(error) {
+  failedSince ??= Date.now() / 1000;
+  const state = find("state");
+  state.className = "gone";
+  const isAnswer = error instanceof Fault;
+  if (!isAnswer && !(error instanceof TypeError) && error.name !== "TimeoutError") console.error(error);
+  state.textContent = isAnswer
+    ? error.message
+    : `No answer from the exporter since ${clock(failedSince)}. The numbers are older.`;
+}
+
+/** Adds the newest rates to the lines. */
+function remember() {
+  const { content } = shown.countries;
+  const rate = (volume) => values.of(volume, "bytes", "both", true);
+  const points = content.countries.map((row) => [row.country, rate(row)]);
+  lines.add(content.at, [
+    ...points,
+    ["received", values.of(content.whole, "bytes", "received", true)],
+    ["sent", values.of(content.whole, "bytes", "sent", true)],
+  ]);
+}
+
+/** Returns the rows that are shown, and their whole. */
+function rows() {
+  const measure = MEASURES[choice.show];
+  const found = measure.page
+    ? values.ofPage(shown.other.content, choice, countryName)
+    : values.traffic(shown.countries.content, choice, countryName);
+  if (choice.time !== "since") return found;
+  before ??= new Map([...found.rows, { key: "", value: found.all }].map((row) => [row.key, row.value ?? 0]));
+  return {
+    rows: values.since(found.rows, before),
+    all: Math.max(0, (found.all ?? 0) - (before.get("") ?? 0)),
+  };
+}
+
+function draw() {
+  if (!shown) return;
+  const measure = MEASURES[choice.show];
+  const perSecond = choice.time === "rate" && Boolean(measure.isCounter);
+  const found = rows();
+  const sorted = values.sorted(found.rows);
+  table.draw(sorted, found.all, measure.unit, perSecond, choice.country);
+  map.draw(sorted.map((row) => [row.key, row.value]), measure.unit, perSecond);
+  map.choose(choice.country);
+  find("measured").textContent = measure.name;
+  find("nothing").hidden = sorted.some((row) => row.value > 0) || choice.time === "since";
+  drawFoot(found, measure, perSecond);
+  drawWhole();
+  drawState();
+  tip.values = new Map(sorted.map((row) => [row.key, amount(row.value, measure.unit, perSecond)]));
+  detail.draw(choice.country, shown.countries.content);
+}
+
+function drawFoot({ all }, { unit, isRatio }, perSecond) {
+  const foot = document.querySelector("#list tfoot");
+  const row = element("tr");
+  const head = element("th", "", isRatio ? "All countries" : "All");
+  head.scope = "row";
+  const value = element("td", "number", amount(all, unit, perSecond));
+  value.dataset.value = all ?? "";
+  row.append(head, value, element("td"));
+  foot.replaceChildren(row);
+}
+
+function drawWhole() {
+  const { whole } = shown.countries.content;
+  const cards = ["received", "sent"].map((way) => {
+    const card = element("div");
+    const rate = values.of(whole, "bytes", way, true);
+    const total = values.of(whole, "bytes", way, false);
+    const big = element("div", "big", amount(rate, choice.show === "bits" ? "bits" : "bytes", true));
+    const sum = element("div", "label", `${amount(total, "bytes")} in all`);
+    sum.title = `${exact(total)} bytes`;
+    card.append(element("div", "label", WAYS[way]), big, sum);
+    const line = lines.draw(way, `${WAYS[way]}: the last 15 minutes`);
+    if (line) card.append(line);
+    return card;
+  });
+  find("whole").replaceChildren(...cards);
+  find("whole").hidden = false;
+}
+
+function drawState() {
+  const { at, rates_over_seconds: over } = shown.countries.content;
+  const state = find("state");
+  state.className = document.hidden ? "" : "live";
+  const rates = over ? `, rates over ${span(over)}` : "";
+  const text = `As of ${clock(at)}${rates}`;
+  if (state.textContent !== text) state.textContent = text;
+}
+
+/** The small window beside the pointer. */
+const tip = {
+  values: new Map(),
+  show(event) {
+    const country = event.target.dataset?.country;
+    const box = find("tip");
+    box.hidden = !country;
+    if (!country) return;
+    box.textContent = `${countryName(country)}: ${this.values.get(country) ?? "nothing"}`;
+    const { width, height } = box.getBoundingClientRect();
+    const x = Math.min(event.clientX + 14, innerWidth - width - 4);
+    const y = event.clientY + 18 + height > innerHeight ? event.clientY - height - 10 : event.clientY + 18;
+    box.style.transform = `translate(${Math.max(4, x)}px, ${y}px)`;
+  },
+};
+
+function listen() {
+  const shapes = find("shapes");
+  shapes.addEventListener("pointermove", (event) => tip.show(event));
+  shapes.addEventListener("pointerleave", () => { find("tip").hidden = true; });
+  shapes.addEventListener("click", (event) => {
+    const country = event.target.dataset?.country;
+    if (country) change({ country: choice.country === country ? "" : country });
+  });
+  document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : update()));
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && choice.country) change({ country: "" });
+  });
+}
+
+listen();
+find("choice").hidden = false;
+controls.show(choice, known);
+await Promise.all([map.load(), update()]);
+draw();
+document.documentElement.dataset.ready = "true";

@@ -1,0 +1,186 @@
+//! The page at `/` in a real browser, beside the metrics of the same daemon.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::IpAddr;
+
+use serde_json::{Value, json};
+
+use crate::harness::browser::Browser;
+use crate::harness::countries::{CODES, address, database};
+use crate::harness::daemon::{Daemon, Setup};
+use crate::harness::exposition::Scrape;
+use crate::harness::fixtures::{LOCAL4, LOCAL6};
+use crate::harness::frames::Packet;
+use crate::harness::lab::{Lab, WAN};
+
+/// A window of a usual size.
+const WINDOW: [u32; 2] = [1440, 900];
+
+/// The same after a restart.
+const ADDRESS: &str = "127.0.0.1:9300";
+
+/// Starts a daemon, and returns its address as the browser beside it sees it.
+fn start(lab: &Lab) -> (Daemon, String) {
+    let setup = Setup::new(&lab.machine);
+    let file = setup.path("countries.mmdb");
+    fs::write(&file, database()).unwrap();
+    let daemon = setup
+        .set("interfaces", WAN)
+        .set("listen_address", ADDRESS)
+        .set("host", true)
+        .set("connections", true)
+        .set("geoip_db", file.to_str().unwrap())
+        .start();
+    (daemon, format!("http://{ADDRESS}/"))
+}
+
+/// Sends packets of forty countries, both ways and of both IP versions, and
+/// returns once all are counted.
+fn talk(lab: &Lab, daemon: &Daemon) {
+    let (inbound, outbound) = (lab.inbound(), lab.outbound());
+    let mut bytes = [0, 0];
+    for number in 0..40_u16 {
+        for version in [4, 6] {
+            let far = address(number.into(), 1, version);
+            let local: IpAddr = match version {
+                4 => LOCAL4.into(),
+                _ => LOCAL6.into(),
+            };
+            let length = usize::from(number) * 7;
+            let frame = Packet::new(far, local).payload(length).frame();
+            bytes[0] += inbound.repeat(&frame, 3).bytes;
+            let frame = Packet::new(local, far).payload(length).frame();
+            bytes[1] += outbound.repeat(&frame, 2).bytes;
+        }
+    }
+    for (direction, bytes) in ["received", "sent"].into_iter().zip(bytes) {
+        let name = format!("geoip_bytes_{direction}_total");
+        daemon.await_sum(&name, &[], bytes);
+    }
+}
+
+/// Returns the exact values of the rows of the table.
+fn rows(browser: &Browser) -> BTreeMap<String, u64> {
+    let rows = browser.run(
+        "return [...document.querySelectorAll('#list tbody tr')]\
+         .map(row => [row.dataset.country, row.dataset.value]);",
+    );
+    let rows = rows.as_array().unwrap().iter();
+    let row = |row: &Value| {
+        let value = row[1].as_str().unwrap().parse().unwrap();
+        (row[0].as_str().unwrap().to_owned(), value)
+    };
+    rows.map(row).collect()
+}
+
+/// Returns the sums of a counter of the page of metrics by country, with
+/// those of no country.
+fn sums(scrape: &Scrape, kind: &str, ways: &[&str]) -> BTreeMap<String, u64> {
+    let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+    for way in ways {
+        let name = format!("geoip_{kind}_{way}_total");
+        for country in scrape.values_of(&name, "country") {
+            *sums.entry(country.to_owned()).or_default() +=
+                scrape.sum(&name, &[("country", country)]);
+        }
+        for rest in ["unattributed", "non_ip"] {
+            let name = format!("geoip_{rest}_{kind}_{way}_total");
+            *sums.entry(rest.into()).or_default() += scrape.sum(&name, &[]);
+        }
+    }
+    sums
+}
+
+/// Opens a choice, and waits until its answer is shown.
+fn choose(browser: &Browser, address: &str, query: &str) {
+    browser.open(&format!("{address}?{query}"));
+    browser.await_script(
+        "the page is ready",
+        "return document.documentElement.dataset.ready === 'true';",
+    );
+}
+
+#[test]
+fn the_page_adds_up_to_the_metrics() {
+    let lab = Lab::new();
+    let (daemon, address) = start(&lab);
+    talk(&lab, &daemon);
+    daemon.await_polls();
+    let browser = Browser::start(&lab.machine, WINDOW);
+    let both = ["received", "sent"];
+    for kind in ["bytes", "packets"] {
+        for (way, ways) in [
+            ("both", &both[..]),
+            ("received", &both[..1]),
+            ("sent", &both[1..]),
+        ] {
+            choose(
+                &browser,
+                &address,
+                &format!("show={kind}&way={way}&time=total&interface={WAN}"),
+            );
+            let shown = rows(&browser);
+            assert_eq!(shown, sums(&daemon.scrape(), kind, ways), "{kind}");
+            let all = browser.run(
+                "return document.querySelector('#list tfoot td').dataset.value;",
+            );
+            let all: u64 = all.as_str().unwrap().parse().unwrap();
+            assert_eq!(shown.values().sum::<u64>(), all);
+            assert!(shown.len() >= 40, "{shown:?}");
+        }
+    }
+
+    // Every country has a shape, and those with traffic are shaded.
+    let shaded = browser.run(
+        "return [...document.querySelectorAll('#shapes [data-shade]')]\
+         .map(shape => shape.dataset.country).sort();",
+    );
+    assert_eq!(shaded, json!(CODES[..40]));
+
+    // Buttons are as good as an address.
+    choose(&browser, &address, "");
+    browser.run(
+        "[...document.querySelectorAll('button.way')]\
+         .find(button => button.textContent === 'Total').click();",
+    );
+    browser.run(
+        "document.querySelector('#shapes [data-country=DE]')\
+         .dispatchEvent(new MouseEvent('click', { bubbles: true }));",
+    );
+    let query = browser.run("return location.search;");
+    assert_eq!(query, json!("?time=total&country=DE"));
+    let heading = browser.await_script(
+        "the country",
+        "return document.querySelector('#detail h2')?.textContent;",
+    );
+    assert_eq!(heading, json!("Germany (DE)"));
+    assert_eq!(browser.console(), Vec::<String>::new());
+}
+
+#[test]
+fn the_page_stays_when_the_daemon_goes_and_goes_on_when_it_returns() {
+    let lab = Lab::new();
+    let (daemon, address) = start(&lab);
+    talk(&lab, &daemon);
+    let browser = Browser::start(&lab.machine, WINDOW);
+    choose(&browser, &address, "time=total");
+    let before = rows(&browser);
+    drop(daemon);
+    browser.await_script(
+        "the page tells that there is no answer",
+        "return document.querySelector('#state.gone')?.textContent\
+         .startsWith('No answer from the exporter since');",
+    );
+    assert_eq!(rows(&browser), before);
+    // Another one, which counts from zero.
+    let (_daemon, again) = start(&lab);
+    assert_eq!(again, address);
+    browser.await_script(
+        "the page is live",
+        "return document.querySelector('#state.live') !== null;",
+    );
+    assert_eq!(rows(&browser).values().sum::<u64>(), 0);
+    let nothing = "return !document.querySelector('#nothing').hidden;";
+    assert_eq!(browser.run(nothing), json!(true));
+}
