@@ -38,6 +38,8 @@ struct connections_growth {
 	__u64 failed;
 	__u64 closed;
 	__s64 open; /* the change of their number */
+	/* Open ones of an older generation that were counted anew, or ended. */
+	__u64 carried;
 	__u64 bytes_acked;
 	__u64 bytes_received;
 	__u64 segments_sent;
@@ -53,7 +55,8 @@ struct connections_settings {
 	__u64 untracked; /* connections without storage */
 	__u64 displaced; /* ends that were counted under no key, see there */
 	__u64 is_finding; /* user space looks for open connections */
-	__u64 unused2[3];
+	__u64 visited; /* open ones in a visit; user space sets it to 0 */
+	__u64 unused2[2];
 };
 
 /* The notes on one socket; they fill one cache line. */
@@ -68,7 +71,7 @@ struct connections_socket {
 
 _Static_assert(sizeof(struct connections_key) == 20, "the key has a hole");
 _Static_assert(sizeof(struct connections_growth) ==
-		       (9 + CONNECTIONS_BUCKETS) * 8,
+		       (10 + CONNECTIONS_BUCKETS) * 8,
 	       "the growth has a hole");
 _Static_assert(sizeof(struct connections_settings) == 128,
 	       "the settings have a hole");

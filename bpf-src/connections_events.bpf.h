@@ -182,6 +182,8 @@ static __always_inline void end(struct sock *sk)
 		/* Another element than that which has it as open. */
 		if (mark != was)
 			add(&all->displaced, 1);
+	} else {
+		add(&growth->carried, 1);
 	}
 	add(&growth->bytes_acked,
 	    claim_last(&known->bytes_acked, reading(mark, now.bytes_acked)));

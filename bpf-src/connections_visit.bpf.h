@@ -111,6 +111,8 @@ static __always_inline void visit(struct sock *sk, struct tcp_sock *tcp,
 	mark = mark_of(known);
 	if (state_of(mark) != MARK_OPEN)
 		return;
+	/* One visit at a time. */
+	all->visited++;
 	now = readings_of(tcp);
 	word = word_of(all);
 	/* Most are idle: they cost no look at their address. */
@@ -133,6 +135,7 @@ static __always_inline void visit(struct sock *sk, struct tcp_sock *tcp,
 		    __sync_val_compare_and_swap(&known->mark, old, mark) != old)
 			return;
 		add((__u64 *)&growth->open, 1);
+		add(&growth->carried, 1);
 	}
 	count_progress(all, word, &key, mark, known, &now, round_trip);
 	ask_to_take(all, word, meta->seq);

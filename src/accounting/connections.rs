@@ -80,6 +80,9 @@ pub struct ConnectionGrowth {
     /// The change of the number of open connections. Connections that the
     /// exporter found open are in it, and not in `opened`.
     pub open: i64,
+    /// Connections that were open when the number of open ones began anew, and
+    /// that were counted again or have ended since then.
+    pub carried: u64,
     /// Bytes that the remote hosts acknowledged.
     pub bytes_acked: u64,
     /// Bytes that this machine received in order.
@@ -108,6 +111,7 @@ impl AddAssign<&Self> for ConnectionGrowth {
         self.failed += other.failed;
         self.closed += other.closed;
         self.open += other.open;
+        self.carried += other.carried;
         self.bytes_acked += other.bytes_acked;
         self.bytes_received += other.bytes_received;
         self.segments_sent += other.segments_sent;

@@ -97,6 +97,12 @@ impl Counting {
         self.watch.is_displaced()
     }
 
+    /// Returns the number of open connections that the last visit saw, if a
+    /// visit misses none.
+    pub(super) fn visited(&self) -> Option<u64> {
+        self.watch.visited()
+    }
+
     /// Credits the growth from now on as the configuration and the sources say.
     pub(super) fn replace_meaning(
         &mut self,

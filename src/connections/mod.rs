@@ -4,6 +4,7 @@
 //! are off it holds nothing, neither in the kernel nor in memory, except for the
 //! counters.
 
+mod audit;
 mod counting;
 mod ignored;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use crate::kernel::{self, ConnectionsMethod, OpenConnections};
 use crate::logging::chain;
 use crate::metrics::published::{Published, Publisher};
 use crate::ranges::RangeNames;
+use audit::{Audit, Step};
 use counting::{Counting, Meaning};
 
 /// The interval at which the thread looks for changed files, and for the
@@ -63,6 +65,7 @@ struct Running {
     due: Instant,
     /// The time at which the open connections are counted anew.
     recount_due: Instant,
+    audit: Audit,
     /// The fault that was logged last, so that each is logged once.
     fault: Option<String>,
     started: Instant,
@@ -77,6 +80,7 @@ impl Watcher {
             counting: None,
             due: Instant::now(),
             recount_due: Instant::now() + RECOUNT_INTERVAL,
+            audit: Audit::default(),
             fault: None,
             started: Instant::now(),
         };
@@ -136,13 +140,14 @@ impl Running {
         }
         match &self.counting {
             None if is_due => self.begin(&config, meaning),
-            Some(_) if is_due => self.visit(),
+            // Before the visit: an interval may leave no time but visits.
             Some(counting)
                 if counting.is_displaced()
                     || Instant::now() >= self.recount_due =>
             {
                 self.change(&config, meaning);
             }
+            Some(_) if is_due => self.visit(),
             Some(counting) if counting.is_crowded() => self.take(),
             _ => {}
         }
@@ -163,6 +168,7 @@ impl Running {
                 }));
                 let counting = Counting::new(watch, config, meaning, parts);
                 self.counting = Some(counting);
+                self.audit = Audit::default();
                 self.fault = None;
                 self.visit();
                 self.tell_begun(config);
@@ -196,8 +202,16 @@ impl Running {
         let Some(counting) = &mut self.counting else { return };
         let parts = &mut self.parts;
         self.recount_due = Instant::now() + RECOUNT_INTERVAL;
+        // Connections that move to another series are not missing.
+        let is_owed = counting.visited().is_some()
+            && *counting.meaning() == meaning
+            && !counting.is_displaced();
         let recounted = counting.recount(&mut parts.account);
-        parts.account.forget_open();
+        match is_owed {
+            true => parts.account.owe_open(),
+            false => parts.account.forget_open(),
+        }
+        self.audit.recount(is_owed);
         parts.account.configure(config);
         match recounted {
             Ok(()) => {
@@ -218,6 +232,8 @@ impl Running {
         let Some(counting) = &mut self.counting else { return };
         let began = Instant::now();
         let visited = counting.visit(&mut self.parts.account);
+        let seen = counting.visited().filter(|_| visited.is_ok());
+        self.audit(seen);
         self.publish();
         match visited {
             Ok(()) => {
@@ -227,6 +243,24 @@ impl Running {
                 self.show(true, began.elapsed());
             }
             Err(error) => self.fail(&error, began.elapsed()),
+        }
+    }
+
+    /// Compares the numbers of open connections after a visit that saw all of
+    /// them, and counts ends that no program saw.
+    fn audit(&mut self, seen: Option<u64>) {
+        let Some(seen) = seen else { return };
+        let account = &mut self.parts.account;
+        match self.audit.end_visit(account.open(), seen) {
+            Step::Nothing => {}
+            Step::Recount => self.recount_due = Instant::now(),
+            Step::Settle => {
+                let connections = account.settle();
+                if connections > 0 {
+                    info!(self.parts.log, "counted ends of connections that \
+                            no program saw"; "connections" => connections);
+                }
+            }
         }
     }
 

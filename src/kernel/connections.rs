@@ -79,6 +79,10 @@ pub trait WatchConnections {
     /// number of open ones is wrong by key until [`WatchConnections::recount`].
     fn is_displaced(&self) -> bool;
 
+    /// Returns the number of open connections that the last visit saw, if a
+    /// visit misses none.
+    fn visited(&self) -> Option<u64>;
+
     /// Returns the number of connections whose sockets had no room for a
     /// reading, since this was opened. They are in
     /// [`ConnectionGrowth::opened`] alone.

@@ -31,6 +31,9 @@ struct Book {
     counters: Counters,
     /// The number of open ones.
     open: BTreeMap<(ConnectionDirection, Option<Arc<str>>), i64>,
+    /// By direction: connections that were open when the numbers began anew, and
+    /// that were neither counted again nor have ended yet.
+    owed: [i64; ConnectionDirection::ALL.len()],
 }
 
 /// Sums up the connections with every country. The thread that counts
@@ -61,7 +64,7 @@ impl ConnectionsAccount {
         let shown = Config::default().connections_countries as usize;
         let book = |one: CountryConnections| Book {
             counters: one.counters,
-            open: BTreeMap::new(),
+            ..Book::default()
         };
         let countries = saved.countries.into_iter();
         Self {
@@ -181,6 +184,50 @@ impl ConnectionsAccount {
         }
     }
 
+    /// Returns the number of open connections.
+    #[must_use]
+    pub fn open(&self) -> i64 {
+        let books = self.countries.values().chain([&self.other]);
+        books.flat_map(|book| book.open.values()).sum()
+    }
+
+    /// Does the same as [`Self::forget_open`], and remembers the numbers until
+    /// [`Self::settle`].
+    pub fn owe_open(&mut self) {
+        for book in self.countries.values_mut().chain([&mut self.other]) {
+            book.owed = Default::default();
+            for ((direction, _), number) in &book.open {
+                book.owed[direction.index()] += number;
+            }
+        }
+        self.forget_open();
+    }
+
+    /// Counts the connections as closed that [`Self::owe_open`] remembered, and
+    /// that two visits since then have not seen, nor an event: no program saw
+    /// their ends. Does nothing if a connection has another country than it
+    /// had. Returns the number of the connections.
+    pub fn settle(&mut self) -> u64 {
+        let has_moved =
+            self.countries.values().flat_map(|it| it.owed).any(|it| it < 0)
+                || self.other.owed.iter().any(|it| *it != 0);
+        let mut settled = 0;
+        for book in self.countries.values_mut().chain([&mut self.other]) {
+            let owed = std::mem::take(&mut book.owed);
+            if has_moved {
+                continue;
+            }
+            for (changes, owed) in book.counters.changes.iter_mut().zip(owed) {
+                let closed = owed.unsigned_abs();
+                let growth = ConnectionGrowth { closed, ..Default::default() };
+                changes.add(&growth, self.last_visit);
+                settled += closed;
+            }
+        }
+        self.has_changed |= settled > 0;
+        settled
+    }
+
     /// Ends a visit: chooses the countries whose round-trip times are shown.
     /// Returns whether anything has changed since the last snapshot.
     pub fn end_visit(&mut self, end: PollEnd) -> bool {
@@ -215,6 +262,7 @@ impl Book {
     ) {
         self.counters.changes[place.0.index()].add(growth, earlier);
         self.counters.traffic.add(growth, earlier);
+        self.owed[place.0.index()] -= growth.carried.cast_signed();
         // One that opened and closed since the last visit was open too.
         if growth.open != 0 || growth.opened > 0 || growth.closed > 0 {
             *self.open.entry(place).or_default() += growth.open;

@@ -72,6 +72,8 @@ pub struct ConnectionsGrowth {
     pub closed: u64,
     /// The change of the number of open ones.
     pub open: i64,
+    /// Open ones of an older generation that were counted anew, or ended.
+    pub carried: u64,
     /// Bytes that were acknowledged.
     pub bytes_acked: u64,
     /// Bytes that were received.
@@ -102,8 +104,10 @@ pub struct ConnectionsSettings {
     pub displaced: u64,
     /// Not zero while user space looks for open connections.
     pub is_finding: u64,
+    /// Open connections that the last visit saw.
+    pub visited: u64,
     /// Fills the cache line.
-    pub unused2: [u64; 3],
+    pub unused2: [u64; 2],
 }
 
 /// `struct connections_socket`. User space does not read it.
@@ -147,6 +151,7 @@ impl ConnectionsGrowth {
             failed: self.failed,
             closed: self.closed,
             open: self.open,
+            carried: self.carried,
             bytes_acked: self.bytes_acked,
             bytes_received: self.bytes_received,
             segments_sent: self.segments_sent,
@@ -166,6 +171,7 @@ impl ConnectionsGrowth {
             failed,
             closed,
             open,
+            carried,
             bytes_acked,
             bytes_received,
             segments_sent,
@@ -178,6 +184,7 @@ impl ConnectionsGrowth {
             failed,
             closed,
             open: open.cast_signed(),
+            carried,
             bytes_acked,
             bytes_received,
             segments_sent,
@@ -190,7 +197,7 @@ impl ConnectionsGrowth {
 
 const _: () = {
     assert!(size_of::<ConnectionsKey>() == 20);
-    assert!(GROWTH_WORDS == 9 + BUCKETS);
+    assert!(GROWTH_WORDS == 10 + BUCKETS);
     assert!(size_of::<ConnectionsSettings>() == 128);
     assert!(size_of::<ConnectionsSocket>() == 40);
 };
@@ -220,11 +227,11 @@ mod tests {
         let words = std::array::from_fn(|i| i as u64 + 1);
         let read = ConnectionsGrowth::from_words(words);
         assert_eq!((read.opened, read.open), (1, 4));
-        assert_eq!(read.round_trips_sum, 9);
-        assert_eq!(read.round_trips[0], 10);
+        assert_eq!(read.round_trips_sum, 10);
+        assert_eq!(read.round_trips[0], 11);
         let decoded = read.decode();
-        assert_eq!(decoded.segments_retransmitted, 8);
-        assert_eq!(decoded.round_trips.buckets[BUCKETS - 1], 19);
+        assert_eq!((decoded.carried, decoded.segments_retransmitted), (5, 9));
+        assert_eq!(decoded.round_trips.buckets[BUCKETS - 1], 20);
         let ended = [0, 0, 0, u64::MAX];
         let words = std::array::from_fn(|i| *ended.get(i).unwrap_or(&0));
         assert_eq!(ConnectionsGrowth::from_words(words).open, -1);

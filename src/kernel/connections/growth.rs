@@ -28,6 +28,7 @@ const WORD: usize = std::mem::offset_of!(ConnectionsSettings, word) / 8;
 const KEYS_IN: usize = std::mem::offset_of!(ConnectionsSettings, keys) / 8;
 const UNTRACKED: usize =
     std::mem::offset_of!(ConnectionsSettings, untracked) / 8;
+const VISITED: usize = std::mem::offset_of!(ConnectionsSettings, visited) / 8;
 const DISPLACED: usize =
     std::mem::offset_of!(ConnectionsSettings, displaced) / 8;
 
@@ -177,6 +178,16 @@ impl<K: Kernel> Growth<K> {
 
     pub(super) fn is_displaced(&self) -> bool {
         self.setting(DISPLACED) != self.displaced
+    }
+
+    /// Begins a visit.
+    pub(super) fn begin_visit(&self) {
+        self.kernel.settings()[VISITED].store(0, Ordering::Relaxed);
+    }
+
+    /// Returns the number of open connections that the last visit saw.
+    pub(super) fn visited(&self) -> u64 {
+        self.setting(VISITED)
     }
 
     pub(super) fn untracked(&self) -> u64 {

@@ -42,6 +42,8 @@ static OBJECT: &[u8] =
 pub(super) struct Programs {
     growth: Growth,
     visits: Vec<OwnedFd>,
+    /// True if a visit sees every socket.
+    is_exact: bool,
     _events: Vec<OwnedFd>,
 }
 
@@ -76,7 +78,8 @@ impl Programs {
             VISITS[..walks].iter().map(link).collect::<Result<_, _>>()?;
         find(&mut growth, &finds)
             .map_err(cannot("find the open connections"))?;
-        Ok(Self { growth, visits, _events: events })
+        let is_exact = walks == 1 && sees_every_socket(&release());
+        Ok(Self { growth, visits, is_exact, _events: events })
     }
 }
 
@@ -87,6 +90,7 @@ impl WatchConnections for Programs {
 
     fn visit(&mut self, credit: Credit<'_>) -> Result<(), Error> {
         let Self { growth, visits, .. } = self;
+        growth.begin_visit();
         let mut take = || growth.take(&mut *credit);
         let visited = visits.iter().try_for_each(|it| walk(it, &mut take));
         let taken = self.take(credit);
@@ -107,6 +111,10 @@ impl WatchConnections for Programs {
 
     fn is_displaced(&self) -> bool {
         self.growth.is_displaced()
+    }
+
+    fn visited(&self) -> Option<u64> {
+        self.is_exact.then(|| self.growth.visited())
     }
 
     fn untracked(&self) -> u64 {
@@ -193,6 +201,19 @@ fn own_namespace() -> io::Result<u32> {
     u32::try_from(number).map_err(io::Error::other)
 }
 
+fn release() -> String {
+    fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default()
+}
+
+/// Returns whether the iterator over sockets neither skips nor repeats one when
+/// the table changes under it (bpf_iter_tcp_resume(), 6.17).
+fn sees_every_socket(release: &str) -> bool {
+    let mut numbers = release.split(['.', '-', '+']).map(str::parse);
+    let mut next = || numbers.next().and_then(Result::ok);
+    matches!((next(), next()), (Some(major), Some(minor))
+        if (major, minor) >= (6_u32, 17_u32))
+}
+
 fn program_mut<'a, P>(
     ebpf: &'a mut Ebpf,
     name: &str,
@@ -254,6 +275,27 @@ fn walk(
                 io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
                 _ => return Err(error),
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn visits_are_exact_since_6_17() {
+        for (release, expected) in [
+            ("6.18.44-x", true),
+            ("6.17", true),
+            ("7.0-rc1", true),
+            ("6.16.12-amd64", false),
+            ("5.15.0-91-generic", false),
+            ("", false),
+        ] {
+            assert_eq!(
+                super::sees_every_socket(release),
+                expected,
+                "{release}"
+            );
         }
     }
 }

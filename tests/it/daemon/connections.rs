@@ -101,6 +101,32 @@ fn connections_are_counted_by_country_and_service_while_they_are_on() {
     daemon.stop();
 }
 
+/// Visits no longer see the connections, so they have ended.
+#[test]
+fn ends_that_no_program_saw_are_counted_after_some_visits() {
+    let daemon = start(&with_database(ON));
+    let (here, away) =
+        (key("192.0.2.7", 443, Inbound), key("198.51.100.7", 0, Outbound));
+    tcp(&daemon, |tcp| {
+        tcp.is_exact = true;
+        tcp.open(here, 5);
+        tcp.open(away, 2);
+        tcp.close(here, 1);
+        tcp.close_unseen(here, 2);
+    });
+    let scrape = daemon.wait_for("the unseen ends", |scrape| {
+        total(scrape, "closed", "DE") == 3.0
+    });
+    assert_eq!(open(&scrape, "DE", "inbound", "other"), 2.0);
+    assert_eq!(total(&scrape, "opened", "DE"), 5.0);
+    assert_eq!(open(&scrape, "US", "outbound", "other"), 2.0);
+    tcp(&daemon, |tcp| tcp.close(here, 2));
+    daemon.wait_for("the other ends", |scrape| {
+        total(scrape, "closed", "DE") == 5.0
+    });
+    daemon.stop();
+}
+
 #[test]
 fn open_connections_move_to_the_series_that_a_reload_gives_them() {
     let lines = |more: &str| with_database(&format!("{ON}{more}"));

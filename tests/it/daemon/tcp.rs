@@ -31,6 +31,8 @@ pub(super) struct Tcp {
     pub(super) is_broken: bool,
     pub(super) is_crowded: bool,
     pub(super) untracked: u64,
+    /// True if a visit tells how many open connections it saw.
+    pub(super) is_exact: bool,
 }
 
 /// Returns the key of connections with a remote host.
@@ -66,6 +68,11 @@ impl Tcp {
             growth.closed += count;
             growth.open -= count.cast_signed();
         }
+    }
+
+    /// Closes connections, and no program sees it.
+    pub(super) fn close_unseen(&mut self, key: ConnectionKey, count: u64) {
+        *self.open.get_mut(&key).unwrap() -= count.cast_signed();
     }
 
     fn take(&mut self, credit: Credit<'_>) -> Result<(), Error> {
@@ -128,7 +135,9 @@ impl WatchConnections for FakeWatch {
             if std::mem::take(&mut tcp.counts_anew) {
                 for (key, open) in tcp.open.clone() {
                     // The growth since the count was begun is in it.
-                    tcp.growth_of(key).open = open;
+                    let growth = tcp.growth_of(key);
+                    growth.open = open;
+                    growth.carried = open.unsigned_abs();
                 }
             }
             tcp.take(credit)
@@ -156,6 +165,12 @@ impl WatchConnections for FakeWatch {
 
     fn is_displaced(&self) -> bool {
         false
+    }
+
+    fn visited(&self) -> Option<u64> {
+        let tcp = &self.0.kernel().tcp;
+        let open: i64 = tcp.open.values().sum();
+        tcp.is_exact.then_some(open.unsigned_abs())
     }
 
     fn untracked(&self) -> u64 {

@@ -202,3 +202,50 @@ fn an_account_without_growth_has_not_changed() {
     account.forget_open();
     assert!(account.end_visit(end(5)));
 }
+
+fn again(number: u64) -> ConnectionGrowth {
+    let open = number.cast_signed();
+    let carried = number;
+    ConnectionGrowth { open, carried, ..ConnectionGrowth::default() }
+}
+
+#[test]
+fn connections_that_are_neither_counted_again_nor_ended_are_closed() {
+    let mut account = account(&config(&[]));
+    let (web, away) = (key(1, 443, Inbound), key(1, 0, Outbound));
+    account.credit(country("DE"), &web, &opened(7));
+    account.credit(country("DE"), &away, &opened(3));
+    account.credit(country("FR"), &web, &opened(2));
+    account.owe_open();
+    assert_eq!(account.open(), 0);
+    account.credit(country("DE"), &web, &again(4));
+    account.credit(country("DE"), &away, &again(3));
+    account.credit(country("FR"), &web, &again(2));
+    // Of those from before, one ended; one is new.
+    let mut ended = closed(1);
+    (ended.open, ended.carried) = (0, 1);
+    account.credit(country("DE"), &web, &ended);
+    account.credit(country("DE"), &web, &opened(1));
+    assert_eq!(account.settle(), 2);
+    assert_eq!(account.settle(), 0);
+    assert_eq!(account.open(), 10);
+    let germany = of(&account.snapshot(), "DE").counters.changes;
+    assert_eq!([germany[0].opened, germany[0].closed], [8, 3]);
+    assert_eq!([germany[1].opened, germany[1].closed], [3, 0]);
+}
+
+#[test]
+fn nothing_is_closed_if_a_connection_has_moved_to_another_country() {
+    let mut account = account(&config(&[]));
+    let web = key(1, 443, Inbound);
+    account.credit(country("DE"), &web, &opened(2));
+    account.owe_open();
+    account.credit(country("FR"), &web, &again(1));
+    assert_eq!(account.settle(), 0);
+    // Nor if the kernel had no room for its address.
+    account.credit(None, &web, &opened(2));
+    account.owe_open();
+    account.credit(country("FR"), &web, &again(1));
+    assert_eq!(account.settle(), 0);
+    assert_eq!(of(&account.snapshot(), "DE").counters.changes[0].closed, 0);
+}

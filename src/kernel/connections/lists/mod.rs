@@ -85,6 +85,10 @@ impl WatchConnections for Lists {
         false
     }
 
+    fn visited(&self) -> Option<u64> {
+        None
+    }
+
     fn untracked(&self) -> u64 {
         self.book.untracked()
     }

@@ -47,6 +47,7 @@ fn growth() -> impl Strategy<Value = Box<ConnectionGrowth>> {
                 failed: it[1],
                 closed: it[2],
                 open,
+                carried: 0,
                 bytes_acked: it[3],
                 bytes_received: it[4],
                 segments_sent: it[5],
