@@ -34,6 +34,7 @@ mod harness;
 mod harness_tests;
 mod health;
 mod history;
+mod hosts;
 mod interfaces;
 mod ipsec;
 mod kept;
