@@ -264,9 +264,9 @@ fn save_remote(Remote { address, length }: Remote) -> SavedRemote {
     match address {
         IpAddr::V4(v4) => (4, 0, v4.to_bits().into(), length),
         IpAddr::V6(v6) => {
-            let [high, low] = [v6.to_bits() >> 64, v6.to_bits()];
-            let half = |bits: u128| (bits & u128::from(u64::MAX)) as u64;
-            (6, half(high), half(low), length)
+            let [a, b, c, d, e, f, g, h] = v6.segments().map(u64::from);
+            let half = |[a, b, c, d]: [u64; 4]| a << 48 | b << 32 | c << 16 | d;
+            (6, half([a, b, c, d]), half([e, f, g, h]), length)
         }
     }
 }
