@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Envelope, NetworkName, Volume};
+use super::{Envelope, NetworkName, Totals, Volume};
 
 /// The answer: `whole` is the sum of all hosts that are kept, `forgotten` and
 /// `unattributed`.
@@ -34,6 +34,11 @@ pub struct Hosts {
     pub not_listed: Volume,
     /// The traffic of hosts that are not kept any more, by country.
     pub forgotten: Vec<Forgotten>,
+    /// The traffic that was counted in one country, and that hosts took with
+    /// them when a database or a range gave them another one. The hosts of a
+    /// country, its forgotten ones and `left`, less `joined`, are the traffic
+    /// of the country in `countries`.
+    pub moved: Vec<Moved>,
     /// Traffic whose flow left the kernel's map before a poll could find the
     /// host.
     pub unattributed: Volume,
@@ -75,4 +80,15 @@ pub struct Forgotten {
     /// The traffic.
     #[serde(flatten)]
     pub volume: Volume,
+}
+
+/// The traffic that hosts took with them to another country.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Moved {
+    /// The label of a country.
+    pub country: String,
+    /// The traffic that was counted here for hosts that left it.
+    pub left: Totals,
+    /// The traffic of hosts that are here, and that was counted elsewhere.
+    pub joined: Totals,
 }

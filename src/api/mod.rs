@@ -43,7 +43,7 @@ pub use countries::{Countries, Country};
 pub use envelope::{Counted, Envelope};
 pub use events::{Event, EventKind, Events};
 pub use history::{History, HistoryBy, HistoryRow, Resolution};
-pub use hosts::{Forgotten, Host, Hosts};
+pub use hosts::{Forgotten, Host, Hosts, Moved};
 pub use interfaces::{Interface, InterfaceStatus, Interfaces};
 pub use networks::{Network, NetworkName, Networks};
 pub use ranges::{RangePair, Ranges};

@@ -41,7 +41,7 @@ pub(super) fn slice(
 }
 
 /// Returns the places of hosts, for one page.
-fn places(sources: &Sources) -> Places {
+pub(super) fn places(sources: &Sources) -> Places {
     let origins = sources.origins.clone();
     let source = move || (origins.get().cities.clone(), origins.version());
     Places::new(Box::new(source), sources.config.clone())

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::{Slice, Sources};
 use crate::collectors::moments::{Moment, Readers, Recorder};
-use crate::daemon::BUILD;
 use crate::daemon::histories::Histories;
+use crate::daemon::{BUILD, hosts};
 use crate::http::Page;
 use crate::http::pages::api::{
-    ApiPage, ApiSources, CountriesView, Elsewhere, InterfacesView,
+    ApiPage, ApiSources, CountriesView, Elsewhere, HostsView, InterfacesView,
     NetworksView, SummaryView, UnknownView, View,
 };
 use crate::metrics::published::Published;
@@ -48,11 +48,16 @@ fn pages(sources: &Sources, moments: Published<Moment>) -> Vec<Box<dyn Page>> {
         states: sources.interfaces.clone(),
         counted_once: sources.counted_once.clone(),
     };
+    let hosts = HostsView {
+        names: sources.network_names.clone(),
+        places: hosts::places(sources),
+    };
     vec![
         page(&common, summary),
         page(&common, countries),
         page(&common, interfaces),
         page(&common, NetworksView { names: sources.network_names.clone() }),
+        page(&common, hosts),
         page(&common, UnknownView),
         Box::new(Elsewhere { config: sources.config.clone() }),
     ]

@@ -15,6 +15,7 @@
 
 mod countries;
 mod elsewhere;
+mod hosts;
 mod interfaces;
 mod networks;
 mod pace;
@@ -26,6 +27,7 @@ mod unknown;
 
 pub use countries::CountriesView;
 pub use elsewhere::Elsewhere;
+pub use hosts::HostsView;
 pub use interfaces::InterfacesView;
 pub use networks::NetworksView;
 pub use query::Query;
