@@ -136,6 +136,26 @@ fn assert_growth(first: &Scrape, last: &Scrape, before: &Books, after: &Books) {
     }
 }
 
+/// Compares the page for programs with all that was sent.
+fn assert_page(daemon: &Daemon, books: &Books) {
+    let response = daemon.get("/api/v1/hosts?limit=10000").unwrap();
+    let answer: geoip_exporter::api::Hosts =
+        serde_json::from_str(&response.body).unwrap();
+    let seen: Books = answer
+        .hosts
+        .iter()
+        .map(|host| {
+            let bytes = host.volume.bytes;
+            let address = host.address.parse().unwrap();
+            (address, [bytes.bytes_received, bytes.bytes_sent])
+        })
+        .collect();
+    assert_eq!(seen, *books);
+    let all = books.values().flatten().sum::<u64>();
+    assert_eq!(answer.whole.total_bytes(), all);
+    assert_eq!(answer.unattributed.total_bytes(), 0);
+}
+
 #[test]
 fn hosts_are_exact_while_databases_are_replaced_under_traffic() {
     let lab = Lab::new();
@@ -190,6 +210,7 @@ fn hosts_are_exact_while_databases_are_replaced_under_traffic() {
     );
     assert_eq!(info, Some(1.0));
     assert_eq!(last.sum("geoip_remote_host_info", &[]), 401);
+    assert_page(&daemon, &hosts.books);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod cities;
 
+use geoip_exporter::api::Hosts;
+
 use super::fake::FakeHost;
 use super::running::{Running, Scrape, with_database};
 
@@ -142,4 +144,56 @@ fn hosts_continue_after_a_stop_and_after_kills() {
         host = host.again();
     }
     assert!(seen > 9_000.0, "the series continues: {seen}");
+}
+
+/// The page for programs has the same hosts, and the same sums as the metrics.
+#[test]
+fn the_page_for_programs_has_every_host() {
+    let daemon = start("counted_once = \"eth0\"\nremote_hosts_top = 1\n");
+    exchange(&daemon);
+    let scrape = exchange(&daemon);
+    let answer = |query: &str| -> Hosts {
+        let (status, body) = daemon.get(&format!("/api/v1/hosts{query}"));
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    };
+    let all = answer("");
+    let rows: Vec<_> = all
+        .hosts
+        .iter()
+        .map(|host| {
+            let bytes = host.volume.bytes;
+            (&*host.address, bytes.bytes_received, bytes.bytes_sent)
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("192.0.2.7", 2_000, 6_000),
+            ("192.0.2.8", 600, 1_800),
+            ("2001:db8::7", 100, 300),
+            ("2001:db8::8", 14, 42),
+        ]
+    );
+    let whole = all.whole.bytes;
+    for (direction, bytes) in
+        [("received", whole.bytes_received), ("sent", whole.bytes_sent)]
+    {
+        let host = scrape.sum(&format!("geoip_host_bytes_{direction}_total"));
+        assert_eq!(host.to_string(), bytes.to_string());
+    }
+    let first = answer("?sort=address&limit=1&country=GB");
+    assert_eq!(first.hosts[0].address, "2001:db8::7");
+    assert_eq!((first.matching, first.kept), (2, 4));
+    assert_eq!(first.not_listed.total_bytes(), 56);
+    let (status, line) = daemon.get("/api/v1/hosts?sort=size");
+    assert_eq!(status, 400, "{line}");
+    daemon.stop();
+
+    let config = with_database("");
+    let daemon = Running::start(FakeHost::new(&[(2, "eth0")]), &config);
+    let (status, line) = daemon.get("/api/v1/hosts");
+    assert_eq!(status, 404);
+    assert_eq!(line, "404: remote_hosts = true turns this page on\n");
+    daemon.stop();
 }
