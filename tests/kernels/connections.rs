@@ -48,7 +48,9 @@ fn count() -> u64 {
 
 #[test]
 fn programs_miss_no_event_with_packets_steered_to_all_cpus() {
-    let lab = with_steering();
+    let cpus = thread::available_parallelism().unwrap().get().min(32);
+    assert!(cpus > 1, "one CPU interrupts itself only");
+    let lab = CountryLab::with_steering(cpus);
     lab.lab.machine.run(|| {
         let open = TcpConnections.open(ConnectionsScope::Namespace);
         let mut watch = open.unwrap();
@@ -78,19 +80,6 @@ fn programs_miss_no_event_with_packets_steered_to_all_cpus() {
         });
         eprintln!("{expected:?}: difference 0");
     });
-}
-
-/// Makes a lab in which interrupts receive packets on another CPU than they were
-/// sent on, on top of any process.
-fn with_steering() -> CountryLab {
-    let lab = Lab::unplugged();
-    let cpus = thread::available_parallelism().unwrap().get().min(32);
-    assert!(cpus > 1, "one CPU interrupts itself only");
-    for namespace in [&lab.machine, &lab.world] {
-        let all = format!("{:x}", (1_u64 << cpus) - 1);
-        namespace.set("core/rps_default_mask", &all);
-    }
-    CountryLab::on_link(lab, WAN, PEER)
 }
 
 /// Adds growth to the sums by direction.

@@ -75,25 +75,40 @@ impl CountryLab {
     /// both ends of a connection change their states at the same time.
     pub(crate) fn on_all_cpus() -> Self {
         let lab = Self::new();
-        for (namespace, link) in
-            [(&lab.lab.machine, WAN), (&lab.lab.world, PEER)]
-        {
-            // A veth has a NAPI if it merges packets. Only a mount of this
-            // namespace's sysfs has the link.
-            output_of(
-                namespace.command("ethtool").args(["-K", link, "gro", "on"]),
-            );
-            let threads = format!(
-                "mount -t sysfs none /sys && \
-                 echo 1 >/sys/class/net/{link}/threaded"
-            );
-            output_of(
-                namespace
-                    .command("unshare")
-                    .args(["--mount", "sh", "-c", &threads]),
-            );
+        for (namespace, link) in lab.links() {
+            // A veth has a NAPI if it merges packets.
+            let merge = ["-K", link, "gro", "on"];
+            output_of(namespace.command("ethtool").args(merge));
         }
+        lab.set_of_links("threaded", "1");
         lab
+    }
+
+    /// Makes the same, but interrupts receive the packets on another CPU than
+    /// they were sent on, on top of any process.
+    #[allow(dead_code, reason = "the tests on other kernels use it")]
+    pub(crate) fn with_steering(cpus: usize) -> Self {
+        let lab = Self::new();
+        let all = format!("{:x}", (1_u64 << cpus) - 1);
+        lab.set_of_links("queues/rx-0/rps_cpus", &all);
+        lab
+    }
+
+    fn links(&self) -> [(&Netns, &str); 2] {
+        [(&self.lab.machine, WAN), (&self.lab.world, PEER)]
+    }
+
+    /// Writes to a file of both ends of the link. Only a mount of the namespace's
+    /// own sysfs has it.
+    fn set_of_links(&self, file: &str, value: &str) {
+        for (namespace, link) in self.links() {
+            let script = format!(
+                "mount -t sysfs none /sys && \
+                 echo {value} >/sys/class/net/{link}/{file}"
+            );
+            let arguments = ["-m", "sh", "-c", &script];
+            output_of(namespace.command("unshare").args(arguments));
+        }
     }
 
     /// Makes the namespaces, the link, the addresses and the routes.
