@@ -26,6 +26,8 @@ const THIS_POLL: u32 = u32::MAX;
 
 const DAY: u32 = 24 * 3600;
 
+const _: () = assert!(size_of::<Host>() == 72);
+
 /// The hosts, each once.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
