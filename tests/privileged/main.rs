@@ -61,6 +61,7 @@ mod shapes;
 mod soak;
 mod stress;
 mod tiers;
+mod top;
 mod traffic;
 mod tunnels;
 mod unit;

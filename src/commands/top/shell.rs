@@ -159,6 +159,10 @@ fn next(
                     Effect::ASK
                 }
                 Ok(Pressed::Resized) => Effect::DRAW,
+                Ok(Pressed::Redraw) => {
+                    screen.retake()?;
+                    Effect::DRAW
+                }
                 // The terminal is gone.
                 Err(_) => return Ok(None),
             },

@@ -15,8 +15,8 @@ use ratatui::crossterm::event::{
 };
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
-    enable_raw_mode,
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
 };
 
 use super::state::{Input, State};
@@ -48,7 +48,17 @@ impl Screen {
         enable_raw_mode()?;
         execute!(io::stdout(), EnterAlternateScreen, Hide)?;
         self.apply_mouse()?;
-        self.terminal.clear()
+        self.forget()
+    }
+
+    /// Clears the screen, so that all of it is drawn again.
+    ///
+    /// `Terminal::clear` would ask the terminal for its cursor, and the thread
+    /// that reads keys would take the answer.
+    fn forget(&mut self) -> io::Result<()> {
+        execute!(io::stdout(), Clear(ClearType::All))?;
+        self.terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+        Ok(())
     }
 
     /// Gives the terminal to the shell while this process is stopped, and
@@ -113,6 +123,8 @@ pub(super) enum Pressed {
     /// Ctrl-Z, which is only a key in this mode.
     Stop,
     Resized,
+    /// Ctrl-L.
+    Redraw,
 }
 
 /// Starts a thread that reads keys and the mouse, until the terminal is gone.
@@ -144,7 +156,7 @@ fn of_key(key: KeyEvent) -> Option<Pressed> {
         return match key.code {
             KeyCode::Char('c') => Some(Pressed::Input(Input::Interrupt)),
             KeyCode::Char('z') => Some(Pressed::Stop),
-            KeyCode::Char('l') => Some(Pressed::Resized),
+            KeyCode::Char('l') => Some(Pressed::Redraw),
             _ => None,
         };
     }

@@ -18,6 +18,8 @@ use super::{Done, Fault, units};
 use crate::api::{Answer as _, Bytes, LARGEST_LIMIT, Summary};
 use crate::cli::TopArguments;
 use crate::commands::client::Client;
+use crate::config::LogLevel;
+use crate::logging::complain;
 
 /// The part of the time for asking is one of this.
 const SHARE: u32 = 50;
@@ -78,7 +80,12 @@ pub(super) fn run(
                 patience = duration + Duration::from_secs_f64(2.0 * interval);
                 whole.add([whole_row(&summary)]);
                 (last, fault) = (table.at, None);
-                first.get_or_insert(table.at);
+                if first.is_none() {
+                    let time = units::span(duration.as_secs_f64());
+                    let text = format!("counting for {time}, Ctrl-C ends it");
+                    complain(LogLevel::Info, &text);
+                    first = Some(table.at);
+                }
                 rows.add(table.rows);
             }
             // The exporter may be restarting.

@@ -7,6 +7,7 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Span;
+use ratatui::widgets::{Paragraph, Widget as _, Wrap};
 
 use super::head::levels;
 use super::layout::{Placed, Subject, columns};
@@ -48,12 +49,27 @@ pub(super) fn table(
         if shown.selected == Some(at) {
             let line = Rect::new(area.x, y, area.width, 1);
             canvas.buffer.set_style(line, Theme::selected());
+            // Reversed blocks would be holes.
+            for column in shown.columns.iter().filter(|it| it.has_blocks()) {
+                let x = area.x + column.x;
+                let blocks = Rect::new(x, y, column.width, 1);
+                let style = Style::new().not_reversed();
+                canvas.buffer.set_style(blocks.intersection(area), style);
+            }
         }
     }
     if shown.rows.is_empty() {
-        let text = nothing(state);
-        let x = area.x + 2;
-        canvas.text((x, top + 2), area.width, &text, Theme::faint());
+        let text = canvas.theme.plain(&nothing(state));
+        let place = Rect::new(
+            area.x + 2,
+            top + 2,
+            area.width.saturating_sub(4),
+            height.saturating_sub(1),
+        );
+        Paragraph::new(text)
+            .style(Theme::faint())
+            .wrap(Wrap { trim: true })
+            .render(place.intersection(area), canvas.buffer);
     }
 }
 

@@ -20,14 +20,15 @@ pub(super) fn title(canvas: &mut Canvas<'_>, state: &State, y: u16) {
     let mut facts = Vec::new();
     if let Some(summary) = &state.summary {
         facts.extend(summary.hostname.clone());
-        facts.push(format!("up {}", units::span(summary.uptime_seconds)));
+        let time = units::span(summary.uptime_seconds);
+        facts.push(match state.is_own {
+            true => format!("counting by itself for {time}"),
+            false => format!("up {time}"),
+        });
         facts.push(match summary.counted {
             Counted::Host => "each packet once".into(),
             _ => "all interfaces".into(),
         });
-    }
-    if state.is_own {
-        facts.push("counting while this view is open".into());
     }
     let (right, style) = match (&state.silence, state.is_paused) {
         (Some(_), _) => ("NO ANSWER".to_owned(), theme.alarm()),

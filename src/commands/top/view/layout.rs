@@ -36,6 +36,13 @@ pub(super) struct Placed {
     pub(super) width: u16,
 }
 
+impl Placed {
+    /// Returns whether the cells are blocks, and no text.
+    pub(super) fn has_blocks(&self) -> bool {
+        matches!(self.subject, Subject::Bar | Subject::Trend)
+    }
+}
+
 /// The columns that were chosen so far. Each but the first has a blank before
 /// it.
 struct Chosen {

@@ -90,7 +90,8 @@ fn screens_of_the_states_of_the_view_are_as_in_the_golden_files() {
     compare("totals-100x24", &mut state, FULL, (100, 24));
     state.table.rows.clear();
     state.table.refusal =
-        "networks are off: networks = true turns them on".into();
+        "networks are off: networks = true in the configuration turns them on, \
+         and asn_db names the database".into();
     compare("off-80x24", &mut state, FULL, (80, 24));
 }
 
