@@ -118,7 +118,7 @@ pub(super) fn hosts_page(poll: u32, count: u32) -> Hosts {
             subdivision: Some("Bayern".into()),
             city: Some("München".into()),
             network: (at % 7 != 6).then_some(network),
-            service: (at % 2 == 0).then(|| "https".into()),
+            service: at.is_multiple_of(2).then(|| "https".into()),
             range: None,
             volume: volume(total, total / 9, (size * 900.0, size * 100.0)),
             first_seen: BEGIN - 90_061.0 - f64::from(at),

@@ -58,6 +58,7 @@ pub(crate) fn limit() {
     });
 }
 
+#[expect(clippy::exit, reason = "a test that hangs cannot be ended alone")]
 fn watch() {
     loop {
         thread::sleep(Duration::from_secs(1));

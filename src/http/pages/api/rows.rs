@@ -8,11 +8,11 @@ use std::ops::Range;
 
 /// Returns the rows at these places in the order of their keys, and the place of
 /// the first. The other rows are not sorted.
-pub(super) fn select<'a, T, K: Ord>(
-    all: &'a mut [T],
+pub(super) fn select<T, K: Ord>(
+    all: &mut [T],
     places: Range<usize>,
     key: impl Fn(&T) -> K,
-) -> (u64, &'a [T]) {
+) -> (u64, &[T]) {
     let begin = places.start.min(all.len());
     let end = places.end.min(all.len());
     if end < all.len() {

@@ -51,14 +51,14 @@ impl World {
             interface: InterfaceId(0),
             direction,
             ip_version: IpVersion::V4,
-            class: u16::from(address % 2 == 0),
+            class: u16::from(address.is_multiple_of(2)),
             remote,
         };
-        let code = if address % 3 == 0 { "DE" } else { "US" };
+        let code = if address.is_multiple_of(3) { "DE" } else { "US" };
         let origin = Origin {
             country: Country::from_code(code).unwrap(),
             network: crate::geoip::Network(address % 4 * 100),
-            range: if address % 5 == 0 {
+            range: if address.is_multiple_of(5) {
                 self.office
             } else {
                 Range::default()
