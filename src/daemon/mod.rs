@@ -8,6 +8,7 @@ mod continuity;
 mod database;
 mod errand;
 mod error;
+mod events;
 mod follow;
 mod followed;
 mod follower;
@@ -40,6 +41,7 @@ use slog::{Logger, crit, info, warn};
 use crate::collectors::exporter::LastReload;
 use crate::config::{self, Config, Flags, Paths};
 use crate::files::Place;
+use crate::http::pages::api::EventLog;
 use crate::kernel::{self, ProbeSettings};
 use crate::logging::{self, LogControl};
 use crate::release::Build;
@@ -103,12 +105,14 @@ pub fn run<H: Host>(
     let loaded = start::load(&layers, host)?;
     let config = &loaded.config;
     let (log, log_control) = host.open_log(config.log_level, config.log_format);
+    let event_log = EventLog::default();
+    let log = events::keep(&log, event_log.clone());
     let result = match run_logged(
         layers,
         loaded,
         host,
         events,
-        &log,
+        (&log, event_log),
         log_control.clone(),
     ) {
         Err(Ended::Asked) => {
@@ -133,7 +137,7 @@ fn run_logged<H: Host>(
     loaded: config::Loaded,
     host: &H,
     events: EventChannel,
-    log: &Logger,
+    (log, event_log): (&Logger, EventLog),
     log_control: LogControl,
 ) -> Result<(), Ended> {
     kernel::keep_memory_small();
@@ -164,6 +168,7 @@ fn run_logged<H: Host>(
         manager: &manager,
         privileges: &privileges,
         progress: &progress,
+        event_log: &event_log,
     };
     let (controls, workers) = start.begin(basis, counting, server)?;
     start.end();

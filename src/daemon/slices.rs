@@ -44,6 +44,7 @@ use crate::config::Config;
 use crate::connections::Watcher;
 use crate::geoip::{CountryNames, NetworkNames};
 use crate::history::Saved;
+use crate::http::pages::api::EventLog;
 use crate::http::pages::{Assets, Healthy, Index, Ready, Reload};
 use crate::http::{self, Page};
 use crate::kernel::{FollowInterfaces, InterfaceEvent, OpenConnections};
@@ -79,6 +80,8 @@ pub(super) struct Sources {
     /// The time of the start.
     pub(super) started: Timestamp,
     pub(super) log: Logger,
+    /// The last records of the log.
+    pub(super) event_log: EventLog,
     pub(super) config: Published<Config>,
     pub(super) last_reload: Published<LastReload>,
     pub(super) databases: Vec<Published<DatabaseStatus>>,
@@ -126,7 +129,8 @@ pub(super) fn all(
 ) -> Vec<Slice> {
     let newest = &mut Readers::default();
     newest.traffic = account.reader();
-    let (connections, status) = connections(sources, histories, newest, opener);
+    let (connections, status, of_connections) =
+        connections(sources, histories, newest, opener);
     let (networks, of_networks) = networks(sources, histories, newest);
     let (ranges, of_ranges) = ranges(sources, histories, newest);
     let (services, of_services) = services(sources, histories, newest);
@@ -153,7 +157,7 @@ pub(super) fn all(
         process(),
     ];
     // Last, as it reads the snapshots of all others.
-    slices.push(api::api(sources, histories, newest.clone()));
+    slices.push(api::api(sources, histories, newest.clone(), of_connections));
     slices
 }
 
@@ -206,13 +210,14 @@ fn services(
     (slice, shown)
 }
 
-/// Returns the slice, and the outcome of its last visit.
+/// Returns the slice, the outcome of its last visit, and the snapshots that
+/// scrapes may see.
 fn connections(
     sources: &Sources,
     histories: &mut Histories,
     newest: &mut Readers,
     opener: Box<dyn OpenConnections>,
-) -> (Slice, Published<CollectorStatus>) {
+) -> (Slice, Published<CollectorStatus>, Published<connections::Snapshot>) {
     let mut saved: connections::Snapshot = histories.take().unwrap_or_default();
     saved.labels = Arc::new(histories.labels.clone());
     let mut account =
@@ -221,7 +226,7 @@ fn connections(
     newest.connections = counters.reader();
     let config = sources.config.clone();
     let shown = histories.shown_of(counters.reader());
-    let collector = ConnectionsCollector::new(shown, config.clone());
+    let collector = ConnectionsCollector::new(shown.clone(), config.clone());
     let status = Publisher::new(CollectorStatus::off("connections"));
     let shown_status = status.reader();
     let watcher = Watcher {
@@ -250,7 +255,7 @@ fn connections(
         })),
         ..Slice::default()
     };
-    (slice, shown_status)
+    (slice, shown_status, shown)
 }
 
 fn networks(

@@ -100,6 +100,7 @@ fn the_time_of_day_decides_nothing() {
     // which counters were zero. Log lines get theirs from the library.
     let shown = [
         "src/daemon/mod.rs",
+        "src/daemon/events.rs",
         "src/connections/mod.rs",
         "src/daemon/start/begin.rs",
         "src/collectors/exporter/mod.rs",

@@ -29,6 +29,7 @@ mod http;
 mod lookup;
 mod mmdb;
 mod networks;
+mod openapi;
 mod refusals;
 mod rules;
 #[allow(dead_code, reason = "each suite uses a part of it")]

@@ -249,6 +249,7 @@ impl ConnectionsAccount {
             created: self.created,
             labels: Arc::clone(&self.labels),
             method: self.method,
+            visited: self.last_visit,
         }
     }
 }

@@ -13,6 +13,7 @@ mod families;
 mod section;
 mod services;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use account::ConnectionsAccount;
@@ -204,4 +205,36 @@ pub struct Snapshot {
     pub labels: Arc<CountryLabels>,
     /// The way in which connections are counted now; none while they are not.
     pub method: Option<Method>,
+    /// The end of the visit, or the start. It is not saved.
+    pub visited: Option<Timestamp>,
+}
+
+/// Round-trip times of a country.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// The number of observations.
+    pub count: u64,
+    /// Their sum, in microseconds.
+    pub micros: u64,
+}
+
+impl Snapshot {
+    /// Returns the round-trip times of each country, shown or not; without a
+    /// country those of connections for whose addresses the kernel had no room.
+    #[must_use]
+    pub fn observed(&self) -> BTreeMap<Option<Country>, Observed> {
+        let observed = |sums: Sums<COUNTERS>| Observed {
+            count: sums[..BUCKETS].iter().sum(),
+            micros: sums[BUCKETS],
+        };
+        let members = self.round_trips.iter().map(|member| {
+            let mut sums = member.value;
+            for (sum, more) in sums.iter_mut().zip(member.in_other) {
+                *sum += more;
+            }
+            (Some(member.key), observed(sums))
+        });
+        let nowhere = (None, observed(self.round_trips.not_kept));
+        members.chain([nowhere]).collect()
+    }
 }

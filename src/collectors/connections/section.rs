@@ -101,6 +101,7 @@ impl SectionContent for Snapshot {
             created: saved.created,
             labels: Arc::default(),
             method: None,
+            visited: None,
         })
     }
 }

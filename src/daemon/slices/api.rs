@@ -3,32 +3,40 @@
 use std::sync::Arc;
 
 use super::{Slice, Sources};
+use crate::collectors::connections;
 use crate::collectors::moments::{Moment, Readers, Recorder};
 use crate::daemon::histories::Histories;
 use crate::daemon::{BUILD, hosts};
 use crate::http::Page;
 use crate::http::pages::api::{
-    ApiPage, ApiSources, CountriesView, Elsewhere, HostsView, InterfacesView,
-    NetworksView, SummaryView, UnknownView, View,
+    ApiPage, ApiSources, ConnectionsView, CountriesView, Elsewhere, EventsView,
+    HostsView, InterfacesView, NetworksView, RangesView, ServicesView,
+    SummaryView, UnknownView, View,
 };
 use crate::metrics::published::Published;
 
-/// Returns the slice. `newest` reads the snapshots of all accounts.
+/// Returns the slice. `newest` reads the snapshots of all accounts, `connections`
+/// those of connections that may be shown.
 pub(super) fn api(
     sources: &Sources,
     histories: &mut Histories,
     newest: Readers,
+    connections: Published<connections::Snapshot>,
 ) -> Slice {
     let recorder = Recorder::new(newest, sources.started);
     let moments = histories.shown_whole(recorder.reader());
     Slice {
-        pages: pages(sources, moments),
+        pages: pages(sources, moments, connections),
         gatherer: Some(Box::new(recorder)),
         ..Slice::default()
     }
 }
 
-fn pages(sources: &Sources, moments: Published<Moment>) -> Vec<Box<dyn Page>> {
+fn pages(
+    sources: &Sources,
+    moments: Published<Moment>,
+    connections: Published<connections::Snapshot>,
+) -> Vec<Box<dyn Page>> {
     let common = ApiSources {
         config: sources.config.clone(),
         moments,
@@ -44,6 +52,10 @@ fn pages(sources: &Sources, moments: Published<Moment>) -> Vec<Box<dyn Page>> {
         is_saved: sources.is_saved.clone(),
     };
     let countries = CountriesView { names: sources.country_names.clone() };
+    let connections = ConnectionsView {
+        snapshot: connections,
+        names: sources.country_names.clone(),
+    };
     let interfaces = InterfacesView {
         states: sources.interfaces.clone(),
         counted_once: sources.counted_once.clone(),
@@ -58,7 +70,11 @@ fn pages(sources: &Sources, moments: Published<Moment>) -> Vec<Box<dyn Page>> {
         page(&common, interfaces),
         page(&common, NetworksView { names: sources.network_names.clone() }),
         page(&common, hosts),
+        page(&common, RangesView),
+        page(&common, ServicesView),
+        page(&common, connections),
         page(&common, UnknownView),
+        page(&common, EventsView { events: sources.event_log.clone() }),
         Box::new(Elsewhere { config: sources.config.clone() }),
     ]
 }

@@ -22,6 +22,7 @@ use crate::accounting::{PollStatistics, Timestamp};
 use crate::collectors::interfaces;
 use crate::collectors::traffic::{Snapshot, TrafficAccount};
 use crate::geoip::CountryLabels;
+use crate::http::pages::api::EventLog;
 use crate::http::pages::{Fresh, Metrics, Refresh};
 use crate::http::{self, Routes};
 use crate::kernel::{Adopt, Attach, Classify, Hook, ReadCounts};
@@ -40,6 +41,8 @@ pub(in crate::daemon) struct Basis<'a> {
     pub(in crate::daemon) privileges: &'a Privileges,
     /// The progress of the poller.
     pub(in crate::daemon) progress: &'a Progress,
+    /// The last records of the log.
+    pub(in crate::daemon) event_log: &'a EventLog,
 }
 
 /// The controls and the names of the workers, or the reason of a failure.
@@ -173,7 +176,7 @@ impl Start<'_> {
     /// Gathers the publications that the slices use.
     fn sources(
         &self,
-        Basis { published, followers, .. }: Basis<'_>,
+        Basis { published, followers, event_log, .. }: Basis<'_>,
         shown: &Shown,
         Readers { newest_polls, interfaces, counted_once }: Readers,
         server: &http::Server,
@@ -185,6 +188,7 @@ impl Start<'_> {
         Sources {
             started: SystemTime::now().into(),
             log: self.log.clone(),
+            event_log: event_log.clone(),
             config: published.config.reader(),
             last_reload: published.last_reload.reader(),
             databases: statuses,

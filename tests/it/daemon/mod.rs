@@ -1,6 +1,7 @@
 //! The whole daemon over a machine in memory: everything but the kernel is
 //! real, the configuration's files, the databases, the threads, the sockets.
 
+mod api;
 mod connections;
 mod crash;
 mod database;

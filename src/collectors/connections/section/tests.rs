@@ -50,6 +50,7 @@ fn snapshot() -> Snapshot {
         created: Some(Timestamp::from_millis(6)),
         labels: Arc::new(labels),
         method: None,
+        visited: None,
     }
 }
 

@@ -13,24 +13,32 @@
 //!
 //! Pure: no I/O, clock, threads or logging.
 
+mod connections;
 mod countries;
 mod elsewhere;
+mod events;
 mod hosts;
 mod interfaces;
 mod networks;
 mod pace;
 mod query;
+mod ranges;
 mod rows;
+mod services;
 mod summary;
 mod sums;
 mod unknown;
 
+pub use connections::ConnectionsView;
 pub use countries::CountriesView;
 pub use elsewhere::Elsewhere;
+pub use events::{EventLog, EventsView, MOST_EVENTS};
 pub use hosts::HostsView;
 pub use interfaces::InterfacesView;
 pub use networks::NetworksView;
 pub use query::Query;
+pub use ranges::RangesView;
+pub use services::ServicesView;
 pub use summary::SummaryView;
 pub use unknown::UnknownView;
 
@@ -49,6 +57,10 @@ use crate::metrics::published::Published;
 
 /// The line of every page while the interface is off.
 const OFF: &str = "404: web = true turns the interface for programs on\n";
+
+/// The country of traffic that belongs to none, and the service of connections
+/// of none.
+const OTHER: &str = "other";
 
 /// The content of a page.
 pub trait View: Send + Sync {

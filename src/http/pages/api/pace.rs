@@ -21,6 +21,16 @@ impl Pace {
         Self(moment.rates_over().map(|span| span.as_secs_f64()))
     }
 
+    /// Takes rates over so many seconds.
+    pub(super) fn over(seconds: Option<f64>) -> Self {
+        Self(seconds)
+    }
+
+    /// Returns whether there are rates.
+    pub(super) fn has_rates(self) -> bool {
+        self.0.is_some()
+    }
+
     /// Returns the growth of a counter per second, to three places.
     #[expect(clippy::cast_precision_loss, reason = "a rate is not exact")]
     pub(super) fn rate(self, now: u64, earlier: u64) -> Option<f64> {
