@@ -10,6 +10,7 @@
 
 mod client;
 mod explain;
+mod report;
 mod top;
 
 use std::collections::HashSet;
@@ -23,6 +24,7 @@ use crate::config::{self, Flags, Kind, Setting};
 use crate::release;
 pub use client::ClientOptions;
 use explain::{behind_dashes, one_line};
+pub use report::{Length, ReportArguments, SUBJECTS};
 pub use top::{SORTS, TopArguments, VIEWS};
 
 /// The name of the program.
@@ -64,6 +66,8 @@ pub struct Arguments {
     pub top: Box<TopArguments>,
     /// The process whose end ends this one: the terminal view that started it.
     pub ends_with: Option<u32>,
+    /// The flags of `report`.
+    pub report: ReportArguments,
 }
 
 /// A command of the program. Each but the daemon has a file in `commands/`.
@@ -79,13 +83,15 @@ pub enum Command {
     Lookup,
     /// Show the traffic in the terminal.
     Top,
+    /// Print the traffic of hours, days and months.
+    Report,
     /// Remove the pinned programs and maps.
     RemovePins,
 }
 
 /// The commands with a name: the name, the older flag that does the same if
 /// there is one, and the help text of both.
-const NAMED: [(Command, &str, Option<&str>, &str); 5] = [
+const NAMED: [(Command, &str, Option<&str>, &str); 6] = [
     (
         Command::Check,
         "check",
@@ -109,6 +115,12 @@ const NAMED: [(Command, &str, Option<&str>, &str); 5] = [
         "top",
         None,
         "Show the traffic in the terminal; top --help lists its flags",
+    ),
+    (
+        Command::Report,
+        "report",
+        None,
+        "Print the traffic of days or months; report --help lists its flags",
     ),
     (
         Command::RemovePins,
@@ -186,6 +198,11 @@ fn cli(matches: &ArgMatches) -> Result<Cli, UsageError> {
             arguments.client = client::options(matches);
             arguments.top = Box::new(top::options(matches)?);
         }
+        Command::Report => {
+            arguments.json = matches.get_flag(JSON);
+            arguments.client = client::options(matches);
+            arguments.report = report::options(matches);
+        }
         Command::Daemon => {
             arguments.ends_with = matches.get_one::<u32>(ENDS_WITH).copied();
         }
@@ -247,6 +264,12 @@ fn arguments_of(command: &str) -> Vec<Arg> {
         }
         "top" => {
             let mut all = top::arguments();
+            all.push(json);
+            all.extend(client::arguments());
+            all
+        }
+        "report" => {
+            let mut all = report::arguments();
             all.push(json);
             all.extend(client::arguments());
             all

@@ -29,7 +29,7 @@
 //! commands   → everything below
 //! daemon     → everything below
 //! connections → accounting, classifier, collectors, config, geoip, kernel, logging, metrics, ranges
-//! history    → accounting, calendar, collectors, config::Config, geoip, metrics
+//! history    → accounting, api, calendar, collectors, config::Config, geoip, metrics
 //! poller     → accounting, classifier, collectors, config, geoip, kernel, logging, metrics, ranges
 //! http       → accounting, api, collectors, config::Config, config::ListenAddress, config::nearest, config::utf8, files, geoip::Country, geoip::CountryLabels, geoip::CountryNames, geoip::Network, geoip::NetworkNames, metrics, release
 //! kernel     → accounting, config::Candidate, config::ConnectionsScope, config::CountedOnce, config::Interfaces, files, logging::chain, sandbox::capability_names

@@ -13,7 +13,7 @@ pub const USAGE: u8 = 64;
 pub const UNAVAILABLE: u8 = 69;
 /// A fault of the program itself: a worker ended too early.
 pub const SOFTWARE: u8 = 70;
-/// Standard output cannot be written.
+/// Standard output cannot be written, or the history cannot be read.
 pub const IOERR: u8 = 74;
 /// A privilege is missing.
 pub const NOPERM: u8 = 77;
@@ -36,7 +36,11 @@ pub const ALL: [(u8, &str, &str); 7] = [
          loaded.",
     ),
     (SOFTWARE, "SOFTWARE", "A fault of the program itself. Please report it."),
-    (IOERR, "IOERR", "Standard output cannot be written."),
+    (
+        IOERR,
+        "IOERR",
+        "Standard output cannot be written, or the history cannot be read.",
+    ),
     (
         NOPERM,
         "NOPERM",

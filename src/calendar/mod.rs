@@ -61,6 +61,16 @@ impl Zone {
         &self.name
     }
 
+    /// Returns the name as it is shown: that of the system's zone if it has one.
+    #[must_use]
+    pub fn shown_name(&self) -> String {
+        match self.zone.iana_name() {
+            Some(name) if self.name.is_empty() => name.into(),
+            _ if self.name.is_empty() => "local time".into(),
+            _ => self.name.clone(),
+        }
+    }
+
     /// Returns the hour, the day and the month of a time in seconds since 1970.
     #[must_use]
     pub fn periods(&self, seconds: i64) -> Periods {

@@ -105,7 +105,9 @@ pub(super) fn one_line(error: &clap::Error) -> String {
         ErrorKind::InvalidValue => {
             let example = config::all()
                 .find(|setting| flag == format!("--{}", setting.flag()))
-                .map_or("FILE", |setting| setting.example.trim_matches('"'));
+                .map(|setting| setting.example.trim_matches('"'))
+                .or_else(|| super::report::example(flag))
+                .unwrap_or("FILE");
             format!("{flag}: needs a value, such as {flag} {example}")
         }
         _ => {

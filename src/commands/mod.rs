@@ -8,6 +8,7 @@ mod check;
 pub mod client;
 mod lookup;
 mod remove_pins;
+mod report;
 mod top;
 
 use crate::cli::{Arguments, Command};
@@ -53,6 +54,7 @@ pub fn run(
         Command::Check => check::run(&loaded).map(Done::from),
         Command::PrintConfig => Ok(config::print_config(&loaded).into()),
         Command::Lookup => Ok(lookup::run(&loaded, arguments)),
+        Command::Report => Ok(report::run(&loaded, arguments)),
         Command::RemovePins => remove_pins::run(&loaded.config).map(Done::from),
         Command::Daemon | Command::Top => Ok(Done::default()),
     }

@@ -8,8 +8,10 @@
 //!
 //! `item` has the counters as the history sees them and computes growth, `items`
 //! takes them from snapshots, `trim` bounds the rows of a period, `schema` has
-//! the tables, `file` writes them, `read` reads them, `recorder` is the thread.
+//! the tables, `file` writes them, `read` reads them, `answer` answers questions,
+//! `recorder` is the thread.
 
+mod answer;
 mod file;
 mod item;
 mod items;
@@ -20,6 +22,7 @@ mod recorder;
 mod schema;
 mod trim;
 
+pub use answer::{Question, answer};
 pub use file::{File, OpenError, When};
 pub use item::{Amounts, Growth, Item, Key, Label, Mark, Subject, growth};
 pub use items::Counters;

@@ -116,6 +116,8 @@ fn the_time_of_day_decides_nothing() {
         "src/poller/crediting.rs",
         // The hour and the day to which growth belongs.
         "src/history/recorder.rs",
+        // The periods of a report.
+        "src/commands/report/mod.rs",
         // The name that a damaged file gets.
         "src/state/store.rs",
     ];

@@ -31,6 +31,7 @@ mod mmdb;
 mod networks;
 mod openapi;
 mod refusals;
+mod report;
 mod rules;
 #[allow(dead_code, reason = "each suite uses a part of it")]
 #[path = "../support/exposition.rs"]

@@ -1,0 +1,158 @@
+//! Answers questions about the history, in the form of the interface for
+//! programs.
+
+#![forbid(unsafe_code)]
+
+use jiff::ToSpan as _;
+
+use super::item::Amounts;
+use super::read::{By, Reader, Resolution, Row};
+use crate::api::{
+    self, Counted, Envelope, History, HistoryBy, HistoryRow, Totals,
+};
+use crate::calendar::{Zone, day_of};
+
+/// A question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The first moment, in seconds since 1970; the period in which it lies is
+    /// the first one.
+    pub since: i64,
+    /// The end, in seconds since 1970; the period in which the second before it
+    /// lies is the last one.
+    pub until: i64,
+    /// The subject of the rows.
+    pub by: HistoryBy,
+    /// The length of the periods.
+    pub resolution: api::Resolution,
+    /// The only interface, for subjects that are counted by interface.
+    pub interface: Option<String>,
+}
+
+/// Returns the answer of a file to a question.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn answer(
+    reader: &Reader,
+    zone: &Zone,
+    question: &Question,
+) -> rusqlite::Result<History> {
+    let Question { since, until, by, resolution, interface } = question;
+    let (first, last) = (zone.periods(*since), zone.periods(*until - 1));
+    let (length, range) = match resolution {
+        api::Resolution::Hour => (Resolution::Hour, (first.hour, last.hour)),
+        api::Resolution::Day => (Resolution::Day, (first.day, last.day)),
+        api::Resolution::Month => {
+            (Resolution::Month, (first.month, last.month))
+        }
+    };
+    let subject = match by {
+        HistoryBy::Total | HistoryBy::Interface => By::Interface,
+        HistoryBy::Country => By::Country,
+        HistoryBy::Network => By::Network,
+        HistoryBy::Range => By::Range,
+        HistoryBy::Service => By::Service,
+    };
+    let of_interface = match subject {
+        By::Interface | By::Country => interface.as_deref(),
+        By::Network | By::Range | By::Service => None,
+    };
+    let mut found = reader.rows(length, subject, range, of_interface)?;
+    if *by == HistoryBy::Total {
+        found = added_up(found);
+    }
+    found.sort_by(|a, b| {
+        let size = |row: &Row| std::cmp::Reverse(row.amounts.total());
+        let key = |row: &Row| (row.period, size(row), row.labels.clone());
+        key(a).cmp(&key(b))
+    });
+    let mut whole = Amounts::default();
+    for row in &found {
+        whole.add(&row.amounts);
+    }
+    let has_packets = !matches!(subject, By::Network | By::Service);
+    let rows = found.into_iter().map(|row| {
+        let (start, end) = span(zone, length, row.period);
+        HistoryRow {
+            start: seconds(start),
+            end: seconds(end),
+            key: (*by != HistoryBy::Total).then(|| key(subject, &row.labels)),
+            name: row.name,
+            totals: totals(&row.amounts, has_packets),
+        }
+    });
+    let written = reader.written()?.unwrap_or_default();
+    let number =
+        |period: api::Resolution, of: crate::calendar::Periods| match period {
+            api::Resolution::Hour => of.hour,
+            api::Resolution::Day => of.day,
+            api::Resolution::Month => of.month,
+        };
+    Ok(History {
+        envelope: Envelope {
+            snapshot: format!("history-{written}"),
+            at: seconds(written),
+            ..Envelope::default()
+        },
+        since: seconds(span(zone, length, number(*resolution, first)).0),
+        until: seconds(span(zone, length, number(*resolution, last)).1),
+        by: *by,
+        resolution: *resolution,
+        timezone: zone.shown_name(),
+        counted: match (subject, of_interface) {
+            (By::Network | By::Service, _) => Counted::Host,
+            (_, Some(_)) => Counted::Interface,
+            (_, None) => Counted::Interfaces,
+        },
+        rows: rows.collect(),
+        whole: totals(&whole, has_packets),
+    })
+}
+
+/// Adds the rows of each period up.
+fn added_up(rows: Vec<Row>) -> Vec<Row> {
+    let mut sums: Vec<Row> = Vec::new();
+    for row in rows {
+        match sums.last_mut() {
+            Some(last) if last.period == row.period => {
+                last.amounts.add(&row.amounts);
+            }
+            _ => sums.push(Row { labels: Default::default(), ..row }),
+        }
+    }
+    sums
+}
+
+fn key(by: By, [first, second]: &[String; 2]) -> String {
+    match by {
+        By::Range if !second.is_empty() => format!("{first} → {second}"),
+        _ => first.clone(),
+    }
+}
+
+/// Returns the begin and the end of a period, in seconds since 1970.
+fn span(zone: &Zone, length: Resolution, period: i64) -> (i64, i64) {
+    let (first, after) = match length {
+        Resolution::Hour => return (period, period + 3600),
+        Resolution::Day => (day_of(period), 1.day()),
+        Resolution::Month => (day_of(period * 100 + 1), 1.month()),
+    };
+    let Some(first) = first else { return (0, 0) };
+    (zone.begin_of(first), zone.begin_of(first.saturating_add(after)))
+}
+
+fn totals(amounts: &Amounts, has_packets: bool) -> Totals {
+    let packets = |at: usize| has_packets.then_some(amounts.packets[at]);
+    Totals {
+        bytes_received: amounts.bytes[0],
+        bytes_sent: amounts.bytes[1],
+        packets_received: packets(0),
+        packets_sent: packets(1),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "2^53 seconds are far away")]
+fn seconds(number: i64) -> f64 {
+    number as f64
+}
