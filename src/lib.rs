@@ -34,7 +34,7 @@
 //! http       → accounting, api, collectors, config::Config, config::ListenAddress, config::nearest, config::utf8, files, geoip::Country, geoip::CountryLabels, geoip::CountryNames, geoip::Network, geoip::NetworkNames, metrics, release
 //! kernel     → accounting, config::Candidate, config::ConnectionsScope, config::CountedOnce, config::Interfaces, files, logging::chain, sandbox::capability_names
 //! state      → accounting, collectors, files, geoip::Country, geoip::CountryLabels
-//! collectors → accounting, config::Config, config::Protocol, config::Service, geoip::CityDatabase, geoip::Country, geoip::CountryLabels, geoip::CountryNames, geoip::Network, geoip::NetworkNames, geoip::Place, metrics, ranges::RangeNames, ranges::carried_ipv4, release
+//! collectors → accounting, calendar, config::Config, config::Protocol, config::QuotaDirection, config::Service, geoip::CityDatabase, geoip::Country, geoip::CountryLabels, geoip::CountryNames, geoip::Network, geoip::NetworkNames, geoip::Place, metrics, ranges::RangeNames, ranges::carried_ipv4, release
 //! metrics    → accounting, config::Config, geoip::CountryLabels
 //! classifier → accounting, geoip, ranges
 //! accounting → config::Config, geoip::Country, geoip::CountryLabels, geoip::Network, ranges::Range, ranges::RangeNames

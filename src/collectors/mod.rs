@@ -19,6 +19,7 @@ pub mod hosts;
 pub mod interfaces;
 pub mod moments;
 pub mod networks;
+pub mod quota;
 pub mod ranges;
 pub mod section;
 pub mod services;

@@ -25,6 +25,7 @@ mod number;
 mod places;
 mod plan;
 mod print;
+mod quota;
 mod ranges;
 mod resolve;
 mod services;
@@ -48,6 +49,7 @@ pub use load::{CONFIG_VARIABLE, Paths, load, load_at};
 pub use nearest::nearest;
 pub use plan::{Plan, plan};
 pub use print::print_config;
+pub use quota::QuotaDirection;
 pub use resolve::Loaded;
 pub use services::{MOST_SERVICES, Ports, Protocol, Service};
 pub use setting::{Effect, Kind, Setting};
@@ -136,6 +138,12 @@ pub struct Config {
     pub history: bool,
     /// The time zone of the days and months.
     pub history_timezone: Zone,
+    /// The bytes that the machine may use in a month.
+    pub quota: Option<u64>,
+    /// The traffic that counts for the quota.
+    pub quota_direction: QuotaDirection,
+    /// The day at which the month of the quota begins, 1 to 31.
+    pub quota_reset_day: u8,
     /// The level of detail of the log.
     pub log_level: LogLevel,
     /// The format of log lines.
@@ -211,6 +219,9 @@ impl Default for Config {
             pin_directory: Some("/sys/fs/bpf/geoip-exporter".into()),
             history: true,
             history_timezone: Zone::default(),
+            quota: None,
+            quota_direction: QuotaDirection::Both,
+            quota_reset_day: 1,
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
             sandbox: true,
@@ -252,6 +263,7 @@ impl Config {
         self.host
             || self.networks
             || self.remote_hosts
+            || self.quota.is_some()
             || !self.service.is_empty()
     }
 

@@ -3,7 +3,7 @@
 //! This file has the settings of counting, `series` those of the page,
 //! `networks` those of networks, `hosts` those of remote hosts, `connections`
 //! those of connections, `serving` those of the web server, `running` those of
-//! the process, `history` those of the history, `lists` those that are lists of
+//! the process, `history` those of the history, `quota` those of the quota, `lists` those that are lists of
 //! tables.
 //!
 //! A feature with a table of its own has its settings in its own file, with
@@ -18,6 +18,7 @@ mod history;
 mod hosts;
 mod lists;
 mod networks;
+mod quota;
 mod running;
 mod series;
 mod serving;
@@ -57,6 +58,7 @@ const TABLES: &[&[Setting]] = &[
     serving::SERVING,
     running::RUNNING,
     history::HISTORY,
+    quota::QUOTAS,
     lists::LISTS,
 ];
 

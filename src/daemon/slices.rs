@@ -143,6 +143,7 @@ pub(super) fn all(
     let mut slices = vec![
         traffic(sources, account),
         host(sources, histories, newest),
+        history::quota(sources, histories),
         networks,
         hosts::slice(sources, histories, newest),
         ranges,

@@ -4,6 +4,7 @@ mod connections;
 mod host;
 mod hosts;
 mod networks;
+mod quota;
 mod ranges;
 mod services;
 mod zero;
@@ -165,6 +166,7 @@ pub(crate) fn registry() -> Registry {
     let mut registry = Registry::new();
     registry.register(collector(&feed, Countries::None));
     registry.register(host::collector(Countries::None));
+    registry.register(quota::on());
     networks::register(&mut registry, &feed);
     registry.register(hosts::on());
     registry.register(ranges::on());

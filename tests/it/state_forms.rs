@@ -7,6 +7,7 @@
 mod connections;
 mod hosts;
 mod networks;
+mod quota;
 mod ranges;
 mod section;
 mod services;

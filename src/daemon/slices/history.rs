@@ -1,10 +1,13 @@
-//! The slice of the history.
+//! The slices of the history and of the quota.
 
 use crossbeam_channel::{bounded, unbounded};
 
-use super::{Slice, Sources, Worker};
+use super::{Histories, Slice, Sources, Worker};
+use crate::accounting::AtEdges;
+use crate::collectors::quota::{self, QuotaAccount, QuotaCollector};
 use crate::history::{self, Recorder, Saved};
 use crate::http::pages::Refresh as _;
+use crate::metrics::published::Feed;
 use crate::sandbox::Duty;
 
 /// Returns the slice. Without saved counters it has no thread.
@@ -43,6 +46,19 @@ pub(super) fn slice(sources: &Sources, saved: Saved) -> Slice {
         commit: Some(Box::new(move |_| {
             let _ = wake.try_send(());
         })),
+        ..Slice::default()
+    }
+}
+
+/// Returns the slice of the quota.
+pub(super) fn quota(sources: &Sources, histories: &mut Histories) -> Slice {
+    let saved: quota::Snapshot = histories.take().unwrap_or_default();
+    let account = QuotaAccount::resume(saved).starting(sources.started);
+    let feed = Feed::new(AtEdges::new(account));
+    let (snapshot, config) = (histories.shown(&feed), sources.config.clone());
+    Slice {
+        sink: Some(Box::new(feed)),
+        collectors: vec![Box::new(QuotaCollector { snapshot, config })],
         ..Slice::default()
     }
 }

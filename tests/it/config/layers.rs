@@ -30,6 +30,9 @@ fn others(setting: &Setting) -> [&'static str; 3] {
         "state_directory" | "pin_directory" => ["\"/a\"", "\"/b/c\"", "\"/d\""],
         "history" => ["false", "true", "false"],
         "history_timezone" => ["\"UTC\"", "\"Asia/Tokyo\"", "\"Etc/GMT-5\""],
+        "quota" => ["\"20TiB\"", "\"1MiB\"", "\"3GB\""],
+        "quota_direction" => ["\"sent\"", "\"received\"", "\"larger\""],
+        "quota_reset_day" => ["2", "15", "31"],
         "log_level" => ["\"error\"", "\"debug\"", "\"trace\""],
         "log_format" => ["\"json\"", "\"text\"", "\"json\""],
         "web" => ["false", "true", "false"],
@@ -293,6 +296,9 @@ fn the_printed_configuration_names_every_source() {
          sandbox = true  # default\n\
          history = true  # default\n\
          history_timezone = \"\"  # default\n\
+         quota = \"\"  # default\n\
+         quota_direction = \"both\"  # default\n\
+         quota_reset_day = 1  # default\n\
          name_special_addresses = false  # default\n\
          unknown_prefixes = false  # default\n\
          range_files = []  # default\n\
