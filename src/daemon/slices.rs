@@ -140,10 +140,14 @@ pub(super) fn all(
         ranges: of_ranges,
         services: of_services,
     };
+    let (quota, of_quota) = history::quota(sources, histories);
+    let (history, ask) = history::slice(sources, saved);
+    let beside =
+        api::Beside { connections: of_connections, quota: of_quota, ask };
     let mut slices = vec![
         traffic(sources, account),
         host(sources, histories, newest),
-        history::quota(sources, histories),
+        quota,
         networks,
         hosts::slice(sources, histories, newest),
         ranges,
@@ -151,14 +155,14 @@ pub(super) fn all(
         countries(sources),
         services,
         connections,
-        history::slice(sources, saved),
+        history,
         interfaces(sources, devices),
         exporter(sources, vec![status]),
         web_server(sources),
         process(),
     ];
     // Last, as it reads the snapshots of all others.
-    slices.push(api::api(sources, histories, newest.clone(), of_connections));
+    slices.push(api::api(sources, histories, newest.clone(), beside));
     slices
 }
 

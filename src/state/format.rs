@@ -86,8 +86,8 @@ pub struct Decoded {
     pub state: State,
     /// The sections that could not.
     pub damage: Vec<Damage>,
-    /// Sections of other releases.
-    pub(super) unknown: Vec<Section>,
+    /// Sections of slices, and of other releases.
+    pub unknown: Vec<Section>,
 }
 
 /// The bytes of a state.

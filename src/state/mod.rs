@@ -19,7 +19,7 @@ use crate::accounting::{
 use crate::collectors::traffic::Snapshot;
 pub use format::{Damage, Decoded, Fault, decode, encode, take};
 pub use sections::Section;
-pub use store::{Error, Found, Reason, SaveError, Saved, Store};
+pub use store::{Error, Found, NAME, Reason, SaveError, Saved, Store};
 
 /// The state that a process leaves to the next one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -11,7 +11,8 @@ use super::sections::Section;
 use super::{Damage, Decoded, Fault, State, decode};
 use crate::files::{self, Unclaimed, Unread};
 
-const NAME: &str = "counters.state";
+/// The name of the file.
+pub const NAME: &str = "counters.state";
 
 /// The name of the file while it is written.
 const NEW_NAME: &str = "counters.state.new";

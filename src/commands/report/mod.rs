@@ -2,17 +2,19 @@
 //! history.
 //!
 //! `question` turns the flags into a question, `render` the answer into a table,
-//! `units` has the units.
+//! `quota` has the line of the quota, `units` the units.
 
 mod question;
+mod quota;
 mod render;
 mod units;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Done;
+use super::client::Client;
 use crate::api::History;
-use crate::cli::Arguments;
+use crate::cli::{Arguments, ClientOptions};
 use crate::config::{Config, Loaded, LogLevel};
 use crate::history::{self, OpenError, Question, Reader};
 use crate::logging::complain;
@@ -39,8 +41,55 @@ fn report(config: &Config, arguments: &Arguments) -> Result<String, Fault> {
     let zone = &config.history_timezone;
     let asked = Asked::of(&arguments.report, zone, now)
         .map_err(|text| (text, sysexits::USAGE))?;
-    let history = from_file(config, &asked.question)?;
-    Ok(render::render(&history, &asked, zone, arguments.json))
+    let history = ask(config, &arguments.client, &asked.question)?;
+    let mut text = render::render(&history, &asked, zone, arguments.json);
+    if !arguments.json && !asked.csv {
+        text += &quota::line(config, &arguments.client).unwrap_or_default();
+    }
+    Ok(text)
+}
+
+/// Asks the file, or the running exporter where this user may not read the file
+/// or the configuration does not name it.
+fn ask(
+    config: &Config,
+    options: &ClientOptions,
+    question: &Question,
+) -> Result<History, Fault> {
+    let asked = || {
+        let mut client = Client::new(options, config)?;
+        client.get_again::<History>(&page(question))
+    };
+    match options.url {
+        Some(_) => {
+            asked().map_err(|error| (error.to_string(), sysexits::UNAVAILABLE))
+        }
+        None => from_file(config, question)
+            .or_else(|fault| asked().map_err(|_| fault)),
+    }
+}
+
+/// Returns the page of the interface for programs that answers a question.
+fn page(question: &Question) -> String {
+    let Question { since, until, by, resolution, interface } = question;
+    let mut page = format!(
+        "/api/v1/history?since={since}&until={until}&by={}&resolution={}",
+        word(by),
+        word(resolution),
+    );
+    if let Some(name) = interface {
+        page += "&interface=";
+        for byte in name.bytes() {
+            page += &format!("%{byte:02x}");
+        }
+    }
+    page
+}
+
+/// Returns the word of a value on the wire.
+fn word(value: &impl serde::Serialize) -> String {
+    let json = serde_json::to_value(value).unwrap_or_default();
+    json.as_str().unwrap_or_default().to_owned()
 }
 
 /// Asks the file. The exporter writes it for a few milliseconds a minute, so

@@ -5,28 +5,38 @@ use std::sync::Arc;
 use super::{Slice, Sources};
 use crate::collectors::connections;
 use crate::collectors::moments::{Moment, Readers, Recorder};
+use crate::collectors::quota;
 use crate::daemon::histories::Histories;
 use crate::daemon::{BUILD, hosts};
 use crate::http::Page;
 use crate::http::pages::api::{
-    ApiPage, ApiSources, ConnectionsView, CountriesView, Elsewhere, EventsView,
-    HostsView, InterfacesView, NetworksView, RangesView, ServicesView,
-    SummaryView, UnknownView, View,
+    ApiPage, ApiSources, AskHistory, ConnectionsView, CountriesView, Elsewhere,
+    EventsView, HistoryView, HostsView, InterfacesView, NetworksView,
+    RangesView, ServicesView, SummaryView, UnknownView, UsageView, View,
 };
 use crate::metrics::published::Published;
 
-/// Returns the slice. `newest` reads the snapshots of all accounts, `connections`
-/// those of connections that may be shown.
+/// The sources of pages beside the snapshots of a moment.
+pub(super) struct Beside {
+    /// The connections that may be shown.
+    pub(super) connections: Published<connections::Snapshot>,
+    /// The bytes of the last days.
+    pub(super) quota: Published<quota::Snapshot>,
+    /// Asks for the history; none without one.
+    pub(super) ask: Option<AskHistory>,
+}
+
+/// Returns the slice. `newest` reads the snapshots of all accounts.
 pub(super) fn api(
     sources: &Sources,
     histories: &mut Histories,
     newest: Readers,
-    connections: Published<connections::Snapshot>,
+    beside: Beside,
 ) -> Slice {
     let recorder = Recorder::new(newest, sources.started);
     let moments = histories.shown_whole(recorder.reader());
     Slice {
-        pages: pages(sources, moments, connections),
+        pages: pages(sources, moments, beside),
         gatherer: Some(Box::new(recorder)),
         ..Slice::default()
     }
@@ -35,7 +45,7 @@ pub(super) fn api(
 fn pages(
     sources: &Sources,
     moments: Published<Moment>,
-    connections: Published<connections::Snapshot>,
+    Beside { connections, quota, ask }: Beside,
 ) -> Vec<Box<dyn Page>> {
     let common = ApiSources {
         config: sources.config.clone(),
@@ -49,6 +59,7 @@ fn pages(
         databases: sources.databases.clone(),
         interfaces: sources.interfaces.clone(),
         polls: sources.newest_polls.clone(),
+        quota: quota.clone(),
         is_saved: sources.is_saved.clone(),
     };
     let countries = CountriesView { names: sources.country_names.clone() };
@@ -75,6 +86,8 @@ fn pages(
         page(&common, connections),
         page(&common, UnknownView),
         page(&common, EventsView { events: sources.event_log.clone() }),
+        page(&common, HistoryView { ask }),
+        page(&common, UsageView { snapshot: quota }),
         Box::new(Elsewhere { config: sources.config.clone() }),
     ]
 }

@@ -165,3 +165,57 @@ fn a_history_that_is_turned_on_counts_from_then_on() {
     daemon.stop();
     assert_eq!(bytes(state)[0], 1_000, "as `before`");
 }
+
+fn json(daemon: &Running, page: &str) -> serde_json::Value {
+    let (status, text) = daemon.get(page);
+    assert_eq!(status, 200, "{page}: {text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn programs_are_told_of_the_history_and_the_quota() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path();
+    let config = format!(
+        "{}web = true\nquota = \"1MiB\"\ncounted_once = [\"eth0\"]\n",
+        lines(state)
+    );
+    let host = FakeHost::new(&[(2, "eth0"), (3, "wg0")]);
+    let daemon = Running::start(host, &config);
+    daemon.host.receive(2, "192.0.2.7", 1_000);
+    daemon.host.receive(3, "192.0.2.7", 500);
+    daemon.settled();
+    // Has it write.
+    daemon.reload();
+    let wait = std::time::Instant::now();
+    let page = "/api/v1/history?by=country";
+    let history = loop {
+        let history = json(&daemon, page);
+        if history["whole"]["bytes_received"] == 1_500 {
+            break history;
+        }
+        assert!(wait.elapsed().as_secs() < 30, "{history}");
+    };
+    assert_eq!(history["rows"][0]["key"], "DE");
+    assert_eq!(history["counted"], "interfaces");
+    let of_one = json(&daemon, "/api/v1/history?by=total&interface=wg0");
+    assert_eq!(of_one["whole"]["bytes_received"], 500);
+    let (status, line) = daemon.get("/api/v1/history?by=weather");
+    assert_eq!((status, line.lines().count()), (400, 1), "{line}");
+
+    let usage = json(&daemon, "/api/v1/usage");
+    assert_eq!(usage["quota"]["used_bytes"], 1_000);
+    assert_eq!(usage["quota"]["limit_bytes"], 1 << 20);
+    let summary = json(&daemon, "/api/v1/summary");
+    assert_eq!(summary["quota"], usage["quota"]);
+    let scrape = daemon.settled();
+    assert_eq!(scrape.get("geoip_quota_used_bytes"), 1_000.0);
+    daemon.stop();
+
+    // It goes on after a restart.
+    let host = FakeHost::new(&[(2, "eth0"), (3, "wg0")]);
+    let daemon = Running::start(host, &config);
+    daemon.host.receive(2, "192.0.2.7", 24);
+    assert_eq!(daemon.settled().get("geoip_quota_used_bytes"), 1_024.0);
+    daemon.stop();
+}

@@ -17,6 +17,7 @@ mod connections;
 mod countries;
 mod elsewhere;
 mod events;
+mod history;
 mod hosts;
 mod interfaces;
 mod networks;
@@ -28,11 +29,13 @@ mod services;
 mod summary;
 mod sums;
 mod unknown;
+mod usage;
 
 pub use connections::ConnectionsView;
 pub use countries::CountriesView;
 pub use elsewhere::Elsewhere;
 pub use events::{EventLog, EventsView, MOST_EVENTS};
+pub use history::{AskHistory, HistoryView};
 pub use hosts::HostsView;
 pub use interfaces::InterfacesView;
 pub use networks::NetworksView;
@@ -41,6 +44,7 @@ pub use ranges::RangesView;
 pub use services::ServicesView;
 pub use summary::SummaryView;
 pub use unknown::UnknownView;
+pub use usage::UsageView;
 
 use std::sync::Arc;
 

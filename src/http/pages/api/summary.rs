@@ -6,12 +6,14 @@
 
 use super::pace::Pace;
 use super::sums::{Choice, Sums};
+use super::usage::quota;
 use super::{Query, Refusal, View, envelope};
 use crate::accounting::{PollStatistics, Timestamp};
 use crate::api;
 use crate::collectors::exporter::{DatabaseStatus, LastReload};
 use crate::collectors::interfaces;
 use crate::collectors::moments::Moment;
+use crate::collectors::quota::Snapshot;
 use crate::config::Config;
 use crate::metrics::published::Published;
 use crate::release::Build;
@@ -30,6 +32,8 @@ pub struct SummaryView {
     pub interfaces: Published<interfaces::Snapshot>,
     /// The statistics of the newest poll.
     pub polls: Published<PollStatistics>,
+    /// The bytes of the last days.
+    pub quota: Published<Snapshot>,
     /// True if the shown counters are saved; none if they are never saved.
     pub is_saved: Option<Published<bool>>,
 }
@@ -43,6 +47,7 @@ impl View for SummaryView {
             + databases.sum::<u64>()
             + self.interfaces.version()
             + self.polls.version()
+            + self.quota.version()
             + self.is_saved.as_ref().map_or(0, Published::version)
     }
 
@@ -83,7 +88,7 @@ impl View for SummaryView {
             databases: self.databases(),
             last_reload: reload(*self.last_reload.get()),
             state_saved: self.is_saved.as_ref().map(|it| *it.get()),
-            quota: None,
+            quota: quota(&self.quota.get(), config),
             slices: slices(config),
         })
     }
@@ -125,8 +130,9 @@ fn slices(config: &Config) -> api::Slices {
         services: !config.service.is_empty(),
         connections: config.connections,
         remote_hosts: config.remote_hosts,
+        history: config.history && config.state_directory.is_some(),
+        quota: config.quota.is_some(),
         unknown_prefixes: config.unknown_prefixes,
-        ..api::Slices::default()
     }
 }
 
