@@ -23,7 +23,7 @@ use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use crate::config::{self, Flags, Kind, Setting};
 use crate::release;
 pub use client::ClientOptions;
-use explain::{behind_dashes, one_line};
+use explain::{AFTER_HELP, behind_dashes, one_line};
 pub use report::{Length, ReportArguments, SUBJECTS};
 pub use top::{SORTS, TopArguments, VIEWS};
 
@@ -348,18 +348,6 @@ pub fn command() -> clap::Command {
         .args(settings)
         .after_help(AFTER_HELP)
 }
-
-const AFTER_HELP: &str = "\
-Without a command, it counts and serves until a signal ends it.
-Every setting is also a key in a TOML file (poll_interval) and an environment
-variable (GEOIP_EXPORTER_POLL_INTERVAL). Later layers override earlier ones:
-  1. the defaults
-  2. /etc/geoip-exporter.toml, or the file --config names
-  3. /etc/geoip-exporter.d/*.toml, in name order
-  4. the environment
-  5. the flags
-At SIGHUP it reads all of them again.
-See geoip-exporter(8) and geoip-exporter.toml(5).";
 
 /// Brings arguments into the form that clap reads.
 ///

@@ -12,6 +12,19 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::{NAMED, command};
 use crate::config;
 
+/// The end of the help.
+pub(super) const AFTER_HELP: &str = "\
+Without a command, it counts and serves until a signal ends it.
+Every setting is also a key in a TOML file (poll_interval) and an environment
+variable (GEOIP_EXPORTER_POLL_INTERVAL). Later layers override earlier ones:
+  1. the defaults
+  2. /etc/geoip-exporter.toml, or the file --config names
+  3. /etc/geoip-exporter.d/*.toml, in name order
+  4. the environment
+  5. the flags
+At SIGHUP it reads all of them again.
+See geoip-exporter(8) and geoip-exporter.toml(5).";
+
 /// Returns the text for a flag after `--`, if that is the fault.
 pub(super) fn behind_dashes(
     error: &clap::Error,
