@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, params};
 
 use super::item::Label;
-use super::schema::fixed;
+use super::schema::{UNKNOWN, UNKNOWN_LABEL, fixed};
 
 /// The names that have a number. They belong to a connection: a transaction that
 /// fails takes back the numbers that it gave out.
@@ -37,6 +37,10 @@ impl Names {
             (None, Label::Name(name)) => name,
             (None, _) => return Ok(super::schema::NONE),
         };
+        // The label of unknown countries means the same as that of networks.
+        if **name == *UNKNOWN_LABEL {
+            return Ok(UNKNOWN);
+        }
         if let Some(number) = self.0.get(name) {
             return Ok(*number);
         }

@@ -17,7 +17,8 @@ pub(super) const NONE: i64 = 0;
 pub(super) const OTHER: i64 = -1;
 const UNATTRIBUTED: i64 = -2;
 const NON_IP: i64 = -3;
-const UNKNOWN: i64 = -4;
+pub(super) const UNKNOWN: i64 = -4;
+pub(super) const UNKNOWN_LABEL: &str = "UNKNOWN";
 
 /// These numbers and their texts.
 pub(super) const WORDS: [(i64, &str); 5] = [
@@ -25,7 +26,7 @@ pub(super) const WORDS: [(i64, &str); 5] = [
     (OTHER, "other"),
     (UNATTRIBUTED, "unattributed"),
     (NON_IP, "non_ip"),
-    (UNKNOWN, "UNKNOWN"),
+    (UNKNOWN, UNKNOWN_LABEL),
 ];
 
 /// Returns the number of a label that needs no name.

@@ -14,6 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::Done;
 use super::client::Client;
 use crate::api::History;
+use crate::calendar::Zone;
 use crate::cli::{Arguments, ClientOptions};
 use crate::config::{Config, Loaded, LogLevel};
 use crate::history::{self, OpenError, Question, Reader};
@@ -42,6 +43,9 @@ fn report(config: &Config, arguments: &Arguments) -> Result<String, Fault> {
     let asked = Asked::of(&arguments.report, zone, now)
         .map_err(|text| (text, sysexits::USAGE))?;
     let history = ask(config, &arguments.client, &asked.question)?;
+    // Another exporter may have days of another zone.
+    let theirs = Zone::named(&history.timezone);
+    let zone = theirs.as_ref().unwrap_or(zone);
     let mut text = render::render(&history, &asked, zone, arguments.json);
     if !arguments.json && !asked.csv {
         text += &quota::line(config, &arguments.client).unwrap_or_default();
