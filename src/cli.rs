@@ -67,7 +67,7 @@ pub struct Arguments {
     /// The process whose end ends this one: the terminal view that started it.
     pub ends_with: Option<u32>,
     /// The flags of `report`.
-    pub report: ReportArguments,
+    pub report: Box<ReportArguments>,
 }
 
 /// A command of the program. Each but the daemon has a file in `commands/`.
@@ -201,7 +201,7 @@ fn cli(matches: &ArgMatches) -> Result<Cli, UsageError> {
         Command::Report => {
             arguments.json = matches.get_flag(JSON);
             arguments.client = client::options(matches);
-            arguments.report = report::options(matches);
+            arguments.report = report::options(matches).into();
         }
         Command::Daemon => {
             arguments.ends_with = matches.get_one::<u32>(ENDS_WITH).copied();

@@ -43,7 +43,9 @@ fn lists_stand_in_for_programs_and_say_why() {
 /// Returns the number of connections that `CONNECTIONS` says.
 fn count() -> u64 {
     let count = std::env::var("CONNECTIONS").ok();
-    count.map_or(10_000, |text| text.parse().unwrap())
+    count.map_or(10_000, |text| {
+        text.parse().expect("CONNECTIONS is a whole number")
+    })
 }
 
 #[test]

@@ -35,7 +35,13 @@ fn shown(scrape: &Scrape) -> [u64; 2] {
         ["bytes", "unattributed_bytes", "non_ip_bytes"]
             .map(|what| {
                 let family = format!("geoip_{what}_{direction}_total");
-                scrape.sum(&family) as u64
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a small whole number"
+                )]
+                let sum = scrape.sum(&family) as u64;
+                sum
             })
             .iter()
             .sum()

@@ -31,14 +31,15 @@ prop_compose! {
         countries in prop::collection::vec(volumes(), 0..6),
         rests in volumes(),
         non_ip in volumes(),
-    ) -> ([Volume; 4], Vec<[Volume; 4]>, [Volume; 2]) {
+    ) -> OfInterface {
         (rests, countries, [non_ip[0], non_ip[1]])
     }
 }
 
-fn traffic_of(
-    interfaces: Vec<([Volume; 4], Vec<[Volume; 4]>, [Volume; 2])>,
-) -> traffic::Snapshot {
+/// The rest, the countries and the packets that are not IP of an interface.
+type OfInterface = ([Volume; 4], Vec<[Volume; 4]>, [Volume; 2]);
+
+fn traffic_of(interfaces: Vec<OfInterface>) -> traffic::Snapshot {
     let codes = ["AT", "DE", "FR", "JP", "US", "XK"];
     let interfaces = interfaces.into_iter().enumerate();
     let interfaces = interfaces.map(|(number, (rests, countries, non_ip))| {
