@@ -25,6 +25,14 @@ pub(super) struct Meaning {
 }
 
 impl Meaning {
+    /// Returns whether the same connections are ignored with another meaning.
+    /// The sources decide about the names of ranges.
+    pub(super) fn ignores_the_same(&self, other: &Self) -> bool {
+        self.ignored == other.ignored
+            && (self.ignored == IgnoredConnections::default()
+                || self.sources == other.sources)
+    }
+
     /// Returns the meaning of series under this configuration.
     pub(super) fn of(config: &Config, sources: u64) -> Self {
         Self {

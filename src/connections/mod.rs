@@ -202,10 +202,9 @@ impl Running {
         let Some(counting) = &mut self.counting else { return };
         let parts = &mut self.parts;
         self.recount_due = Instant::now() + RECOUNT_INTERVAL;
-        // Connections that move to another series are not missing.
+        // Connections that are ignored from now on are not missing.
         let is_owed = counting.visited().is_some()
-            && *counting.meaning() == meaning
-            && !counting.is_displaced();
+            && counting.meaning().ignores_the_same(&meaning);
         let recounted = counting.recount(&mut parts.account);
         match is_owed {
             true => parts.account.owe_open(),

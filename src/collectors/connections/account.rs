@@ -177,6 +177,13 @@ impl ConnectionsAccount {
     /// it was opened again, and when it was dropped.
     pub fn forget_open(&mut self) {
         for book in self.countries.values_mut().chain([&mut self.other]) {
+            book.owed = Default::default();
+        }
+        self.begin_open();
+    }
+
+    fn begin_open(&mut self) {
+        for book in self.countries.values_mut().chain([&mut self.other]) {
             for number in book.open.values_mut() {
                 self.has_changed |= *number != 0;
                 *number = 0;
@@ -192,37 +199,38 @@ impl ConnectionsAccount {
     }
 
     /// Does the same as [`Self::forget_open`], and remembers the numbers until
-    /// [`Self::settle`].
+    /// [`Self::settle`], beside those that it remembers already.
     pub fn owe_open(&mut self) {
         for book in self.countries.values_mut().chain([&mut self.other]) {
-            book.owed = Default::default();
             for ((direction, _), number) in &book.open {
                 book.owed[direction.index()] += number;
             }
         }
-        self.forget_open();
+        self.begin_open();
     }
 
     /// Counts the connections as closed that [`Self::owe_open`] remembered, and
     /// that two visits since then have not seen, nor an event: no program saw
-    /// their ends. Does nothing if a connection has another country than it
-    /// had. Returns the number of the connections.
+    /// their ends. If a connection has another country than it had, their
+    /// countries are not known, and they count under `other`. Returns the number
+    /// of the connections.
     pub fn settle(&mut self) -> u64 {
-        let has_moved =
-            self.countries.values().flat_map(|it| it.owed).any(|it| it < 0)
-                || self.other.owed.iter().any(|it| *it != 0);
+        let mut of_all = [0; ConnectionDirection::ALL.len()];
+        let mut has_moved = self.other.owed.iter().any(|it| *it != 0);
+        for book in self.countries.values().chain([&self.other]) {
+            has_moved |= book.owed.iter().any(|it| *it < 0);
+            for (sum, owed) in of_all.iter_mut().zip(book.owed) {
+                *sum += owed;
+            }
+        }
         let mut settled = 0;
         for book in self.countries.values_mut().chain([&mut self.other]) {
             let owed = std::mem::take(&mut book.owed);
-            if has_moved {
-                continue;
-            }
-            for (changes, owed) in book.counters.changes.iter_mut().zip(owed) {
-                let closed = owed.unsigned_abs();
-                let growth = ConnectionGrowth { closed, ..Default::default() };
-                changes.add(&growth, self.last_visit);
-                settled += closed;
-            }
+            let owed = if has_moved { Default::default() } else { owed };
+            settled += book.close(owed, self.last_visit);
+        }
+        if has_moved {
+            settled += self.other.close(of_all, self.last_visit);
         }
         self.has_changed |= settled > 0;
         settled
@@ -255,6 +263,22 @@ impl ConnectionsAccount {
 }
 
 impl Book {
+    /// Counts connections as closed, by direction. Returns their number.
+    fn close(
+        &mut self,
+        numbers: [i64; ConnectionDirection::ALL.len()],
+        at: Option<Timestamp>,
+    ) -> u64 {
+        let mut all = 0;
+        for (changes, number) in self.counters.changes.iter_mut().zip(numbers) {
+            let closed = number.max(0).unsigned_abs();
+            let growth = ConnectionGrowth { closed, ..Default::default() };
+            changes.add(&growth, at);
+            all += closed;
+        }
+        all
+    }
+
     fn credit(
         &mut self,
         place: (ConnectionDirection, Option<Arc<str>>),

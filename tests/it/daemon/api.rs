@@ -1,9 +1,11 @@
 //! The interface for programs.
 
+use std::collections::BTreeSet;
 use std::net::TcpStream;
 
 use geoip_exporter::accounting::ConnectionDirection::Inbound;
 use geoip_exporter::api::{self, Answer};
+use tempfile::TempDir;
 
 use super::fake::{FakeHost, PATIENCE};
 use super::running::{Running, database, with_database};
@@ -38,8 +40,12 @@ fn get<T: Answer>(daemon: &Running, query: &str) -> T {
 
 /// Starts a daemon that counts traffic of all kinds.
 fn start() -> Running {
+    start_with(&everything())
+}
+
+fn start_with(config: &str) -> Running {
     let host = FakeHost::new(&[(2, "eth0"), (3, "eth1")]);
-    let daemon = Running::start(host, &everything());
+    let daemon = Running::start(host, config);
     daemon.host.log.wait_for(0, &["counting connections"]);
     daemon.host.change_kernel(|kernel| {
         kernel.tcp.open(key("192.0.2.7", 443, Inbound), 5);
@@ -63,7 +69,16 @@ fn start() -> Running {
 #[test]
 fn every_answer_is_as_the_file_says() {
     let file = OpenApi::read();
-    let daemon = start();
+    let known: BTreeSet<_> = api::PATHS.iter().map(|&it| it.into()).collect();
+    assert_eq!(file.paths(), known);
+    let state = TempDir::new().unwrap();
+    let state = state.path();
+    let everything = format!(
+        "state_directory = {state:?}\npin_directory = \"\"\n\
+         quota = \"1TiB\"\n{}",
+        everything()
+    );
+    let daemon = start_with(&everything);
     for path in file.paths() {
         let (status, body) = daemon.get(&path);
         match status {
@@ -86,7 +101,7 @@ fn every_answer_is_as_the_file_says() {
             }
         }
     }
-    daemon.configure(&format!("web = false\n{}", everything()));
+    daemon.configure(&format!("web = false\n{everything}"));
     daemon.reload();
     for path in file.paths() {
         let (status, body) = daemon.get(&path);

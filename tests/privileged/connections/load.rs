@@ -53,7 +53,7 @@ fn every_one_of(lab: CountryLab) {
 fn more_addresses_than_there_is_room_for_lose_no_connection() {
     const ADDRESSES: u16 = 40_000;
     let lab = CountryLab::new();
-    let daemon = start(setup(&lab).set("connections_interval", "1h"));
+    let daemon = start(setup(&lab));
     // Nothing is read while it is stopped.
     daemon.at_once(|| {
         lab.dial(Asking::World, 0, |dialer| {

@@ -8,6 +8,7 @@ use crate::harness::flood::{Offered, frames_from, on_each_cpu};
 use crate::harness::flow_map::blocks_in_use;
 use crate::harness::link::Volume;
 use crate::harness::sys::Signal;
+use crate::harness::wait::{PATIENCE, await_until};
 
 /// Ends, between which the number of sources doubles.
 const ENDS: u32 = 5;
@@ -63,13 +64,19 @@ fn grow_over_ends_by(signal: Signal) -> (Shown, Volume) {
             end(daemon, signal);
         }
         let daemon = setup().start();
+        // A sender on a busy CPU may not have sent all yet.
+        await_until(PATIENCE, "growth on both CPUs", || {
+            let blocks = blocks_in_use(&daemon);
+            match blocks[..2].iter().all(|&blocks| blocks >= 8) {
+                true => Ok(()),
+                false => Err(format!("{blocks:?}")),
+            }
+        });
         drop(over);
         let sent = sending.join().unwrap().into_iter();
         let sent = sent.fold(Volume::default(), |a, b| a + b);
         daemon.await_sum("geoip_ebpf_packets_total", &[], sent.packets);
         daemon.await_polls();
-        let blocks = blocks_in_use(&daemon);
-        assert!(blocks[..2].iter().all(|&blocks| blocks >= 8), "{blocks:?}");
         (shown(&daemon.scrape()), sent)
     })
 }

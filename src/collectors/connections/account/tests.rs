@@ -235,17 +235,28 @@ fn connections_that_are_neither_counted_again_nor_ended_are_closed() {
 }
 
 #[test]
-fn nothing_is_closed_if_a_connection_has_moved_to_another_country() {
+fn missing_ones_close_under_other_if_connections_have_moved() {
     let mut account = account(&config(&[]));
     let web = key(1, 443, Inbound);
     account.credit(country("DE"), &web, &opened(2));
     account.owe_open();
     account.credit(country("FR"), &web, &again(1));
-    assert_eq!(account.settle(), 0);
-    // Nor if the kernel had no room for its address.
+    assert_eq!(account.settle(), 1);
+    // Also if the kernel had no room for their addresses.
     account.credit(None, &web, &opened(2));
     account.owe_open();
     account.credit(country("FR"), &web, &again(1));
+    // A further change comes before they are given up.
+    account.owe_open();
+    account.credit(country("FR"), &web, &again(1));
+    assert_eq!(account.settle(), 2);
+    let snapshot = account.snapshot();
+    assert_eq!(snapshot.other.counters.changes[0].closed, 3);
+    for code in ["DE", "FR"] {
+        assert_eq!(of(&snapshot, code).counters.changes[0].closed, 0);
+    }
+    // If others are ignored from now on, none is missing.
+    account.owe_open();
+    account.forget_open();
     assert_eq!(account.settle(), 0);
-    assert_eq!(of(&account.snapshot(), "DE").counters.changes[0].closed, 0);
 }
