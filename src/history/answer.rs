@@ -39,14 +39,20 @@ pub fn answer(
     question: &Question,
 ) -> rusqlite::Result<History> {
     let Question { since, until, by, resolution, interface } = question;
-    let (first, last) = (zone.periods(*since), zone.periods(*until - 1));
-    let (length, range) = match resolution {
-        api::Resolution::Hour => (Resolution::Hour, (first.hour, last.hour)),
-        api::Resolution::Day => (Resolution::Day, (first.day, last.day)),
-        api::Resolution::Month => {
-            (Resolution::Month, (first.month, last.month))
+    let length = match resolution {
+        api::Resolution::Hour => Resolution::Hour,
+        api::Resolution::Day => Resolution::Day,
+        api::Resolution::Month => Resolution::Month,
+    };
+    let period = |at| {
+        let of = zone.periods(at);
+        match length {
+            Resolution::Hour => of.hour,
+            Resolution::Day => of.day,
+            Resolution::Month => of.month,
         }
     };
+    let (first, last) = (period(*since), period(*until - 1));
     let subject = match by {
         HistoryBy::Total | HistoryBy::Interface => By::Interface,
         HistoryBy::Country => By::Country,
@@ -58,7 +64,8 @@ pub fn answer(
         By::Interface | By::Country => interface.as_deref(),
         By::Network | By::Range | By::Service => None,
     };
-    let mut found = reader.rows(length, subject, range, of_interface)?;
+    let mut found =
+        reader.rows(length, subject, (first, last), of_interface)?;
     if *by == HistoryBy::Total {
         found = added_up(found);
     }
@@ -83,20 +90,14 @@ pub fn answer(
         }
     });
     let written = reader.written()?.unwrap_or_default();
-    let number =
-        |period: api::Resolution, of: crate::calendar::Periods| match period {
-            api::Resolution::Hour => of.hour,
-            api::Resolution::Day => of.day,
-            api::Resolution::Month => of.month,
-        };
     Ok(History {
         envelope: Envelope {
             snapshot: format!("history-{written}"),
             at: seconds(written),
             ..Envelope::default()
         },
-        since: seconds(span(zone, length, number(*resolution, first)).0),
-        until: seconds(span(zone, length, number(*resolution, last)).1),
+        since: seconds(span(zone, length, first).0),
+        until: seconds(span(zone, length, last).1),
         by: *by,
         resolution: *resolution,
         timezone: zone.shown_name(),

@@ -74,7 +74,7 @@ pub(super) enum Input {
     Click(u16, u16),
 }
 
-/// What the shell is to do after an event.
+/// The shell's next action after an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Effect {
     /// Draw the screen.

@@ -29,7 +29,7 @@ fn a_counter_that_began_anew_has_grown_by_its_value() {
     }
 }
 
-/// What happens to an exporter, for a naive model.
+/// An event of an exporter's life, for a naive model.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     /// Traffic.

@@ -232,7 +232,7 @@ fn saved_counters_are_shown_only() {
     daemon.settled();
     daemon.stop();
 
-    // What a kill would have left.
+    // A kill would have left the same state.
     let config =
         config.replace(&format!("{:?}", folder.path()), &format!("{saved:?}"));
     let daemon = Running::start(FakeHost::new(&[(2, "eth0")]), &config);
