@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
+use std::mem;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -16,7 +18,6 @@ use crate::harness::countries::CODES;
 use crate::harness::daemon::Daemon;
 use crate::harness::exposition::Scrape;
 use crate::harness::process::Background;
-use crate::harness::prometheus::Prometheus;
 use crate::harness::relay::Terms;
 use crate::harness::tcp_sys::{TcpInfo, run_first, tcp_info};
 use crate::harness::wait::{PATIENCE, await_until};
@@ -38,9 +39,24 @@ fn of_each_kind(lab: &CountryLab, country: usize) -> Vec<Connection> {
     asking.flat_map(|asking| lab.dial(asking, 0, open)).collect()
 }
 
+/// The smoothed round-trip times of the machine's sockets by country, in
+/// microseconds. A busy machine lengthens those of all links.
+type Readings = BTreeMap<usize, Vec<u32>>;
+
+/// Adds what the socket shows now.
+fn read(connection: &Connection, readings: &mut Readings) {
+    let info = tcp_info(&connection.machine).expect("cannot read TCP_INFO");
+    readings.entry(connection.country).or_default().push(info.rtt);
+}
+
 /// Asks and answers over all connections, each as fast as it can, until told to
-/// stop.
-fn talk(connections: &[Connection], stop: &AtomicBool) {
+/// stop. A round trip is measured once an exchange, so the readings after them
+/// are all the values that a visit may find.
+fn talk(
+    connections: &[Connection],
+    readings: &Mutex<Readings>,
+    stop: &AtomicBool,
+) {
     thread::scope(|scope| {
         for connection in connections {
             scope.spawn(|| {
@@ -48,21 +64,67 @@ fn talk(connections: &[Connection], stop: &AtomicBool) {
                 run_first().expect("cannot set a priority (run as root)");
                 while !stop.load(Ordering::Relaxed) {
                     connection.exchange(100, 100);
+                    read(connection, &mut readings.lock().expect("no panic"));
                 }
             });
         }
     });
 }
 
+/// What a histogram of the page says of a country.
+#[derive(Clone, Copy, Debug, Default)]
+struct RoundTrips {
+    count: u64,
+    /// Those of at most the lower and the upper bound of the link's bucket.
+    cumulative: [u64; 2],
+    seconds: f64,
+}
+
+impl RoundTrips {
+    /// Reads a country with these bounds of a bucket.
+    fn of(scrape: &Scrape, country: &str, bounds: [&str; 2]) -> Self {
+        let country = ("country", country);
+        let cumulative = bounds.map(|bound| {
+            let labels = [country, ("le", bound)];
+            scrape.sum("geoip_tcp_rtt_seconds_bucket", &labels)
+        });
+        let seconds = scrape.value("geoip_tcp_rtt_seconds_sum", &[country]);
+        Self {
+            count: scrape.sum(ROUND_TRIPS, &[country]),
+            cumulative,
+            seconds: seconds.unwrap_or_default(),
+        }
+    }
+
+    fn since(self, before: Self) -> Self {
+        let [lower, upper] = self.cumulative;
+        Self {
+            count: self.count - before.count,
+            cumulative: [
+                lower - before.cumulative[0],
+                upper - before.cumulative[1],
+            ],
+            seconds: self.seconds - before.seconds,
+        }
+    }
+}
+
 #[test]
 fn the_medians_of_round_trips_are_those_of_the_links() {
-    const LINKS: [(usize, u64); 3] = [(0, 20), (1, 80), (2, 200)];
+    /// Country, milliseconds, and the bucket that has them in its middle, so
+    /// that the median of observations in it is the link's.
+    const LINKS: [(usize, u32, [&str; 2]); 3] = [
+        (0, 20, ["0.015", "0.025"]),
+        (1, 80, ["0.06", "0.1"]),
+        (2, 200, ["0.15", "0.25"]),
+    ];
     /// The country of the idle ones.
     const IDLE: usize = 3;
     const IDLE_CONNECTIONS: u16 = 1_000;
+    const ENOUGH: u64 = 20;
 
     let mut terms =
-        LINKS.map(|(_, time)| Terms::of_milliseconds(time)).to_vec();
+        LINKS.map(|(_, time, _)| Terms::of_milliseconds(time.into())).to_vec();
     terms.push(Terms::of_milliseconds(0));
     let lab = CountryLab::over_relays(&terms);
     let daemon = start(setup(&lab));
@@ -84,53 +146,49 @@ fn the_medians_of_round_trips_are_those_of_the_links() {
 
     let connections: Vec<_> = LINKS
         .iter()
-        .flat_map(|&(country, _)| of_each_kind(&lab, country))
+        .flat_map(|&(country, ..)| of_each_kind(&lab, country))
         .collect();
-    let prometheus = Prometheus::start(&lab.lab.machine, daemon.address());
-    during(
-        |stop| talk(&connections, stop),
-        || {
-            daemon.await_scrape("observations", |scrape| {
-                let seen = LINKS
-                    .map(|(country, _)| observations(scrape, CODES[country]));
-                match seen.iter().all(|&seen| seen >= 20) {
-                    true => Ok(()),
-                    false => Err(format!("{seen:?}")),
+    let readings = Mutex::new(Readings::new());
+    let mut seen = LINKS.map(|_| 0);
+    let watch = || {
+        let mut before = daemon.scrape();
+        await_until(3 * PATIENCE, "visits of undisturbed links", || {
+            await_visits(&daemon, 1);
+            let now = daemon.scrape();
+            let mut at_end = Readings::new();
+            connections.iter().for_each(|it| read(it, &mut at_end));
+            let mut all = readings.lock().expect("no panic");
+            let mut all = mem::replace(&mut *all, at_end.clone());
+            for (seen, (country, milliseconds, bounds)) in
+                seen.iter_mut().zip(LINKS)
+            {
+                let link = f64::from(milliseconds) / 1e3;
+                let all = all.entry(country).or_default();
+                all.append(at_end.entry(country).or_default());
+                let of = |it| RoundTrips::of(it, CODES[country], bounds);
+                let found = of(&now).since(of(&before));
+                let is_undisturbed = all.iter().all(|&micros| {
+                    (f64::from(micros) / 1e6 / link - 1.0).abs() < 0.08
+                });
+                if !is_undisturbed || found.count == 0 {
+                    continue;
                 }
-            });
-        },
-    );
-    for (country, milliseconds) in LINKS {
-        let code = CODES[country];
-        let labels = format!("{{country=\"{code}\"}}");
-        let query = format!(
-            "histogram_quantile(0.5, geoip_tcp_rtt_seconds_bucket{labels})"
-        );
-        let enough = format!("{ROUND_TRIPS}{labels}");
-        await_until(PATIENCE, "scrapes of Prometheus", || {
-            match prometheus.query(&enough) {
-                Some(count) if count >= 20.0 => Ok(()),
-                other => Err(format!("{other:?}")),
+                let [lower, upper] = found.cumulative;
+                assert_eq!(upper - lower, found.count, "{link} s: {found:?}");
+                #[expect(clippy::cast_precision_loss)]
+                let mean = found.seconds / found.count as f64;
+                eprintln!("{link} s: mean {mean:.6} s of {}", found.count);
+                assert!((mean / link - 1.0).abs() < 0.1, "{link} s: {found:?}");
+                *seen += found.count;
+            }
+            before = now;
+            match seen.iter().all(|&seen| seen >= ENOUGH) {
+                true => Ok(()),
+                false => Err(format!("{seen:?} of {ENOUGH} observations")),
             }
         });
-        let median = prometheus.query(&query).expect("a median");
-        #[expect(clippy::cast_precision_loss)]
-        let expected = milliseconds as f64 / 1e3;
-        let sum = daemon
-            .scrape()
-            .value("geoip_tcp_rtt_seconds_sum", &[("country", code)])
-            .unwrap();
-        #[expect(clippy::cast_precision_loss)]
-        let mean = sum / observations(&daemon.scrape(), code) as f64;
-        eprintln!(
-            "{milliseconds} ms: median {:.2} ms, mean {:.2} ms, {} of them",
-            median * 1e3,
-            mean * 1e3,
-            observations(&daemon.scrape(), code)
-        );
-        assert!((median / expected - 1.0).abs() < 0.1, "{median}");
-        assert!((mean / expected - 1.0).abs() < 0.1, "{mean}");
-    }
+    };
+    during(|stop| talk(&connections, &readings, stop), watch);
     let now = observations(&daemon.scrape(), CODES[IDLE]);
     assert_eq!(now, of_idle, "observations of idle connections");
     drop(idle);

@@ -39,6 +39,8 @@ impl Terms {
 /// The link. Dropping it deletes both devices.
 pub(crate) struct Relay {
     ends: [(Netns, String); 2],
+    #[expect(dead_code, reason = "a device that nobody has open vanishes")]
+    files: [Arc<File>; 2],
     carriers: Vec<JoinHandle<()>>,
     lost: Arc<AtomicU64>,
 }
@@ -65,7 +67,7 @@ impl Relay {
         });
         let ends =
             ends.map(|(namespace, name)| (namespace.clone(), name.to_owned()));
-        Self { ends, carriers: carriers.into(), lost }
+        Self { ends, files, carriers: carriers.into(), lost }
     }
 
     /// Returns the number of packets that were lost.
