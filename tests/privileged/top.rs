@@ -206,6 +206,10 @@ fn root_counts_by_itself_where_no_exporter_runs() {
         await_equal("the end of the exporter", &false, || {
             test_kill_process(own).is_ok()
         });
+        // A view that was killed leaves its folder to the next one.
+        let left = std::fs::read_dir(directory.path()).unwrap().flatten();
+        let left = left.filter(|it| it.path().is_dir()).count();
+        assert_eq!(left, usize::from(signal == Signal::KILL));
     }
 }
 

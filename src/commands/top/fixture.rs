@@ -7,8 +7,8 @@ use super::page::{self, Question};
 use super::state::{Event, News, State};
 use super::table::{Scope, Tab, Table};
 use crate::api::{
-    Bytes, Counted, Countries, Country, Envelope, Host, Hosts, NetworkName,
-    Quota, Slices, Summary, Volume,
+    Bytes, Counted, Countries, Country, Envelope, Host, Hosts, LastReload,
+    NetworkName, Quota, Slices, Summary, Volume,
 };
 
 /// The time of the first poll.
@@ -44,6 +44,8 @@ pub(super) fn summary(poll: u32) -> Summary {
         uptime_seconds: 266_400.0 + f64::from(poll) * 10.0,
         poll_interval_seconds: 10.0,
         is_ready: true,
+        interfaces: 2,
+        last_reload: LastReload { is_successful: true, succeeded_at: BEGIN },
         counted: Counted::Host,
         whole: volume(
             1_234_567_890_123,

@@ -9,11 +9,13 @@
 mod asker;
 #[cfg(test)]
 mod fixture;
+mod folder;
 mod hosts;
 mod own;
 mod page;
 mod printed;
 mod programs;
+mod remarks;
 mod resolver;
 mod shell;
 mod state;

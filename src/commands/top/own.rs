@@ -4,16 +4,16 @@
 //! private socket, and keeps nothing. It has the configuration of this machine
 //! apart from that. It ends with the view, however the view ends.
 
-use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
+use super::folder::Folder;
 use crate::api::{Answer as _, Summary};
 use crate::cli::ClientOptions;
 use crate::commands::client::{Client, ClientError};
@@ -46,7 +46,7 @@ const SETTINGS: [(&str, &str); 11] = [
 /// A running exporter, which ends when it is dropped.
 pub(super) struct Own {
     child: Child,
-    folder: PathBuf,
+    folder: Folder,
 }
 
 impl Own {
@@ -55,22 +55,13 @@ impl Own {
         layers: &Layers,
         config: &Config,
     ) -> Result<Self, String> {
-        let name = format!("geoip-exporter-top.{}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        let cannot = |what: &str, error: &dyn std::fmt::Display| {
-            format!("cannot {what} {}: {error}", folder.display())
-        };
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&folder)
-            .map_err(|error| cannot("create", &error))?;
+        let folder = Folder::make(&std::env::temp_dir())?;
         let started = File::create(log(&folder)).and_then(|log| {
             command(layers, config, &folder)?.stderr(log).spawn()
         });
         let child = started.map_err(|error| {
-            let text = cannot("start an exporter in", &error);
-            let _ = fs::remove_dir_all(&folder);
-            text
+            let path = folder.path().display();
+            format!("cannot start an exporter in {path}: {error}")
         })?;
         let mut own = Self { child, folder };
         own.await_answer()?;
@@ -127,16 +118,15 @@ impl Drop for Own {
         // It has ended, or is hanging.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-fn socket(folder: &Path) -> PathBuf {
-    folder.join("api.sock")
+fn socket(folder: &Folder) -> PathBuf {
+    folder.path().join("api.sock")
 }
 
-fn log(folder: &Path) -> PathBuf {
-    folder.join("log")
+fn log(folder: &Folder) -> PathBuf {
+    folder.path().join("log")
 }
 
 /// Returns the command of the child: the layers of this program, and settings
@@ -144,7 +134,7 @@ fn log(folder: &Path) -> PathBuf {
 fn command(
     layers: &Layers,
     config: &Config,
-    folder: &Path,
+    folder: &Folder,
 ) -> std::io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command

@@ -300,7 +300,7 @@ pub(super) fn connections(page: Connections, has_hosts: bool) -> Table {
 
 fn connection_labels(one: CountryConnections) -> Vec<String> {
     let rtt = match one.round_trips.recent_mean_seconds {
-        Some(seconds) => format!("{:.1} ms", seconds * 1000.0),
+        Some(seconds) => units::short_span(seconds),
         None => "-".into(),
     };
     let resent = match one.segments_sent {

@@ -11,10 +11,12 @@ use super::asker::Asker;
 use super::page::Question;
 use super::table::{Column, Direction, Tab};
 use super::units::{self, Unit};
-use super::{Done, Fault};
+use super::{Done, Fault, remarks};
 use crate::api::{Answer as _, Bytes, LARGEST_LIMIT, Summary};
 use crate::cli::TopArguments;
 use crate::commands::client::Client;
+use crate::config::LogLevel;
+use crate::logging::complain;
 
 /// The rows of a printed table, unless the user wants others.
 pub(super) const ROWS: usize = 25;
@@ -39,6 +41,9 @@ pub(super) fn once(
         }
         thread::sleep(Duration::from_millis(100));
     };
+    if let Some(fault) = remarks::warning(&summary) {
+        complain(LogLevel::Warn, &format!("warning: {fault}"));
+    }
     let question = question(asked, is_json);
     if is_json {
         let page: Value = client.get_again(&question.path())?;
@@ -58,9 +63,8 @@ pub(super) fn once(
     let whole = Line { labels: vec!["all".into()], bytes: summary.whole.bytes };
     let mut text = text(question.tab, rows, whole, unit);
     if let Some(quota) = &summary.quota {
-        let (used, limit) =
-            (units::bytes(quota.used_bytes), units::bytes(quota.limit_bytes));
-        let _ = writeln!(text, "quota: {used} of {limit}");
+        let facts = remarks::quota(quota, summary.envelope.at, ", ");
+        let _ = writeln!(text, "quota: {facts}");
     }
     Ok(text.into())
 }

@@ -47,14 +47,15 @@ impl Tab {
     }
 
     /// Returns the columns of the tab's labels. The first one is always shown,
-    /// the others from left to right while there is room.
+    /// the others from left to right while there is room, unless no row has a
+    /// cell in them.
     pub(super) fn columns(self) -> &'static [Column] {
         match self {
             Self::Countries => {
                 const { &[text("COUNTRY", 9), text("NAME", 14)] }
             }
             Self::Networks => {
-                const { &[text("NETWORK", 12), text("NAME", 18)] }
+                const { &[text("NETWORK", 12), text("NAME", 16)] }
             }
             Self::Services => {
                 const {
@@ -71,8 +72,8 @@ impl Tab {
                     &[
                         text("HOST", 15),
                         text("COUNTRY", 7),
-                        text("NETWORK", 18),
-                        text("PROGRAM", 10),
+                        text("NETWORK", 10),
+                        text("PROGRAM", 8),
                         text("CITY", 12),
                         text("SUBDIVISION", 12),
                         text("SERVICE", 8),

@@ -101,6 +101,16 @@ pub(super) fn span(seconds: f64) -> String {
     }
 }
 
+/// Returns a span of time that may be short, such as a round trip.
+pub(super) fn short_span(seconds: f64) -> String {
+    match seconds {
+        s if s < 0.000_999_5 => format!("{:.0} us", s * 1e6),
+        s if s < 0.099_95 => format!("{:.1} ms", s * 1e3),
+        s if s < 0.999_5 => format!("{:.0} ms", s * 1e3),
+        s => format!("{s:.1} s"),
+    }
+}
+
 /// Returns the nearest number that has a fraction: shown numbers have four
 /// digits.
 #[expect(clippy::cast_precision_loss, reason = "it is for a screen")]
@@ -125,6 +135,22 @@ pub(super) fn cells(share: f64, cells: u16) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_spans_have_the_unit_that_shows_them() {
+        for (seconds, text) in [
+            (0.0, "0 us"),
+            (0.000_04, "40 us"),
+            (0.000_999_6, "1.0 ms"),
+            (0.012_34, "12.3 ms"),
+            (0.099_96, "100 ms"),
+            (0.2346, "235 ms"),
+            (0.9996, "1.0 s"),
+            (12.34, "12.3 s"),
+        ] {
+            assert_eq!(short_span(seconds), text);
+        }
+    }
 
     #[test]
     fn rates_are_as_wide_as_their_column_at_most() {

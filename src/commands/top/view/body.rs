@@ -14,7 +14,7 @@ use super::layout::{Placed, Subject, columns};
 use super::{Canvas, Theme};
 use crate::commands::top::hosts::PROGRAM;
 use crate::commands::top::state::{Places, State};
-use crate::commands::top::table::{Direction, Row, Sort, Tab};
+use crate::commands::top::table::{Column, Direction, Row, Sort, Tab};
 use crate::commands::top::units::{self, lossy};
 
 /// The rows that are shown, and the scale of their bars.
@@ -112,17 +112,35 @@ fn shown(state: &State, width: u16, height: usize) -> Shown {
         .take(height)
         .map(|row| (row.clone(), labels(state, row)))
         .collect();
-    let titles = state.tab.columns();
-    let needs: Vec<u16> = (0..titles.len())
-        .map(|at| {
-            let cells = rows.iter().filter_map(|(_, labels)| labels.get(at));
-            let widths = cells.map(|it| Span::raw(it.as_str()).width());
-            let most = widths.max().unwrap_or(0).max(titles[at].title.len());
-            u16::try_from(most).unwrap_or(u16::MAX).min(60)
-        })
-        .collect();
+    let needs = needs(state, &rows);
     let columns = columns(width, state.tab, state.direction, &needs);
     Shown { rows, selected, largest, columns }
+}
+
+/// Returns the widths of the labels: zero for a column without any cell. All
+/// rows of the table decide on that, so that columns stay while it scrolls.
+fn needs(state: &State, shown: &[(Row, Vec<String>)]) -> Vec<u16> {
+    let has_cell = |at: usize, row: &Row| {
+        let is_program = state.tab == Tab::Hosts && at == PROGRAM;
+        match row.address {
+            Some(address) if is_program => {
+                state.programs.contains_key(&address)
+            }
+            _ => row.labels.get(at).is_some_and(|it| !it.is_empty()),
+        }
+    };
+    let all = &state.table.rows;
+    let titles = state.tab.columns().iter().enumerate();
+    let need = |(at, column): (usize, &Column)| {
+        if !all.is_empty() && !all.iter().any(|row| has_cell(at, row)) {
+            return 0;
+        }
+        let cells = shown.iter().filter_map(|(_, labels)| labels.get(at));
+        let widths = cells.map(|it| Span::raw(it.as_str()).width());
+        let most = widths.max().unwrap_or(0).max(column.title.len());
+        u16::try_from(most).unwrap_or(u16::MAX).min(60)
+    };
+    titles.map(need).collect()
 }
 
 /// Returns the number that the bar shows.

@@ -8,7 +8,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::{Canvas, Theme};
-use crate::api::{Counted, Quota};
+use crate::api::Counted;
+use crate::commands::top::remarks;
 use crate::commands::top::state::{Places, State};
 use crate::commands::top::table::{Direction, Tab};
 use crate::commands::top::trend::Point;
@@ -146,31 +147,22 @@ pub(super) fn quota(canvas: &mut Canvas<'_>, state: &State, y: u16) {
             .collect();
         x = canvas.text((x, y), 20, &gauge, style) + 1;
     }
-    let text = words(theme, quota, summary.envelope.at);
+    let text = remarks::quota(quota, summary.envelope.at, theme.dot());
     let room = (left + width).saturating_sub(x);
     canvas.text((x, y), room, &text, style);
 }
 
-fn words(theme: Theme, quota: &Quota, now: f64) -> String {
-    let (used, limit) =
-        (units::lossy(quota.used_bytes), units::lossy(quota.limit_bytes));
-    let mut facts = vec![format!(
-        "{} of {} ({})",
-        units::bytes(quota.used_bytes),
-        units::bytes(quota.limit_bytes),
-        units::percent(used, limit)
-    )];
-    if let Some(forecast) = quota.forecast_bytes {
-        facts.push(format!("forecast {}", units::bytes(forecast)));
-    }
-    facts.push(format!("resets in {}", units::span(quota.reset - now)));
-    facts.join(theme.dot())
-}
-
-/// A remark on the rows, above the right end of the table.
+/// What needs attention, and a remark on the rows above the right end of the
+/// table.
 pub(super) fn note(canvas: &mut Canvas<'_>, state: &State, y: u16) {
     let (area, text) = (canvas.area, &state.table.note);
-    canvas.right((area.x, y), area.width, text, Theme::faint());
+    let mut x = area.x;
+    if let Some(fault) = state.summary.as_ref().and_then(remarks::warning) {
+        let style = canvas.theme.alarm();
+        x = canvas.text((x, y), area.width, &fault, style) + 2;
+    }
+    let left = area.right().saturating_sub(x);
+    canvas.right((x, y), left, text, Theme::faint());
 }
 
 /// The tabs, or the steps to the table.

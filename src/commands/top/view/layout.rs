@@ -77,14 +77,15 @@ impl Chosen {
 /// Returns the labels that a tab shows before its totals.
 fn essential(tab: Tab) -> usize {
     match tab {
-        Tab::Hosts => 3,
+        Tab::Hosts => 4,
         Tab::Connections => 7,
         _ => 2,
     }
 }
 
 /// Returns the columns for a width, from left to right. `needs` are the widths
-/// of the labels.
+/// of the labels; zero for a column without any cell, which is left out unless
+/// it is the first.
 pub(super) fn columns(
     width: u16,
     tab: Tab,
@@ -113,7 +114,8 @@ pub(super) fn columns(
     let label =
         |at: usize| (Subject::Label(at), need(at).min(labels[at].width.max(6)));
     let (most, all) = (essential(tab).min(labels.len()), labels.len());
-    for at in 1..most {
+    let has_cells = |at: &usize| need(*at) > 0;
+    for at in (1..most).filter(has_cells) {
         chosen.add(&[label(at)]);
     }
     let totals: Vec<_> = directions
@@ -124,9 +126,9 @@ pub(super) fn columns(
         chosen.add(&[(Subject::Total(direction), BYTES_WIDTH)]);
     }
     chosen.add(&[(Subject::Bar, BAR.0)]);
-    for at in most..all {
-        chosen.add(&[label(at)]);
-    }
+    // A column that matters less takes no room from the columns before it.
+    let mut others = (most..all).filter(has_cells);
+    others.all(|at| chosen.add(&[label(at)]));
     chosen.add(&[(Subject::Trend, TREND.0)]);
     for at in 0..all {
         chosen.widen(Subject::Label(at), need(at));
@@ -186,6 +188,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn columns_without_cells_are_left_out_and_programs_fit_into_80_columns() {
+        let labels = |width: u16, needs: &[u16]| -> Vec<usize> {
+            let placed = columns(width, Tab::Hosts, Direction::Both, needs);
+            let label = |it: &Placed| match it.subject {
+                Subject::Label(at) => Some(at),
+                _ => None,
+            };
+            placed.iter().filter_map(label).collect()
+        };
+        assert_eq!(
+            labels(80, &[15, 7, 30, 12, 9, 9, 8, 8, 9, 5]),
+            [0, 1, 2, 3]
+        );
+        assert_eq!(labels(80, &[15, 7, 30, 0, 9, 9, 8, 8, 9, 5]), [0, 1, 2]);
+        assert_eq!(
+            labels(300, &[15, 7, 0, 0, 9, 0, 8, 0, 9, 5]),
+            [0, 1, 4, 6, 8, 9]
+        );
+        assert_eq!(labels(300, &[0; 10]), [0]);
     }
 
     #[test]

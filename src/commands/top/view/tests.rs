@@ -83,6 +83,10 @@ fn screens_of_the_states_of_the_view_are_as_in_the_golden_files() {
     }
     compare("filter-80x24", &mut state, FULL, (80, 24));
     let mut state = fixture::state();
+    state.summary.as_mut().unwrap().interfaces = 0;
+    state.table.note = "300 of 1454 hosts".into();
+    compare("warning-80x24", &mut state, FULL, (80, 24));
+    let mut state = fixture::state();
     for key in ['s', 'u', 'j', 'j'] {
         state.handle(Event::Input(Input::Key(key)), 300.0);
     }
