@@ -10,6 +10,7 @@
 )]
 
 mod absent;
+mod api;
 mod bursts;
 mod churn;
 mod classes;

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 pub(crate) use super::client::Response;
-use super::client::ask;
+use super::client::ask as ask_over;
 use super::netns::Netns;
 
 /// How long a server may take to answer.
@@ -27,10 +27,24 @@ pub(crate) fn request(
     method: &str,
     target: &str,
 ) -> io::Result<Response> {
+    ask_over(connect(namespace, server)?, &format!("{method} {target}"), "")
+}
+
+/// Asks for a page with further headers, each with its end of line.
+pub(crate) fn ask(
+    namespace: &Netns,
+    server: SocketAddr,
+    target: &str,
+    headers: &str,
+) -> io::Result<Response> {
+    ask_over(connect(namespace, server)?, &format!("GET {target}"), headers)
+}
+
+fn connect(namespace: &Netns, server: SocketAddr) -> io::Result<TcpStream> {
     let stream =
         namespace.run(|| TcpStream::connect_timeout(&server, ANSWER_WITHIN))?;
     stream.set_read_timeout(Some(ANSWER_WITHIN))?;
-    ask(stream, &format!("{method} {target}"), "")
+    Ok(stream)
 }
 
 /// Encodes a query for a URL.
