@@ -14,7 +14,7 @@ use crate::client;
 use crate::openapi::OpenApi;
 
 /// Everything that has a page.
-fn everything() -> String {
+pub(super) fn everything() -> String {
     let asn = database("asn.mmdb");
     with_database(&format!(
         "host = true\nremote_hosts = true\ncounted_once = \"eth0\"\nnetworks = true\n\

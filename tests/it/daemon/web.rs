@@ -4,7 +4,11 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixStream;
 
+use geoip_exporter::api;
+
+use super::api::everything;
 use super::fake::{FakeHost, PATIENCE};
 use super::running::{BASE, Running, start_error};
 use crate::client;
@@ -219,11 +223,77 @@ fn every_address_is_named_in_the_log_and_the_socket_goes_with_the_daemon() {
     let daemon = Running::start(host(), &config);
     let named = format!("listening, address: unix:{}", socket.display());
     daemon.host.log.wait_for(0, &[&named]);
-    let mut stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+    let mut stream = UnixStream::connect(&socket).unwrap();
     stream.write_all(b"GET /-/healthy HTTP/1.0\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.ends_with("healthy\n"), "{answer}");
     daemon.stop();
     assert!(!socket.exists());
+}
+
+/// The login of alice:secret.
+const ALICE: &str = "Authorization: Basic YWxpY2U6c2VjcmV0\r\n";
+
+#[test]
+fn the_pages_for_programs_have_the_rules_of_the_metrics() {
+    let folder = Folder::new();
+    folder.certify("tls", None);
+    let hash = bcrypt::hash("secret", 4).unwrap();
+    let users = format!("basic_auth_users:\n  alice: {hash}\n");
+    let web = folder.write("web.yml", &users);
+    let (socket, state) = (folder.path("metrics.sock"), folder.path("state"));
+    fs::create_dir(&state).unwrap();
+    let list = format!("127.0.0.1:0,unix:{}", socket.display());
+    let config = format!(
+        "web_config_file = {web:?}\nstate_directory = {state:?}\n\
+         pin_directory = \"\"\nquota = \"1TiB\"\n{}",
+        everything().replace("127.0.0.1:0", &list)
+    );
+    let daemon = Running::start(host(), &config);
+    daemon.host.log.wait_for(0, &["ready"]);
+    let over_socket = |path: &str, headers: &str| {
+        let stream = UnixStream::connect(&socket).unwrap();
+        let answer = client::ask(stream, &format!("GET {path}"), headers);
+        answer.unwrap().status
+    };
+    let all = || [&["/metrics"][..], api::PATHS].concat();
+    for path in all() {
+        let line = format!("GET {path}");
+        for (login, status) in [("", 401), (ALICE, 200)] {
+            assert_eq!(ask(&daemon, &line, login).0, status, "{path}");
+            assert_eq!(over_socket(path, login), status, "{path}");
+        }
+    }
+    fs::write(&web, format!("{users}{TLS}")).unwrap();
+    daemon.reload();
+    for path in all() {
+        assert_eq!(ask(&daemon, &format!("GET {path}"), ALICE).0, 400);
+        for (login, status) in [("", 401), (ALICE, 200)] {
+            let (found, _) = over_tls(&folder, &daemon, path, login);
+            assert_eq!(found, status, "{path}");
+        }
+    }
+    daemon.configure(&format!("web = false\n{config}"));
+    daemon.reload();
+    for path in api::PATHS {
+        assert_eq!(over_tls(&folder, &daemon, path, "").0, 401);
+        let (status, body) = over_tls(&folder, &daemon, path, ALICE);
+        let off = "404: web = true turns the interface for programs on\n";
+        assert_eq!((status, &*body), (404, off), "{path}");
+    }
+    daemon.stop();
+}
+
+/// Asks over TLS with headers, and returns the status and the body.
+fn over_tls(
+    folder: &Folder,
+    daemon: &Running,
+    path: &str,
+    headers: &str,
+) -> (u16, String) {
+    let client = folder.connect(daemon.address, "tls", None);
+    let answer = client::ask(client.stream, &format!("GET {path}"), headers);
+    let answer = answer.unwrap();
+    (answer.status, answer.body)
 }
