@@ -21,6 +21,9 @@ pub struct History {
     pub since: f64,
     /// The end of the last span, in seconds since 1970.
     pub until: f64,
+    /// The time up to which the rows have the traffic, in seconds since 1970;
+    /// null before the first write.
+    pub written: Option<f64>,
     /// The subject of the rows.
     pub by: HistoryBy,
     /// The length of the spans.

@@ -89,13 +89,15 @@ pub fn answer(
             totals: totals(&row.amounts, has_packets),
         }
     });
-    let written = reader.written()?.unwrap_or_default();
+    let written = reader.written()?;
+    let at = written.unwrap_or_default();
     Ok(History {
         envelope: Envelope {
-            snapshot: format!("history-{written}"),
-            at: seconds(written),
+            snapshot: format!("history-{at}"),
+            at: seconds(at),
             ..Envelope::default()
         },
+        written: written.map(seconds),
         since: seconds(span(zone, length, first).0),
         until: seconds(span(zone, length, last).1),
         by: *by,

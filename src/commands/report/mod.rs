@@ -12,7 +12,7 @@ mod units;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Done;
-use super::client::Client;
+use super::client::{Client, ClientError};
 use crate::api::History;
 use crate::calendar::Zone;
 use crate::cli::{Arguments, ClientOptions};
@@ -39,38 +39,66 @@ pub(super) fn run(loaded: &Loaded, arguments: &Arguments) -> Done {
 fn report(config: &Config, arguments: &Arguments) -> Result<String, Fault> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = i64::try_from(now.as_secs()).unwrap_or_default();
-    let zone = &config.history_timezone;
-    let asked = Asked::of(&arguments.report, zone, now)
-        .map_err(|text| (text, sysexits::USAGE))?;
-    let history = ask(config, &arguments.client, &asked.question)?;
-    // Another exporter may have days of another zone.
-    let theirs = Zone::named(&history.timezone);
-    let zone = theirs.as_ref().unwrap_or(zone);
-    let mut text = render::render(&history, &asked, zone, arguments.json);
+    let (flags, options) = (&arguments.report, &arguments.client);
+    let asked_in = |zone: &Zone| {
+        Asked::of(flags, zone, now).map_err(|text| (text, sysexits::USAGE))
+    };
+    let mut zone = config.history_timezone.clone();
+    let mut asked = asked_in(&zone)?;
+    let (mut history, mut client) = ask(config, options, &asked.question)?;
+    if let Some(client) = &mut client
+        && history.timezone != zone.shown_name()
+        && let Some(theirs) = Zone::named(&history.timezone)
+    {
+        // Its days begin at another time than those that were asked for.
+        zone = theirs;
+        asked = asked_in(&zone)?;
+        history = of_exporter(client, &asked.question)
+            .map_err(|error| (error.to_string(), error.exit_code()))?;
+    }
+    let mut text = render::render(&history, &asked, &zone, arguments.json);
     if !arguments.json && !asked.csv {
-        text += &quota::line(config, &arguments.client).unwrap_or_default();
+        let usage = match &mut client {
+            Some(client) => quota::of_exporter(client),
+            None => quota::of_file(config),
+        };
+        text += &usage.map(|it| quota::line(&it, &zone)).unwrap_or_default();
     }
     Ok(text)
 }
 
-/// Asks the file, or the running exporter where this user may not read the file
-/// or the configuration does not name it.
+/// Asks the running exporter, or the file if none runs. Returns the answer, and
+/// the client if the exporter gave it.
 fn ask(
     config: &Config,
     options: &ClientOptions,
     question: &Question,
-) -> Result<History, Fault> {
-    let asked = || {
-        let mut client = Client::new(options, config)?;
-        client.get_again::<History>(&page(question))
-    };
-    match options.url {
-        Some(_) => {
-            asked().map_err(|error| (error.to_string(), sysexits::UNAVAILABLE))
+) -> Result<(History, Option<Client>), Fault> {
+    let asked = Client::new(options, config).and_then(|mut client| {
+        let history = of_exporter(&mut client, question)?;
+        Ok((history, Some(client)))
+    });
+    let refused = match asked {
+        Ok(found) => return Ok(found),
+        Err(error) if options.url.is_some() => {
+            return Err((error.to_string(), error.exit_code()));
         }
-        None => from_file(config, question)
-            .or_else(|fault| asked().map_err(|_| fault)),
-    }
+        Err(error) => error,
+    };
+    let found = of_file(config, question).map(|history| (history, None));
+    found.map_err(|(mut text, status)| {
+        if !refused.is_absent() {
+            text += &format!("; the running exporter: {refused}");
+        }
+        (text, status)
+    })
+}
+
+fn of_exporter(
+    client: &mut Client,
+    question: &Question,
+) -> Result<History, ClientError> {
+    client.get_again(&page(question))
 }
 
 /// Returns the page of the interface for programs that answers a question.
@@ -98,7 +126,7 @@ fn word(value: &impl serde::Serialize) -> String {
 
 /// Asks the file. The exporter writes it for a few milliseconds a minute, so
 /// that it can be read while one runs.
-fn from_file(config: &Config, question: &Question) -> Result<History, Fault> {
+fn of_file(config: &Config, question: &Question) -> Result<History, Fault> {
     let Some(directory) = &config.state_directory else {
         let text = "there is no history: set state_directory, or name the \
             configuration of the exporter with --config";

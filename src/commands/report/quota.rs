@@ -5,7 +5,6 @@
 use super::units;
 use crate::api;
 use crate::calendar::Zone;
-use crate::cli::ClientOptions;
 use crate::collectors::quota::{Snapshot, Usage, usage};
 use crate::commands::client::Client;
 use crate::config::{Config, QuotaDirection};
@@ -16,17 +15,10 @@ use crate::state;
 /// The largest state that is read.
 const LARGEST: u64 = 1 << 30;
 
-/// Returns the line, if a quota is set and its use is known: from the saved
-/// counters, or from the running exporter where this user may not read them.
-pub(super) fn line(config: &Config, options: &ClientOptions) -> Option<String> {
-    let usage = match (&options.url, config.quota) {
-        (Some(_), _) => asked(config, options),
-        (None, None) => None,
-        (None, Some(_)) => saved(config)
-            .and_then(|snapshot| usage(&snapshot, config))
-            .or_else(|| asked(config, options)),
-    }?;
-    Some(text(&usage, &config.history_timezone))
+/// Returns the use of the quota from the saved counters; none without a quota.
+pub(super) fn of_file(config: &Config) -> Option<Usage> {
+    config.quota?;
+    usage(&saved(config)?, config)
 }
 
 fn saved(config: &Config) -> Option<Snapshot> {
@@ -37,8 +29,8 @@ fn saved(config: &Config) -> Option<Snapshot> {
     state::take(&mut sections, labels).ok()?
 }
 
-fn asked(config: &Config, options: &ClientOptions) -> Option<Usage> {
-    let mut client = Client::new(options, config).ok()?;
+/// Returns the use of the quota from the running exporter; none without a quota.
+pub(super) fn of_exporter(client: &mut Client) -> Option<Usage> {
     let page = client.get_again::<api::Usage>("/api/v1/usage").ok()?;
     let quota = page.quota;
     #[expect(clippy::cast_possible_truncation, reason = "whole seconds")]
@@ -60,7 +52,8 @@ fn asked(config: &Config, options: &ClientOptions) -> Option<Usage> {
     })
 }
 
-fn text(usage: &Usage, zone: &Zone) -> String {
+/// Returns the line of a quota.
+pub(super) fn line(usage: &Usage, zone: &Zone) -> String {
     let day = |at: i64| zone.clock(at).chars().take(10).collect::<String>();
     let of = match usage.direction.name() {
         "both" => "received and sent",
@@ -102,11 +95,11 @@ mod tests {
             counted_since: 1_793_491_200,
         };
         assert_eq!(
-            text(&usage, &Zone::default()),
+            line(&usage, &Zone::default()),
             "quota: 5.00 TiB of 20.00 TiB used since 2026-11-01 (25.0 %, sent); \
              forecast: 25.00 TiB, above the quota; reset: 2026-12-01\n"
         );
         let early = Usage { forecast: None, ..usage };
-        assert!(!text(&early, &Zone::default()).contains("forecast"));
+        assert!(!line(&early, &Zone::default()).contains("forecast"));
     }
 }

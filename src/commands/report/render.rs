@@ -94,12 +94,13 @@ fn by_time(history: &History, asked: &Asked, zone: &Zone) -> String {
     let left_out = interfaces.len().saturating_sub(MOST_INTERFACES);
     interfaces.truncate(MOST_INTERFACES);
     let period = length(history.resolution);
+    let written = history.written.unwrap_or(history.envelope.at);
     let mut text = String::new();
     for (name, rows) in interfaces {
         text += &format!("{name}, by {period} ({})\n\n", history.timezone);
         let mut table = Table::new(period, "avg. rate", asked.chart);
         for row in &rows {
-            let end = row.end.min(history.envelope.at);
+            let end = row.end.min(written);
             let seconds = end - row.start;
             let last = units::rate(total(&row.totals), seconds);
             let first = shown(zone, history.resolution, row.start);
@@ -107,7 +108,7 @@ fn by_time(history: &History, asked: &Asked, zone: &Zone) -> String {
         }
         table.sum(&sum(&rows));
         if let Some(last) = rows.last()
-            && let Some(estimate) = estimate(last, history.envelope.at)
+            && let Some(estimate) = estimate(last, written)
         {
             let rate = units::rate(total(&estimate), last.end - last.start);
             table.estimate(&estimate, rate);

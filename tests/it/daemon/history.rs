@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use geoip_exporter::history::{By, Reader, Resolution};
 use rusqlite::Connection;
@@ -224,4 +225,79 @@ fn programs_are_told_of_the_history_and_the_quota() {
     daemon.host.receive(2, "192.0.2.7", 24);
     assert_eq!(daemon.settled().get("geoip_quota_used_bytes"), 1_024.0);
     daemon.stop();
+}
+
+/// Runs `report` with a configuration.
+fn report(config: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("x.toml");
+    fs::write(&path, config).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_geoip-exporter"))
+        .env_clear()
+        .args(["report", "--config"])
+        .arg(&path)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(text).unwrap())
+}
+
+#[test]
+fn a_report_asks_the_running_daemon_and_then_the_file() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path();
+    let config = format!(
+        "{}quota = \"1MiB\"\ncounted_once = [\"eth0\"]\n\
+         history_timezone = \"Pacific/Auckland\"\n",
+        lines(state)
+    );
+    let daemon = Running::start(FakeHost::new(&[(2, "eth0")]), &config);
+    daemon.host.receive(2, "192.0.2.7", 1_000);
+    daemon.settled();
+    daemon.reload();
+    let address = daemon.address;
+    // It has neither a state nor a quota of its own.
+    let asking = format!(
+        "listen_address = \"{address}\"\nhistory_timezone = \"America/Lima\"\n"
+    );
+    let by_country = ["--by", "country", "--csv"];
+    let wait = std::time::Instant::now();
+    let row = ",DE,,1000,0,1,0\n";
+    loop {
+        let (status, text) = report(&asking, &by_country);
+        if status == Some(0) && text.ends_with(row) {
+            break;
+        }
+        assert!(wait.elapsed().as_secs() < 30, "{status:?} {text}");
+    }
+    let (_, text) = report(&asking, &["--by", "country"]);
+    assert!(text.contains(" (Pacific/Auckland)\n"), "{text}");
+    let line = "quota: 1000 B of 1.00 MiB used since ";
+    assert!(text.contains(line), "{text}");
+    // 2026-11-01 begins at 11:00 UTC the day before, and ends 24 hours later.
+    let day = ["--since", "2026-11-01", "--until", "2026-11-01", "--json"];
+    let url = format!("http://{address}");
+    let (_, text) = report("", &[&day[..], &["--url", &url]].concat());
+    let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(answer["since"], 1_793_444_400.0, "{text}");
+    assert_eq!(answer["until"], 1_793_444_400.0 + 86_400.0, "{text}");
+
+    // While it says nothing of its history, the file is read.
+    daemon.configure(&format!("web = false\n{config}"));
+    daemon.reload();
+    let own = config.replace("127.0.0.1:0", &address.to_string());
+    let (status, text) = report(&own, &by_country);
+    assert!(status == Some(0) && text.ends_with(row), "{text}");
+    let (status, text) = report(&asking, &by_country);
+    assert!(status == Some(78) && text.contains("web = true"), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    daemon.stop();
+    let (status, text) = report(&own, &by_country);
+    assert!(status == Some(0) && text.ends_with(row), "{text}");
+    let (_, text) = report(&own, &[]);
+    assert!(text.contains(line), "{text}");
+    let (status, text) = report(&asking, &by_country);
+    assert!(status == Some(78) && text.contains("set state_dir"), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
 }
