@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod client;
 mod explain;
 mod report;
@@ -22,6 +23,7 @@ use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use crate::config::{self, Flags, Kind, Setting};
 use crate::release;
+use arguments::{ADDRESS, JSON};
 pub use client::ClientOptions;
 use explain::{AFTER_HELP, behind_dashes, one_line};
 pub use report::{Length, ReportArguments, SUBJECTS};
@@ -242,41 +244,8 @@ fn flag_of(setting: &'static Setting) -> Arg {
     }
 }
 
-/// The names of the arguments of `lookup`.
-const ADDRESS: &str = "address";
-const JSON: &str = "json";
-
 /// The flag of a daemon that the terminal view starts. It is in no help.
 const ENDS_WITH: &str = "ends-with-process";
-
-/// Returns the arguments that a command alone has.
-fn arguments_of(command: &str) -> Vec<Arg> {
-    let json =
-        Arg::new(JSON).long(JSON).action(ArgAction::SetTrue).help("Print JSON");
-    match command {
-        "lookup" => {
-            let address = Arg::new(ADDRESS)
-                .value_name("ADDRESS")
-                .num_args(1..)
-                .required(true)
-                .help("IPv4 or IPv6 addresses");
-            vec![address, json]
-        }
-        "top" => {
-            let mut all = top::arguments();
-            all.push(json);
-            all.extend(client::arguments());
-            all
-        }
-        "report" => {
-            let mut all = report::arguments();
-            all.push(json);
-            all.extend(client::arguments());
-            all
-        }
-        _ => Vec::new(),
-    }
-}
 
 /// Returns the program for clap: its commands, and every flag with its help.
 pub fn command() -> clap::Command {
@@ -296,7 +265,7 @@ pub fn command() -> clap::Command {
             .about(*about)
             .display_name(PROGRAM)
             .override_usage(format!("{PROGRAM} {name} [FLAG [VALUE]]..."))
-            .args(arguments_of(name))
+            .args(arguments::of(name))
     });
     clap::Command::new(PROGRAM)
         .version(format!(

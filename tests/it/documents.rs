@@ -93,6 +93,12 @@ fn the_manual_of_the_program_lists_every_flag_metric_and_exit_code() {
     );
     compare_between(
         MAN_8,
+        ".\\\" command-flags:begin",
+        ".\\\" command-flags:end",
+        &render::man_flags_of_commands(),
+    );
+    compare_between(
+        MAN_8,
         ".\\\" settings:begin",
         ".\\\" settings:end",
         &render::man_flags(),

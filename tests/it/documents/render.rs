@@ -18,9 +18,17 @@ fn effect(setting: &Setting) -> &'static str {
 
 /// The flags that are no settings, with their short form and help.
 fn other_flags() -> Vec<(String, String)> {
-    cli::command()
+    flags(&cli::command(), None)
+}
+
+/// The flags of a command under a heading, with their help.
+fn flags(
+    command: &clap::Command,
+    heading: Option<&str>,
+) -> Vec<(String, String)> {
+    command
         .get_arguments()
-        .filter(|argument| argument.get_help_heading().is_none())
+        .filter(|argument| argument.get_help_heading() == heading)
         .filter(|argument| !argument.is_hide_set())
         .filter_map(|argument| {
             let mut names = format!("--{}", argument.get_long()?);
@@ -205,6 +213,20 @@ pub(super) fn man_commands() -> String {
         format!(".TP\n.B {}\n{}.\n", roff(&name), roff(&help))
     });
     lines.collect()
+}
+
+/// The flags of the commands that have many, in the program's manual.
+pub(super) fn man_flags_of_commands() -> String {
+    let command = cli::command();
+    let mut text = String::new();
+    for name in ["top", "report"] {
+        let command = command.find_subcommand(name).unwrap();
+        text += &format!(".SS {name}\n");
+        for (names, help) in flags(command, Some("Flags of this command")) {
+            text += &format!(".TP\n.B {}\n{}.\n", roff(&names), roff(&help));
+        }
+    }
+    text
 }
 
 /// The options of the program's manual.
