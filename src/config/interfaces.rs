@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod candidate;
 mod pattern;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use std::fmt;
 use figment::value::Value;
 
 use super::values::{Fault, found, quoted, texts};
+pub use candidate::Candidate;
 use pattern::{Pattern, Wrong};
 
 /// Signs of a TOML array, which names hardly have.
@@ -19,15 +21,18 @@ const TOML_SIGNS: [char; 4] = ['[', ']', '"', '\''];
 /// The words that are not names.
 const ANY: &str = "any";
 const UPLINKS: &str = "uplinks";
+const CONTAINERS: &str = "containers";
 
 /// Texts that people write, and the word that each of them means.
-const MEANT: [(&str, &str); 6] = [
+const MEANT: [(&str, &str); 8] = [
     ("any", ANY),
     ("all", ANY),
     ("every", ANY),
     ("everything", ANY),
     ("uplinks", UPLINKS),
     ("uplink", UPLINKS),
+    ("containers", CONTAINERS),
+    ("container", CONTAINERS),
 ];
 
 /// A choice of interfaces. An interface is counted if one rule includes it and
@@ -49,19 +54,20 @@ enum Selector {
     Any,
     /// The interfaces that connect the machine to the outside.
     Uplinks,
+    /// The interfaces that lead to containers of a machine with cards.
+    Containers,
     /// The interfaces whose names match this pattern.
     Names(Pattern),
 }
 
-/// The facts of an interface that rules examine.
-#[derive(Clone, Copy, Debug)]
-pub struct Candidate<'a> {
-    /// The name, which may be no UTF-8.
-    pub name: &'a [u8],
-    /// Is true if it is the loopback device.
-    pub is_loopback: bool,
-    /// Is true if it is one of the uplinks.
-    pub is_uplink: bool,
+/// The default: one node has hundreds of containers, and the packets that they
+/// exchange with the outside pass the card too.
+impl Default for Interfaces {
+    fn default() -> Self {
+        let containers =
+            Rule { excludes: true, selector: Selector::Containers };
+        Self(Self::any().0.into_iter().chain([containers]).collect())
+    }
 }
 
 impl Interfaces {
@@ -77,7 +83,7 @@ impl Interfaces {
     /// Returns the faults of the list, a sentence each.
     pub fn read(list: &str) -> Result<Self, String> {
         rules(&[list]).map(|rules| match rules.is_empty() {
-            true => Self::any(),
+            true => Self::default(),
             false => Self(rules),
         })
     }
@@ -144,7 +150,7 @@ impl Rule {
     pub fn name(&self) -> Option<Vec<u8>> {
         match &self.selector {
             Selector::Names(pattern) => pattern.name(),
-            Selector::Any | Selector::Uplinks => None,
+            Selector::Any | Selector::Uplinks | Selector::Containers => None,
         }
     }
 
@@ -152,10 +158,12 @@ impl Rule {
     /// the loopback device.
     #[must_use]
     pub fn matches(&self, candidate: Candidate<'_>) -> bool {
-        let Candidate { name, is_loopback, is_uplink } = candidate;
+        let Candidate { name, is_loopback, is_uplink, is_of_container } =
+            candidate;
         match &self.selector {
             Selector::Any => !is_loopback,
             Selector::Uplinks => is_uplink,
+            Selector::Containers => is_of_container,
             Selector::Names(pattern) => {
                 let is_open =
                     !is_loopback || self.excludes || pattern.name().is_some();
@@ -174,6 +182,7 @@ impl fmt::Display for Rule {
         match &self.selector {
             Selector::Any => f.write_str(ANY),
             Selector::Uplinks => f.write_str(UPLINKS),
+            Selector::Containers => f.write_str(CONTAINERS),
             Selector::Names(pattern) => pattern.fmt(f),
         }
     }
@@ -185,7 +194,7 @@ pub(super) fn interfaces(value: &Value) -> Result<Interfaces, Fault> {
     let rules = rules(&parts).map_err(Fault::Because)?;
     match (rules.is_empty(), value) {
         // Such as a variable that is set to an empty value.
-        (true, Value::String(..)) => Ok(Interfaces::any()),
+        (true, Value::String(..)) => Ok(Interfaces::default()),
         (true, _) => Err(Fault::Because(format!(
             "{} names no interface: name one, such as \"eth0\", or \"any\"",
             found(value)
@@ -277,6 +286,7 @@ fn rule(text: &str) -> Result<Rule, String> {
     let selector = match word {
         ANY => Selector::Any,
         UPLINKS => Selector::Uplinks,
+        CONTAINERS => Selector::Containers,
         "" => return Err("\"!\" needs a name or pattern behind it".into()),
         word => match meant(word) {
             Some(meant) => return Err(no_name(word, meant)),
@@ -361,7 +371,7 @@ fn contradiction(rule: &Rule, rules: &[Rule]) -> Option<String> {
     let is_all = |rule: &Rule| match &rule.selector {
         Selector::Any => true,
         Selector::Names(pattern) => pattern == &Pattern::everything(),
-        Selector::Uplinks => false,
+        Selector::Uplinks | Selector::Containers => false,
     };
     if rule.excludes {
         return is_all(rule)

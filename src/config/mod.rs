@@ -195,7 +195,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            interfaces: Interfaces::any(),
+            interfaces: Interfaces::default(),
             geoip_db: "/usr/share/GeoIP/GeoLite2-Country.mmdb".into(),
             geoip_db_watch: true,
             geoip_cache_size: const { NonZeroUsize::new(65_536).unwrap() },

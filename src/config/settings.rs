@@ -79,7 +79,10 @@ const COUNTING: &[Setting] = &[
         value_name: "NAMES",
         summary: "Interfaces to count",
         details: "\"any\" means every interface but loopback, up or down, \
-            also those that appear later. \"uplinks\" means the interfaces \
+            also those that appear later. \"containers\" means the ends of \
+            veth and netkit pairs whose other end is in another network \
+            namespace, on a machine that has interfaces with hardware or a \
+            virtual bus behind them (Linux 5.14). \"uplinks\" means the interfaces \
             with hardware or a virtual bus behind them. If there are none, \
             as in a container, and before Linux 5.14, it means those with a \
             default route in the main routing table. In a name, * stands for \
@@ -91,9 +94,10 @@ const COUNTING: &[Setting] = &[
             that does not exist. Alternative names are not searched. A list \
             is written with commas or, in a TOML file, as an array. A \
             backslash makes a sign stand for itself, and \\x with two digits \
-            writes a byte: 'a\\,b' and 'a\\xffb' are names. Empty: \"any\".",
-        expected: "\"any\", \"uplinks\" or a comma list of names, patterns \
-            and exclusions (in TOML also an array)",
+            writes a byte: 'a\\,b' and 'a\\xffb' are names. Empty: \
+            \"any,!containers\".",
+        expected: "\"any\", \"uplinks\", \"containers\" or a comma list of \
+            names, patterns and exclusions (in TOML also an array)",
         example: "\"eth*,!eth9\"",
         effect: Effect::Live,
         read: |config, value| {

@@ -43,6 +43,16 @@ pub struct Interface {
     pub relations: Relations,
 }
 
+impl Interface {
+    /// Returns whether it is one end of a pair whose other end is in another
+    /// network namespace.
+    fn leads_to_another_namespace(&self) -> bool {
+        let Relations { kind, lower, .. } = &self.relations;
+        let is_pair = matches!(kind.as_deref(), Some("veth" | "netkit"));
+        is_pair && lower.is_none()
+    }
+}
+
 /// The connections of a device with other devices of this network namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Relations {
@@ -153,6 +163,8 @@ impl InterfaceTable {
                         .as_ref()
                         .is_some_and(|it| it.contains(&interface.ifindex)),
                 },
+                is_of_container: by == UplinkBy::Bus
+                    && interface.leads_to_another_namespace(),
             };
             (interface, candidate)
         })
@@ -315,6 +327,32 @@ mod tests {
         assert_eq!(table.uplinks_by(), UplinkBy::Bus);
         table.remove(2);
         assert_eq!(chosen(&table), ["veth0"]);
+    }
+
+    #[test]
+    fn a_pair_into_another_namespace_is_of_a_container_if_there_is_a_card() {
+        let with_kind = |ifindex, name, kind: &str, lower| {
+            let mut device = device(ifindex, name);
+            device.relations.kind = Some(kind.into());
+            device.relations.lower = lower;
+            device
+        };
+        let mut table = table(&[
+            with_kind(3, "pod0", "veth", None),
+            with_kind(4, "pod1", "netkit", None),
+            with_kind(5, "here0", "veth", Some(6)),
+            with_kind(7, "br0", "bridge", None),
+        ]);
+        let chosen = |table: &InterfaceTable| -> Vec<String> {
+            let default = Interfaces::default();
+            table.chosen(&default).map(|i| i.name.to_string()).collect()
+        };
+        // In the container itself, they are the way out.
+        assert_eq!(chosen(&table), ["pod0", "pod1", "here0", "br0"]);
+        let mut card = device(2, "eth0");
+        card.is_on_bus = true;
+        table.insert(card);
+        assert_eq!(chosen(&table), ["eth0", "here0", "br0"]);
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub struct Encoder<W> {
     line: Vec<u8>,
     /// The family that was written last.
     current: String,
+    /// The number of series of each family with labels, without `_created`.
+    series: Vec<(String, u64)>,
 }
 
 /// A label a sample has beside those of its metric: `le` or `quantile`.
@@ -55,7 +57,14 @@ type Bound = Option<(&'static str, f64)>;
 impl<W: Write> Encoder<W> {
     /// Returns an encoder of a page to be written here.
     pub fn new(format: Format, to: W) -> Self {
-        Self { format, to, line: Vec::new(), current: String::new() }
+        let (line, current, series) = Default::default();
+        Self { format, to, line, current, series }
+    }
+
+    /// Returns the number of series of each family with labels so far. The
+    /// times of `_created` are not among them: the older format has none.
+    pub fn series(&self) -> &[(String, u64)] {
+        &self.series
     }
 
     /// Writes a family, or nothing if it has no samples. A family with the name
@@ -75,6 +84,7 @@ impl<W: Write> Encoder<W> {
             self.current.clear();
             self.current.push_str(family.name());
         }
+        self.count(family);
         let unknown = std::iter::repeat(&None);
         let created = created.iter().chain(unknown);
         for (metric, created) in family.get_metric().iter().zip(created) {
@@ -98,6 +108,16 @@ impl<W: Write> Encoder<W> {
             }
         }
         Ok(())
+    }
+
+    fn count(&mut self, family: &MetricFamily) {
+        let metrics = family.get_metric();
+        let series: u64 = metrics.iter().map(series).sum();
+        match self.series.last_mut() {
+            Some((name, count)) if name == family.name() => *count += series,
+            _ if metrics.iter().all(|it| it.get_label().is_empty()) => {}
+            _ => self.series.push((family.name().to_owned(), series)),
+        }
     }
 
     /// Writes the time at which a counter or a histogram was zero. The older format has no
@@ -208,6 +228,18 @@ impl<W: Write> Encoder<W> {
         number(line, value)?;
         line.push(b'\n');
         self.to.write_all(line)
+    }
+}
+
+/// Returns the number of series of a metric.
+fn series(metric: &Metric) -> u64 {
+    // A histogram has a bucket of all observations, a sum and a count.
+    let buckets = metric.get_histogram().get_bucket().len();
+    let quantiles = metric.get_summary().get_quantile().len();
+    match (buckets, quantiles) {
+        (0, 0) => 1,
+        (0, quantiles) => quantiles as u64 + 2,
+        (buckets, _) => buckets as u64 + 3,
     }
 }
 

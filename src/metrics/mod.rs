@@ -9,7 +9,7 @@ pub mod published;
 use std::io;
 
 use encode::Format;
-use family::Family;
+use family::{Description, Family, sample};
 
 /// Takes one metric family after the other, so that only one of them is in
 /// memory at a time; a large one in parts, for the same reason.
@@ -30,6 +30,8 @@ pub trait Collect: Send + Sync {
 #[derive(Default)]
 pub struct Registry {
     collectors: Vec<Box<dyn Collect>>,
+    /// The family of the numbers of series, by family.
+    series: Option<Description<1>>,
 }
 
 impl Registry {
@@ -47,6 +49,11 @@ impl Registry {
     /// As [`Registry::register`], for a collector of any type.
     pub fn register_boxed(&mut self, collector: Box<dyn Collect>) {
         self.collectors.push(collector);
+    }
+
+    /// Ends each page with the number of series of every family with labels.
+    pub fn count_series(&mut self, of_families: Description<1>) {
+        self.series = Some(of_families);
     }
 
     /// Returns a number that grows whenever there is something else to write.
@@ -72,6 +79,20 @@ impl Registry {
             });
         }
         written?;
+        if let Some(description) = &self.series {
+            encoder.family(&numbers(description, encoder.series()))?;
+        }
         encoder.finish()
     }
+}
+
+/// Returns the family of the numbers of series, its own included.
+fn numbers(description: &Description<1>, series: &[(String, u64)]) -> Family {
+    let mut family = description.gauge();
+    let own = (description.name, series.len() as u64 + 1);
+    let others = series.iter().map(|(name, count)| (name.as_str(), *count));
+    for (name, count) in others.chain([own]) {
+        family.push([name], sample(count));
+    }
+    family.build()
 }

@@ -21,7 +21,7 @@ use geoip_exporter::accounting::{
 };
 use geoip_exporter::collectors::exporter::{
     CertificateCollector, DatabaseStatus, ExporterCollector, LastReload,
-    Process,
+    Process, SERIES,
 };
 use geoip_exporter::collectors::interfaces::{
     InterfaceState, InterfacesCollector, Once, OnceSnapshot, Status,
@@ -184,6 +184,7 @@ pub(crate) fn registry() -> Registry {
     registry.register(exporter(&feed));
     let expiry = || Some(1_800_000_000);
     registry.register(CertificateCollector { expiry });
+    registry.count_series(SERIES);
     registry
 }
 
@@ -253,6 +254,7 @@ const LABELS: &[(&str, &[&str])] = &[
     ("geoip_database_last_load_", &["database"]),
     ("geoip_database_info", &["database", "path", "type"]),
     ("geoip_collector_", &["collector"]),
+    ("geoip_series", &["family"]),
     ("geoip_database_build_", &["database"]),
     ("geoip_range_pairs", &[]),
     ("geoip_range_unattributed_", &["interface", "ip_version"]),

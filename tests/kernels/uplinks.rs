@@ -48,6 +48,46 @@ fn tells_of_buses() -> bool {
     version >= [5, 14]
 }
 
+/// Returns the number of series of the page.
+fn series(daemon: &Daemon) -> usize {
+    daemon.scrape().samples().count()
+}
+
+#[test]
+fn two_hundred_containers_make_no_series_by_default() {
+    const CONTAINERS: u32 = 200;
+
+    let card = card();
+    let lab = Lab::new();
+    for number in 0..CONTAINERS {
+        let name = format!("pod{number}");
+        connect(&lab.machine, &name, &lab.world, &format!("eth{number}"));
+    }
+    let mut command = Command::new("ip");
+    let path = lab.machine.path();
+    output_of(command.args(["link", "set", &card, "netns", &path]));
+    let mut daemon = Setup::new(&lab.machine).start();
+    daemon.await_polls();
+    let by_default = series(&daemon);
+    daemon.configure("interfaces", "any");
+    daemon.reload();
+    daemon.await_scrape("every interface", |scrape| {
+        match scrape.sum("geoip_interface_attached", &[]) {
+            count if count > u64::from(CONTAINERS) => Ok(()),
+            count => Err(format!("{count} attached")),
+        }
+    });
+    let of_all = series(&daemon);
+    let limits = match tells_of_buses() {
+        true => 0..200,
+        false => of_all..of_all + 1,
+    };
+    assert!(limits.contains(&by_default), "{by_default}, {of_all}");
+    assert!(of_all > 1_800, "{of_all}");
+    let mut command = lab.machine.command("ip");
+    output_of(command.args(["link", "set", &card, "netns", "1"]));
+}
+
 #[test]
 fn a_card_is_an_uplink_and_comes_before_every_default_route() {
     let card = card();

@@ -57,6 +57,7 @@ mod relations;
 mod reload;
 mod restart;
 mod scraping;
+mod series;
 mod services;
 mod shapes;
 mod soak;

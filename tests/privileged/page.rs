@@ -37,7 +37,7 @@ fn start(lab: &Lab) -> (Daemon, String) {
 
 /// Sends packets of forty countries, both ways and of both IP versions, and
 /// returns once all are counted.
-fn talk(lab: &Lab, daemon: &Daemon) {
+pub(crate) fn talk(lab: &Lab, daemon: &Daemon) {
     let (inbound, outbound) = (lab.inbound(), lab.outbound());
     let mut bytes = [0, 0];
     for number in 0..40_u16 {

@@ -112,6 +112,12 @@ pub(super) const POLL_FAILURES: Description = plain(
     "geoip_poll_failures_total",
     "Failed polls, whose traffic the next successful poll counts.",
 );
+/// The numbers of series, by family. A page ends with them.
+pub const SERIES: Description<1> = Description {
+    name: "geoip_series",
+    help: "Series on this page of each metric family with labels.",
+    labels: ["family"],
+};
 pub(super) const CERTIFICATE_EXPIRY: Description = Description {
     name: "geoip_tls_certificate_expiry_timestamp_seconds",
     help: "Unix time of the expiry of the served TLS certificate in seconds.",

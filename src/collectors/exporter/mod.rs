@@ -10,6 +10,7 @@ mod process;
 mod section;
 
 pub use certificate::CertificateCollector;
+pub use families::SERIES;
 pub use optional::CollectorStatus;
 pub use process::Process;
 pub use section::SavedPolls;

@@ -2,7 +2,8 @@ use super::*;
 use proptest::prelude::*;
 
 /// Returns the names that are counted; `lo` is the loopback device, and
-/// names with `en` are uplinks.
+/// names with `en` are uplinks, and `veth` leads to
+/// containers.
 fn counted(list: &str, names: &[&str]) -> String {
     let interfaces = Interfaces::read(list).unwrap();
     let chosen = |name: &&&str| {
@@ -10,6 +11,7 @@ fn counted(list: &str, names: &[&str]) -> String {
             name: name.as_bytes(),
             is_loopback: **name == "lo",
             is_uplink: name.contains("en"),
+            is_of_container: name.starts_with("veth"),
         })
     };
     let names: Vec<_> = names.iter().filter(chosen).copied().collect();
@@ -21,8 +23,10 @@ fn what_one_rule_includes_and_none_excludes_is_counted() {
     let names = ["lo", "eth0", "eth9", "veth1", "enp3s0", "docker0", "br-1"];
     for (list, expected) in [
         ("any", "eth0 eth9 veth1 enp3s0 docker0 br-1"),
-        ("", "eth0 eth9 veth1 enp3s0 docker0 br-1"),
-        (" , ", "eth0 eth9 veth1 enp3s0 docker0 br-1"),
+        ("", "eth0 eth9 enp3s0 docker0 br-1"),
+        (" , ", "eth0 eth9 enp3s0 docker0 br-1"),
+        ("any,!containers", "eth0 eth9 enp3s0 docker0 br-1"),
+        ("containers", "veth1"),
         ("eth*,!eth9", "eth0"),
         ("!eth9,eth*", "eth0"),
         ("any,!veth*,!docker*,!br-*", "eth0 eth9 enp3s0"),

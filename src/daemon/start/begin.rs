@@ -19,6 +19,7 @@ use super::super::supervisor::{Controls, Followers, Publications};
 use super::super::worker::{Spawner, Worker};
 use super::{Counting, Ended, Start};
 use crate::accounting::{PollStatistics, Timestamp};
+use crate::collectors::exporter::SERIES;
 use crate::collectors::interfaces;
 use crate::collectors::traffic::{Snapshot, TrafficAccount};
 use crate::geoip::CountryLabels;
@@ -276,6 +277,7 @@ impl Parts {
         save_first: Option<Arc<dyn Refresh>>,
     ) -> Self {
         let mut registry = Registry::new();
+        registry.count_series(SERIES);
         let (mut sinks, mut pages) = (Vec::new(), Vec::new());
         let (mut workers, mut commits) = (Vec::new(), Vec::new());
         let mut gatherers = Vec::new();

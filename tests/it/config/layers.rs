@@ -229,7 +229,7 @@ fn interfaces_are_any_or_a_list_in_every_spelling() {
         ("\" eth0 ,, wg0, eth0,\"", eth.clone()),
         ("[\"eth0\", \"\", \"wg0\", \"eth0\"]", eth.clone()),
         ("[\"eth0,wg0\"]", eth),
-        ("\"\"", Interfaces::any()),
+        ("\"\"", Interfaces::default()),
         ("\"!eth9, eth*\"", named("!eth9,eth*")),
         ("[\"any\", \"!veth*\", \"!br-*\"]", named("any,!veth*,!br-*")),
         ("[\"any\", \"eth0\"]", named("any,eth0")),

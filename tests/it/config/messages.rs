@@ -49,7 +49,7 @@ fn a_wrong_value_says_what_was_found_and_what_is_allowed() {
         ("interfaces = [1]", "interfaces[0]: 1 is not text in quotes"),
         (
             "interfaces = true",
-            "interfaces: true is not \"any\", \"uplinks\" or a comma list of names, patterns and exclusions (in TOML also an array), such as \"eth*,!eth9\"",
+            "interfaces: true is not \"any\", \"uplinks\", \"containers\" or a comma list of names, patterns and exclusions (in TOML also an array), such as \"eth*,!eth9\"",
         ),
         (
             "interfaces = \"a234567890123456\"",
