@@ -4,6 +4,8 @@
 use std::fs;
 use std::process::Command;
 
+use tempfile::TempDir;
+
 use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::lab::{Lab, WAN};
 use crate::harness::link::{connect, set_up};
@@ -59,13 +61,21 @@ fn two_hundred_containers_make_no_series_by_default() {
 
     let card = card();
     let lab = Lab::new();
-    for number in 0..CONTAINERS {
-        let name = format!("pod{number}");
-        connect(&lab.machine, &name, &lab.world, &format!("eth{number}"));
-    }
     let mut command = Command::new("ip");
     let path = lab.machine.path();
     output_of(command.args(["link", "set", &card, "netns", &path]));
+    let folder = TempDir::new().expect("cannot make a directory");
+    let batch = folder.path().join("pods");
+    let peers = lab.world.path();
+    let line = |number| {
+        format!(
+            "link add pod{number} type veth peer in{number} netns {peers}\n"
+        )
+    };
+    let lines: String = (0..CONTAINERS).map(line).collect();
+    fs::write(&batch, lines).expect("cannot write a file");
+    let mut command = lab.machine.command("ip");
+    output_of(command.arg("-batch").arg(&batch));
     let mut daemon = Setup::new(&lab.machine).start();
     daemon.await_polls();
     let by_default = series(&daemon);

@@ -5,6 +5,7 @@ use std::fs;
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::harness::browser::Browser;
 use crate::harness::countries::{CODES, address, database};
@@ -13,6 +14,7 @@ use crate::harness::exposition::Scrape;
 use crate::harness::fixtures::{LOCAL4, LOCAL6};
 use crate::harness::frames::Packet;
 use crate::harness::lab::{Lab, WAN};
+use crate::services::services;
 
 /// A window of a usual size.
 const WINDOW: [u32; 2] = [1440, 900];
@@ -22,17 +24,19 @@ const ADDRESS: &str = "127.0.0.1:9300";
 
 /// Starts a daemon, and returns its address as the browser beside it sees it.
 fn start(lab: &Lab) -> (Daemon, String) {
+    (setup(lab).start(), format!("http://{ADDRESS}/"))
+}
+
+fn setup(lab: &Lab) -> Setup {
     let setup = Setup::new(&lab.machine);
     let file = setup.path("countries.mmdb");
     fs::write(&file, database()).unwrap();
-    let daemon = setup
+    setup
         .set("interfaces", WAN)
         .set("listen_address", ADDRESS)
         .set("host", true)
         .set("connections", true)
         .set("geoip_db", file.to_str().unwrap())
-        .start();
-    (daemon, format!("http://{ADDRESS}/"))
 }
 
 /// Sends packets of forty countries, both ways and of both IP versions, and
@@ -183,4 +187,92 @@ fn the_page_stays_when_the_daemon_goes_and_goes_on_when_it_returns() {
     assert_eq!(rows(&browser).values().sum::<u64>(), 0);
     let nothing = "return !document.querySelector('#nothing').hidden;";
     assert_eq!(browser.run(nothing), json!(true));
+}
+
+/// Returns the sums of a counter by country.
+fn by_country(scrape: &Scrape, names: &[&str]) -> BTreeMap<String, u64> {
+    let mut sums = BTreeMap::new();
+    for name in names {
+        for country in scrape.values_of(name, "country") {
+            *sums.entry(country.to_owned()).or_default() +=
+                scrape.sum(name, &[("country", country)]);
+        }
+    }
+    sums
+}
+
+/// Returns the growth that the bars of the history show, in each direction.
+fn bars(browser: &Browser) -> Value {
+    browser.await_script(
+        "bars of the history",
+        "const texts = [...document.querySelectorAll('.bars li')]\
+         .map(bar => bar.title).filter(text => !text.includes(': 0 B'));\
+         return texts.length ? texts : null;",
+    )
+}
+
+#[test]
+fn every_part_that_is_on_is_on_the_page() {
+    let lab = Lab::new();
+    let folder = TempDir::new().unwrap();
+    let everything = || {
+        let web = services(&[("web", &["40000-40001/udp"])]);
+        setup(&lab)
+            .set("counted_once", WAN)
+            .set("remote_hosts", true)
+            .set("quota", "1MB")
+            .set("service", web)
+            .set("state_directory", folder.path().to_str().unwrap())
+    };
+    let (daemon, address) =
+        (everything().start(), format!("http://{ADDRESS}/"));
+    talk(&lab, &daemon);
+    // The end writes the history.
+    drop(daemon);
+    let daemon = everything().start();
+    daemon.await_polls();
+    let browser = Browser::start(&lab.machine, WINDOW);
+    choose(&browser, &address, "time=total&service=web&country=DE&past=hour");
+
+    // The bytes of a service, as those of the metrics.
+    let both = ["received", "sent"]
+        .map(|way| format!("geoip_service_bytes_{way}_total"));
+    let mut shown = rows(&browser);
+    shown.retain(|_, bytes| *bytes > 0);
+    let names = [both[0].as_str(), &both[1]];
+    assert_eq!(shown, by_country(&daemon.scrape(), &names));
+    assert!(shown.len() >= 40, "{shown:?}");
+
+    // The part for a country.
+    let headings = browser.await_script(
+        "the hosts of the country",
+        "const all = [...document.querySelectorAll('#detail section h2')]\
+         .map(heading => heading.textContent);\
+         return all.includes('Hosts') ? all : null;",
+    );
+    let parts = ["Traffic", "Networks", "Hosts", "Services of this machine"];
+    for part in parts {
+        assert!(headings.as_array().unwrap().contains(&json!(part)), "{part}");
+    }
+    let detail = detail_text(&browser);
+    assert!(detail.contains("198.18.12.1"), "{detail}");
+
+    // The history and the quota.
+    let of_country = bars(&browser);
+    choose(&browser, &address, "past=hour");
+    let of_all = bars(&browser);
+    assert_ne!(of_all, of_country);
+    let quota =
+        browser.run("return document.querySelector('.quota').textContent;");
+    let quota = quota.as_str().unwrap().to_owned();
+    let used = daemon.scrape().sum("geoip_quota_used_bytes", &[]);
+    assert!(used > 0 && quota.contains("of 977\u{a0}KiB"), "{quota}");
+    assert_eq!(browser.console(), Vec::<String>::new());
+}
+
+/// Returns the text of the part for a country.
+fn detail_text(browser: &Browser) -> String {
+    let text =
+        browser.run("return document.querySelector('#detail').textContent;");
+    text.as_str().unwrap().to_owned()
 }

@@ -25,7 +25,7 @@ macro_rules! asset {
     };
 }
 
-const ALL: [Asset; 14] = [
+const ALL: [Asset; 16] = [
     asset!("page.css", "text/css; charset=utf-8"),
     asset!("world.svg", "image/svg+xml"),
     asset!("icon.svg", "image/svg+xml"),
@@ -37,6 +37,8 @@ const ALL: [Asset; 14] = [
     asset!("format.js", "text/javascript; charset=utf-8"),
     asset!("lines.js", "text/javascript; charset=utf-8"),
     asset!("map.js", "text/javascript; charset=utf-8"),
+    asset!("past.js", "text/javascript; charset=utf-8"),
+    asset!("quota.js", "text/javascript; charset=utf-8"),
     asset!("source.js", "text/javascript; charset=utf-8"),
     asset!("table.js", "text/javascript; charset=utf-8"),
     asset!("values.js", "text/javascript; charset=utf-8"),
@@ -79,5 +81,34 @@ impl Page for Assets {
             }
             None => Content::text(404, "404: there is no such file\n"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = include_str!("web/page.html");
+
+    /// The compressed size of everything that a browser loads.
+    #[test]
+    fn the_page_is_small() {
+        let size: usize = ALL.iter().map(|(_, _, packed)| packed.len()).sum();
+        // The page itself is not compressed here.
+        let size = size + PAGE.len();
+        assert!(size <= 110_000, "{size} bytes");
+    }
+
+    #[test]
+    fn the_page_asks_for_nothing_but_its_own_files() {
+        let addresses = ["href=\"", "src=\""].into_iter().flat_map(|start| {
+            let parts = PAGE.split(start).skip(1);
+            parts.map(|part| part.split('"').next().unwrap_or_default())
+        });
+        for address in addresses {
+            let is_own = Assets::find(&format!("/{address}")).is_some();
+            assert!(is_own, "{address}");
+        }
+        assert!(!PAGE.contains("style=") && !PAGE.contains("<style"));
     }
 }

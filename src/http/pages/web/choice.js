@@ -19,9 +19,11 @@ export const WAYS = { both: "Both", received: "Received", sent: "Sent" };
 export const TIMES = { rate: "Per second", total: "Total", since: "Since now" };
 
 const DEFAULTS = {
-  show: "bytes", way: "both", time: "rate",
-  interface: "", ip_version: "", service: "", country: "", since: "",
+  show: "bytes", way: "both", time: "rate", past: "day",
+  interface: "", ip_version: "", service: "", country: "",
 };
+
+const PASTS = ["hour", "day", "month"];
 
 /** Returns the choice that an address contains. Words that mean nothing are the defaults. */
 export function read(search) {
@@ -33,7 +35,14 @@ export function read(search) {
   if (!(choice.show in MEASURES)) choice.show = DEFAULTS.show;
   if (!(choice.way in WAYS)) choice.way = DEFAULTS.way;
   if (!(choice.time in TIMES)) choice.time = DEFAULTS.time;
+  if (!PASTS.includes(choice.past)) choice.past = DEFAULTS.past;
   return choice;
+}
+
+/** Returns the page of the interface for programs that has the values, beside that of countries. */
+export function pageOf({ show, service }) {
+  const { page, field } = MEASURES[show];
+  return field === "bytes" && service !== "" ? "services" : page;
 }
 
 /** Returns the address of a choice, without its defaults. */

@@ -1,6 +1,6 @@
 // The controls above the map.
 
-import { MEASURES, TIMES, WAYS } from "./choice.js";
+import { MEASURES, TIMES, WAYS, pageOf } from "./choice.js";
 import { element } from "./table.js";
 
 /** The controls, which tell of each change. */
@@ -42,7 +42,7 @@ export class Controls {
       }
     }
     const measure = MEASURES[choice.show];
-    const isTraffic = measure.slice === "traffic";
+    const isTraffic = measure.slice === "traffic" && pageOf(choice) !== "services";
     const [ways, times] = this.#form.querySelectorAll(".switch");
     ways.hidden = measure.isRatio || measure.page === "services";
     times.hidden = !measure.isCounter;
@@ -52,7 +52,9 @@ export class Controls {
     this.#fill("ip_version", [["", "Both"], ["4", "IPv4"], ["6", "IPv6"]], choice.ip_version);
     this.#fill("service", [["", "All"], ...services.map((name) => [name, name])], choice.service);
     for (const key of ["interface", "ip_version"]) this.#hide(key, !isTraffic);
-    this.#hide("service", !["open", "attempts"].includes(choice.show) || services.length === 0);
+    const hasService = ["bytes", "bits", "open", "attempts"].includes(choice.show);
+    const isOfAll = choice.interface === "" && choice.ip_version === "";
+    this.#hide("service", !hasService || services.length === 0 || !(isOfAll || choice.service));
   }
 
   #hide(key, isHidden) {

@@ -43,6 +43,7 @@ const both = (row) => `${amount(row.bytes_received, "bytes")} ↓ ${amount(row.b
 export class Detail {
   #found = {};
   #country = "";
+  #slices = null;
 
   constructor(place, lines) {
     this.place = place;
@@ -54,6 +55,7 @@ export class Detail {
     if (!country) return;
     if (this.#country !== country) this.#found = {};
     this.#country = country;
+    this.#slices = slices;
     const pages = [["services", slices.services], ["connections", slices.connections], ["hosts", slices.remote_hosts]];
     for (const [page, isOn] of pages) {
       if (!isOn) {
@@ -102,6 +104,8 @@ export class Detail {
   #lists(country) {
     const { services, connections, hosts } = this.#found;
     const lists = [];
+    const one = connections?.connections.find((row) => row.country === country);
+    if (one) lists.push(this.#connections(one));
     if (hosts) {
       const networks = new Map();
       for (const host of hosts.hosts) {
@@ -123,8 +127,9 @@ export class Detail {
       const rows = largest(services.services, total);
       lists.push(list("Services of this machine", rows.map(([row]) => [row.service, both(row)]), "No services."));
     }
-    const one = connections?.connections.find((row) => row.country === country);
-    if (one) lists.push(this.#connections(one));
+    if (!hosts && this.#slices && !this.#slices.remote_hosts) {
+      lists.push(list("Networks and hosts", [], "The exporter knows them with remote_hosts = true."));
+    }
     return lists;
   }
 

@@ -21,15 +21,33 @@ function lines(summary) {
     all.push(["Counters", summary.state_saved ? "saved" : "not saved", !summary.state_saved]);
   }
   if (summary.quota) {
-    const { used_bytes: used, limit_bytes: limit, forecast_bytes: forecast, reset } = summary.quota;
-    const ahead = forecast === null ? "" : `, ${amount(forecast, "bytes")} expected`;
-    all.push(["Quota", `${amount(used, "bytes")} of ${amount(limit, "bytes")} (${share(used, limit)})${ahead}, until ${moment(reset)}`, used > limit]);
+    const { used_bytes: used, limit_bytes: limit, reset } = summary.quota;
+    all.push(["Quota", `${share(used, limit)} used, until ${moment(reset)}`, used > limit]);
   }
+  return all;
+}
+
+/** Returns what an operator has to mend, a sentence each. */
+function faults(summary, devices) {
+  const all = [];
+  for (const { database, is_loaded, path } of summary.databases) {
+    if (is_loaded) continue;
+    const effect = path ? "an older one is in use" : database === "country" ? "every address counts as Unknown" : "its names are missing";
+    all.push(`The database ${database} is not loaded: ${effect}. The log says why.`);
+  }
+  if (!summary.last_reload.is_successful) all.push("The last reload failed: the settings before are in force. The log says why.");
+  if (summary.state_saved === false) all.push("The counters are not saved: a restart would lose them. The log says why.");
+  const missing = devices.interfaces.filter((device) => !device.is_attached && !device.is_absent).map((device) => device.interface);
+  if (missing.length) all.push(`Not counted: ${missing.join(", ")}. The log says why.`);
   return all;
 }
 
 /** Shows the exporter's state, and the interfaces. */
 export function showExporter(summary, devices) {
+  const list = document.getElementById("faults");
+  const texts = faults(summary, devices);
+  list.hidden = texts.length === 0;
+  if (list.textContent !== texts.join("")) list.replaceChildren(...texts.map((text) => element("li", "", text)));
   const items = lines(summary).flatMap(([name, text, isBad]) => [
     element("dt", "", name), element("dd", isBad ? "bad" : "", text),
   ]);

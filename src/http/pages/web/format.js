@@ -69,6 +69,9 @@ export const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString();
 /** Returns the day and the time of seconds since 1970. */
 export const moment = (seconds) => new Date(seconds * 1000).toLocaleString();
 
+/** Returns the day of seconds since 1970. */
+export const day = (seconds) => new Date(seconds * 1000).toLocaleDateString();
+
 /** Returns a span of seconds in its largest whole unit. */
 export function span(seconds) {
   for (const [length, name] of [[86400, "day"], [3600, "hour"], [60, "minute"]]) {

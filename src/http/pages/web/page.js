@@ -1,12 +1,14 @@
 // The page: asks, and shows the answers, for as long as somebody looks.
 
-import { MEASURES, WAYS, read, write } from "./choice.js";
+import { MEASURES, WAYS, pageOf, read, write } from "./choice.js";
 import { Controls } from "./controls.js";
 import { Detail } from "./detail.js";
 import { clock, countryName, amount, exact, span } from "./format.js";
 import { Lines } from "./lines.js";
 import { WorldMap } from "./map.js";
 import { showExporter } from "./exporter.js";
+import { Past } from "./past.js";
+import { quotaCard } from "./quota.js";
 import { Fault, ask } from "./source.js";
 import { Table, element } from "./table.js";
 import * as values from "./values.js";
@@ -18,11 +20,13 @@ const lines = new Lines();
 const detail = new Detail(find("detail"), lines);
 const body = document.querySelector("#list tbody");
 const table = new Table(body, (country) => change({ country: choice.country === country ? "" : country }));
+const past = new Past(find("past"), change);
 const controls = new Controls(find("choice"), change);
 
 let choice = read(location.search);
 /** The values at the moment that is shown since, by row. */
 let before = null;
+let beforeAt = 0;
 let summary = null;
 /** The names that can be chosen. */
 const known = { slices: {}, interfaces: [], services: [] };
@@ -35,7 +39,7 @@ let turn = 0;
 
 /** Puts another choice in force. */
 function change(parts) {
-  if (parts.time === "since" || (choice.time === "since" && (parts.interface ?? parts.show) !== undefined)) {
+  if (parts.time === "since" || (choice.time === "since" && ["interface", "ip_version", "service", "show"].some((key) => key in parts))) {
     before = null;
   }
   const isAsked = ["show", "interface", "ip_version", "service", "time"].some((key) => key in parts);
@@ -44,20 +48,25 @@ function change(parts) {
   history.replaceState(null, "", write(choice));
   controls.show(choice, known);
   if (isAsked) {
-    if ("interface" in parts || "ip_version" in parts || "service" in parts) lines.clear();
+    if ("interface" in parts || "ip_version" in parts) lines.clear();
     update();
   } else {
     draw();
+    lookBehind();
   }
 }
 
 /** Asks for what is shown. */
 async function answers() {
-  const measure = MEASURES[choice.show];
   const { interface: name, ip_version } = choice;
+  const page = pageOf(choice);
   const countries = ask("countries", { interface: name, ip_version });
-  const other = measure.page ? ask(measure.page) : countries;
-  return { countries: await countries, other: await other };
+  // Its names are a choice, also while other pages are shown.
+  const services = known.slices.services ? ask("services") : null;
+  const other = page === "services" && services ? services : page ? ask(page) : countries;
+  const found = { countries: await countries, other: await other };
+  if (services) known.services = (await services).content.configured;
+  return found;
 }
 
 async function update() {
@@ -68,7 +77,6 @@ async function update() {
     if (asked !== turn) return;
     summary = about.content;
     known.interfaces = devices.content.interfaces.map((device) => device.interface);
-    known.services = found.other.content.configured ?? known.services;
     known.slices = summary.slices;
     shown = found;
     failedSince = null;
@@ -76,12 +84,22 @@ async function update() {
     remember();
     draw();
     showExporter(summary, devices.content);
-    await detail.ask(choice.country, summary.slices);
+    await lookBehind();
+    if (asked !== turn) return;
   } catch (error) {
     if (asked !== turn) return;
     fail(error);
   }
   schedule();
+}
+
+/** Asks for what stands below the map. */
+async function lookBehind() {
+  if (!summary) return;
+  await Promise.all([
+    detail.ask(choice.country, summary.slices),
+    past.ask(choice, summary.slices, summary.at),
+  ]).catch(fail);
 }
 
 function schedule() {
@@ -117,10 +135,11 @@ function remember() {
 /** Returns the rows that are shown, and their whole. */
 function rows() {
   const measure = MEASURES[choice.show];
-  const found = measure.page
+  const found = pageOf(choice)
     ? values.ofPage(shown.other.content, choice, countryName)
     : values.traffic(shown.countries.content, choice, countryName);
   if (choice.time !== "since") return found;
+  if (!before) beforeAt = shown.countries.content.at;
   before ??= new Map([...found.rows, { key: "", value: found.all }].map((row) => [row.key, row.value ?? 0]));
   return {
     rows: values.since(found.rows, before),
@@ -171,7 +190,8 @@ function drawWhole() {
     if (line) card.append(line);
     return card;
   });
-  find("whole").replaceChildren(...cards);
+  const quota = quotaCard(summary.quota);
+  find("whole").replaceChildren(...cards, ...(quota ? [quota] : []));
   find("whole").hidden = false;
 }
 
@@ -180,7 +200,8 @@ function drawState() {
   const state = find("state");
   state.className = document.hidden ? "" : "live";
   const rates = over ? `, rates over ${span(over)}` : "";
-  const text = `As of ${clock(at)}${rates}`;
+  const moment = choice.time === "since" ? `, since ${clock(beforeAt)}` : "";
+  const text = `As of ${clock(at)}${choice.time === "since" ? moment : rates}`;
   if (state.textContent !== text) state.textContent = text;
 }
 
@@ -204,6 +225,10 @@ function listen() {
   const shapes = find("shapes");
   shapes.addEventListener("pointermove", (event) => tip.show(event));
   shapes.addEventListener("pointerleave", () => { find("tip").hidden = true; });
+  // On a phone it is far below the map.
+  find("world").addEventListener("click", () => {
+    if (choice.country && matchMedia("(max-width: 60rem)").matches) find("detail").scrollIntoView();
+  });
   shapes.addEventListener("click", (event) => {
     const country = event.target.dataset?.country;
     if (country) change({ country: choice.country === country ? "" : country });

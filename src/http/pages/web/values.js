@@ -1,6 +1,6 @@
 // From the answers of the interface to one value for each row.
 
-import { MEASURES } from "./choice.js";
+import { MEASURES, pageOf } from "./choice.js";
 
 /** Returns the value of a volume: one direction or both, a rate or a total. */
 export function of(volume, field, way, perSecond) {
@@ -46,11 +46,18 @@ const OF_PAGE = {
     const [again, sent] = [row[`segments_retransmitted${end}`], row[`segments_sent${end}`]];
     return sent > 0 ? again / sent : null;
   },
+  bytes: (row, choice) => ofService(row, choice),
+  bits: (row, choice) => ofService(row, choice),
   attempts(row, { time, service }) {
     if (service !== "" && row.service !== service) return null;
     return time === "rate" ? row.attempts_per_second : row.attempts_ipv4 + row.attempts_ipv6;
   },
 };
+
+/** The bytes of the chosen service. */
+function ofService(row, { way, time, service }) {
+  return row.service === service ? of(row, "bytes", way, time === "rate") : null;
+}
 
 function ends(row, field, { way, time }) {
   const name = time === "rate" ? `${field}_per_second` : field;
@@ -60,7 +67,8 @@ function ends(row, field, { way, time }) {
 
 /** The rows of a measure that is no traffic, and their sum. */
 export function ofPage(answer, choice, names) {
-  const { page, isRatio } = MEASURES[choice.show];
+  const page = pageOf(choice);
+  const { isRatio } = MEASURES[choice.show];
   const sums = new Map();
   for (const item of answer[page]) {
     const value = OF_PAGE[choice.show](item, choice);
