@@ -4,6 +4,8 @@ PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 DESTDIR ?=
+# Dashboards and rules.
+SHARE = $(PREFIX)/share/geoip-exporter
 ARGS ?=
 KERNELS ?=
 SECONDS ?= 180
@@ -103,6 +105,10 @@ install: ## Install what `make build` built; PREFIX, SYSCONFDIR, UNITDIR and DES
 	install -d $(DESTDIR)$(UNITDIR)
 	sed 's:/usr/local/bin/:$(PREFIX)/bin/:' etc/geoip-exporter.service >$(DESTDIR)$(UNITDIR)/geoip-exporter.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/geoip-exporter.service
+	install -d $(DESTDIR)$(SHARE)/grafana/provisioning $(DESTDIR)$(SHARE)/prometheus
+	install -m 644 etc/grafana/*.json etc/grafana/README.md $(DESTDIR)$(SHARE)/grafana
+	install -m 644 etc/grafana/provisioning/*.yml $(DESTDIR)$(SHARE)/grafana/provisioning
+	install -m 644 etc/prometheus/*.yml etc/prometheus/README.md $(DESTDIR)$(SHARE)/prometheus
 	@if [ -e $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml ]; then \
 		echo 'leaving $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml as it is'; \
 	else \
@@ -115,6 +121,7 @@ uninstall: ## Remove what `make install` installed, except the configuration
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/geoip-exporter.8
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man5/geoip-exporter.toml.5
 	rm -f $(DESTDIR)$(UNITDIR)/geoip-exporter.service
+	rm -rf $(DESTDIR)$(SHARE)
 	@if [ -e $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml ]; then \
 		echo 'leaving $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml'; \
 	fi

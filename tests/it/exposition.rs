@@ -238,6 +238,7 @@ const LABELS: &[(&str, &[&str])] = &[
     ("geoip_host_non_ip_", &[]),
     ("geoip_host_", &["country", "ip_version"]),
     ("geoip_remote_host_bytes_", &["remote"]),
+    ("geoip_remote_hosts_kept", &[]),
     (
         "geoip_remote_host_info",
         &["remote", "country", "subdivision", "city", "asn"],

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use tempfile::TempDir;
+
 #[test]
 fn a_database_that_is_there_is_not_fetched_over() {
     let folder = tempfile::tempdir().unwrap();
@@ -122,4 +124,45 @@ fn the_ranges_of_a_provider_s_file_are_those_that_the_exporter_reads() {
              region, network_border_group\n"
         )
     );
+}
+
+/// Returns the files below a folder.
+fn files_below(folder: &Path) -> Vec<String> {
+    let output = Command::new("find")
+        .args([".", "-type", "f"])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut files: Vec<_> = text.lines().map(str::to_owned).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn an_uninstalled_exporter_leaves_its_configuration_alone() {
+    let folder = TempDir::new().unwrap();
+    let make = |target: &str| {
+        // Any program stands for the exporter, which may not be built.
+        let output = Command::new("make")
+            .args(["-s", target, "EXPORTER=/bin/true", "PREFIX=/usr"])
+            .arg(format!("DESTDIR={}", folder.path().display()))
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    make("install");
+    let installed = files_below(folder.path());
+    for file in [
+        "./etc/geoip-exporter.toml",
+        "./usr/bin/geoip-exporter",
+        "./usr/share/geoip-exporter/grafana/provisioning/dashboards.yml",
+        "./usr/share/geoip-exporter/grafana/traffic.json",
+        "./usr/share/geoip-exporter/prometheus/geoip-exporter.alerts.yml",
+    ] {
+        assert!(installed.iter().any(|found| found == file), "{installed:?}");
+    }
+    make("uninstall");
+    assert_eq!(files_below(folder.path()), ["./etc/geoip-exporter.toml"]);
 }

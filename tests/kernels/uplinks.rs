@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
 
@@ -22,6 +23,9 @@ fn await_attached(daemon: &Daemon, interface: &str) {
         }
     });
 }
+
+/// Held by a test that has the card.
+static CARD: Mutex<()> = Mutex::new(());
 
 /// Returns the name of the card. Its bus is known in every namespace.
 fn card() -> String {
@@ -59,6 +63,7 @@ fn series(daemon: &Daemon) -> usize {
 fn two_hundred_containers_make_no_series_by_default() {
     const CONTAINERS: u32 = 200;
 
+    let _held = CARD.lock().unwrap_or_else(PoisonError::into_inner);
     let card = card();
     let lab = Lab::new();
     let mut command = Command::new("ip");
@@ -100,6 +105,7 @@ fn two_hundred_containers_make_no_series_by_default() {
 
 #[test]
 fn a_card_is_an_uplink_and_comes_before_every_default_route() {
+    let _held = CARD.lock().unwrap_or_else(PoisonError::into_inner);
     let card = card();
     let seen = |card| match tells_of_buses() {
         true => card,

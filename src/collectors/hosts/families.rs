@@ -40,6 +40,13 @@ const INFO: Description<5> = Description {
     labels: ["remote", "country", "subdivision", "city", "asn"],
 };
 
+const KEPT: Description = Description {
+    name: "geoip_remote_hosts_kept",
+    help: "Remote addresses whose bytes are kept, with series or not, at most \
+           200000.",
+    labels: [],
+};
+
 /// Exports the newest snapshot of the remote hosts, if the configuration asks
 /// for it.
 #[derive(Debug)]
@@ -66,6 +73,7 @@ impl Collect for HostsCollector {
         emit(&by_host(&BYTES_RECEIVED, snapshot, Direction::Received));
         emit(&by_host(&BYTES_SENT, snapshot, Direction::Sent));
         emit(&info(snapshot, &self.places));
+        emit(&KEPT.gauge_of(sample(snapshot.len() as u64)));
     }
 }
 

@@ -105,6 +105,7 @@ fn the_largest_hosts_have_series_and_the_others_are_one() {
              subdivision=\"England\",city=\"London\",asn=\"UNKNOWN\"} 1",
             "geoip_remote_host_info{remote=\"other\",country=\"other\",\
              subdivision=\"other\",city=\"other\",asn=\"other\"} 1",
+            "geoip_remote_hosts_kept 3",
         ]
     );
 }
