@@ -89,7 +89,9 @@ pub(super) fn arguments() -> Vec<Arg> {
         Arg::new(name).long(name).action(ArgAction::SetTrue)
     };
     vec![
-        switch(ONCE).help("Print the table once, as without a terminal"),
+        switch(ONCE)
+            .conflicts_with(DURATION)
+            .help("Print the table once, as without a terminal"),
         flag(DURATION, "DURATION").help(
             "Count for this time, such as 5m, print what happened, and exit",
         ),

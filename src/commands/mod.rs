@@ -16,7 +16,7 @@ use crate::config::{self, LogLevel};
 use crate::daemon::{Error, Layers};
 use crate::logging::complain;
 use crate::sysexits;
-pub use top::end_with;
+pub use top::{KEYS, end_with};
 
 /// The result of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -17,6 +17,7 @@ const README: &str = "README.md";
 const SETTINGS: &str = "docs/settings.md";
 const METRICS: &str = "docs/metrics.md";
 const OPERATION: &str = "docs/operation.md";
+const TOP: &str = "docs/top.md";
 const SAMPLE: &str = "etc/geoip-exporter.toml";
 const MAN_8: &str = "man/geoip-exporter.8";
 const MAN_5: &str = "man/geoip-exporter.toml.5";
@@ -111,6 +112,12 @@ fn the_manual_of_the_program_lists_every_flag_metric_and_exit_code() {
     );
     compare_between(
         MAN_8,
+        ".\\\" keys:begin",
+        ".\\\" keys:end",
+        &render::man_keys(),
+    );
+    compare_between(
+        MAN_8,
         ".\\\" exit-status:begin",
         ".\\\" exit-status:end",
         &render::man_exit_status(),
@@ -157,6 +164,23 @@ fn the_page_of_operation_lists_every_exit_status() {
         "<!-- exit-status:begin -->",
         "<!-- exit-status:end -->",
         &render::exit_statuses(),
+    );
+}
+
+/// One test, as both parts rewrite the same file.
+#[test]
+fn the_page_of_the_view_lists_every_flag_and_key() {
+    compare_between(
+        TOP,
+        "<!-- keys:begin -->",
+        "<!-- keys:end -->",
+        &render::keys(),
+    );
+    compare_between(
+        TOP,
+        "<!-- flags:begin -->",
+        "<!-- flags:end -->",
+        &render::flags_of_top(),
     );
 }
 

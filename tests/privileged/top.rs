@@ -1,5 +1,7 @@
 //! The view in a terminal, driven by keys in tmux.
 
+use std::net::TcpListener;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -7,6 +9,8 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::harness::connections::CountryLab;
+use crate::harness::countries::address;
 use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::fixtures::data;
 use crate::harness::lab::{Lab, WAN};
@@ -207,9 +211,11 @@ fn root_counts_by_itself_where_no_exporter_runs() {
             test_kill_process(own).is_ok()
         });
         // A view that was killed leaves its folder to the next one.
-        let left = std::fs::read_dir(directory.path()).unwrap().flatten();
-        let left = left.filter(|it| it.path().is_dir()).count();
-        assert_eq!(left, usize::from(signal == Signal::KILL));
+        let expected = usize::from(signal == Signal::KILL);
+        await_equal("folders", &expected, || {
+            let left = std::fs::read_dir(directory.path()).unwrap();
+            left.flatten().filter(|it| it.path().is_dir()).count()
+        });
     }
 }
 
@@ -253,6 +259,113 @@ fn what_is_printed_is_what_was_counted() {
     let json: Value = serde_json::from_str(&text).unwrap();
     let grown = traffic.total("received").bytes - before;
     assert_eq!(json["whole"]["bytes_received"], grown, "{text}");
+}
+
+/// The view asks the resolver of its machine, here a file of hosts, and looks at
+/// the sockets of its machine.
+#[test]
+fn hosts_have_the_names_and_programs_that_this_machine_knows() {
+    let lab = CountryLab::new();
+    let remote = address(7, 1, 4);
+    let daemon = Setup::new(&lab.lab.machine)
+        .set("interfaces", WAN)
+        .set("counted_once", WAN)
+        .set("host", true)
+        .set("remote_hosts", true)
+        .set("quota", "1MiB")
+        .start();
+    let _listener = lab.lab.world.run(|| TcpListener::bind("0.0.0.0:443"));
+    // A program with a name of its own, whose connection stays open.
+    let directory = TempDir::new().unwrap();
+    let program = directory.path().join("talker");
+    symlink("/bin/bash", &program).unwrap();
+    let mut talker = lab.lab.machine.command(&program);
+    let script = format!("exec 3<>/dev/tcp/{remote}/443; echo open; read <&3");
+    let mut talker = Background::start("talker", talker.args(["-c", &script]));
+    talker.await_line("a connection", 0, PATIENCE, |line| {
+        line.contains("open").then_some(())
+    });
+    let hosts = directory.path().join("hosts");
+    std::fs::write(&hosts, format!("{remote} seven.example\n")).unwrap();
+    let services = directory.path().join("nsswitch.conf");
+    std::fs::write(&services, "hosts: files\n").unwrap();
+    let view = format!(
+        "unshare -m sh -c 'mount --bind {} /etc/hosts && mount --bind {} \
+         /etc/nsswitch.conf && exec {PROGRAM} top --interval 100ms --resolve \
+         --view hosts --url {}'",
+        hosts.display(),
+        services.display(),
+        daemon.address()
+    );
+    let terminal = Terminal::open(&lab.lab.machine, (80, 24), &view);
+    terminal.await_text("talker");
+    let screen = terminal.await_text("seven.example");
+    assert!(!screen.contains(&remote.to_string()), "{screen}");
+    assert!(screen.contains("of 1.0 MiB ("), "the quota: {screen}");
+    // Both can be looked for.
+    terminal.press("/");
+    terminal.tmux(&["send-keys", "-l", "TALK"]);
+    terminal.await_text("/TALK_");
+    assert!(terminal.screen().contains("seven.example"));
+    terminal.tmux(&["send-keys", "-l", "x"]);
+    terminal.await_text("no row has");
+    terminal.press("Escape");
+    terminal.await_text("seven.example");
+    // Without names, the addresses are back.
+    terminal.press("r");
+    terminal.await_text(&remote.to_string());
+    // Another user does not see the programs of root.
+    drop(terminal);
+    let view = format!(
+        "setpriv --reuid 65534 --regid 65534 --clear-groups {PROGRAM} top \
+         --view hosts --interval 100ms --url {}",
+        daemon.address()
+    );
+    let terminal = Terminal::open(&lab.lab.machine, (80, 24), &view);
+    terminal.await_text(&remote.to_string());
+    assert!(!terminal.screen().contains("talker"));
+}
+
+/// Clicks and the wheel, as a terminal writes them.
+#[test]
+fn the_mouse_opens_tables_and_sorts_them() {
+    let lab = Lab::new();
+    let daemon = start(&lab);
+    let mut traffic = Traffic::new(&lab);
+    traffic.exchange();
+    traffic.await_booked(&daemon);
+    let command =
+        format!("{PROGRAM} top --interval 100ms --url {}", daemon.address());
+    let terminal = Terminal::open(&lab.machine, (80, 24), &command);
+    let screen = terminal.await_text("Germany");
+    let click = |what: &str| {
+        let screen = terminal.screen();
+        let mut lines = (1..).zip(screen.lines());
+        let (row, column) = lines
+            .find_map(|(row, line)| {
+                let before = line.split_once(what)?.0;
+                Some((row, before.chars().count() + 2))
+            })
+            .unwrap_or_else(|| panic!("no {what} in\n{screen}"));
+        // SGR: a button that is pressed and let go.
+        let text = format!("\x1b[<0;{column};{row}M\x1b[<0;{column};{row}m");
+        terminal.tmux(&["send-keys", "-l", &text]);
+    };
+    assert!(screen.contains("s by rate"), "{screen}");
+    click("COUNTRY");
+    terminal.await_text("s by name");
+    click("6 interfaces");
+    terminal.await_text("counted once");
+    // The first click selects a row, the second one opens it.
+    click(WAN);
+    click(WAN);
+    terminal.await_text("wan0 › countries");
+    // The right button goes back.
+    let right = "\x1b[<2;9;9M\x1b[<2;9;9m";
+    terminal.tmux(&["send-keys", "-l", right]);
+    terminal.await_text("counted once");
+    terminal.press("q");
+    terminal.await_text("ended 0");
 }
 
 /// Returns a process below another one with a word in its command line.

@@ -39,6 +39,7 @@ use own::Own;
 pub use own::end_with;
 use table::{Sort, Tab};
 use units::Unit;
+pub use view::KEYS;
 
 /// Shows the traffic until the user quits, or prints it.
 ///

@@ -133,7 +133,7 @@ pub(super) fn read(pressed: Sender<Pressed>) -> io::Result<()> {
     thread.spawn(move || {
         while let Ok(raw) = event::read() {
             let meanings = match raw {
-                Raw::Key(key) => vec![of_key(key)],
+                Raw::Key(key) => of_keys(key),
                 Raw::Mouse(mouse) => of_mouse(mouse),
                 Raw::Resize(..) => vec![Some(Pressed::Resized)],
                 _ => vec![],
@@ -146,6 +146,15 @@ pub(super) fn read(pressed: Sender<Pressed>) -> io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// Returns what a key means. Escape and a key that follow closely cannot be told
+/// from Alt and that key, for which the view has no use.
+fn of_keys(key: KeyEvent) -> Vec<Option<Pressed>> {
+    let escape = (key.modifiers.contains(KeyModifiers::ALT)
+        && key.kind != KeyEventKind::Release)
+        .then_some(Pressed::Input(Input::Escape));
+    vec![escape, of_key(key)]
 }
 
 fn of_key(key: KeyEvent) -> Option<Pressed> {
@@ -210,5 +219,20 @@ pub(super) fn theme() -> Theme {
     Theme {
         has_colour: !is_set("NO_COLOR"),
         has_blocks: locale.contains("UTF-8") || locale.contains("UTF8"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_close_behind_escape_is_both() {
+        let key = |modifiers| KeyEvent::new(KeyCode::Char('r'), modifiers);
+        let pressed = |it: Input| Some(Pressed::Input(it));
+        let both = [pressed(Input::Escape), pressed(Input::Key('r'))];
+        assert_eq!(of_keys(key(KeyModifiers::ALT)), both);
+        let one = [None, pressed(Input::Key('r'))];
+        assert_eq!(of_keys(key(KeyModifiers::NONE)), one);
     }
 }

@@ -1,6 +1,7 @@
 //! Writes the generated parts of the documents from the table of settings.
 
 use geoip_exporter::cli;
+use geoip_exporter::commands::KEYS;
 use geoip_exporter::config::{Effect, Setting, all};
 use geoip_exporter::sysexits;
 
@@ -42,6 +43,38 @@ fn flags(
             Some((names, argument.get_help()?.to_string()))
         })
         .collect()
+}
+
+/// The flags of the terminal view alone.
+fn top_flags() -> Vec<(String, String)> {
+    let command = cli::command();
+    let command = command.find_subcommand("top").expect("there is a view");
+    flags(command, Some("Flags of this command"))
+}
+
+/// Rows of a table in Markdown.
+fn rows(of: impl IntoIterator<Item = (String, String)>) -> String {
+    let rows = of.into_iter().map(|(name, text)| {
+        let mut text = text;
+        if let Some(first) = text.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        format!("| {name} | {text}. |\n")
+    });
+    rows.collect()
+}
+
+/// The keys of the terminal view.
+pub(super) fn keys() -> String {
+    let keys = KEYS.map(|(key, effect)| (key.into(), effect.into()));
+    format!("| Key | Effect |\n|---|---|\n{}", rows(keys))
+}
+
+/// The flags of the terminal view.
+pub(super) fn flags_of_top() -> String {
+    let flags = top_flags().into_iter();
+    let flags = flags.map(|(names, help)| (format!("`{names}`"), help));
+    format!("| Flag | Effect |\n|---|---|\n{}", rows(flags))
 }
 
 /// The commands, with their help.
@@ -246,6 +279,14 @@ pub(super) fn man_flags() -> String {
         );
     }
     text
+}
+
+/// The keys of the terminal view in the program's manual.
+pub(super) fn man_keys() -> String {
+    let lines = KEYS.map(|(key, effect)| {
+        format!(".TP\n.B {}\n{}.\n", roff(key), roff(effect))
+    });
+    lines.concat()
 }
 
 /// The settings of the configuration's manual.

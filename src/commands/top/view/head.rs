@@ -36,8 +36,11 @@ pub(super) fn title(canvas: &mut Canvas<'_>, state: &State, y: u16) {
         (None, true) => ("PAUSED".to_owned(), theme.alarm()),
         (None, false) => {
             let interval = state.summary.as_ref().map(|summary| {
-                let seconds = units::span(summary.poll_interval_seconds);
-                format!("every {seconds}")
+                let seconds = summary.poll_interval_seconds;
+                match seconds < 1.0 {
+                    true => format!("every {}", units::short_span(seconds)),
+                    false => format!("every {}", units::span(seconds)),
+                }
             });
             (interval.unwrap_or_default(), Theme::faint())
         }

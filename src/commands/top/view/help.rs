@@ -9,12 +9,12 @@ use ratatui::style::Style;
 
 use super::{Canvas, Theme};
 
-/// The keys, for this screen and the manual.
-pub(in crate::commands::top) const KEYS: [(&str, &str); 14] = [
+/// The keys, for this screen and the documents.
+pub const KEYS: [(&str, &str); 14] = [
     ("1 to 7, Tab", "show another table"),
-    ("Arrows, Home", "select a row; also j, k, g, G and page keys"),
+    ("Arrows, Home", "select a row; also j, k, g, G, End and page keys"),
     ("Enter, Right", "open the row: country, its networks, their hosts"),
-    ("Esc, Left", "go back, or clear the filter"),
+    ("Esc, Left", "go back, or clear the filter; also Backspace"),
     ("/", "show rows with a text in them only"),
     ("s", "sort by rate, total or name"),
     ("d", "show received and sent, received, or sent traffic"),
@@ -24,7 +24,7 @@ pub(in crate::commands::top) const KEYS: [(&str, &str); 14] = [
     ("m", "switch the mouse off, to select text, or on"),
     ("Mouse", "click a tab, a head of a column or a row; scroll"),
     ("?, h", "show this help"),
-    ("q, Ctrl-C", "quit"),
+    ("q, Ctrl-C", "quit; Ctrl-Z stops, Ctrl-L draws anew"),
 ];
 
 /// Draws the help over the screen.

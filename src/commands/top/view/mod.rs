@@ -18,6 +18,7 @@ use ratatui::style::Style;
 use ratatui::text::Span;
 
 use super::state::{Places, State};
+pub use help::KEYS;
 pub(super) use theme::Theme;
 
 /// The rows of the table below which parts of the head are left out.
