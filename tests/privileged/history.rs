@@ -1,6 +1,7 @@
 //! The history of a daemon in its sandbox, which is killed under traffic: each
 //! byte is in it once.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,25 +12,99 @@ use geoip_exporter::history::{By, Reader, Resolution};
 use tempfile::TempDir;
 
 use crate::harness::daemon::Setup;
-use crate::harness::exposition::Scrape;
+use crate::harness::exposition::{Scrape, whole};
+use crate::harness::fixtures::data;
 use crate::harness::flood::{Offered, frames_from};
 use crate::harness::lab::{Lab, WAN};
 use crate::harness::sys::Signal;
 use crate::harness::wait::PATIENCE;
+use crate::ranges::ranges;
+use crate::services::services;
 
 fn setup(lab: &Lab, state: &Path) -> Setup {
     Setup::new(&lab.machine)
         .set("interfaces", WAN)
+        .set("counted_once", WAN)
+        .set("networks", true)
+        .set("asn_db", data("asn.mmdb").to_str().unwrap())
+        .set(
+            "service",
+            services(&[("low", &["1-1023"]), ("all", &["1024-65535"])]),
+        )
+        .set(
+            "range",
+            ranges(&[
+                ("home", &["198.18.0.1/32"]),
+                ("near", &["198.18.0.0/25"]),
+                ("far", &["198.18.0.128/25"]),
+            ]),
+        )
         .set("state_directory", state.to_str().unwrap())
         .set("pin_directory", "")
 }
 
-fn received(state: &Path) -> u64 {
+/// Received bytes by subject.
+type Sheet = BTreeMap<String, u64>;
+
+/// Returns the received bytes of the whole history: by interface, country, pair
+/// of ranges and service, and of all networks together.
+fn of_history(state: &Path) -> Sheet {
     let reader = Reader::open(&state.join("history.db")).unwrap();
-    let all = (0, i64::MAX);
-    let rows =
-        reader.totals(Resolution::Month, By::Interface, all, None).unwrap();
-    rows.iter().map(|row| row.amounts.bytes[0]).sum()
+    let mut sheet = Sheet::new();
+    for (subject, by) in [
+        ("interface", By::Interface),
+        ("country", By::Country),
+        ("range", By::Range),
+        ("service", By::Service),
+        ("networks", By::Network),
+    ] {
+        let all = (0, i64::MAX);
+        for row in reader.totals(Resolution::Month, by, all, None).unwrap() {
+            let labels = match by {
+                By::Network => String::new(),
+                _ => row.labels.join(" "),
+            };
+            let key = format!("{subject} {}", labels.trim_end());
+            *sheet.entry(key).or_default() += row.amounts.bytes[0];
+        }
+    }
+    sheet.retain(|_, bytes| *bytes > 0);
+    sheet
+}
+
+/// Returns the same of the metrics.
+fn of_metrics(scrape: &Scrape) -> Sheet {
+    let mut sheet = Sheet::new();
+    for (subject, family, labels) in [
+        ("interface", "geoip_bytes", &["interface"][..]),
+        ("interface", "geoip_unattributed_bytes", &["interface"]),
+        ("interface", "geoip_non_ip_bytes", &["interface"]),
+        ("country", "geoip_bytes", &["country"]),
+        ("country unattributed", "geoip_unattributed_bytes", &[]),
+        ("country non_ip", "geoip_non_ip_bytes", &[]),
+        ("range", "geoip_range_bytes", &["source", "destination"]),
+        (
+            "range unattributed unattributed",
+            "geoip_range_unattributed_bytes",
+            &[],
+        ),
+        ("service", "geoip_service_bytes", &["service"]),
+        ("networks", "geoip_as_bytes", &[]),
+        ("networks", "geoip_as_unattributed_bytes", &[]),
+    ] {
+        let name = format!("{family}_received_total");
+        for (has, value) in scrape.matching(&name, &[]) {
+            let labels: Vec<_> = labels.iter().map(|it| &*has[*it]).collect();
+            let key = format!("{subject} {}", labels.join(" "));
+            let key = match labels.is_empty() && subject != "networks" {
+                true => subject.to_owned(),
+                false => key,
+            };
+            *sheet.entry(key).or_default() += whole(value);
+        }
+    }
+    sheet.retain(|_, bytes| *bytes > 0);
+    sheet
 }
 
 fn shown(scrape: &Scrape) -> u64 {
@@ -68,12 +143,17 @@ fn the_history_has_each_byte_once_however_often_it_is_killed() {
         sending.join().unwrap();
     });
     let mut daemon = setup(&lab, state).start();
-    let counted = shown(&daemon.scrape());
-    assert!(counted > 0);
+    let scrape = daemon.scrape();
+    let counted = of_metrics(&scrape);
+    assert_eq!(counted["interface wan0"], shown(&scrape));
+    for subject in ["country BR", "range far home", "service all", "networks "]
+    {
+        assert!(counted.contains_key(subject), "{subject}: {counted:#?}");
+    }
     let log = daemon.log();
     daemon.signal(Signal::Terminate);
     assert!(daemon.wait(PATIENCE).success());
-    assert_eq!(received(state), counted);
+    assert_eq!(of_history(state), counted);
     let faults: Vec<_> =
         log.iter().filter(|line| line.message().contains("history")).collect();
     assert_eq!(faults.len(), 0, "{faults:?}");

@@ -1,4 +1,5 @@
 mod model;
+mod year;
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};

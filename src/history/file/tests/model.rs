@@ -20,6 +20,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Reopen),
         1 => Just(Step::LoseState),
         2 => (-90_000_i64..90_000).prop_map(Step::Jump),
+        // A clock that is wrong by years.
+        1 => (-900_000_000_i64..900_000_000).prop_map(Step::Jump),
     ];
     prop::collection::vec(step, 0..40)
 }
