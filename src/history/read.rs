@@ -68,7 +68,8 @@ impl By {
 pub struct Row {
     /// The number of the period.
     pub period: i64,
-    /// The label of the row; source and destination of a pair of ranges.
+    /// The label of the row; source and destination of a pair of ranges, or an
+    /// empty destination for `other` and `unattributed` ones.
     pub labels: [String; 2],
     /// The name of a network, if one is known.
     pub name: Option<String>,
@@ -212,6 +213,7 @@ impl Reader {
                 By::Network if a > 0 => {
                     ([a.to_string(), String::new()], self.network(a)?)
                 }
+                By::Range => (self.pair(a, b)?, None),
                 _ => ([self.text(a)?, self.text(b)?], None),
             };
             found.push(Row { period, labels, name, amounts });
@@ -225,6 +227,20 @@ impl Reader {
         }
         let find = "SELECT text FROM name WHERE id = ?1";
         self.connection.prepare_cached(find)?.query_row([id], |row| row.get(0))
+    }
+
+    /// Returns the source and the destination of a pair of ranges; an empty
+    /// destination for the rests that belong to no pair. The file has `other` in
+    /// quotes for addresses in no range, which is no rest.
+    fn pair(&self, a: i64, b: i64) -> rusqlite::Result<[String; 2]> {
+        if a == b && a < 0 {
+            return Ok([self.text(a)?, String::new()]);
+        }
+        let unquoted = |text: String| match &*text {
+            "\"other\"" => "other".into(),
+            _ => text,
+        };
+        Ok([unquoted(self.text(a)?), unquoted(self.text(b)?)])
     }
 
     fn network(&self, asn: i64) -> rusqlite::Result<Option<String>> {

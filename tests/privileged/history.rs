@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -11,12 +13,14 @@ use std::time::Duration;
 use geoip_exporter::history::{By, Reader, Resolution};
 use tempfile::TempDir;
 
-use crate::harness::daemon::Setup;
+use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::exposition::{Scrape, whole};
 use crate::harness::fixtures::data;
 use crate::harness::flood::{Offered, frames_from};
 use crate::harness::lab::{Lab, WAN};
+use crate::harness::process::output_of;
 use crate::harness::sys::Signal;
+use crate::harness::traffic::Traffic;
 use crate::harness::wait::PATIENCE;
 use crate::ranges::ranges;
 use crate::services::services;
@@ -83,11 +87,7 @@ fn of_metrics(scrape: &Scrape) -> Sheet {
         ("country unattributed", "geoip_unattributed_bytes", &[]),
         ("country non_ip", "geoip_non_ip_bytes", &[]),
         ("range", "geoip_range_bytes", &["source", "destination"]),
-        (
-            "range unattributed unattributed",
-            "geoip_range_unattributed_bytes",
-            &[],
-        ),
+        ("range unattributed", "geoip_range_unattributed_bytes", &[]),
         ("service", "geoip_service_bytes", &["service"]),
         ("networks", "geoip_as_bytes", &[]),
         ("networks", "geoip_as_unattributed_bytes", &[]),
@@ -161,4 +161,75 @@ fn the_history_has_each_byte_once_however_often_it_is_killed() {
     let mut names: Vec<_> = names.map(|it| it.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["counters.state", "history.db"]);
+}
+
+/// A file system of its own, which is soon full.
+struct Small(TempDir);
+
+impl Small {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=512k", "none"]);
+        output_of(mount.arg(folder.path()));
+        Self(folder)
+    }
+
+    /// Takes all room that is left, and returns the file that has it.
+    fn fill(&self) -> PathBuf {
+        let path = self.0.path().join("others");
+        let mut file = fs::File::create(&path).unwrap();
+        let full = loop {
+            if let Err(error) = file.write_all(&[7; 512]) {
+                break error;
+            }
+        };
+        assert_eq!(full.kind(), ErrorKind::StorageFull);
+        path
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        // The exporter may be ending still.
+        let mut unmount = Command::new("umount");
+        unmount.arg("-l").arg(self.0.path());
+        assert!(unmount.status().is_ok_and(|it| it.success()));
+    }
+}
+
+#[test]
+fn a_full_disk_is_said_once_and_nothing_is_lost() {
+    let (lab, disk) = (Lab::new(), Small::new());
+    let state = disk.0.path();
+    let mut daemon = setup(&lab, state).start();
+    let mut traffic = Traffic::new(&lab);
+    let mut exchange = |daemon: &Daemon, times| {
+        for _ in 0..times {
+            traffic.exchange();
+            traffic.await_booked(daemon);
+            // Each reload wakes the history.
+            daemon.reload();
+        }
+    };
+    exchange(&daemon, 1);
+    let others = disk.fill();
+    exchange(&daemon, 4);
+    let failed = "cannot write the history; trying again every minute";
+    let line = daemon
+        .await_log("that the disk is full", 0, |it| it.message() == failed);
+    let error = line.get("error").unwrap();
+    assert_eq!(error, "database or disk is full");
+    fs::remove_file(others).unwrap();
+    exchange(&daemon, 2);
+    daemon.await_log("that there is room", 0, |it| {
+        it.message() == "writing the history again"
+    });
+    let counted = of_metrics(&daemon.scrape());
+    let log = daemon.log();
+    daemon.signal(Signal::Terminate);
+    assert!(daemon.wait(PATIENCE).success());
+    assert_eq!(of_history(state), counted);
+    let said = log.iter().filter(|line| line.message() == failed);
+    assert_eq!(said.count(), 1);
 }
