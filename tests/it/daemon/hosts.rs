@@ -1,6 +1,7 @@
 //! Bytes by remote address.
 
 mod cities;
+mod scripts;
 
 use geoip_exporter::api::Hosts;
 
@@ -195,5 +196,43 @@ fn the_page_for_programs_has_every_host() {
     let (status, line) = daemon.get("/api/v1/hosts");
     assert_eq!(status, 404);
     assert_eq!(line, "404: remote_hosts = true turns this page on\n");
+    daemon.stop();
+}
+
+/// Packets whose flow the kernel dropped before a poll are no host's.
+#[test]
+fn a_full_map_leaves_bytes_of_hosts_unattributed_and_the_sum_whole() {
+    use geoip_exporter::accounting::Direction;
+
+    use super::kernel::Packet;
+
+    let daemon = start("map_max_entries = 1\ncounted_once = \"eth0\"\n");
+    daemon.settled();
+    {
+        // All under one lock, so that no poll comes in between.
+        let mut kernel = daemon.host.kernel();
+        for (remote, bytes) in [("192.0.2.7", 1_000), ("192.0.2.8", 30)] {
+            kernel.count(&Packet {
+                ifindex: 2,
+                direction: Direction::Received,
+                remote: Some(remote.parse().unwrap()),
+                packets: 1,
+                bytes,
+            });
+        }
+    }
+    let scrape = daemon.settled();
+    let lost = "geoip_host_unattributed_bytes_received_total";
+    assert_eq!(scrape.sum(lost), 1_000.0);
+    let (_, body) = daemon.get("/api/v1/hosts");
+    let answer: Hosts = serde_json::from_str(&body).unwrap();
+    let hosts: Vec<_> = answer
+        .hosts
+        .iter()
+        .map(|it| (&*it.address, it.volume.bytes.bytes_received))
+        .collect();
+    assert_eq!(hosts, [("192.0.2.8", 30)]);
+    assert_eq!(answer.unattributed.bytes.bytes_received, 1_000);
+    assert_eq!(answer.whole.bytes.bytes_received, 1_030);
     daemon.stop();
 }

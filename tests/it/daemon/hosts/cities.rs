@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::super::fake::FakeHost;
 use super::super::running::{Running, Scrape, database, with_database};
 use super::{ON, exchange};
+use crate::mmdb::{Value, Writer};
 
 const LOADED: &str = "geoip_database_last_load_successful{database=\"city\"}";
 
@@ -94,6 +95,55 @@ fn the_database_is_followed_and_a_bad_one_changes_nothing() {
     assert_eq!(scrape.find(LOADED), None);
     let without = "city=\"UNKNOWN\",country=\"DE\",-,subdivision=\"UNKNOWN\"";
     assert_eq!(place(&scrape, "192.0.2.7"), without);
+    daemon.stop();
+}
+
+#[test]
+fn a_city_database_that_is_missing_is_taken_once_it_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("city.mmdb");
+    let host = FakeHost::new(&[(2, "eth0")]);
+    let daemon = Running::start(host, &config(&path, ""));
+    exchange(&daemon);
+    let scrape = daemon.settled();
+    assert_eq!(scrape.get(LOADED), 0.0);
+    let without = "city=\"UNKNOWN\",country=\"DE\",-,subdivision=\"UNKNOWN\"";
+    assert_eq!(place(&scrape, "192.0.2.7"), without);
+    let text = daemon.host.log.text();
+    let lines = text.lines().filter(|it| it.contains("city.mmdb"));
+    let warnings = lines.filter(|it| it.contains("WARN")).count();
+    assert_eq!(warnings, 1, "{text}");
+    let mark = daemon.host.log.mark();
+    replace(&path, "city.mmdb");
+    daemon.host.log.wait_for(mark, &["opened the GeoIP database", "city"]);
+    let scrape = daemon.wait_for("it is loaded", |s| s.get(LOADED) == 1.0);
+    assert_eq!(place(&scrape, "192.0.2.7"), COLOGNE);
+    daemon.stop();
+}
+
+#[test]
+fn a_smaller_city_database_leaves_the_other_hosts_without_a_city() {
+    let (daemon, _folder, path) = start("");
+    let before = daemon.settled();
+    assert_eq!(place(&before, "192.0.2.7"), COLOGNE);
+    let mut writer = Writer::new(6, 24);
+    let names = Value::Map(vec![("en", Value::Text("London"))]);
+    let city = Value::Map(vec![("names", names)]);
+    writer.insert("2001:db8::/48", &Value::Map(vec![("city", city)]));
+    let next = path.with_extension("next");
+    fs::write(&next, writer.finish("A-Small-City")).unwrap();
+    let mark = daemon.host.log.mark();
+    fs::rename(&next, &path).unwrap();
+    daemon.host.log.wait_for(mark, &["opened the GeoIP", "A-Small-City"]);
+    let scrape = daemon.wait_for("the new places", |scrape| {
+        place(scrape, "192.0.2.7").contains("city=\"UNKNOWN\"")
+    });
+    let london = "city=\"London\",country=\"GB\",-,subdivision=\"UNKNOWN\"";
+    assert_eq!(place(&scrape, "2001:db8::7"), london);
+    for direction in ["received", "sent"] {
+        let bytes = |of| super::bytes(of, direction, "192.0.2.7");
+        assert_eq!(bytes(&scrape), bytes(&before));
+    }
     daemon.stop();
 }
 

@@ -92,3 +92,53 @@ proptest! {
         prop_assert!(snapshot.series.is_consistent());
     }
 }
+
+/// Where a byte is in a snapshot.
+fn places(snapshot: &mut Snapshot) -> Vec<&mut u64> {
+    let mut places = Vec::new();
+    for part in &mut snapshot.parts {
+        let hosts = Arc::get_mut(part).expect("nobody shares it");
+        places.extend(hosts.iter_mut().flat_map(|it| &mut it.counters.bytes));
+    }
+    for own in snapshot.countries.values_mut() {
+        let all = [&mut own.forgotten, &mut own.left, &mut own.joined];
+        places.extend(all.into_iter().flat_map(|it| &mut it.bytes));
+    }
+    places
+}
+
+/// The sums by country of these tests notice one byte too many or too few, of a
+/// host, of forgotten ones, and of those that moved.
+#[test]
+fn one_byte_is_noticed() {
+    let mut account = account(3, 5_000);
+    for (number, code) in [(1, "DE"), (2, "US"), (1, "JP"), (3, "DE")] {
+        for direction in [Direction::Sent, Direction::Received] {
+            let host = v4(number, direction);
+            account.credit(&host, volume(1_000), &of(code, 1));
+        }
+    }
+    account.end_poll(end(2));
+    let body = account.snapshot().encode();
+    let again = || {
+        let mut labels = CountryLabels::default();
+        let mut one = Snapshot::decode(&body, &mut labels).unwrap();
+        let de = Country::from_code("DE").unwrap();
+        let forgotten = &mut one.countries.entry(de).or_default().forgotten;
+        forgotten.bytes = [70, 7];
+        one
+    };
+    let right = by_country(&again());
+    assert_eq!(right.values().sum::<u64>(), 8_000 + 77);
+    let count = places(&mut again()).len();
+    assert!(count >= 12, "{count}");
+    for place in 0..count {
+        for by in [1, -1] {
+            let mut wrong = again();
+            let byte = places(&mut wrong).into_iter().nth(place).unwrap();
+            *byte = byte.wrapping_add_signed(by);
+            let is_negative = *byte == u64::MAX;
+            assert!(is_negative || by_country(&wrong) != right, "{place} {by}");
+        }
+    }
+}
