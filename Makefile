@@ -21,6 +21,7 @@ BUILD = GEOIP_EXPORTER_REVISION=$(or $(REVISION),unknown) cargo build --release 
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 EXPORTER := $(TARGET)/release/geoip-exporter
+UNITS := $(notdir $(wildcard etc/*.service etc/*.timer))
 C_SOURCES := $(wildcard bpf-src/*.[ch] benches/bpf/*.[ch] tests/privileged/harness/driver.bpf.c)
 SHELL_SCRIPTS := $(filter-out scripts/make-%,$(wildcard scripts/*)) .ci/run tests/kernels/init \
 	tests/unit/init tests/unit/checks
@@ -100,11 +101,14 @@ test-databases: ## Write anew the country databases in tests/data
 install: ## Install what `make build` built; PREFIX, SYSCONFDIR, UNITDIR and DESTDIR say where
 	@test -x $(EXPORTER) || { echo 'nothing is built yet: run "make build"' >&2; exit 1; }
 	install -D -s -m 755 $(EXPORTER) $(DESTDIR)$(PREFIX)/bin/geoip-exporter
+	install -m 755 scripts/fetch-database $(DESTDIR)$(PREFIX)/bin/geoip-exporter-fetch
 	install -D -m 644 man/geoip-exporter.8 $(DESTDIR)$(PREFIX)/share/man/man8/geoip-exporter.8
 	install -D -m 644 man/geoip-exporter.toml.5 $(DESTDIR)$(PREFIX)/share/man/man5/geoip-exporter.toml.5
 	install -d $(DESTDIR)$(UNITDIR)
-	sed 's:/usr/local/bin/:$(PREFIX)/bin/:' etc/geoip-exporter.service >$(DESTDIR)$(UNITDIR)/geoip-exporter.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/geoip-exporter.service
+	for unit in $(UNITS); do \
+		sed 's:/usr/local/bin/:$(PREFIX)/bin/:' etc/$$unit >$(DESTDIR)$(UNITDIR)/$$unit && \
+		chmod 644 $(DESTDIR)$(UNITDIR)/$$unit || exit; \
+	done
 	install -d $(DESTDIR)$(SHARE)/grafana/provisioning $(DESTDIR)$(SHARE)/prometheus
 	install -m 644 etc/grafana/*.json etc/grafana/README.md $(DESTDIR)$(SHARE)/grafana
 	install -m 644 etc/grafana/provisioning/*.yml $(DESTDIR)$(SHARE)/grafana/provisioning
@@ -117,10 +121,10 @@ install: ## Install what `make build` built; PREFIX, SYSCONFDIR, UNITDIR and DES
 
 .PHONY: uninstall
 uninstall: ## Remove what `make install` installed, except the configuration
-	rm -f $(DESTDIR)$(PREFIX)/bin/geoip-exporter
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,geoip-exporter geoip-exporter-fetch)
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/geoip-exporter.8
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man5/geoip-exporter.toml.5
-	rm -f $(DESTDIR)$(UNITDIR)/geoip-exporter.service
+	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	rm -rf $(DESTDIR)$(SHARE)
 	@if [ -e $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml ]; then \
 		echo 'leaving $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml'; \

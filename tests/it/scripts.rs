@@ -1,33 +1,12 @@
 //! The scripts, as far as they go without the network and rights.
 
+mod fetch;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
-
-#[test]
-fn a_database_that_is_there_is_not_fetched_over() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("x.mmdb");
-    fs::write(&file, "mine").unwrap();
-    let output = Command::new("scripts/fetch-database")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .arg(&file)
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(73));
-    assert_eq!(
-        String::from_utf8(output.stderr).unwrap(),
-        format!(
-            "{} is there already and stays as it is: fetch into a new file, \
-             then move that one over it\n",
-            file.display()
-        )
-    );
-    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-}
 
 #[test]
 fn being_ready_is_described_by_the_same_words_everywhere() {
