@@ -36,6 +36,9 @@ pub struct Quota {
     pub forecast_bytes: Option<u64>,
     /// The beginning of the period, in seconds since 1970.
     pub since: f64,
+    /// The time from which on everything is counted, in seconds since 1970. It is
+    /// later than `since` if the quota was set within the period.
+    pub counted_since: f64,
     /// Its end, in seconds since 1970.
     pub reset: f64,
 }

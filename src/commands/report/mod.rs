@@ -62,7 +62,11 @@ fn report(config: &Config, arguments: &Arguments) -> Result<String, Fault> {
             Some(client) => quota::of_exporter(client),
             None => quota::of_file(config),
         };
-        text += &usage.map(|it| quota::line(&it, &zone)).unwrap_or_default();
+        if let Some(usage) = usage {
+            let gap = if text.ends_with("\n\n") { "" } else { "\n" };
+            text += gap;
+            text += &quota::line(&usage, &zone);
+        }
     }
     Ok(text)
 }

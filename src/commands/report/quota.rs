@@ -34,7 +34,8 @@ pub(super) fn of_exporter(client: &mut Client) -> Option<Usage> {
     let page = client.get_again::<api::Usage>("/api/v1/usage").ok()?;
     let quota = page.quota;
     #[expect(clippy::cast_possible_truncation, reason = "whole seconds")]
-    let [begin, reset] = [quota.since, quota.reset].map(|at| at as i64);
+    let [begin, reset, counted_since] =
+        [quota.since, quota.reset, quota.counted_since].map(|at| at as i64);
     Some(Usage {
         limit: quota.limit_bytes,
         direction: match quota.direction {
@@ -48,7 +49,7 @@ pub(super) fn of_exporter(client: &mut Client) -> Option<Usage> {
         forecast: quota.forecast_bytes,
         begin,
         reset,
-        counted_since: begin,
+        counted_since,
     })
 }
 

@@ -213,6 +213,10 @@ fn programs_are_told_of_the_history_and_the_quota() {
     let usage = json(&daemon, "/api/v1/usage");
     assert_eq!(usage["quota"]["used_bytes"], 1_000);
     assert_eq!(usage["quota"]["limit_bytes"], 1 << 20);
+    // The quota was set within the month, unless it began this second.
+    let [since, counted] = ["since", "counted_since"]
+        .map(|name| usage["quota"][name].as_f64().unwrap());
+    assert!(counted >= since && counted > 1_700_000_000.0, "{usage}");
     let summary = json(&daemon, "/api/v1/summary");
     assert_eq!(summary["quota"], usage["quota"]);
     let scrape = daemon.settled();
@@ -273,7 +277,7 @@ fn a_report_asks_the_running_daemon_and_then_the_file() {
     }
     let (_, text) = report(&asking, &["--by", "country"]);
     assert!(text.contains(" (Pacific/Auckland)\n"), "{text}");
-    let line = "quota: 1000 B of 1.00 MiB used since ";
+    let line = "\n\nquota: 1000 B of 1.00 MiB used since ";
     assert!(text.contains(line), "{text}");
     // 2026-11-01 begins at 11:00 UTC the day before, and ends 24 hours later.
     let day = ["--since", "2026-11-01", "--until", "2026-11-01", "--json"];

@@ -15,6 +15,10 @@ use crate::config::Config;
 /// The number of events that are kept.
 pub const MOST_EVENTS: usize = 200;
 
+/// The largest number of an event that is asked for: the largest whole number
+/// that every reader of JSON has.
+const LARGEST: u64 = (1 << 53) - 1;
+
 /// The last events. A clone is the same.
 #[derive(Clone, Debug, Default)]
 pub struct EventLog(Arc<Mutex<Ring>>);
@@ -77,7 +81,7 @@ impl View for EventsView {
         _: &Config,
         query: &Query,
     ) -> Result<api::Events, Refusal> {
-        let after = query.number_of("after", 0, u64::MAX)?.unwrap_or(0);
+        let after = query.number_of("after", 0, LARGEST)?.unwrap_or(0);
         let events = self.events.after(after);
         Ok(api::Events { envelope: envelope(moment), events })
     }

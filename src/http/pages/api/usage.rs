@@ -63,6 +63,7 @@ pub(super) fn quota(
         bytes_sent,
         forecast_bytes: usage.forecast,
         since: seconds(usage.begin),
+        counted_since: seconds(usage.counted_since),
         reset: seconds(usage.reset),
     })
 }
