@@ -220,6 +220,9 @@ fn accept(
             let body = response.body_mut().with_config().limit(LARGEST_LINE);
             let text = body.read_to_string().unwrap_or_default();
             let line = text.lines().next().unwrap_or_default();
+            // The exporter writes the status before its reason.
+            let before = format!("{}: ", status.as_u16());
+            let line = line.strip_prefix(&*before).unwrap_or(line);
             let line = line.chars().filter(|c| !c.is_control()).collect();
             let (page, status) = (page.to_owned(), status.as_u16());
             Err(ClientError::Refused { place, page, status, line })

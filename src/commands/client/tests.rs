@@ -93,7 +93,11 @@ fn each_answer_that_is_no_page_is_one_line() {
     let server = serve(
         &socket,
         vec![
-            answer("404 Not Found", "", "networks = true turns it on\nmore"),
+            answer(
+                "404 Not Found",
+                "",
+                "404: networks = true turns it on\nmore",
+            ),
             answer("401 Unauthorized", "", ""),
             answer("200 OK", "", "no JSON"),
             "SSH-2.0-x\r\n".into(),

@@ -64,7 +64,7 @@ impl View for RangesView {
         &["interface", "ip_version", "limit", "offset"];
 
     fn is_off(&self, config: &Config) -> Option<&'static str> {
-        (!config.has_ranges()).then_some("range or range_files")
+        (!config.has_ranges()).then_some("a [[range]] or range_files")
     }
 
     fn answer(

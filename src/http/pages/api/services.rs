@@ -26,7 +26,7 @@ impl View for ServicesView {
     const PARAMETERS: &'static [&'static str] = &["country", "service"];
 
     fn is_off(&self, config: &Config) -> Option<&'static str> {
-        config.service.is_empty().then_some("service")
+        config.service.is_empty().then_some("a [[service]]")
     }
 
     fn answer(
