@@ -3,6 +3,9 @@
 /** The time that a line shows, in seconds: at most, and at least. */
 const [MOST, LEAST] = [15 * 60, 60];
 
+/** The shortest time between two points but the newest: more than a pixel. */
+const APART = 4;
+
 const [WIDTH, HEIGHT] = [240, 36];
 
 /** The points of many lines, for the last 15 minutes. */
@@ -16,6 +19,7 @@ export class Lines {
       let line = this.#lines.get(key);
       if (!line) this.#lines.set(key, line = []);
       if (line.at(-1)?.[0] === at) continue;
+      if (at - (line.at(-2)?.[0] ?? 0) < APART) line.pop();
       line.push([at, value]);
     }
     for (const [key, line] of this.#lines) {

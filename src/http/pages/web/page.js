@@ -82,7 +82,7 @@ async function update() {
     failedSince = null;
     controls.show(choice, known);
     remember();
-    draw();
+    draw(false);
     showExporter(summary, devices.content);
     await lookBehind();
     if (asked !== turn) return;
@@ -147,7 +147,8 @@ function rows() {
   };
 }
 
-function draw() {
+/** Shows the answers. The part for a country is drawn after its own answers, if they are to come. */
+function draw(isComplete = true) {
   if (!shown) return;
   const measure = MEASURES[choice.show];
   const perSecond = choice.time === "rate" && Boolean(measure.isCounter);
@@ -162,7 +163,8 @@ function draw() {
   drawWhole();
   drawState();
   tip.values = new Map(sorted.map((row) => [row.key, amount(row.value, measure.unit, perSecond)]));
-  detail.draw(choice.country, shown.countries.content);
+  if (isComplete || !choice.country) detail.draw(choice.country, shown.countries.content);
+  else detail.answer = shown.countries.content;
 }
 
 function drawFoot({ all }, { unit, isRatio }, perSecond) {
@@ -240,7 +242,8 @@ function listen() {
 }
 
 listen();
-find("choice").hidden = false;
+for (const id of ["choice", "world"]) find(id).hidden = false;
+find("state").textContent = "Loading…";
 controls.show(choice, known);
 await Promise.all([map.load(), update()]);
 draw();
