@@ -151,6 +151,25 @@ fn assert_page(daemon: &Daemon, books: &Books) {
         })
         .collect();
     assert_eq!(seen, *books);
+    // The hosts of each country and its forgotten ones are the country.
+    let scrape = daemon.scrape();
+    let mut countries: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
+    let hosts = answer.hosts.iter().map(|it| (&*it.country, &it.volume.bytes));
+    let forgotten = answer.forgotten.iter();
+    let forgotten = forgotten.map(|it| (&*it.country, &it.volume.bytes));
+    for (country, bytes) in hosts.chain(forgotten) {
+        let sums = countries.entry(country).or_default();
+        sums[0] += bytes.bytes_received;
+        sums[1] += bytes.bytes_sent;
+    }
+    assert_eq!(countries.len(), 3, "{countries:?}");
+    for (country, sums) in countries {
+        for (side, direction) in DIRECTIONS.into_iter().enumerate() {
+            let name = format!("geoip_host_bytes_{direction}_total");
+            let whole = scrape.sum(&name, &[("country", country)]);
+            assert_eq!(sums[side], whole, "{direction} {country}");
+        }
+    }
     let all = books.values().flatten().sum::<u64>();
     assert_eq!(answer.whole.total_bytes(), all);
     assert_eq!(answer.unattributed.total_bytes(), 0);
