@@ -3,6 +3,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::cmp::Reverse;
+
 use jiff::ToSpan as _;
 
 use super::item::Amounts;
@@ -39,27 +41,9 @@ pub fn answer(
     question: &Question,
 ) -> rusqlite::Result<History> {
     let Question { since, until, by, resolution, interface } = question;
-    let length = match resolution {
-        api::Resolution::Hour => Resolution::Hour,
-        api::Resolution::Day => Resolution::Day,
-        api::Resolution::Month => Resolution::Month,
-    };
-    let period = |at| {
-        let of = zone.periods(at);
-        match length {
-            Resolution::Hour => of.hour,
-            Resolution::Day => of.day,
-            Resolution::Month => of.month,
-        }
-    };
+    let (length, subject) = (length(*resolution), subject(*by));
+    let period = |at| period(zone, length, at);
     let (first, last) = (period(*since), period(*until - 1));
-    let subject = match by {
-        HistoryBy::Total | HistoryBy::Interface => By::Interface,
-        HistoryBy::Country => By::Country,
-        HistoryBy::Network => By::Network,
-        HistoryBy::Range => By::Range,
-        HistoryBy::Service => By::Service,
-    };
     let of_interface = match subject {
         By::Interface | By::Country => interface.as_deref(),
         By::Network | By::Range | By::Service => None,
@@ -69,10 +53,8 @@ pub fn answer(
     if *by == HistoryBy::Total {
         found = added_up(found);
     }
-    found.sort_by(|a, b| {
-        let size = |row: &Row| std::cmp::Reverse(row.amounts.total());
-        let key = |row: &Row| (row.period, size(row), row.labels.clone());
-        key(a).cmp(&key(b))
+    found.sort_by_cached_key(|row| {
+        (row.period, Reverse(row.amounts.total()), row.labels.clone())
     });
     let mut whole = Amounts::default();
     for row in &found {
@@ -111,6 +93,34 @@ pub fn answer(
         rows: rows.collect(),
         whole: totals(&whole, has_packets),
     })
+}
+
+fn length(resolution: api::Resolution) -> Resolution {
+    match resolution {
+        api::Resolution::Hour => Resolution::Hour,
+        api::Resolution::Day => Resolution::Day,
+        api::Resolution::Month => Resolution::Month,
+    }
+}
+
+fn subject(by: HistoryBy) -> By {
+    match by {
+        HistoryBy::Total | HistoryBy::Interface => By::Interface,
+        HistoryBy::Country => By::Country,
+        HistoryBy::Network => By::Network,
+        HistoryBy::Range => By::Range,
+        HistoryBy::Service => By::Service,
+    }
+}
+
+/// Returns the number of the period of a time in seconds since 1970.
+fn period(zone: &Zone, length: Resolution, at: i64) -> i64 {
+    let of = zone.periods(at);
+    match length {
+        Resolution::Hour => of.hour,
+        Resolution::Day => of.day,
+        Resolution::Month => of.month,
+    }
 }
 
 /// Adds the rows of each period up.

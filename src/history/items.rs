@@ -51,21 +51,15 @@ impl Counters {
         }
     }
 
-    fn countries<E>(
-        &self,
-        before: Option<&traffic::Snapshot>,
+    fn countries<'a, E>(
+        &'a self,
+        before: Option<&'a traffic::Snapshot>,
         emit: &mut dyn FnMut(Item) -> Result<(), E>,
     ) -> Result<(), E> {
-        let now = &self.traffic;
-        let all = now.interfaces.iter().chain(&*now.remembered);
-        let old = before.map(|it| {
-            let all = it.interfaces.iter().chain(&*it.remembered);
-            all.map(Arc::as_ptr).collect::<Vec<_>>()
-        });
-        for interface in all {
-            if is_in(old.as_deref(), Arc::as_ptr(interface)) {
-                continue;
-            }
+        let now = &*self.traffic;
+        let parts =
+            |of: &'a traffic::Snapshot| [&*of.interfaces, &*of.remembered];
+        for interface in changed(parts(now), before.map(parts)) {
             let created = interface.created;
             let name = || Label::Name(Arc::clone(&interface.name));
             for one in &interface.countries {
@@ -112,21 +106,15 @@ impl Counters {
         one(Label::Unattributed, now.unattributed)
     }
 
-    fn ranges<E>(
-        &self,
-        before: Option<&ranges::Snapshot>,
+    fn ranges<'a, E>(
+        &'a self,
+        before: Option<&'a ranges::Snapshot>,
         emit: &mut dyn FnMut(Item) -> Result<(), E>,
     ) -> Result<(), E> {
-        let now = &self.ranges;
-        let all = now.interfaces.iter().chain(&*now.remembered);
-        let old = before.map(|it| {
-            let all = it.interfaces.iter().chain(&*it.remembered);
-            all.map(Arc::as_ptr).collect::<Vec<_>>()
-        });
-        for interface in all {
-            if is_in(old.as_deref(), Arc::as_ptr(interface)) {
-                continue;
-            }
+        let now = &*self.ranges;
+        let parts =
+            |of: &'a ranges::Snapshot| [&*of.interfaces, &*of.remembered];
+        for interface in changed(parts(now), before.map(parts)) {
             let created = interface.created;
             let name = || Label::Name(Arc::clone(&interface.name));
             for pair in &interface.pairs {
@@ -144,18 +132,14 @@ impl Counters {
         Ok(())
     }
 
-    fn services<E>(
-        &self,
-        before: Option<&services::Snapshot>,
+    fn services<'a, E>(
+        &'a self,
+        before: Option<&'a services::Snapshot>,
         emit: &mut dyn FnMut(Item) -> Result<(), E>,
     ) -> Result<(), E> {
-        let now = &self.services;
-        let old = before
-            .map(|it| it.services.iter().map(Arc::as_ptr).collect::<Vec<_>>());
-        for service in &now.services {
-            if is_in(old.as_deref(), Arc::as_ptr(service)) {
-                continue;
-            }
+        let now = &*self.services;
+        let parts = |of: &'a services::Snapshot| [&*of.services, &[]];
+        for service in changed(parts(now), before.map(parts)) {
             let countries = service.countries.iter().map(|(country, own)| {
                 (Label::Name(now.labels.get(*country).into()), own)
             });
@@ -174,8 +158,15 @@ impl Counters {
     }
 }
 
-fn is_in<T>(old: Option<&[*const T]>, one: *const T) -> bool {
-    old.is_some_and(|old| old.contains(&one))
+/// Returns the parts that are not the same in memory as before.
+fn changed<'a, T>(
+    now: [&'a [Arc<T>]; 2],
+    before: Option<[&'a [Arc<T>]; 2]>,
+) -> impl Iterator<Item = &'a Arc<T>> {
+    let before = before.into_iter().flatten().flatten();
+    let before: Vec<_> = before.map(Arc::as_ptr).collect();
+    let now = now.into_iter().flatten();
+    now.filter(move |one| !before.contains(&Arc::as_ptr(one)))
 }
 
 fn emit_all<E>(
