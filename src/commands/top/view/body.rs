@@ -103,7 +103,9 @@ fn scroll(state: &mut State, height: usize) {
 fn shown(state: &State, width: u16, height: usize) -> Shown {
     let all = state.rows();
     let measure = |row: &&Row| scale(state, row);
-    let largest = all.iter().map(measure).fold(0.0, f64::max);
+    // What no row has may be more than all rows: it would make their bars dots.
+    let rows = || all.iter().filter(|row| !row.is_rest);
+    let largest = rows().map(measure).fold(0.0, f64::max);
     let position = state.position();
     let selected = position.and_then(|at| at.checked_sub(state.offset));
     let rows: Vec<_> = all

@@ -152,3 +152,19 @@ fn every_tab_can_be_clicked_at_any_width() {
         }
     }
 }
+
+#[test]
+fn traffic_of_no_row_does_not_make_the_bars_of_rows_short() {
+    let bars = |state: &mut State| -> usize {
+        let shown = text(&drawn(state, FULL, 120, 24));
+        let mut lines = shown.lines().skip_while(|it| !it.starts_with("HOST"));
+        lines.nth(1).unwrap().matches('█').count()
+    };
+    let mut state = fixture::hosts_of_a_network();
+    let before = bars(&mut state);
+    assert!(before > 4, "{before}");
+    for row in state.table.rows.iter_mut().filter(|row| row.is_rest) {
+        row.bytes.bytes_received_per_second = Some(1e12);
+    }
+    assert_eq!(bars(&mut state), before);
+}
