@@ -91,6 +91,7 @@ fn days() -> u16 {
 /// Each write is in another hour of another day. After a year, the hours that
 /// are kept are as many, and each as full, as if every hour had a write.
 #[test]
+#[expect(clippy::print_stderr, reason = "the documents tell the size")]
 fn a_year_of_a_busy_host_is_no_larger_than_the_documents_say() {
     let (_folder, path, mut file) = begun();
     let all: Vec<_> =
