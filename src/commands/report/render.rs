@@ -41,7 +41,8 @@ pub(super) fn render(
         false => by_subject(history, asked, zone),
     };
     if history.rows.is_empty() {
-        text += "no traffic in this time\n";
+        text +=
+            "no traffic in this time (the last minute is not written yet)\n";
     }
     text
 }

@@ -149,5 +149,6 @@ fn json_is_the_answer_of_the_interface_for_programs() {
 fn no_traffic_is_said() {
     let empty = history(HistoryBy::Interface, Vec::new());
     let found = text(&empty, &ReportArguments::default(), false);
-    assert_eq!(found, "no traffic in this time\n");
+    let said = "no traffic in this time (the last minute is not written yet)\n";
+    assert_eq!(found, said);
 }
