@@ -89,7 +89,8 @@ impl Reader {
     /// # Errors
     /// If it cannot be read, or is no history that this release knows.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        // A write that was cut off has to be taken back first, by whoever may.
+        // SQLite first takes back a write that was cut off, if the file may be
+        // written.
         let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let writing = flags | OpenFlags::SQLITE_OPEN_READ_WRITE;
         let reading = flags | OpenFlags::SQLITE_OPEN_READ_ONLY;

@@ -3,8 +3,8 @@
 //! `state` is the core: events change it, and `view` draws it. Both are pure.
 //! Threads turn keys, answers of the exporter, names of hosts and programs into
 //! events. Without a terminal, or with `--once`, `--duration` or `--json`, a
-//! table is printed instead. Where no exporter runs, root gets one that counts
-//! as long as the view is open.
+//! table is printed instead. If no exporter runs, the view of root starts one
+//! that counts as long as the view is open.
 
 mod asker;
 #[cfg(test)]

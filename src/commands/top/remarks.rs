@@ -1,4 +1,4 @@
-//! Remarks on the exporter: what needs attention, and the quota.
+//! Remarks on the exporter: its faults, and the quota.
 //!
 //! Pure: no I/O, clock, threads or logging.
 
@@ -7,8 +7,8 @@
 use super::units::{bytes, lossy, percent, span};
 use crate::api::{Database, Quota, Summary};
 
-/// Returns what is wrong with the exporter, the worst first: the reader cannot
-/// trust, or is missing, a part of the table.
+/// Returns the worst fault of the exporter: because of it a part of the table
+/// is missing or cannot be trusted.
 pub(super) fn warning(summary: &Summary) -> Option<String> {
     let databases = || summary.databases.iter();
     let country = databases().find(|it| it.database == "country");

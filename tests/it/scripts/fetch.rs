@@ -22,7 +22,7 @@ struct Machine {
     folder: TempDir,
 }
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Debug, PartialEq, Eq)]
 struct Ending {
     status: i32,
@@ -158,7 +158,7 @@ fn a_later_database_replaces_an_earlier_one_and_never_the_reverse() {
         assert_eq!(machine.fetch(&["--update"]), ending(0, said));
         assert_eq!(machine.fetched(), later);
     }
-    // What is no database is older than any.
+    // A file that is no database counts as older.
     fs::write(machine.path("x.mmdb"), "mine").unwrap();
     assert_eq!(machine.fetch(&["--update"]), ending(0, FETCHED));
     assert!(machine.is_clean());

@@ -73,7 +73,7 @@ fn talk(
     });
 }
 
-/// What a histogram of the page says of a country.
+/// The histogram of a country on the page.
 #[derive(Clone, Copy, Debug, Default)]
 struct RoundTrips {
     count: u64,

@@ -103,7 +103,8 @@ fn scroll(state: &mut State, height: usize) {
 fn shown(state: &State, width: u16, height: usize) -> Shown {
     let all = state.rows();
     let measure = |row: &&Row| scale(state, row);
-    // What no row has may be more than all rows: it would make their bars dots.
+    // The rest, which is no row, may be more than all rows. Measured by it, the
+    // bars of the rows would be dots.
     let rows = || all.iter().filter(|row| !row.is_rest);
     let largest = rows().map(measure).fold(0.0, f64::max);
     let position = state.position();

@@ -155,8 +155,8 @@ pub(super) fn quota(canvas: &mut Canvas<'_>, state: &State, y: u16) {
     canvas.text((x, y), room, &text, style);
 }
 
-/// What needs attention, and a remark on the rows above the right end of the
-/// table.
+/// The fault of the exporter, and a remark on the rows above the right end of
+/// the table.
 pub(super) fn note(canvas: &mut Canvas<'_>, state: &State, y: u16) {
     let (area, text) = (canvas.area, &state.table.note);
     let mut x = area.x;
