@@ -99,6 +99,20 @@ mod tests {
         assert!(size <= 110_000, "{size} bytes");
     }
 
+    /// Modules import each other: without a list a browser would find the last
+    /// ones late.
+    #[test]
+    fn the_page_names_all_its_modules() {
+        for (name, content_type, _) in ALL {
+            let is_module = content_type.starts_with("text/javascript");
+            if is_module && name != "page.js" {
+                let link =
+                    format!("<link rel=\"modulepreload\" href=\"web/{name}\">");
+                assert!(PAGE.contains(&link), "{link}");
+            }
+        }
+    }
+
     #[test]
     fn the_page_asks_for_nothing_but_its_own_files() {
         let addresses = ["href=\"", "src=\""].into_iter().flat_map(|start| {
