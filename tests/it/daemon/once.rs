@@ -12,6 +12,9 @@ use super::running::{Running, Scrape, with_database};
 /// The message of the log line that names the edges.
 const COUNTED: &str = "the whole machine is counted at these interfaces";
 
+/// By default the interface of the container is not counted.
+const ALL: &str = "interfaces = \"any\"\n";
+
 /// A machine with two cards, a bridge over the first, a container on it, and a
 /// tunnel.
 fn machine() -> FakeHost {
@@ -99,7 +102,7 @@ fn counted_once(scrape: &Scrape, interface: &str) -> Option<f64> {
 
 #[test]
 fn a_packet_counts_at_the_card_and_nowhere_else() {
-    let daemon = start(machine(), "");
+    let daemon = start(machine(), ALL);
     let host = &daemon.host;
     let line = host.log.wait_for(0, &[COUNTED]);
     assert!(line.contains("eth0 (card), eth1 (card)"), "{line}");
@@ -150,7 +153,7 @@ fn a_packet_counts_at_the_card_and_nowhere_else() {
 /// The interface is gone before a poll has read its last bytes.
 #[test]
 fn no_byte_is_lost_when_an_interface_goes_and_comes_back() {
-    let daemon = start(machine(), "");
+    let daemon = start(machine(), ALL);
     let host = &daemon.host;
     host.wait_until("attached", |kernel| kernel.attached().len() == 5);
     for round in 0..3 {
@@ -208,7 +211,7 @@ fn a_change_of_edges_loses_and_doubles_nothing() {
 
 #[test]
 fn off_is_free_and_on_counts_from_then_on() {
-    let daemon = Running::start(machine(), &with_database(""));
+    let daemon = Running::start(machine(), &with_database(ALL));
     let host = &daemon.host;
     host.wait_until("attached", |kernel| kernel.attached().len() == 5);
     receive_at(host, &[2, 4], 1_000);
@@ -243,7 +246,8 @@ fn off_is_free_and_on_counts_from_then_on() {
 
 #[test]
 fn a_list_is_taken_as_it_is_with_a_warning_about_doubles() {
-    let daemon = start(machine(), "counted_once = [\"wg0\", \"br0\"]\n");
+    let lines = format!("{ALL}counted_once = [\"wg0\", \"br0\"]\n");
+    let daemon = start(machine(), &lines);
     let host = &daemon.host;
     host.wait_until("attached", |kernel| kernel.attached().len() == 5);
     host.log.wait_for(0, &["two interfaces that the same packets pass"]);
@@ -308,7 +312,8 @@ fn without_cards_default_routes_decide_and_are_followed() {
 fn a_restart_knows_which_interfaces_were_edges() {
     let folder = TempDir::new().unwrap();
     let state = folder.path();
-    let lines = format!("state_directory = {state:?}\npin_directory = \"\"\n");
+    let lines =
+        format!("{ALL}state_directory = {state:?}\npin_directory = \"\"\n");
     let host = machine().keeping(state.join("counters.state"));
     let daemon = start(host, &lines);
     daemon.host.wait_until("attached", |k| k.attached().len() == 5);
@@ -361,7 +366,7 @@ fn a_card_that_cannot_be_attached_is_counted_at_what_stands_on_it() {
 /// A poll that fails changes no edge: the next good one does.
 #[test]
 fn a_failed_poll_at_a_change_loses_and_doubles_nothing() {
-    let daemon = start(machine(), "");
+    let daemon = start(machine(), ALL);
     let host = &daemon.host;
     host.wait_until("attached", |kernel| kernel.attached().len() == 5);
     receive_at(host, &[2, 4], 1_000);
