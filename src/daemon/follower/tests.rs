@@ -1,4 +1,5 @@
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use slog::{Discard, Logger, o};
@@ -13,6 +14,8 @@ struct Text {
     file: PathBuf,
     /// Held by a test that wants opening to take long.
     gate: Arc<Mutex<()>>,
+    /// The gate was reached at least once.
+    is_there: Arc<AtomicBool>,
 }
 
 impl Resource for Text {
@@ -23,6 +26,7 @@ impl Resource for Text {
         place.enter(&self.file);
         let state = Identity::of(&self.file);
         let text = fs::read_to_string(&self.file).unwrap_or_default();
+        self.is_there.store(true, Ordering::Release);
         drop(self.gate.lock().unwrap());
         assert_ne!(text, "panic");
         match &*text {
@@ -52,7 +56,11 @@ struct World {
 
 fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
-    let text = Text { file: folder.path().join("x"), gate: Arc::default() };
+    let text = Text {
+        file: folder.path().join("x"),
+        gate: Arc::default(),
+        is_there: Arc::default(),
+    };
     let log = Logger::root(Discard, o!());
     let follower = Follower::start(&log, "follower", || ()).unwrap();
     World { folder, text, follower }
@@ -69,6 +77,14 @@ impl World {
         let text = self.text.clone();
         let file = text.file.clone();
         self.follower.open(text, &file, true);
+    }
+
+    /// Waits until the file is being opened. Before that the thread looks at it,
+    /// and has no place for a moment.
+    fn await_gate(&self) {
+        while !self.text.is_there.load(Ordering::Acquire) {
+            thread::yield_now();
+        }
     }
 
     fn news(&self) -> Result<String, String> {
@@ -121,9 +137,7 @@ fn news_from_before_another_order_are_not_accepted() {
     let gate = Arc::clone(&world.text.gate);
     let closed = gate.lock().unwrap();
     world.open();
-    while world.follower.place.stay().is_none() {
-        thread::yield_now();
-    }
+    world.await_gate();
     world.open();
     drop(closed);
     let old = world.follower.news().recv_timeout(WAIT).unwrap();
@@ -138,9 +152,7 @@ fn a_file_that_hangs_is_shown_as_stuck_only_after_a_while() {
     let gate = Arc::clone(&world.text.gate);
     let closed = gate.lock().unwrap();
     world.open();
-    while world.follower.place.stay().is_none() {
-        thread::yield_now();
-    }
+    world.await_gate();
     assert_eq!(world.follower.complaint(), None);
     assert_eq!(world.follower.stuck_at(), None);
     let complaint = world.follower.place.complaint(Duration::ZERO);
