@@ -14,32 +14,42 @@ function set(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** A table of rows that are found by a key and keep their places in the page. */
+/** Rows beyond those in sight that are written with them. */
+const AROUND = 8;
+
+/** Rows out of sight that each update writes, in turns. */
+const IN_TURN = 24;
+
+/**
+ * A table of rows that are found by a key and keep their places in the page. An
+ * update writes the rows in sight, and some of the others: the text of 250 rows
+ * takes longer than all else. The others follow when they come into sight, and
+ * within the next updates.
+ */
 export class Table {
   #rows = new Map();
   #order = "";
+  #newest = { rows: [] };
+  #turn = 0;
 
   constructor(body, choose) {
     this.body = body;
     this.choose = choose;
+    this.frame = body.closest("section");
+    this.frame.addEventListener("scroll", () => this.#writeInSight(), { passive: true });
+    addEventListener("beforeprint", () => this.#write(0, Infinity));
   }
 
   /** Shows rows: { key, name, value, isOpenable }, the largest first. */
   draw(rows, all, unit, perSecond, chosen) {
+    const sight = this.#sight();
     const most = Math.max(...rows.map((row) => row.value ?? 0), 0);
+    this.#newest = { rows, all, unit, perSecond, most };
     const seen = new Set();
     for (const row of rows) {
       seen.add(row.key);
       const shown = this.#row(row);
-      set(shown.name, row.name);
-      set(shown.value, amount(row.value, unit, perSecond));
       shown.row.dataset.value = row.value ?? "";
-      set(shown.share, row.isRatio ? "" : share(row.value ?? 0, all));
-      const width = most > 0 ? `${((row.value ?? 0) / most * 100).toFixed(1)}%` : "0%";
-      if (shown.width !== width) {
-        shown.width = width;
-        shown.row.style.setProperty("--part", width);
-      }
       const isChosen = row.key === chosen;
       if (shown.isChosen !== isChosen) {
         shown.isChosen = isChosen;
@@ -54,6 +64,39 @@ export class Table {
       }
     }
     this.#sort(rows);
+    this.#write(...sight);
+    this.#turn = this.#turn < rows.length ? this.#turn : 0;
+    this.#write(this.#turn, this.#turn += IN_TURN);
+  }
+
+  /** Returns the numbers of the first row in sight, and of that behind the last one. */
+  #sight() {
+    const height = this.body.firstElementChild?.offsetHeight;
+    // Before it is shown for the first time, and where the whole page is scrolled.
+    if (!height || this.frame.scrollHeight <= this.frame.clientHeight) return [0, Infinity];
+    const first = Math.floor(this.frame.scrollTop / height);
+    const count = Math.ceil(this.frame.clientHeight / height);
+    return [first - AROUND, first + count + AROUND];
+  }
+
+  #writeInSight() {
+    this.#write(...this.#sight());
+  }
+
+  /** Writes the newest values of these rows. */
+  #write(from, to) {
+    const { rows, all, unit, perSecond, most } = this.#newest;
+    for (const row of rows.slice(Math.max(from, 0), Math.max(to, 0))) {
+      const shown = this.#row(row);
+      set(shown.name, row.name);
+      set(shown.value, amount(row.value, unit, perSecond));
+      set(shown.share, row.isRatio ? "" : share(row.value ?? 0, all));
+      const width = most > 0 ? `${((row.value ?? 0) / most * 100).toFixed(1)}%` : "0%";
+      if (shown.width !== width) {
+        shown.width = width;
+        shown.row.style.setProperty("--part", width);
+      }
+    }
   }
 
   #row({ key, isOpenable }) {
