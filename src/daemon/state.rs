@@ -36,7 +36,7 @@ const POLLER_PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Shown {
     pub(super) traffic: Published<Snapshot>,
     pub(super) polls: Published<PollStatistics>,
-    /// True if they are saved; none without a state directory.
+    /// True if they are saved; none without a store.
     pub(super) is_saved: Option<Published<bool>>,
     /// Saves before a scrape shows anything.
     pub(super) save_first: Option<SaveFirst>,

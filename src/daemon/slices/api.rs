@@ -61,6 +61,7 @@ fn pages(
         polls: sources.newest_polls.clone(),
         quota: quota.clone(),
         is_saved: sources.is_saved.clone(),
+        has_history: ask.is_some(),
     };
     let countries = CountriesView { names: sources.country_names.clone() };
     let connections = ConnectionsView {

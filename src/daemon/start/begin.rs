@@ -81,6 +81,11 @@ impl Start<'_> {
         let mut store = counting.store;
         let mut histories = Histories::new(store.as_mut(), labels);
         let (mut shown, mut saver) = Shown::new(self.log, store, left, newest);
+        if published.config.reader().get().state_directory.is_some() {
+            // A directory that cannot be used is not as good as none.
+            let never = || Publisher::new(false).reader();
+            shown.is_saved = Some(shown.is_saved.unwrap_or_else(never));
+        }
         let interfaces = Publisher::new(interfaces::Snapshot::new());
         let counted_once = Publisher::new(interfaces::OnceSnapshot::new());
         let readers = Readers {

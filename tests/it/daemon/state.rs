@@ -335,6 +335,10 @@ fn a_directory_that_cannot_be_used_does_not_keep_it_from_counting() {
     assert_eq!(daemon.settled().received("DE", "eth0"), 1_000.0);
     let log = daemon.host.log.text();
     assert!(log.contains("counters begin at zero and are not saved"), "{log}");
+    assert_eq!(daemon.settled().find("geoip_state_saved"), Some(0.0));
+    let (status, said) = daemon.get("/api/v1/history");
+    let expected = "404: a state_directory that can be used turns this page on";
+    assert_eq!((status, said.trim_end()), (404, expected));
     daemon.stop();
 }
 

@@ -214,3 +214,42 @@ fn a_wrong_flag_is_named() {
     assert_eq!(status, 64);
     assert!(said.starts_with("unknown flag --isp\nusage: "), "{said}");
 }
+
+#[test]
+fn only_a_regular_file_is_replaced_and_a_link_leads_to_the_new_one() {
+    let machine = Machine::new();
+    let new = machine.serve("country-dbip.mmdb", 2026);
+    fs::create_dir(machine.path("x.mmdb")).unwrap();
+    let said = "/x.mmdb: is no regular file: name a file that may be replaced";
+    assert_eq!(machine.fetch(&["--update"]), ending(73, said));
+    fs::remove_dir(machine.path("x.mmdb")).unwrap();
+
+    fs::write(machine.path("served.asked"), "mine").unwrap();
+    symlink(machine.path("served.asked"), machine.path("x.mmdb")).unwrap();
+    let Ending { status, said } = machine.fetch(&["--update"]);
+    assert_eq!(status, 0, "{said}");
+    assert!(fs::symlink_metadata(machine.path("x.mmdb")).unwrap().is_symlink());
+    assert_eq!(machine.fetched(), new);
+    assert!(machine.is_clean());
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let machine = Machine::new();
+    fs::write(machine.path("served"), "").unwrap();
+    let file = machine.path("served/x.mmdb");
+    let output = Command::new("scripts/fetch-database")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(73));
+    let said = String::from_utf8(output.stderr).unwrap();
+    let folder = machine.path("served");
+    let expected = format!(
+        "{}: cannot make the directory {}\n",
+        file.display(),
+        folder.display()
+    );
+    assert_eq!(said, expected);
+}

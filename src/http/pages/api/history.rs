@@ -49,10 +49,13 @@ impl View for HistoryView {
         &["by", "interface", "resolution", "since", "until"];
 
     fn is_off(&self, config: &Config) -> Option<&'static str> {
-        match (config.history, &self.ask) {
-            (false, _) => Some("history = true"),
-            (true, None) => Some("state_directory"),
-            (true, Some(_)) => None,
+        if !config.history {
+            return Some("history = true");
+        }
+        match (&self.ask, &config.state_directory) {
+            (Some(_), _) => None,
+            (None, None) => Some("state_directory"),
+            (None, Some(_)) => Some("a state_directory that can be used"),
         }
     }
 

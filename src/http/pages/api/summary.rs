@@ -36,6 +36,8 @@ pub struct SummaryView {
     pub quota: Published<Snapshot>,
     /// True if the shown counters are saved; none if they are never saved.
     pub is_saved: Option<Published<bool>>,
+    /// False if no history can be written.
+    pub has_history: bool,
 }
 
 impl View for SummaryView {
@@ -89,7 +91,7 @@ impl View for SummaryView {
             last_reload: reload(*self.last_reload.get()),
             state_saved: self.is_saved.as_ref().map(|it| *it.get()),
             quota: quota(&self.quota.get(), config),
-            slices: slices(config),
+            slices: slices(config, self.has_history),
         })
     }
 }
@@ -122,7 +124,7 @@ fn reload(last: LastReload) -> api::LastReload {
 }
 
 /// Returns the subjects that are on.
-fn slices(config: &Config) -> api::Slices {
+fn slices(config: &Config, has_history: bool) -> api::Slices {
     api::Slices {
         host: config.host,
         networks: config.networks,
@@ -130,7 +132,7 @@ fn slices(config: &Config) -> api::Slices {
         services: !config.service.is_empty(),
         connections: config.connections,
         remote_hosts: config.remote_hosts,
-        history: config.history && config.state_directory.is_some(),
+        history: config.history && has_history,
         quota: config.quota.is_some(),
         unknown_prefixes: config.unknown_prefixes,
     }
