@@ -39,7 +39,7 @@ pub const HEALTHY_MEANS: &str = "200 while the exporter runs";
 
 /// The meaning of an answer of `/-/ready`, in the words of all documents.
 pub const READY_MEANS: &str =
-    "200 once every interface is attached and was polled, else 503";
+    "200 once every interface that exists is attached and was polled, else 503";
 
 /// `/-/ready`: see [`READY_MEANS`].
 #[derive(Debug)]

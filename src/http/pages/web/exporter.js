@@ -3,6 +3,15 @@
 import { amount, clock, moment, share, span } from "./format.js";
 import { element } from "./table.js";
 
+/** The types of DB-IP's free databases, whose licence asks for a link. */
+const DB_IP = /dbip|ipvall/i;
+
+function attribution() {
+  const link = element("a", "", "IP Geolocation by DB-IP");
+  link.href = "https://db-ip.com";
+  return link;
+}
+
 function lines(summary) {
   const all = [
     ["Version", `${summary.version}, revision ${summary.revision}`],
@@ -12,10 +21,10 @@ function lines(summary) {
   if (summary.counting_since) all.push(["Counts since", moment(summary.counting_since)]);
   const { is_successful, succeeded_at } = summary.last_reload;
   all.push(["Last reload", is_successful ? clock(succeeded_at) : `failed, the last good one at ${clock(succeeded_at)}`, !is_successful]);
-  for (const { database, is_loaded, built, path } of summary.databases) {
+  for (const { database, is_loaded, built, path, database_type: type } of summary.databases) {
     const age = built ? `, ${span(summary.at - built)} old` : "";
     const text = is_loaded ? `loaded${age}` : path ? `an older one is in use${age}` : "not loaded";
-    all.push([`Database ${database}`, text, !is_loaded]);
+    all.push([`Database ${database}`, text, !is_loaded, DB_IP.test(type ?? "")]);
   }
   if (summary.state_saved !== null) {
     all.push(["Counters", summary.state_saved ? "saved" : "not saved", !summary.state_saved]);
@@ -48,9 +57,11 @@ export function showExporter(summary, devices) {
   const texts = faults(summary, devices);
   list.hidden = texts.length === 0;
   if (list.textContent !== texts.join("")) list.replaceChildren(...texts.map((text) => element("li", "", text)));
-  const items = lines(summary).flatMap(([name, text, isBad]) => [
-    element("dt", "", name), element("dd", isBad ? "bad" : "", text),
-  ]);
+  const items = lines(summary).flatMap(([name, text, isBad, isOfDbIp]) => {
+    const value = element("dd", isBad ? "bad" : "", text);
+    if (isOfDbIp) value.append(". ", attribution());
+    return [element("dt", "", name), value];
+  });
   document.getElementById("exporter").replaceChildren(...items);
   const table = element("table");
   const head = element("tr");
