@@ -1,10 +1,13 @@
 //! The arguments of calls of the thread that writes the history. Pure.
 
-use super::{Arguments, INT, Is, LARGE, NEW_FILE, TO_READ, Value, flags, is};
+use super::{
+    Arguments, INT, Is, LARGE, NEW_FILE, TO_READ, Value, flags, is, only,
+};
 
-/// Opens the history and its journal, to read and write, which makes the journal
-/// and the file for this user alone; and files to read, such as the source of
-/// random numbers. Nothing is truncated.
+/// Opens the history and its journal, to read and write, which makes the journal;
+/// and files to read, such as the source of random numbers. Nothing is truncated.
+/// SQLite makes the journal with the mode of the history, and the administrator
+/// may have changed that. A mode that executes or sets a user or group is refused.
 pub(super) const HISTORY_FILES: Arguments = &[
     &[
         Is {
@@ -15,7 +18,7 @@ pub(super) const HISTORY_FILES: Arguments = &[
                 ),
             value: Value::Fixed(flags(libc::O_RDWR)),
         },
-        is(3, 0o600),
+        only(3, 0o666),
     ],
     &[Is {
         argument: 2,

@@ -108,3 +108,25 @@ fn files_are_read_by_who_reads_files() {
         assert_eq!(read.is_ok(), may_read, "{duty:?}: {read:?}");
     }
 }
+
+#[test]
+fn the_journal_of_the_history_has_any_mode_that_does_not_execute() {
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let made = with_filter(Duty::Record, move || {
+        [0o600, 0o644, 0o660, 0o400, 0o700, 0o645, 0o1600, 0o2644, 0o4600].map(
+            |mode| {
+                let mut options = std::fs::OpenOptions::new();
+                options.read(true).write(true).create(true).truncate(false);
+                options.mode(mode).custom_flags(libc::O_NOFOLLOW);
+                let path = path.with_extension(format!("{mode:o}"));
+                options.open(path).is_ok()
+            },
+        )
+    });
+    let (allowed, refused) = made.split_at(4);
+    assert_eq!(allowed, [true; 4]);
+    assert_eq!(refused, [false; 5]);
+}
