@@ -31,7 +31,7 @@
 //! connections → accounting, classifier, collectors, config, geoip, kernel, logging, metrics, ranges
 //! poller     → accounting, classifier, collectors, config, geoip, kernel, logging, metrics, ranges
 //! http       → accounting, api, collectors, config::Config, config::ListenAddress, config::QuotaDirection, config::nearest, config::utf8, files, geoip::Country, geoip::CountryLabels, geoip::CountryNames, geoip::Network, geoip::NetworkNames, history::Question, metrics, release
-//! history    → accounting, api, calendar, collectors, config::Config, geoip, metrics
+//! history    → accounting, api, calendar, collectors, config::Config, files, geoip, metrics
 //! kernel     → accounting, config::Candidate, config::ConnectionsScope, config::CountedOnce, config::Interfaces, files, logging::chain, sandbox::capability_names
 //! state      → accounting, collectors, files, geoip::Country, geoip::CountryLabels
 //! collectors → accounting, calendar, config::Config, config::Protocol, config::QuotaDirection, config::Service, geoip::CityDatabase, geoip::Country, geoip::CountryLabels, geoip::CountryNames, geoip::Network, geoip::NetworkNames, geoip::Place, metrics, ranges::RangeNames, ranges::carried_ipv4, release

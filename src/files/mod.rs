@@ -8,5 +8,5 @@ mod watch;
 
 pub use claim::{Unclaimed, claim, make_private, or_made};
 pub use place::Place;
-pub use read::{Content, Unread, read};
+pub use read::{Content, Unread, kind_of_other, read};
 pub use watch::{Identity, States, Watch};

@@ -43,8 +43,7 @@ pub fn read(path: &Path, most: u64) -> Result<Content, Unread> {
         Ok(file) => file,
         // A socket cannot be opened.
         Err(error) => {
-            let kind = fs::metadata(path).ok().map(|found| found.file_type());
-            return Err(match kind.and_then(other_kind) {
+            return Err(match kind_of_other(path) {
                 Some(kind) => Unread::Kind(kind),
                 None => Unread::Open(error),
             });
@@ -75,6 +74,13 @@ fn read_all(mut file: &File, length: u64, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(capacity + 1);
     file.by_ref().take(most + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Returns the kind, such as "a FIFO", of a file that is not a regular file;
+/// none if it is one, or cannot be looked at. Does not open the file.
+#[must_use]
+pub fn kind_of_other(path: &Path) -> Option<&'static str> {
+    other_kind(fs::metadata(path).ok()?.file_type())
 }
 
 /// Returns the kind of a file that is not a regular file.

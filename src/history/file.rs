@@ -6,7 +6,7 @@ mod housekeeping;
 mod open;
 
 pub use open::OpenError;
-pub(super) use open::{is_damage, set_aside};
+pub(super) use open::{is_damage, refuse_other_kinds, set_aside};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

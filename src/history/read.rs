@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 
-use super::file::{OpenError, amounts_at};
+use super::file::{OpenError, amounts_at, refuse_other_kinds};
 use super::item::{Amounts, Subject};
 use super::schema::{APPLICATION, Period, VERSION, WORDS};
 
@@ -89,6 +89,7 @@ impl Reader {
     /// # Errors
     /// If it cannot be read, or is no history that this release knows.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
+        refuse_other_kinds(path)?;
         // SQLite first takes back a write that was cut off, if the file may be
         // written.
         let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -158,3 +158,25 @@ fn what_cannot_be_reported_is_one_line() {
         .unwrap();
     assert_eq!(output.status.code(), Some(78), "{output:?}");
 }
+
+#[test]
+fn a_fifo_instead_of_the_history_is_one_line() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("history.db");
+    let made = Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let config = folder.path().join("x.toml");
+    fs::write(&config, format!("state_directory = {:?}", folder.path()))
+        .unwrap();
+    // Without an end, the command would wait for one who writes.
+    let output = Command::new("timeout")
+        .args(["20", env!("CARGO_BIN_EXE_geoip-exporter"), "report"])
+        .arg("--config")
+        .arg(&config)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(74), "{said}");
+    assert!(said.ends_with("history.db is a FIFO, not a file\n"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+}

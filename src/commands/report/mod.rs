@@ -17,6 +17,7 @@ use crate::api::History;
 use crate::calendar::Zone;
 use crate::cli::{Arguments, ClientOptions};
 use crate::config::{Config, Loaded, LogLevel};
+use crate::files;
 use crate::history::{self, OpenError, Question, Reader};
 use crate::logging::complain;
 use crate::sysexits;
@@ -149,7 +150,11 @@ fn of_file(config: &Config, question: &Question) -> Result<History, Fault> {
         let text = format!("cannot read the history {shown}: {error}");
         (text, sysexits::IOERR)
     };
-    if let Err(error) = std::fs::File::open(&path) {
+    // The error of the system says more than that of SQLite. A FIFO would wait
+    // here; the reader refuses it.
+    if files::kind_of_other(&path).is_none()
+        && let Err(error) = std::fs::File::open(&path)
+    {
         return Err(fault(&error));
     }
     let reader = Reader::open(&path).map_err(|error| match error {

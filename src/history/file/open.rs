@@ -14,6 +14,7 @@ use super::super::items::Counters;
 use super::super::names::Names;
 use super::super::schema::{APPLICATION, VERSION};
 use super::File;
+use crate::files;
 
 /// The time for which a write waits for others that read the file.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -29,6 +30,9 @@ pub enum OpenError {
         "its tables have version {0}, and this release knows up to version {VERSION}"
     )]
     Newer(i64),
+    /// It is no regular file: its name, and its kind with the article.
+    #[error("{0} is {1}, not a file")]
+    Kind(String, &'static str),
     /// It cannot be made.
     #[error("{0}")]
     Make(#[from] io::Error),
@@ -71,6 +75,7 @@ impl File {
         first: &Counters,
         now: i64,
     ) -> Result<Self, OpenError> {
+        refuse_other_kinds(path)?;
         make(path)?;
         let connection = connect(path)?;
         let version: i64 =
@@ -92,6 +97,27 @@ impl File {
         }
         Ok(file)
     }
+}
+
+/// Refuses a file that is not a regular file, or whose journal is none. SQLite
+/// would wait for the other end of a FIFO without end.
+pub(in crate::history) fn refuse_other_kinds(
+    path: &Path,
+) -> Result<(), OpenError> {
+    for file in [path.to_owned(), with(path, "-journal"), with(path, "-wal")] {
+        if let Some(kind) = files::kind_of_other(&file) {
+            let name = file.file_name().unwrap_or_default();
+            return Err(OpenError::Kind(name.display().to_string(), kind));
+        }
+    }
+    Ok(())
+}
+
+/// Returns a path with something at its end.
+fn with(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
 }
 
 /// Makes an empty file for this user alone. SQLite gives its journal the same
@@ -156,11 +182,6 @@ pub(in crate::history) fn set_aside(
     path: &Path,
     now: i64,
 ) -> io::Result<PathBuf> {
-    let with = |path: &Path, end: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(end);
-        PathBuf::from(name)
-    };
     let aside = with(path, &format!(".damaged-{now}"));
     fs::rename(path, &aside)?;
     match fs::rename(with(path, "-journal"), with(&aside, "-journal")) {

@@ -357,3 +357,24 @@ fn readers_find_totals_by_each_subject() {
     assert_eq!(of(By::Country, Some("eth7")), []);
     assert_eq!(of(By::Interface, None), pairs(&[("eth0", 517), ("wg0", 96)]));
 }
+
+#[test]
+fn only_files_are_opened() {
+    for (name, make, fault) in [
+        ("history.db", "mkfifo", "history.db is a FIFO, not a file"),
+        ("history.db", "mkdir", "history.db is a directory, not a file"),
+        (
+            "history.db-journal",
+            "mkfifo",
+            "history.db-journal is a FIFO, not a file",
+        ),
+    ] {
+        let folder = TempDir::new().unwrap();
+        let made = Command::new(make).arg(folder.path().join(name)).status();
+        assert!(made.unwrap().success());
+        let path = folder.path().join("history.db");
+        let refused = File::open(&path, &Counters::default(), NOON);
+        assert_eq!(refused.unwrap_err().to_string(), fault);
+        assert_eq!(Reader::open(&path).unwrap_err().to_string(), fault);
+    }
+}
