@@ -69,7 +69,11 @@ pub(super) fn run(
         look,
         looked: None,
     };
-    follow(&mut state, &mut screen, &sources, &mut helpers)
+    match follow(&mut state, &mut screen, &sources, &mut helpers) {
+        // The user has closed the terminal, which ends the view as `q` does.
+        Err(error) if terminal::is_gone(&error) => Ok(()),
+        ended => ended,
+    }
 }
 
 /// Threads that work for the view.

@@ -1,11 +1,11 @@
 //! The terminal: taken for the view, and given back however the view ends.
 
-use std::io::{self, Stdout, Write as _};
+use std::io::{self, Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::panic;
 use std::thread;
 
 use crossbeam_channel::Sender;
-use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
 use ratatui::crossterm::event::{
@@ -15,16 +15,24 @@ use ratatui::crossterm::event::{
 };
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
-    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+    enable_raw_mode,
 };
+use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use super::state::{Input, State};
 use super::view::{Theme, draw};
 
+/// A terminal whose destructor never runs, because `restore` shows the cursor.
+///
+/// The destructor of `Terminal` would also show the cursor, and would print a
+/// failure by `eprintln!`. That panics if standard error is the terminal that
+/// has gone.
+type Undropped<W> = ManuallyDrop<Terminal<CrosstermBackend<W>>>;
+
 /// A terminal that shows the view. It is restored when this is dropped.
 pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    terminal: Undropped<Stdout>,
     theme: Theme,
     has_mouse: bool,
 }
@@ -38,7 +46,7 @@ impl Screen {
             restore();
             before(info);
         }));
-        let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+        let terminal = undropped(io::stdout(), Viewport::Fullscreen)?;
         let mut screen = Self { terminal, theme, has_mouse };
         screen.take()?;
         Ok(screen)
@@ -54,11 +62,10 @@ impl Screen {
     /// Clears the screen, so that all of it is drawn again.
     ///
     /// `Terminal::clear` would ask the terminal for its cursor, and the thread
-    /// that reads keys would take the answer.
+    /// that reads keys would take the answer. `Terminal::resize` does not ask.
     fn forget(&mut self) -> io::Result<()> {
-        execute!(io::stdout(), Clear(ClearType::All))?;
-        self.terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
-        Ok(())
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
     }
 
     /// Gives the terminal to the shell while this process is stopped, and
@@ -106,6 +113,19 @@ impl Drop for Screen {
     fn drop(&mut self) {
         restore();
     }
+}
+
+fn undropped<W: Write>(out: W, viewport: Viewport) -> io::Result<Undropped<W>> {
+    let options = TerminalOptions { viewport };
+    let backend = CrosstermBackend::new(out);
+    Terminal::with_options(backend, options).map(ManuallyDrop::new)
+}
+
+/// Returns whether an error means that the terminal has gone: the kernel
+/// answers EIO for a terminal that was hung up.
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+        || error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
 }
 
 /// Gives the terminal back. Faults have nobody to be told to.
@@ -224,7 +244,47 @@ pub(super) fn theme() -> Theme {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use ratatui::layout::Rect;
+
     use super::*;
+
+    /// A terminal that keeps what is written, and can be read after its end.
+    #[derive(Clone, Default)]
+    struct Written(Rc<RefCell<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_view_leaves_the_cursor_to_restore() {
+        let written = Written::default();
+        let viewport = Viewport::Fixed(Rect::new(0, 0, 4, 1));
+        let mut terminal = undropped(written.clone(), viewport).unwrap();
+        // A frame without a cursor hides it.
+        terminal.draw(|_| {}).unwrap();
+        let before = written.0.borrow().len();
+        assert!(before > 0);
+        drop(terminal);
+        assert_eq!(written.0.borrow().len(), before);
+    }
+
+    #[test]
+    fn a_terminal_that_was_hung_up_is_gone() {
+        let eio = rustix::io::Errno::IO.raw_os_error();
+        assert!(is_gone(&io::Error::from_raw_os_error(eio)));
+        assert!(is_gone(&io::ErrorKind::BrokenPipe.into()));
+        assert!(!is_gone(&io::ErrorKind::PermissionDenied.into()));
+    }
 
     #[test]
     fn a_key_close_behind_escape_is_both() {
