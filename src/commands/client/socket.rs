@@ -3,13 +3,17 @@
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use ureq::Error;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
+use ureq::{Error, Timeout};
+
+/// The time between two attempts to connect to a socket whose queue is full.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Connects to one socket; to none if there is no path, so that the next
 /// connector makes the connection.
@@ -25,12 +29,38 @@ impl Connector for SocketConnector {
         _: Option<()>,
     ) -> Result<Option<SocketTransport>, Error> {
         let Some(path) = &self.0 else { return Ok(None) };
-        let stream = UnixStream::connect(path)?;
+        let stream =
+            connect(path, left(&details.timeout).unwrap_or(super::CONNECT))?;
         let buffers = LazyBuffers::new(
             details.config.input_buffer_size(),
             details.config.output_buffer_size(),
         );
         Ok(Some(SocketTransport { stream, buffers }))
+    }
+}
+
+/// Connects within the time limit.
+///
+/// A blocking connect(2) would wait without a limit while the queue of the
+/// socket is full. A non-blocking one fails with EAGAIN then, and the kernel
+/// reports no later event for it (`unix_stream_connect`).
+fn connect(path: &Path, limit: Duration) -> Result<UnixStream, Error> {
+    let begin = Instant::now();
+    loop {
+        match mio::net::UnixStream::connect(path) {
+            Ok(stream) => {
+                let stream = UnixStream::from(stream);
+                stream.set_nonblocking(false)?;
+                return Ok(stream);
+            }
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                return Err(error.into());
+            }
+            Err(_) if begin.elapsed() >= limit => {
+                return Err(Error::Timeout(Timeout::Connect));
+            }
+            Err(_) => thread::sleep(PAUSE),
+        }
     }
 }
 
@@ -100,5 +130,31 @@ fn fault(error: io::Error, timeout: &NextTimeout) -> Error {
             Error::Timeout(timeout.reason)
         }
         _ => Error::Io(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn a_full_queue_is_waited_for_within_the_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        // A connection that is closed stays in the queue until it is accepted.
+        let ended = loop {
+            if let Err(error) = connect(&path, PAUSE) {
+                break error;
+            }
+        };
+        assert!(matches!(ended, Error::Timeout(_)), "{ended}");
+        // A place that becomes free while a client waits is taken.
+        let limit = Duration::from_secs(60);
+        let waiting = thread::spawn(move || connect(&path, limit).is_ok());
+        listener.accept().unwrap();
+        assert!(waiting.join().unwrap());
     }
 }

@@ -52,6 +52,7 @@ impl Target {
         if authority.is_empty() || !rest.chars().all(is_plain) {
             return Err(fault("has no host"));
         }
+        check(authority).map_err(fault)?;
         Ok(Self { base: format!("{scheme}://{rest}"), socket: None })
     }
 
@@ -97,6 +98,52 @@ impl fmt::Display for Target {
     }
 }
 
+/// Checks the host and the port of a URL.
+fn check(authority: &str) -> Result<(), &'static str> {
+    let (host, behind) = match authority.strip_prefix('[') {
+        Some(rest) => {
+            let (host, behind) = rest
+                .split_once(']')
+                .ok_or("has a [ without a ] behind the IPv6 address")?;
+            host.parse::<Ipv6Addr>()
+                .map_err(|_| "has no IPv6 address between [ and ]")?;
+            (host, behind)
+        }
+        None => {
+            let host = authority.split(':').next().unwrap_or_default();
+            let behind = &authority[host.len()..];
+            if behind.matches(':').count() > 1 {
+                return Err("has more than one colon: an IPv6 address stands \
+                            in brackets, as in [::1]:9400");
+            }
+            (host, behind)
+        }
+    };
+    let is_named =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if host.is_empty() {
+        return Err("has no host");
+    }
+    if !authority.starts_with('[') && !host.chars().all(is_named) {
+        return Err("has a host with other characters than letters, digits, \
+                    dots, hyphens and underscores");
+    }
+    check_port(behind)
+}
+
+/// Checks the text behind a host: nothing, or a colon and a port.
+fn check_port(behind: &str) -> Result<(), &'static str> {
+    if behind.is_empty() {
+        return Ok(());
+    }
+    let port = behind.strip_prefix(':').ok_or("has no colon behind the ]")?;
+    let is_number = port.bytes().all(|c| c.is_ascii_digit());
+    match port.parse::<u16>() {
+        Ok(1..) if is_number => Ok(()),
+        _ => Err("has no port from 1 to 65535 behind the colon"),
+    }
+}
+
 fn scheme(has_tls: bool) -> &'static str {
     if has_tls { "https" } else { "http" }
 }
@@ -129,6 +176,9 @@ mod tests {
             ("http://host:9100", "http://host:9100 http://host:9100"),
             ("https://[::1]:1/x/", "https://[::1]:1/x https://[::1]:1/x"),
             ("host:9100", "http://host:9100 http://host:9100"),
+            ("host:65535", "http://host:65535 http://host:65535"),
+            ("[2001:db8::1]", "http://[2001:db8::1] http://[2001:db8::1]"),
+            ("a_b.example", "http://a_b.example http://a_b.example"),
             ("unix:/run/x", "unix:/run/x http://127.0.0.1"),
         ] {
             assert_eq!(parsed(text), expected);
@@ -144,6 +194,17 @@ mod tests {
             ("http://", "has no host"),
             ("", "has no host"),
             ("http://a b", "has no host"),
+            ("http://:9100", "has no host"),
+            ("host:99999", "has no port from 1 to 65535"),
+            ("host:0", "has no port from 1 to 65535"),
+            ("host:+80", "has no port from 1 to 65535"),
+            ("host:", "has no port from 1 to 65535"),
+            ("http://[::1]:75536", "has no port from 1 to 65535"),
+            ("http://[::1", "has a [ without a ]"),
+            ("http://[::x]:1", "has no IPv6 address between [ and ]"),
+            ("http://[::1]1", "has no colon behind the ]"),
+            ("::1:9400", "an IPv6 address stands in brackets"),
+            ("a]:1", "has a host with other characters"),
         ] {
             let fault = parsed(text);
             assert!(fault.contains(why), "{fault}");

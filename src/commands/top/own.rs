@@ -55,7 +55,7 @@ impl Own {
         layers: &Layers,
         config: &Config,
     ) -> Result<Self, String> {
-        let folder = Folder::make(&std::env::temp_dir())?;
+        let folder = Folder::make(&parent(std::env::temp_dir()))?;
         let started = File::create(log(&folder)).and_then(|log| {
             command(layers, config, &folder)?.stderr(log).spawn()
         });
@@ -118,6 +118,15 @@ impl Drop for Own {
         // It has ended, or is hanging.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Returns the folder for private folders. An empty or relative `TMPDIR` stands
+/// for `/tmp`, because the address of a socket is an absolute path.
+fn parent(temporary: PathBuf) -> PathBuf {
+    match temporary.is_absolute() {
+        true => temporary,
+        false => "/tmp".into(),
     }
 }
 
@@ -188,5 +197,19 @@ pub fn end_with(process: Option<u32>) {
             rustix::process::getpid(),
             Signal::TERM,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_private_folder_is_in_an_absolute_one() {
+        for (temporary, expected) in
+            [("", "/tmp"), ("x", "/tmp"), ("./x", "/tmp"), ("/x", "/x")]
+        {
+            assert_eq!(parent(temporary.into()), PathBuf::from(expected));
+        }
     }
 }

@@ -17,12 +17,17 @@ use super::table::{Row, Table};
 use super::{Done, Fault, units};
 use crate::api::{Answer as _, Bytes, LARGEST_LIMIT, Summary};
 use crate::cli::TopArguments;
-use crate::commands::client::Client;
+use crate::commands::client::{Client, ClientError};
 use crate::config::LogLevel;
 use crate::logging::complain;
+use crate::sysexits;
 
 /// The part of the time for asking is one of this.
 const SHARE: u32 = 50;
+
+/// The shortest and the longest time to wait for the poll that ends the span.
+const PATIENCE: [Duration; 2] =
+    [Duration::from_secs(2), Duration::from_secs(60)];
 
 /// The growth of totals. Totals that fall begin again from zero.
 #[derive(Default)]
@@ -47,9 +52,12 @@ impl Growth {
             };
             let (labels, sum) = self.sums.entry(row.key).or_default();
             *labels = row.labels;
-            sum.bytes_received +=
+            let received =
                 grown(row.bytes.bytes_received, before.bytes_received);
-            sum.bytes_sent += grown(row.bytes.bytes_sent, before.bytes_sent);
+            let sent = grown(row.bytes.bytes_sent, before.bytes_sent);
+            // The totals are those that the other side sent.
+            sum.bytes_received = sum.bytes_received.saturating_add(received);
+            sum.bytes_sent = sum.bytes_sent.saturating_add(sent);
         }
         self.has_begun = true;
     }
@@ -76,8 +84,7 @@ pub(super) fn run(
         let asking = Instant::now();
         match ask(client, &question) {
             Ok((summary, table)) => {
-                let interval = summary.poll_interval_seconds.clamp(0.0, 1e6);
-                patience = duration + Duration::from_secs_f64(2.0 * interval);
+                patience = duration + wait(summary.poll_interval_seconds);
                 whole.add([whole_row(&summary)]);
                 (last, fault) = (table.at, None);
                 if first.is_none() {
@@ -106,11 +113,34 @@ pub(super) fn run(
             recv(after(pause)) -> _ => {}
         }
     }
-    let seconds = first.map_or(0.0, |first| last - first);
-    match fault {
-        Some(error) if seconds <= 0.0 => Err(Fault::Client(error)),
-        _ => Ok(print(asked, is_json, rows, whole, seconds).into()),
-    }
+    let seconds = first.map_or(0.0, |first| last - first).max(0.0);
+    let status = match fault {
+        Some(error) if seconds <= 0.0 => return Err(Fault::Client(error)),
+        Some(error) => {
+            complain(LogLevel::Error, &loss(&error, seconds));
+            error.exit_code()
+        }
+        None => sysexits::OK,
+    };
+    let text = print(asked, is_json, rows, whole, seconds);
+    Ok(Done { text, status })
+}
+
+/// Returns the time to wait for the poll that ends the span. The exporter does
+/// not decide alone how long that is.
+fn wait(interval_seconds: f64) -> Duration {
+    let [shortest, longest] = PATIENCE;
+    let wait = Duration::try_from_secs_f64(2.0 * interval_seconds);
+    wait.unwrap_or(longest).clamp(shortest, longest)
+}
+
+/// Returns the line on an exporter that went away within the span.
+fn loss(error: &ClientError, seconds: f64) -> String {
+    let counted = units::span(seconds);
+    format!(
+        "{error}; it has not answered since then, so the table ends after \
+         {counted}"
+    )
 }
 
 fn ask(

@@ -20,6 +20,12 @@ pub(super) const RATE_WIDTH: u16 = 12;
 /// The columns that the longest number of bytes takes: `1023.9 GiB`.
 pub(super) const BYTES_WIDTH: u16 = 10;
 
+/// The longest span of time that is shown: 99,999 days.
+const LONGEST_SPAN: f64 = 99_999.0 * 86_400.0;
+
+/// The largest part in percent that is shown.
+const LARGEST_PERCENT: f64 = 99_999.0;
+
 const DECIMAL: [&str; 6] = ["", "k", "M", "G", "T", "P"];
 const BINARY: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
 
@@ -40,6 +46,8 @@ fn scaled(mut number: f64, step: f64, names: &[&str], unit: &str) -> String {
         number /= step;
         name = next;
     }
+    // A number beyond the largest multiple would not fit its column.
+    let number = number.min(step - 0.1);
     format!("{number:.1} {name}{unit}")
 }
 
@@ -79,14 +87,16 @@ pub(super) fn count(count: u64) -> String {
 /// Returns a part of a whole in percent.
 pub(super) fn percent(part: f64, whole: f64) -> String {
     match whole > 0.0 {
-        true => format!("{:.0} %", part / whole * 100.0),
+        true => {
+            format!("{:.0} %", (part / whole * 100.0).min(LARGEST_PERCENT))
+        }
         false => "-".into(),
     }
 }
 
 /// Returns a span of time in its two largest units.
 pub(super) fn span(seconds: f64) -> String {
-    let seconds = seconds.max(0.0).round();
+    let seconds = seconds.clamp(0.0, LONGEST_SPAN).round();
     let (minute, hour, day) = (60.0, 3600.0, 86_400.0);
     let two = |large: f64, name: &str, small: f64, other: &str| {
         let first = (seconds / large).floor();
@@ -107,7 +117,7 @@ pub(super) fn short_span(seconds: f64) -> String {
         s if s < 0.000_999_5 => format!("{:.0} us", s * 1e6),
         s if s < 0.099_95 => format!("{:.1} ms", s * 1e3),
         s if s < 0.999_5 => format!("{:.0} ms", s * 1e3),
-        s => format!("{s:.1} s"),
+        s => format!("{:.1} s", s.min(LONGEST_SPAN)),
     }
 }
 
@@ -178,6 +188,17 @@ mod tests {
     }
 
     #[test]
+    fn absurd_numbers_have_few_digits() {
+        for number in [1e21, 1e308, f64::INFINITY] {
+            assert_eq!(rate(Some(number), Unit::Bits), "999.9 Pbit/s");
+            assert_eq!(rate(Some(number), Unit::Bytes), "1023.9 EiB/s");
+            assert_eq!(per_second(Some(number)), "999.9P/s");
+            assert_eq!(percent(number, 1.0), "99999 %");
+            assert!(short_span(number).len() < 16);
+        }
+    }
+
+    #[test]
     fn bytes_have_binary_multiples() {
         for (count, text) in [
             (0, "0 B"),
@@ -209,6 +230,7 @@ mod tests {
         ] {
             assert_eq!(span(seconds), text);
         }
+        assert_eq!(span(1e308), "99999 d 0 h");
         assert_eq!(cells(f64::NAN, 7), 0);
         assert_eq!(cells(2.0, 7), 7);
         assert_eq!(cells(0.5, 8), 4);
