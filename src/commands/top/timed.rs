@@ -25,9 +25,10 @@ use crate::sysexits;
 /// The part of the time for asking is one of this.
 const SHARE: u32 = 50;
 
-/// The shortest and the longest time to wait for the poll that ends the span.
-const PATIENCE: [Duration; 2] =
-    [Duration::from_secs(2), Duration::from_secs(60)];
+/// The least time to wait for the poll that ends the span, and the most. For a
+/// span longer than `LONGEST_WAIT`, the span is the most.
+const SHORTEST_WAIT: Duration = Duration::from_secs(2);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// The growth of totals. Totals that fall begin again from zero.
 #[derive(Default)]
@@ -84,7 +85,8 @@ pub(super) fn run(
         let asking = Instant::now();
         match ask(client, &question) {
             Ok((summary, table)) => {
-                patience = duration + wait(summary.poll_interval_seconds);
+                patience =
+                    duration + wait(duration, summary.poll_interval_seconds);
                 whole.add([whole_row(&summary)]);
                 (last, fault) = (table.at, None);
                 if first.is_none() {
@@ -114,31 +116,43 @@ pub(super) fn run(
         }
     }
     let seconds = first.map_or(0.0, |first| last - first).max(0.0);
-    let status = match fault {
-        Some(error) if seconds <= 0.0 => return Err(Fault::Client(error)),
-        Some(error) => {
-            complain(LogLevel::Error, &loss(&error, seconds));
-            error.exit_code()
-        }
-        None => sysexits::OK,
-    };
+    let status = status(fault, seconds)?;
     let text = print(asked, is_json, rows, whole, seconds);
     Ok(Done { text, status })
 }
 
-/// Returns the time to wait for the poll that ends the span. The exporter does
-/// not decide alone how long that is.
-fn wait(interval_seconds: f64) -> Duration {
-    let [shortest, longest] = PATIENCE;
+/// Returns the status to exit with, and complains of an exporter that was gone
+/// at the end.
+fn status(fault: Option<ClientError>, seconds: f64) -> Result<u8, Fault> {
+    match fault {
+        Some(error) if seconds <= 0.0 => Err(Fault::Client(error)),
+        Some(error) => {
+            complain(LogLevel::Error, &loss(&error, seconds));
+            Ok(error.exit_code())
+        }
+        None if seconds <= 0.0 => {
+            let text = "warning: the exporter did not poll again in this \
+                        time, so no traffic is shown";
+            complain(LogLevel::Warn, text);
+            Ok(sysexits::OK)
+        }
+        None => Ok(sysexits::OK),
+    }
+}
+
+/// Returns the time to wait for the poll that ends the span. It is bounded,
+/// because the exporter may state any interval and then never poll.
+fn wait(duration: Duration, interval_seconds: f64) -> Duration {
+    let longest = duration.max(LONGEST_WAIT);
     let wait = Duration::try_from_secs_f64(2.0 * interval_seconds);
-    wait.unwrap_or(longest).clamp(shortest, longest)
+    wait.unwrap_or(longest).clamp(SHORTEST_WAIT, longest)
 }
 
 /// Returns the line on an exporter that went away within the span.
 fn loss(error: &ClientError, seconds: f64) -> String {
     let counted = units::span(seconds);
     format!(
-        "{error}; it has not answered since then, so the table ends after \
+        "{error}; it did not answer from then on, so the table ends after \
          {counted}"
     )
 }
@@ -244,5 +258,47 @@ mod tests {
         growth.add([]);
         growth.add([row(7)]);
         assert_eq!(growth.sums["x"].1.bytes_received, 7);
+    }
+
+    #[test]
+    fn hostile_totals_end_at_the_largest_number() {
+        let mut growth = Growth::default();
+        for total in [0, u64::MAX, 1, u64::MAX] {
+            growth.add([row(total)]);
+        }
+        assert_eq!(growth.sums["x"].1.bytes_received, u64::MAX);
+    }
+
+    #[test]
+    fn the_wait_for_the_last_poll_is_bounded() {
+        let [three, ten] = [3, 600].map(Duration::from_secs);
+        for (duration, interval, expected) in [
+            (three, 0.0005, SHORTEST_WAIT),
+            (three, 10.0, Duration::from_secs(20)),
+            (three, 1e6, LONGEST_WAIT),
+            (three, 1e308, LONGEST_WAIT),
+            (three, -1.0, LONGEST_WAIT),
+            (ten, 1e308, ten),
+        ] {
+            assert_eq!(wait(duration, interval), expected, "{interval}");
+        }
+    }
+
+    #[test]
+    fn an_exporter_that_went_away_is_named_with_its_status() {
+        let gone = || ClientError::Unreachable {
+            place: "unix:/x.sock".into(),
+            cause: "Connection refused (os error 111)".into(),
+            is_absent: true,
+        };
+        assert_eq!(
+            loss(&gone(), 3.2),
+            "cannot reach geoip-exporter at unix:/x.sock: Connection refused \
+             (os error 111); it did not answer from then on, so the table \
+             ends after 3 s"
+        );
+        assert_eq!(status(Some(gone()), 3.2).unwrap(), sysexits::UNAVAILABLE);
+        assert!(status(Some(gone()), 0.0).is_err());
+        assert_eq!(status(None, 3.2).unwrap(), sysexits::OK);
     }
 }
