@@ -66,6 +66,10 @@ pub const DEFAULT_LIMIT: usize = 1_000;
 /// The largest `limit`.
 pub const LARGEST_LIMIT: usize = 10_000;
 
+/// The largest time of a parameter, in seconds since 1970: a clock that is far
+/// ahead.
+pub const LARGEST_TIME: i64 = 1 << 33;
+
 /// The answer of a page.
 pub trait Answer: Serialize + DeserializeOwned {
     /// The path of the page, without query string.

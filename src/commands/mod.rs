@@ -7,12 +7,13 @@
 mod check;
 pub mod client;
 mod lookup;
+mod plain;
 mod remove_pins;
 mod report;
 mod top;
 
 use crate::cli::{Arguments, Command};
-use crate::config::{self, LogLevel};
+use crate::config::{self, Config, LogLevel};
 use crate::daemon::{Error, Layers};
 use crate::logging::complain;
 use crate::sysexits;
@@ -46,6 +47,10 @@ pub fn run(
     if command == Command::Top {
         return top::run(arguments, layers);
     }
+    if command == Command::Report && arguments.client.url.is_some() {
+        // The exporter there has a configuration of its own.
+        return Ok(report::run(&Config::default(), arguments));
+    }
     let loaded = layers.load().map_err(Error::Config)?;
     for warning in &loaded.warnings {
         complain(LogLevel::Warn, &format!("warning: {warning}"));
@@ -54,7 +59,7 @@ pub fn run(
         Command::Check => check::run(&loaded).map(Done::from),
         Command::PrintConfig => Ok(config::print_config(&loaded).into()),
         Command::Lookup => Ok(lookup::run(&loaded, arguments)),
-        Command::Report => Ok(report::run(&loaded, arguments)),
+        Command::Report => Ok(report::run(&loaded.config, arguments)),
         Command::RemovePins => remove_pins::run(&loaded.config).map(Done::from),
         Command::Daemon | Command::Top => Ok(Done::default()),
     }

@@ -1,8 +1,11 @@
 //! `geoip-exporter report`, from the file of a history.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::thread;
 
 use geoip_exporter::calendar::Zone;
 use geoip_exporter::geoip::NetworkNames;
@@ -179,4 +182,61 @@ fn a_fifo_instead_of_the_history_is_one_line() {
     assert_eq!(output.status.code(), Some(74), "{said}");
     assert!(said.ends_with("history.db is a FIFO, not a file\n"), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+/// Serves an answer to each request until the test ends. Returns the address.
+fn server(answer: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let head = BufReader::new(stream.try_clone().unwrap());
+            let lines = head.lines().map_while(Result::ok);
+            lines.take_while(|line| !line.is_empty()).for_each(drop);
+            let length = answer.len();
+            let text = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\
+                 Connection: close\r\n\r\n{answer}"
+            );
+            let _ = stream.write_all(text.as_bytes());
+        }
+    });
+    url
+}
+
+#[test]
+fn another_exporter_needs_no_configuration_and_commands_no_terminal() {
+    let hostile = "e\u{1b}[2J\n\u{9b}th\u{202e}0";
+    let totals = serde_json::json!({"bytes_received": 7, "bytes_sent": 8});
+    let row = serde_json::json!({
+        "start": 1_795_910_400.0, "end": 1_795_996_800.0, "key": hostile,
+        "name": hostile, "bytes_received": 7, "bytes_sent": 8,
+    });
+    let answer = serde_json::json!({
+        "snapshot": "1", "at": 1_795_953_600.0, "started": 1.0,
+        "rates_over_seconds": null, "written": null,
+        "since": 1_795_910_400.0, "until": 1_795_996_800.0,
+        "by": "interface", "resolution": "day", "counted": "interfaces",
+        "timezone": format!("Mars/{hostile}"), "rows": [row], "whole": totals,
+    });
+    let url = server(answer.to_string());
+    let folder = TempDir::new().unwrap();
+    let config = folder.path().join("x.toml");
+    fs::write(&config, "no configuration").unwrap();
+    for arguments in [&[][..], &["--csv"], &["--by", "network"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_geoip-exporter"))
+            .env_clear()
+            .args(["report", "--url", &url, "--config"])
+            .arg(&config)
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains("e[2Jth0"), "{said}");
+        let is_plain = |c: char| c == '\n' || !c.is_control();
+        assert!(said.chars().all(is_plain), "{said:?}");
+        assert!(!said.contains('\u{202e}'), "{said:?}");
+    }
 }

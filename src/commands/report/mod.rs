@@ -13,10 +13,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Done;
 use super::client::{Client, ClientError};
-use crate::api::History;
+use super::plain::plain;
+use crate::api::{History, LARGEST_TIME};
 use crate::calendar::Zone;
 use crate::cli::{Arguments, ClientOptions};
-use crate::config::{Config, Loaded, LogLevel};
+use crate::config::{Config, LogLevel};
 use crate::files;
 use crate::history::{self, OpenError, Question, Reader};
 use crate::logging::complain;
@@ -27,8 +28,8 @@ use question::Asked;
 type Fault = (String, u8);
 
 /// Prints a report.
-pub(super) fn run(loaded: &Loaded, arguments: &Arguments) -> Done {
-    match report(&loaded.config, arguments) {
+pub(super) fn run(config: &Config, arguments: &Arguments) -> Done {
+    match report(config, arguments) {
         Ok(text) => text.into(),
         Err((text, status)) => {
             complain(LogLevel::Error, &text);
@@ -57,6 +58,9 @@ fn report(config: &Config, arguments: &Arguments) -> Result<String, Fault> {
         history = of_exporter(client, &asked.question)
             .map_err(|error| (error.to_string(), error.exit_code()))?;
     }
+    if !arguments.json {
+        clean(&mut history);
+    }
     let mut text = render::render(&history, &asked, &zone, arguments.json);
     if !arguments.json && !asked.csv {
         let usage = match &mut client {
@@ -70,6 +74,17 @@ fn report(config: &Config, arguments: &Arguments) -> Result<String, Fault> {
         }
     }
     Ok(text)
+}
+
+/// Cleans the texts of an answer. The names of networks come from databases, and
+/// the file or the exporter may be another's.
+fn clean(history: &mut History) {
+    history.timezone = plain(&history.timezone);
+    for row in &mut history.rows {
+        for text in [&mut row.key, &mut row.name].into_iter().flatten() {
+            *text = plain(text);
+        }
+    }
 }
 
 /// Asks the running exporter, or the file if none runs. Returns the answer, and
@@ -106,9 +121,12 @@ fn of_exporter(
     client.get_again(&page(question))
 }
 
-/// Returns the page of the interface for programs that answers a question.
+/// Returns the page of the interface for programs that answers a question. The
+/// page refuses times for which there is no history anyway.
 fn page(question: &Question) -> String {
     let Question { since, until, by, resolution, interface } = question;
+    let since = since.clamp(&0, &(LARGEST_TIME - 1));
+    let until = until.clamp(&1, &LARGEST_TIME);
     let mut page = format!(
         "/api/v1/history?since={since}&until={until}&by={}&resolution={}",
         word(by),
@@ -163,4 +181,25 @@ fn of_file(config: &Config, question: &Question) -> Result<History, Fault> {
     })?;
     history::answer(&reader, &config.history_timezone, question)
         .map_err(|error| fault(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_no_times_that_it_refuses() {
+        for (since, until, asked) in [
+            (-86_400, 0, "?since=0&until=1&"),
+            (5, i64::MAX, "?since=5&until=8589934592&"),
+            (1 << 40, 1 << 41, "?since=8589934591&until=8589934592&"),
+        ] {
+            let interface = Some("a&b".into());
+            let (by, resolution) = Default::default();
+            let question = Question { since, until, by, resolution, interface };
+            let page = page(&question);
+            assert!(page.contains(asked), "{page}");
+            assert!(page.ends_with("&interface=%61%26%62"), "{page}");
+        }
+    }
 }

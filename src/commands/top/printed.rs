@@ -15,6 +15,7 @@ use super::{Done, Fault, remarks};
 use crate::api::{Answer as _, Bytes, LARGEST_LIMIT, Summary};
 use crate::cli::TopArguments;
 use crate::commands::client::Client;
+use crate::commands::plain::plain;
 use crate::config::LogLevel;
 use crate::logging::complain;
 
@@ -126,9 +127,6 @@ pub(super) fn text(
 
 /// Puts cells below each other.
 fn aligned(columns: &[Column], lines: &[Vec<String>]) -> String {
-    let plain = |text: &str| -> String {
-        text.chars().filter(|c| !c.is_control()).collect()
-    };
     let width = |text: &str| Span::raw(text).width();
     let widths: Vec<usize> = (0..columns.len())
         .map(|at| {

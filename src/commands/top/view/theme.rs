@@ -7,6 +7,8 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
+use crate::commands::plain::plain;
+
 /// The abilities of the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::commands::top) struct Theme {
@@ -100,9 +102,6 @@ impl Theme {
     /// Returns a text without signs that the terminal cannot show.
     pub(super) fn plain(self, text: &str) -> String {
         let is_shown = |c: char| self.has_blocks || c.is_ascii();
-        text.chars()
-            .filter(|c| !c.is_control())
-            .map(|c| if is_shown(c) { c } else { '?' })
-            .collect()
+        plain(text).chars().map(|c| if is_shown(c) { c } else { '?' }).collect()
     }
 }

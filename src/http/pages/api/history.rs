@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::{Query, Refusal, View, envelope};
-use crate::api::{self, HistoryBy, Resolution};
+use crate::api::{self, HistoryBy, LARGEST_TIME, Resolution};
 use crate::collectors::moments::Moment;
 use crate::config::Config;
 use crate::history::Question;
@@ -36,9 +36,6 @@ const LENGTHS: [(&str, Resolution); 3] = [
     ("day", Resolution::Day),
     ("month", Resolution::Month),
 ];
-
-/// The largest time of a parameter: a clock that is far ahead.
-const LARGEST_TIME: i64 = 1 << 33;
 
 const DAY: i64 = 86_400;
 
