@@ -24,6 +24,9 @@ pub struct History {
     /// The time up to which the rows have the traffic, in seconds since 1970;
     /// null before the first write.
     pub written: Option<f64>,
+    /// The time at which the history began, in seconds since 1970; null before
+    /// the first write. A span in which it lies has no traffic from before.
+    pub began: Option<f64>,
     /// The subject of the rows.
     pub by: HistoryBy,
     /// The length of the spans.

@@ -80,6 +80,7 @@ pub fn answer(
             ..Envelope::default()
         },
         written: written.map(seconds),
+        began: reader.began()?.map(seconds),
         since: seconds(span(zone, length, first).0),
         until: seconds(span(zone, length, last).1),
         by: *by,

@@ -102,16 +102,17 @@ fn by_time(history: &History, asked: &Asked, zone: &Zone) -> String {
         let mut table = Table::new(period, "avg. rate", asked.chart);
         for row in &rows {
             let end = row.end.min(written);
-            let seconds = end - row.start;
+            let seconds = end - counted_from(row, history.began);
             let last = units::rate(total(&row.totals), seconds);
             let first = shown(zone, history.resolution, row.start);
             table.push(first, &row.totals, last);
         }
         table.sum(&sum(&rows));
         if let Some(last) = rows.last()
-            && let Some(estimate) = estimate(last, written)
+            && let Some(estimate) = estimate(last, history.began, written)
         {
-            let rate = units::rate(total(&estimate), last.end - last.start);
+            let from = counted_from(last, history.began);
+            let rate = units::rate(total(&estimate), last.end - from);
             table.estimate(&estimate, rate);
         }
         text += &table.write();
@@ -173,11 +174,19 @@ fn by_subject(history: &History, asked: &Asked, zone: &Zone) -> String {
     text
 }
 
-/// Returns the traffic of a whole period from that of its part until `now`;
+/// Returns the time from which a row has traffic: the begin of its period, or
+/// that of the history within it.
+fn counted_from(row: &HistoryRow, began: Option<f64>) -> f64 {
+    let began = began.filter(|began| *began < row.end);
+    began.map_or(row.start, |began| began.max(row.start))
+}
+
+/// Returns the traffic of a period at its end from that of its part until `now`;
 /// none for a period that is over or has hardly begun.
-fn estimate(row: &HistoryRow, now: f64) -> Option<Totals> {
-    let length = row.end - row.start;
-    let over = now - row.start;
+fn estimate(row: &HistoryRow, began: Option<f64>, now: f64) -> Option<Totals> {
+    let from = counted_from(row, began);
+    let length = row.end - from;
+    let over = now - from;
     if now >= row.end || over < length * ESTIMATED_FROM {
         return None;
     }

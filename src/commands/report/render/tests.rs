@@ -152,3 +152,26 @@ fn no_traffic_is_said() {
     let said = "no traffic in this time (the last minute is not written yet)\n";
     assert_eq!(found, said);
 }
+
+#[test]
+fn the_first_day_begins_with_the_history() {
+    // Six hours are counted at noon, and eighteen will be at midnight.
+    let rows = vec![row(0, "eth0", [6 << 30, 0], None)];
+    let history = History {
+        began: Some(NOON - 21_600.0),
+        ..history(HistoryBy::Interface, rows)
+    };
+    let found = text(&history, &ReportArguments::default(), false);
+    let line = |head: &str| {
+        let line = found.lines().find(|line| line.trim().starts_with(head));
+        line.unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(
+        line("2026-11-29"),
+        "2026-11-29 6.00 GiB 0 B 6.00 GiB 2.39 Mbit/s"
+    );
+    assert_eq!(
+        line("estimated"),
+        "estimated 18.00 GiB 0 B 18.00 GiB 2.39 Mbit/s"
+    );
+}
