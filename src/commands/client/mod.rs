@@ -29,6 +29,7 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Body};
 
 pub use crate::cli::ClientOptions;
+use crate::commands::plain::plain;
 use crate::config::Config;
 use crate::files::{self, Unread};
 use crate::release;
@@ -223,7 +224,7 @@ fn accept(
             // The exporter writes the status before its reason.
             let before = format!("{}: ", status.as_u16());
             let line = line.strip_prefix(&*before).unwrap_or(line);
-            let line = line.chars().filter(|c| !c.is_control()).collect();
+            let line = plain(line);
             let (page, status) = (page.to_owned(), status.as_u16());
             Err(ClientError::Refused { place, page, status, line })
         }

@@ -150,3 +150,21 @@ fn aligned(columns: &[Column], lines: &[Vec<String>]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_change_the_order_or_the_lines_of_the_table() {
+        let line = |label: &str| Line {
+            labels: vec![label.into()],
+            bytes: Bytes::default(),
+        };
+        let name = "a\u{202e}b\u{2066}c\u{61c}d\u{2028}e\u{1b}f\ng";
+        let table = |name: &str| {
+            text(Tab::Countries, vec![line(name)], line("all"), Unit::Bits)
+        };
+        assert_eq!(table(name), table("abcdefg"));
+    }
+}

@@ -13,7 +13,7 @@ pub(super) fn warning(summary: &Summary) -> Option<String> {
     let databases = || summary.databases.iter();
     let country = databases().find(|it| it.database == "country");
     let fault = if country.is_some_and(|it| it.path.is_none()) {
-        "no country database, so no country is known: set geoip_db".into()
+        "no country database is in use: run geoip-exporter check".into()
     } else if summary.is_ready && summary.interfaces == 0 {
         "no interface is counted: look at the setting interfaces".into()
     } else if let Some(one) = databases().find(|it| !it.is_loaded) {
@@ -95,7 +95,10 @@ mod tests {
                 "the country database cannot be read, so the older one is in",
             ),
             (|it| it.interfaces = 0, "no interface is counted"),
-            (|it| it.databases[0].path = None, "no country database"),
+            (
+                |it| it.databases[0].path = None,
+                "no country database is in use: run geoip-exporter check",
+            ),
         ];
         let mut broken = good();
         for (fault, line) in faults {
