@@ -269,12 +269,13 @@ mod tests {
     fn the_end_of_the_view_leaves_the_cursor_to_restore() {
         let written = Written::default();
         let viewport = Viewport::Fixed(Rect::new(0, 0, 4, 1));
-        let mut screen = (undropped(written.clone(), viewport).unwrap(),);
-        // A frame without a cursor hides it.
-        screen.0.draw(|_| {}).unwrap();
-        let before = written.0.borrow().len();
+        let before = {
+            let mut screen = undropped(written.clone(), viewport).unwrap();
+            // A frame without a cursor hides it.
+            screen.draw(|_| {}).unwrap();
+            written.0.borrow().len()
+        };
         assert!(before > 0);
-        drop(screen);
         assert_eq!(written.0.borrow().len(), before);
     }
 
