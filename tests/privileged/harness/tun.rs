@@ -122,6 +122,8 @@ impl Tun {
 /// deletes them.
 pub(crate) struct Cable {
     ends: [(Netns, String); 2],
+    #[expect(dead_code, reason = "a device that nobody has open vanishes")]
+    files: [Arc<File>; 2],
     carriers: Vec<JoinHandle<()>>,
 }
 
@@ -153,7 +155,7 @@ impl Cable {
             .into();
         let ends =
             ends.map(|(namespace, name)| (namespace.clone(), name.to_owned()));
-        Self { ends, carriers }
+        Self { ends, files, carriers }
     }
 }
 
