@@ -202,23 +202,13 @@ fn the_page_for_programs_has_every_host() {
 /// Packets whose flow the kernel dropped before a poll are no host's.
 #[test]
 fn a_full_map_leaves_bytes_of_hosts_unattributed_and_the_sum_whole() {
-    use geoip_exporter::accounting::Direction;
-
-    use super::kernel::Packet;
-
     let daemon = start("map_max_entries = 1\ncounted_once = \"eth0\"\n");
     daemon.settled();
     {
         // All under one lock, so that no poll comes in between.
         let mut kernel = daemon.host.kernel();
         for (remote, bytes) in [("192.0.2.7", 1_000), ("192.0.2.8", 30)] {
-            kernel.count(&Packet {
-                ifindex: 2,
-                direction: Direction::Received,
-                remote: Some(remote.parse().unwrap()),
-                packets: 1,
-                bytes,
-            });
+            kernel.receive(2, remote, bytes);
         }
     }
     let scrape = daemon.settled();

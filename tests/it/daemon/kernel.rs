@@ -233,28 +233,33 @@ impl Kernel {
     pub(super) fn list(&self) -> Vec<Interface> {
         self.devices.values().map(|(_, device)| device.clone()).collect()
     }
-}
 
-impl FakeHost {
-    /// Counts traffic of `bytes` bytes in one packet.
-    pub(super) fn receive(&self, ifindex: u32, remote: &str, bytes: u64) {
+    /// Counts received traffic of `bytes` bytes in one packet. No poll comes in
+    /// between the packets that a test counts under one lock.
+    pub(super) fn receive(&mut self, ifindex: u32, remote: &str, bytes: u64) {
         self.traffic(Direction::Received, ifindex, remote, bytes);
     }
 
-    /// As `receive`.
-    pub(super) fn send(&self, ifindex: u32, remote: &str, bytes: u64) {
-        self.traffic(Direction::Sent, ifindex, remote, bytes);
-    }
-
     fn traffic(
-        &self,
+        &mut self,
         direction: Direction,
         ifindex: u32,
         ip: &str,
         bytes: u64,
     ) {
         let remote = Some(ip.parse().unwrap());
-        let packet = Packet { ifindex, direction, remote, packets: 1, bytes };
-        self.kernel().count(&packet);
+        self.count(&Packet { ifindex, direction, remote, packets: 1, bytes });
+    }
+}
+
+impl FakeHost {
+    /// Counts traffic of `bytes` bytes in one packet.
+    pub(super) fn receive(&self, ifindex: u32, remote: &str, bytes: u64) {
+        self.kernel().receive(ifindex, remote, bytes);
+    }
+
+    /// As `receive`.
+    pub(super) fn send(&self, ifindex: u32, remote: &str, bytes: u64) {
+        self.kernel().traffic(Direction::Sent, ifindex, remote, bytes);
     }
 }

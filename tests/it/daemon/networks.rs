@@ -200,10 +200,6 @@ fn networks_are_counted_once_and_to_the_byte() {
 /// Bytes that were evicted before a poll are in no network.
 #[test]
 fn evicted_bytes_are_unattributed_and_the_sum_is_the_whole() {
-    use geoip_exporter::accounting::Direction;
-
-    use super::kernel::Packet;
-
     let (daemon, _folder, _) =
         start("map_max_entries = 1\ncounted_once = \"eth0\"\n");
     daemon.settled();
@@ -211,13 +207,7 @@ fn evicted_bytes_are_unattributed_and_the_sum_is_the_whole() {
         // All under one lock, so that no poll comes in between.
         let mut kernel = daemon.host.kernel();
         for (remote, bytes) in [("192.0.2.7", 1_000), ("203.0.113.1", 30)] {
-            kernel.count(&Packet {
-                ifindex: 2,
-                direction: Direction::Received,
-                remote: Some(remote.parse().unwrap()),
-                packets: 1,
-                bytes,
-            });
+            kernel.receive(2, remote, bytes);
         }
     }
     let scrape = daemon.settled();

@@ -116,13 +116,7 @@ fn what_was_evicted_before_a_poll_is_unattributed() {
         // All under one lock, so that no poll comes in between.
         let mut kernel = host.kernel();
         for (remote, bytes) in [("192.0.2.7", 1_000), ("203.0.113.1", 30)] {
-            kernel.count(&Packet {
-                ifindex: 2,
-                direction: Direction::Received,
-                remote: Some(remote.parse().unwrap()),
-                packets: 1,
-                bytes,
-            });
+            kernel.receive(2, remote, bytes);
         }
         kernel.count(&Packet {
             ifindex: 2,
