@@ -16,7 +16,7 @@ TEST_KERNEL ?= 6.1
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 # What /metrics says the exporter was built from.
-REVISION = $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
+REVISION = $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)
 BUILD = GEOIP_EXPORTER_REVISION=$(or $(REVISION),unknown) cargo build --release --locked
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -28,7 +28,7 @@ SHELL_SCRIPTS := $(filter-out scripts/make-%,$(wildcard scripts/*)) .ci/run test
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Count on all interfaces and serve it; flags: make run ARGS="--log-level debug"
@@ -68,6 +68,16 @@ test-unit: ## Boot a Debian in QEMU, check the unit under its systemd
 	@scripts/install-packages build kernels unit
 	$(BUILD)
 	scripts/test-unit
+
+.PHONY: bench-fleet
+bench-fleet: ## Load a month of 1,000 hosts into a VictoriaMetrics, query it; fewer: ARGS="--hosts 100"
+	@scripts/install-packages build fleet
+	benches/fleet $(ARGS)
+
+.PHONY: test-arm64
+test-arm64: ## Compile the C for arm64, and compare its layouts, in QEMU's user mode
+	@scripts/install-packages build arm64
+	cargo test --locked --test arm64
 
 .PHONY: check
 check: ## Check format, lints, documentation and dependencies

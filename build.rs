@@ -26,8 +26,18 @@ const HEADERS: [&str; 2] = ["bpf/bpf_helpers.h", "linux/bpf.h"];
 
 /// aya reads the BTF that -g writes; v3 instructions (32-bit arithmetic and
 /// jumps) are in every kernel since 5.1.
-const FLAGS: [&str; 8] =
-    ["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-Wall", "-Wextra", "-Werror"];
+/// The object names no folder of the machine that built it.
+const FLAGS: [&str; 9] = [
+    "-target",
+    "bpf",
+    "-mcpu=v3",
+    "-O2",
+    "-g",
+    "-fdebug-compilation-dir=.",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+];
 
 /// The folder of the page at `/`.
 const WEB: &str = "src/http/pages/web";
@@ -105,7 +115,8 @@ fn compress() -> Result<(), String> {
 }
 
 /// Returns the option that finds `asm/types.h`, which Debian keeps in a
-/// folder by architecture that clang does not search for the BPF target.
+/// folder by architecture that clang does not search for the BPF target, and in
+/// another one for cross compilers.
 fn kernel_include_dir() -> OsString {
     let arch = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
     let triplet = match arch.as_str() {
@@ -114,7 +125,11 @@ fn kernel_include_dir() -> OsString {
         "powerpc64" => "powerpc64le-linux-gnu",
         other => &format!("{other}-linux-gnu"),
     };
-    format!("-I/usr/include/{triplet}").into()
+    let folders =
+        [format!("/usr/include/{triplet}"), format!("/usr/{triplet}/include")];
+    let mut found =
+        folders.iter().filter(|folder| Path::new(folder).join("asm").exists());
+    format!("-I{}", found.next().unwrap_or(&folders[0])).into()
 }
 
 /// Returns whether clang finds a header.

@@ -57,7 +57,11 @@ pub fn run(
     }
     match command {
         Command::Check => check::run(&loaded).map(Done::from),
-        Command::PrintConfig => Ok(config::print_config(&loaded).into()),
+        Command::PrintConfig => {
+            let hash = config::hash(&loaded.config);
+            let text = config::print_config(&loaded);
+            Ok(format!("# hash {hash}\n{text}").into())
+        }
         Command::Lookup => Ok(lookup::run(&loaded, arguments)),
         Command::Report => Ok(report::run(&loaded.config, arguments)),
         Command::RemovePins => remove_pins::run(&loaded.config).map(Done::from),

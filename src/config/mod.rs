@@ -3,7 +3,8 @@
 //! `settings` is the one definition of every setting; flags, environment
 //! variables, TOML keys and the documents are made from it. `load` reads the
 //! layers, `resolve` merges and checks them, `plan` finds the changes of a
-//! reload, `print` writes a configuration as TOML.
+//! reload, `print` writes a configuration as TOML, `hash`
+//! compares machines.
 //!
 //! Pure, all but `load`, and the name of a time zone, which is looked up in the
 //! system's database: no I/O, clock, threads or logging.
@@ -15,6 +16,7 @@ mod countries;
 mod duration;
 mod elements;
 mod error;
+mod hash;
 mod interfaces;
 mod layer;
 mod listen;
@@ -42,6 +44,7 @@ pub use countries::Countries;
 pub use duration::read_duration;
 pub use elements::{Element, ReadElements, Wrong};
 pub use error::{Error, Problem, Source};
+pub use hash::hash;
 pub use interfaces::{Candidate, Interfaces, Rule};
 pub use layer::Flags;
 pub use listen::ListenAddress;

@@ -306,7 +306,7 @@ impl Supervisor {
         }
         web.log_warnings(&self.log);
         self.faults = Faults::default();
-        self.published.config.publish(plan.config);
+        self.published.put_in_force(plan.config);
         self.published.show_web(true);
         let config = self.published.config();
         let Self { log, followers, sources, .. } = self;

@@ -83,6 +83,7 @@ pub(super) struct Sources {
     /// The last records of the log.
     pub(super) event_log: EventLog,
     pub(super) config: Published<Config>,
+    pub(super) config_hash: Published<String>,
     pub(super) last_reload: Published<LastReload>,
     pub(super) databases: Vec<Published<DatabaseStatus>>,
     pub(super) country_names: Published<CountryNames>,
@@ -356,6 +357,7 @@ fn exporter(
     let collector = ExporterCollector {
         build: BUILD,
         config: sources.config.clone(),
+        config_hash: sources.config_hash.clone(),
         last_reload: sources.last_reload.clone(),
         databases: sources.databases.clone(),
         optional,

@@ -24,7 +24,7 @@ use super::web::WebConfig;
 use super::{Error, Layers, succeeded_now};
 use crate::classifier::Sources;
 use crate::collectors::exporter::{DatabaseStatus, LastReload};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::geoip::{Cities, Countries, Networks};
 use crate::http;
 use crate::logging::LogControl;
@@ -38,6 +38,8 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// The supervisor's publications, which collectors and pages read.
 pub(super) struct Publications {
     pub(super) config: Publisher<Config>,
+    /// Its hash, which takes long for many ranges and services.
+    pub(super) config_hash: Publisher<String>,
     /// The content of the files that origins come from, as the poller is told.
     pub(super) sources: Publisher<Sources>,
     pub(super) last_reload: Publisher<LastReload>,
@@ -50,9 +52,16 @@ impl Publications {
         Self {
             sources: Publisher::new(sources),
             web: Publisher::new(web_status(&config, true)),
+            config_hash: Publisher::new(config::hash(&config)),
             config: Publisher::new(config),
             last_reload: Publisher::new(succeeded_now()),
         }
+    }
+
+    /// Puts a configuration in force.
+    pub(super) fn put_in_force(&mut self, config: Config) {
+        self.config_hash.publish(config::hash(&config));
+        self.config.publish(config);
     }
 
     /// Shows whether the newest attempt to read the web configuration was

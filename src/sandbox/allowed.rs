@@ -169,8 +169,10 @@ const NEW_FILE: Arguments = &[&[
     },
     is(3, 0o600),
 ]];
-/// O_LARGEFILE, which glibc says is zero on some architectures.
+/// O_LARGEFILE, which glibc says is zero on architectures of 64 bits. Its number
+/// on x86 is that of O_NOFOLLOW on arm64.
 const LARGE: libc::c_int = match libc::O_LARGEFILE {
+    0 if cfg!(target_arch = "aarch64") => 0o400_000,
     0 => 0o100_000,
     given => given,
 };
@@ -346,7 +348,6 @@ pub(super) const TABLE: &[Row] = table! {
     SYS_readlinkat      | MAIN READERS HISTORY    | ANY               | "files of settings; the path of the history";
     SYS_fsync           | STATE HISTORY   | ANY               | "the state; the history";
     SYS_fdatasync       | STATE HISTORY   | ANY               | "the state; the history";
-    SYS_renameat        | STATE HISTORY   | ANY               | "the state, in place of the last";
     SYS_renameat2       | STATE HISTORY   | IN_PLACE          | "the state, in place of the last";
     SYS_unlinkat        | MAIN POLLER STATE HISTORY | A_FILE          | "its sockets; pins; the state";
 
@@ -378,7 +379,8 @@ pub(super) const TABLE: &[Row] = table! {
     SYS_capset          | POLLER          | ANY               | "giving up the last capability";
 };
 
-/// Calls that newer architectures no longer have.
+/// Calls that newer architectures do not have, or that the library names for
+/// this one only.
 #[cfg(target_arch = "x86_64")]
 pub(super) const TABLE_HERE: &[Row] = table! {
     SYS_epoll_wait      | HTTP            | ANY               | "clients";
@@ -388,7 +390,11 @@ pub(super) const TABLE_HERE: &[Row] = table! {
     SYS_lstat           | HISTORY         | ANY               | "the path of the history";
     SYS_access          | HISTORY         | ANY               | "the journal of the history";
     SYS_rename          | STATE HISTORY   | ANY               | "the state, in place of the last";
+    SYS_renameat        | STATE HISTORY   | ANY               | "the state, in place of the last";
     SYS_unlink          | MAIN POLLER STATE HISTORY | ANY             | "its sockets; pins; the state";
 };
+/// renameat(2), by which glibc and musl rename on arm64: its number in
+/// asm-generic/unistd.h.
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) const TABLE_HERE: &[Row] = &[];
+pub(super) const TABLE_HERE: &[Row] =
+    &[Row { call: 38, threads: STATE | HISTORY, arguments: ANY }];

@@ -353,6 +353,20 @@ fn the_manual_names_every_metric_and_no_other() {
 }
 
 #[test]
+fn the_manuals_name_the_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    for name in [MAN_8, MAN_5] {
+        let found = text(name);
+        let head = found.lines().find(|line| line.starts_with(".TH ")).unwrap();
+        let (before, rest) = head.split_once("\"\" ").unwrap();
+        let (_, after) = rest.rsplit_once(" \"").unwrap();
+        let head_now =
+            format!("{before}\"\" \"geoip\\-exporter {version}\" \"{after}");
+        compare(name, &found.replacen(head, &head_now, 1));
+    }
+}
+
+#[test]
 fn every_exit_code_is_documented_once() {
     let codes: Vec<u8> = sysexits::ALL.map(|(code, ..)| code).into();
     let mut sorted = codes.clone();

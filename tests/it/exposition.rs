@@ -106,6 +106,7 @@ fn exporter(feed: &Feed<TrafficAccount>) -> ExporterCollector {
             ..Config::default()
         })
         .reader(),
+        config_hash: Publisher::new("0123456789abcdef".into()).reader(),
         last_reload: Publisher::new(LastReload {
             successful: true,
             success_time: UNIX_EPOCH + Duration::from_secs(1_700_000_000),
@@ -252,6 +253,7 @@ const LABELS: &[(&str, &[&str])] = &[
     ("geoip_tcp_rtt_seconds_bucket", &["country", "le"]),
     ("geoip_tcp_", &["country"]),
     ("geoip_build_info", &["version", "revision"]),
+    ("geoip_config_info", &["hash"]),
     ("geoip_database_last_load_", &["database"]),
     ("geoip_database_info", &["database", "path", "type"]),
     ("geoip_collector_", &["collector"]),

@@ -20,6 +20,9 @@ const RULES: [&str; 2] = [
 
 const TESTS: &str = "tests/data/prometheus/alerts.test.yml";
 
+/// Hours of machines that come, go and begin anew.
+const FLEET_TESTS: &str = "tests/data/prometheus/fleet.test.yml";
+
 fn promtool(arguments: &[&str]) {
     let output = Command::new("promtool")
         .args(arguments)
@@ -35,7 +38,7 @@ fn promtool(arguments: &[&str]) {
 #[test]
 fn rules_are_well_formed_and_alerts_fire_as_they_should() {
     promtool(&["check", "rules", RULES[0], RULES[1]]);
-    promtool(&["test", "rules", TESTS]);
+    promtool(&["test", "rules", TESTS, FLEET_TESTS]);
     let alerts = read(RULES[1]);
     let names = alerts.lines().filter_map(|line| {
         line.strip_prefix("      - alert: ").map(str::to_owned)

@@ -29,6 +29,7 @@ mod devices;
 mod driven;
 mod evictions;
 mod faults;
+mod fleet;
 mod growth;
 mod hanging;
 mod harness;

@@ -136,6 +136,7 @@ fn every_metric_of_the_contract_has_its_type() {
         "geoip_ebpf_minimum_eviction_age_seconds",
         "geoip_ebpf_map_read_duration_seconds",
         "geoip_build_info",
+        "geoip_config_info",
         "geoip_database_last_load_successful",
         "geoip_database_info",
         "geoip_database_build_timestamp_seconds",

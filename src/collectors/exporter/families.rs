@@ -27,6 +27,13 @@ pub(super) const BUILD_INFO: Description<2> = Description {
     help: "Version and revision of the exporter.",
     labels: ["version", "revision"],
 };
+/// A label and not a number: a number of 64 bits is rounded in a sample, and a
+/// label stands in the answer of a query as `print-config` shows it.
+pub(super) const CONFIG_INFO: Description<1> = Description {
+    name: "geoip_config_info",
+    help: "Hash of the settings in force that differ from their defaults.",
+    labels: ["hash"],
+};
 pub(super) const MAP_MAX_ENTRIES: Description = plain(
     "geoip_config_map_max_entries",
     "Largest number of flows in the kernel's map (setting map_max_entries).",

@@ -67,6 +67,8 @@ pub struct ExporterCollector {
     pub build: Build,
     /// The configuration in force.
     pub config: Published<Config>,
+    /// The hash of the configuration in force.
+    pub config_hash: Published<String>,
     /// The newest reload.
     pub last_reload: Published<LastReload>,
     /// The databases.
@@ -87,6 +89,7 @@ impl Collect for ExporterCollector {
         let Self {
             build: _,
             config,
+            config_hash,
             last_reload,
             databases,
             optional,
@@ -98,6 +101,7 @@ impl Collect for ExporterCollector {
         let optional: u64 = optional.iter().map(Published::version).sum();
         let is_saved = is_saved.as_ref().map_or(0, Published::version);
         config.version()
+            + config_hash.version()
             + last_reload.version()
             + databases
             + optional
@@ -110,6 +114,9 @@ impl Collect for ExporterCollector {
         let mut build = families::BUILD_INFO.gauge();
         build.push([self.build.version, self.build.revision], 1.0);
         emit(&build.build());
+        let mut hash = families::CONFIG_INFO.gauge();
+        hash.push([self.config_hash.get().as_str()], 1.0);
+        emit(&hash.build());
         collect_settings(&self.config.get(), emit);
         collect_last_reload(&self.last_reload.get(), emit);
         collect_databases(&self.databases, emit);

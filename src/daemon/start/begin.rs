@@ -196,6 +196,7 @@ impl Start<'_> {
             log: self.log.clone(),
             event_log: event_log.clone(),
             config: published.config.reader(),
+            config_hash: published.config_hash.reader(),
             last_reload: published.last_reload.reader(),
             databases: statuses,
             range_names: ranges.names().clone(),

@@ -40,7 +40,8 @@ pub(super) fn interface_name(ifindex: u32) -> io::Result<InterfaceName> {
             _ => error,
         });
     }
-    let name = request.ifr_name.map(libc::c_char::cast_unsigned);
+    // A character is signed on some architectures and not on others.
+    let name = request.ifr_name.map(|byte| byte.to_ne_bytes()[0]);
     Ok(InterfaceName::new(&name))
 }
 

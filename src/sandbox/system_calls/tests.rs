@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::fs;
 use std::io;
 use std::sync::mpsc;
 
@@ -43,6 +44,26 @@ fn no_call_has_two_rows_for_one_thread() {
             }
         }
     }
+}
+
+/// The library has these numbers for the architecture that it was built for. The
+/// newer ones, such as arm64, all have those of the kernel's generic list.
+#[test]
+fn every_call_for_all_architectures_is_in_the_generic_list() {
+    let list = fs::read_to_string("/usr/include/asm-generic/unistd.h").unwrap();
+    let source = include_str!("../allowed.rs");
+    let common = source.split("pub(super) const TABLE_HERE").next().unwrap();
+    let rows = common.lines().filter_map(|line| {
+        line.trim_start().strip_prefix("SYS_")?.split([' ', '|']).next()
+    });
+    let mut count = 0;
+    for call in rows {
+        let has = |prefix: &str| list.contains(&format!("{prefix}{call} "));
+        assert!(has("#define __NR_") || has("#define __NR3264_"), "{call}");
+        count += 1;
+    }
+    assert!(count > 60, "{count}");
+    assert!(list.contains("#define __NR_renameat 38\n"));
 }
 
 /// Does `work` on a thread with a filter of its own, not the tests beside it.

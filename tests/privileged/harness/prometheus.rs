@@ -1,9 +1,10 @@
-//! A real Prometheus, and `promtool`, Debian's packages of them.
+//! A real Prometheus, `promtool` and a real VictoriaMetrics, Debian's packages
+//! of them.
 
 use std::fs;
 use std::io::Write;
-use std::net::SocketAddr;
-use std::ops::RangeInclusive;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::{Deref, RangeInclusive};
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -15,14 +16,31 @@ use super::netns::Netns;
 use super::process::{Background, output_of};
 use super::wait::{PATIENCE, await_until};
 
-/// Where it listens. Every namespace has this port to itself.
+/// Where a Prometheus listens. Every namespace has this port to itself.
 const ADDRESS: &str = "127.0.0.1:9090";
+
+/// Where a VictoriaMetrics listens: on every address, also for agents.
+const STORE_PORT: u16 = 8428;
+
+/// A program in a namespace that answers PromQL.
+pub(crate) struct Engine {
+    namespace: Netns,
+    address: SocketAddr,
+}
 
 /// A Prometheus that scrapes one target every second. Dropping it kills it.
 pub(crate) struct Prometheus {
-    namespace: Netns,
+    engine: Engine,
     _process: Background,
     _directory: TempDir,
+}
+
+impl Deref for Prometheus {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        &self.engine
+    }
 }
 
 impl Prometheus {
@@ -34,7 +52,17 @@ impl Prometheus {
              scrape_configs:\n  - job_name: geoip\n    static_configs:\n\
              \x20     - targets: ['{target}']\n"
         );
-        Self::start_in(namespace, directory, &configuration)
+        let storage = "--storage.tsdb.path=";
+        Self::start_in(namespace, directory, &configuration, &[], storage)
+    }
+
+    /// Starts an agent: it scrapes, hands the samples on as its configuration
+    /// says, and answers no queries.
+    pub(crate) fn agent(namespace: &Netns, configuration: &str) -> Self {
+        let directory = TempDir::new().expect("cannot make a directory");
+        let flags = ["--enable-feature=agent"];
+        let storage = "--storage.agent.path=";
+        Self::start_in(namespace, directory, configuration, &flags, storage)
     }
 
     /// Starts one that has these scrapes, each with its time in seconds since
@@ -57,42 +85,77 @@ impl Prometheus {
         let mut command = namespace.command("promtool");
         command.args(["tsdb", "create-blocks-from", "openmetrics"]);
         output_of(command.arg(&history).arg(directory.path().join("data")));
-        Self::start_in(namespace, directory, "")
+        Self::start_in(namespace, directory, "", &[], "--storage.tsdb.path=")
     }
 
     fn start_in(
         namespace: &Netns,
         directory: TempDir,
         configuration: &str,
+        flags: &[&str],
+        storage: &str,
     ) -> Self {
         let file = directory.path().join("prometheus.yml");
         fs::write(&file, configuration).expect("cannot write a file");
+        let data = directory.path().join("data");
         let mut command = namespace.command("prometheus");
         command
             .arg(format!("--config.file={}", file.display()))
-            .arg(format!(
-                "--storage.tsdb.path={}",
-                directory.path().join("data").display()
-            ))
-            .arg(format!("--web.listen-address={ADDRESS}"));
+            .arg(format!("{storage}{}", data.display()))
+            .arg(format!("--web.listen-address={ADDRESS}"))
+            .args(flags);
         let process = Background::start("prometheus", &mut command);
-        let started = Self {
-            namespace: namespace.clone(),
-            _process: process,
-            _directory: directory,
-        };
-        await_until(PATIENCE, "Prometheus is ready", || {
-            match started.get("/-/ready") {
-                Ok(response) if response.status == 200 => Ok(()),
-                other => Err(format!("{other:?}")),
-            }
+        let address = ADDRESS.parse().expect("an address and port");
+        let engine = Engine { namespace: namespace.clone(), address };
+        engine.await_answer("/-/ready");
+        Self { engine, _process: process, _directory: directory }
+    }
+}
+
+/// A VictoriaMetrics that takes the samples of agents. Dropping it kills it.
+pub(crate) struct VictoriaMetrics {
+    engine: Engine,
+    _process: Background,
+    _directory: TempDir,
+}
+
+impl Deref for VictoriaMetrics {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+impl VictoriaMetrics {
+    /// Starts one in a namespace and waits until it is ready.
+    pub(crate) fn start(namespace: &Netns) -> Self {
+        let directory = TempDir::new().expect("cannot make a directory");
+        let mut command = namespace.command("victoria-metrics");
+        command
+            .arg(format!("-storageDataPath={}", directory.path().display()))
+            .arg(format!("-httpListenAddr=:{STORE_PORT}"))
+            // Samples can be queried at once.
+            .arg("-search.latencyOffset=0s");
+        let process = Background::start("victoria-metrics", &mut command);
+        let address = (Ipv4Addr::LOCALHOST, STORE_PORT).into();
+        let engine = Engine { namespace: namespace.clone(), address };
+        engine.await_answer("/health");
+        Self { engine, _process: process, _directory: directory }
+    }
+}
+
+impl Engine {
+    /// Waits until a page has status 200.
+    fn await_answer(&self, page: &str) {
+        await_until(PATIENCE, page, || match self.get(page) {
+            Ok(response) if response.status == 200 => Ok(()),
+            other => Err(format!("{other:?}")),
         });
-        started
     }
 
     fn get(&self, target: &str) -> std::io::Result<http::Response> {
-        let address = ADDRESS.parse().expect("an address and port");
-        http::get(&self.namespace, address, target)
+        http::get(&self.namespace, self.address, target)
     }
 
     /// Evaluates a PromQL expression now and returns the samples of the answer.
@@ -115,7 +178,7 @@ impl Prometheus {
     fn ask(&self, how: &str, expression: &str, parameters: &str) -> Vec<Value> {
         let query = encode(expression);
         let target = format!("/api/v1/{how}?query={query}{parameters}");
-        let response = self.get(&target).expect("cannot query Prometheus");
+        let response = self.get(&target).expect("cannot query");
         let answer: Value =
             serde_json::from_str(&response.body).expect("it answers JSON");
         assert_eq!(answer["status"], "success", "{expression}: {answer}");
