@@ -37,10 +37,11 @@ struct {
 } flows SEC(".maps");
 
 /*
- * Packets of classes whose flows found no room in any tier, by all of a key but
- * the remote prefix: not LRU, because a service must not lose attempts in a
- * flood. Memory is taken for the keys that are there: at most as many as
- * interfaces times classes, and no more than TRAFFIC_CLASS_RESTS.
+ * The totals of classes: all packets whose flows are not in the flow table, by
+ * all of a key but the remote prefix. Not LRU: in a flood the map of flows
+ * refuses or evicts flows, and a service must not lose attempts with them.
+ * Memory is taken for the keys that are there: at most as many as interfaces
+ * times classes, and no more than TRAFFIC_CLASS_TOTALS.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
@@ -48,7 +49,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, struct traffic_key);
 	__type(value, struct traffic_value);
-} class_rests SEC(".maps");
+} class_totals SEC(".maps");
 
 /* One element, which user space maps and sets back. */
 struct {
@@ -58,6 +59,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct traffic_admission);
 } admission SEC(".maps");
+
+/* The tier that has a packet's flow. */
+enum flow_room {
+	ROOM_IN_TABLE, /* or the packet has no flow */
+	ROOM_IN_MAP,
+	ROOM_NOWHERE,
+};
 
 /* Returns the counter of the keys that are taken in; NULL without a limit. */
 static __always_inline struct traffic_admission *admission_count(void)
@@ -143,8 +151,8 @@ count_in_map(struct traffic_statistics *own, __u32 interface,
 	if ((is_closed(all) && !is_noted(place)) ||
 	    !add_to_flow(&flows, &key, size, now)) {
 		if (!create_flow(&flows, own, all, &key, size, now)) {
-			/* Counted in the total, and for its class, if it has
-			 * one. Rules that watch either counter see it.
+			/* Counted in the totals. Rules that watch either
+			 * counter see it.
 			 */
 			own->counters[TRAFFIC_LOOKUP_FAILURES]++;
 			own->counters[TRAFFIC_UPDATE_FAILURES]++;

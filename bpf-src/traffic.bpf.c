@@ -83,25 +83,24 @@ struct packet {
  *
  * The flow is counted before the total, and user space reads totals before
  * flows: so every packet in a total that was read is in the flows read after
- * it, and packets missing there were evicted. Returns 1 if the flow found no
- * room.
+ * it, and packets missing there were evicted. Returns an enum flow_room.
  */
 __noinline int count_packet(const struct packet *packet)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct traffic_statistics *own = own_statistics(cpu);
+	enum flow_room room = ROOM_IN_TABLE;
 	enum traffic_direction direction;
-	bool is_without_room = false;
 	__u32 number;
 
 	if (!packet || !own)
-		return 0;
+		return ROOM_IN_TABLE;
 	direction = packet->direction == TRAFFIC_SENT ? TRAFFIC_SENT :
 							TRAFFIC_RECEIVED;
 	number = packet->interface;
 	if (!number) {
 		own->counters[TRAFFIC_UNKNOWN_INTERFACES]++;
-		return 0;
+		return ROOM_IN_TABLE;
 	}
 	number--;
 	if (packet->remote.family < TRAFFIC_NON_IP) {
@@ -112,23 +111,25 @@ __noinline int count_packet(const struct packet *packet)
 		set_interface(&key, number + 1, packet->ifindex, direction,
 			      true);
 		if (!count_in_table(own, cpu, &key, packet->size))
-			is_without_room = !count_in_map(own, number, direction,
-							packet->class,
-							&packet->remote,
-							packet->size);
+			room = count_in_map(own, number, direction,
+					    packet->class, &packet->remote,
+					    packet->size) ?
+				       ROOM_IN_MAP :
+				       ROOM_NOWHERE;
 	}
 	/* Read again, so that it takes no room on the stack until here. */
 	number = *(const volatile __u32 *)&packet->interface - 1;
 	add_to_total(total_index(cpu, number, direction), packet->remote.family,
 		     packet->size);
-	return is_without_room;
+	return room;
 }
 
 /*
- * Counts a packet of a class whose flow found no room, for the class alone.
- * Apart from count_packet(), whose frame on the stack must not grow.
+ * Counts a packet of a class, whose flow is not in the table, in the total of
+ * the class: after the flow, which the map may evict unread. Apart from
+ * count_packet(), whose frame on the stack must not grow.
  */
-__noinline int count_class(const struct packet *packet)
+__noinline int count_class(const struct packet *packet, enum flow_room room)
 {
 	struct traffic_statistics *own;
 	struct traffic_key key = {};
@@ -143,8 +144,9 @@ __noinline int count_class(const struct packet *packet)
 	key.ip_version = packet->remote.family == TRAFFIC_IPV6 ? 6 : 4;
 	key.class = packet->class;
 	prefix[0] = prefix[1] = ~0ULL;
-	if (add_to_flow(&class_rests, &key, packet->size, now) ||
-	    create_flow(&class_rests, own, NULL, &key, packet->size, now))
+	if ((add_to_flow(&class_totals, &key, packet->size, now) ||
+	     create_flow(&class_totals, own, NULL, &key, packet->size, now)) &&
+	    room == ROOM_NOWHERE)
 		own->counters[TRAFFIC_MAP_PACKETS]++;
 	return 0;
 }
@@ -153,6 +155,7 @@ __noinline int count_class(const struct packet *packet)
 static __always_inline int count_read(struct __sk_buff *skb,
 				      struct packet *packet)
 {
+	enum flow_room room;
 	__u32 number;
 
 	if (!packet)
@@ -162,8 +165,9 @@ static __always_inline int count_read(struct __sk_buff *skb,
 	    packet->direction == TRAFFIC_RECEIVED && was_counted_encrypted(skb))
 		return 0;
 	packet->interface = number & ~TRAFFIC_HAS_IPSEC;
-	if (count_packet(packet) && has_classes())
-		count_class(packet);
+	room = count_packet(packet);
+	if (room != ROOM_IN_TABLE && has_classes())
+		count_class(packet, room);
 	return 0;
 }
 

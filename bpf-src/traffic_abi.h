@@ -100,8 +100,8 @@ enum traffic_constant {
 /* The most ranges of each kind. */
 #define TRAFFIC_RANGES 131072
 
-/* The most keys of `class_rests`. */
-#define TRAFFIC_CLASS_RESTS 65536
+/* The most keys of `class_totals`. */
+#define TRAFFIC_CLASS_TOTALS 65536
 
 /* The first bits of a range are those of its version of IP. */
 #define TRAFFIC_RANGE_VERSION_BITS 32

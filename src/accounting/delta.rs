@@ -181,6 +181,7 @@ impl<N: Default> DeltaTracker<N> {
         let now = self.clock.now as u32;
         MapMarks {
             readings: Arc::clone(readings),
+            ahead: Vec::new(),
             is_incomplete: self.is_incomplete,
             now,
             removed: self.removed,

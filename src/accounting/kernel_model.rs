@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod places;
 mod table;
 
 use std::cell::{RefCell, RefMut};
@@ -32,6 +33,11 @@ pub(super) fn volume(packets: u64) -> Volume {
     Volume { packets, bytes: packets * 100 }
 }
 
+/// A flow of a class.
+pub(super) fn classed(interface: u32, number: u8, class: u16) -> FlowKey {
+    FlowKey { class, ..flow(interface, number) }
+}
+
 /// A step of a program on a CPU.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Event {
@@ -40,7 +46,8 @@ pub(super) enum Event {
     /// A program finds the place of a packet, or makes its flow known there,
     /// and is stopped before it counts it.
     Stop { cpu: usize, flow: FlowKey, is_known: bool },
-    /// The program that was stopped goes on to its end.
+    /// The program that was stopped goes on: to its end, or until it has
+    /// counted a flow and not yet the total of its class.
     GoOn { cpu: usize },
     /// The part of the table that a CPU uses grows, if it can.
     Grow { cpu: usize },
@@ -70,6 +77,7 @@ enum Place {
     Way(usize),
     FreeWay(usize),
     Map,
+    ClassTotal,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +121,7 @@ pub(super) struct State {
     /// One for each CPU: a second packet does not interrupt the first.
     stopped: Vec<Option<Stopped>>,
     map: BTreeMap<FlowKey, Mapped>,
+    class_totals: BTreeMap<FlowKey, Mapped>,
     map_max_entries: usize,
     /// Interfaces whose programs have ended.
     pub(super) detached: BTreeSet<InterfaceId>,
@@ -132,67 +141,18 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Returns the place where a flow is counted. As in the program, the part
-    /// that the CPU uses grows first, if half of it is in use or as many ways
-    /// as user space said.
-    fn find(&mut self, cpu: usize, flow: &FlowKey) -> Place {
-        let ways = cpu * self.sets * WAYS..(cpu + 1) * self.sets * WAYS;
-        let own = self.tags[ways].iter();
-        let used = own.filter(|&&tag| tag != Tag::Free).count();
-        let limit = match self.limits[cpu] {
-            (limit, sets) if sets == self.places[cpu] => limit,
-            _ => self.places[cpu] * WAYS / 2,
-        };
-        if !matches!(self.look_up(cpu, flow), Place::Way(_)) && used >= limit {
-            self.grow(cpu);
-        }
-        self.look_up(cpu, flow)
-    }
-
-    fn grow(&mut self, cpu: usize) {
-        if self.places[cpu] * 2 <= self.sets {
-            self.places[cpu] *= 2;
-            self.parts[cpu] = self.parts[cpu].max(self.places[cpu]);
-        }
-    }
-
-    fn look_up(&self, cpu: usize, flow: &FlowKey) -> Place {
-        let part = self.places[cpu];
-        let number =
-            usize::from(flow.remote[0]) + flow.interface.0 as usize * 5;
-        let ways_of = |set: usize| {
-            let first = (cpu * self.sets + set) * WAYS;
-            first..first + WAYS
-        };
-        let first = ways_of(number % part);
-        let second = ways_of(number / self.sets % part);
-        let mut both = first.clone().chain(second.clone());
-        if let Some(way) = both.find(|&w| self.tags[w] == Tag::Used(*flow)) {
-            return Place::Way(way);
-        }
-        let free = |ways: std::ops::Range<usize>| {
-            ways.filter(|&way| self.tags[way] == Tag::Free)
-        };
-        let emptier =
-            match free(second.clone()).count() > free(first.clone()).count() {
-                true => second,
-                false => first,
-            };
-        free(emptier).next().map_or(Place::Map, Place::FreeWay)
-    }
-
     pub(super) fn happen(&mut self, event: Event) {
         let is_over = |flow: &FlowKey| self.detached.contains(&flow.interface);
         match event {
             Event::Pass { flow, .. } | Event::Stop { flow, .. }
                 if is_over(&flow) => {}
             Event::Pass { cpu, flow, packets } => {
-                self.go_on(cpu);
+                self.finish(cpu);
                 let place = self.find(cpu, &flow);
                 self.count(place, flow, packets.into());
             }
             Event::Stop { cpu, flow, is_known } => {
-                self.go_on(cpu);
+                self.finish(cpu);
                 let mut place = self.find(cpu, &flow);
                 if let Place::FreeWay(way) = place
                     && is_known
@@ -209,25 +169,46 @@ impl State {
     }
 
     fn go_on(&mut self, cpu: usize) {
-        if let Some(Stopped { flow, place }) = self.stopped[cpu].take() {
-            self.count(place, flow, 1);
+        let Some(Stopped { flow, place }) = self.stopped[cpu].take() else {
+            return;
+        };
+        match place {
+            Place::ClassTotal => self.count_class(flow, 1),
+            Place::Map if flow.class != 0 => {
+                self.count_in_map(flow, 1);
+                let place = Place::ClassTotal;
+                self.stopped[cpu] = Some(Stopped { flow, place });
+            }
+            _ => self.count(place, flow, 1),
+        }
+    }
+
+    /// Ends the program that was stopped.
+    fn finish(&mut self, cpu: usize) {
+        while self.stopped[cpu].is_some() {
+            self.go_on(cpu);
         }
     }
 
     fn count(&mut self, place: Place, flow: FlowKey, packets: u64) {
-        *self.sent.entry(flow).or_default() += packets;
         match place {
             Place::Way(way) => self.volumes[way] += volume(packets),
             Place::FreeWay(way) => {
                 self.tags[way] = Tag::Used(flow);
                 self.volumes[way] += volume(packets);
             }
-            Place::Map => self.count_in_map(flow, packets),
+            Place::Map | Place::ClassTotal => {
+                self.count_in_map(flow, packets);
+                self.count_class(flow, packets);
+                return;
+            }
         }
+        *self.sent.entry(flow).or_default() += packets;
     }
 
     fn count_in_map(&mut self, flow: FlowKey, packets: u64) {
         self.now += 1;
+        *self.sent.entry(flow).or_default() += packets;
         *self.in_map.entry(flow).or_default() += packets;
         if !self.map.contains_key(&flow) {
             if self.map.len() == self.map_max_entries {
@@ -236,19 +217,37 @@ impl State {
                 let oldest = oldest.unwrap().reading.key;
                 self.evict(&oldest);
             }
-            self.new_keys += 1;
-            let reading = Reading {
-                key: flow,
-                volume: Volume::default(),
-                generation: u32::try_from(self.new_keys).unwrap(),
-                last_seen: 0,
-            };
-            self.map.insert(flow, Mapped { reading, read: Volume::default() });
+            let created = self.created(flow);
+            self.map.insert(flow, created);
         }
         let mapped = self.map.get_mut(&flow).unwrap();
         mapped.reading.volume += volume(packets);
         mapped.reading.last_seen = self.now;
         self.map_packets += packets;
+    }
+
+    fn count_class(&mut self, flow: FlowKey, packets: u64) {
+        if flow.class == 0 {
+            return;
+        }
+        let key = flow.without_remote();
+        if !self.class_totals.contains_key(&key) {
+            let created = self.created(key);
+            self.class_totals.insert(key, created);
+        }
+        let total = self.class_totals.get_mut(&key).unwrap();
+        total.reading.volume += volume(packets);
+    }
+
+    fn created(&mut self, key: FlowKey) -> Mapped {
+        self.new_keys += 1;
+        let reading = Reading {
+            key,
+            volume: Volume::default(),
+            generation: u32::try_from(self.new_keys).unwrap(),
+            last_seen: 0,
+        };
+        Mapped { reading, read: Volume::default() }
     }
 
     fn evict(&mut self, flow: &FlowKey) {
@@ -262,7 +261,7 @@ impl State {
     /// Ends all programs that are running.
     pub(super) fn wait_for_programs(&mut self) {
         for cpu in 0..self.stopped.len() {
-            self.go_on(cpu);
+            self.finish(cpu);
         }
     }
 
@@ -274,7 +273,11 @@ impl State {
 
     /// Removes a flow as the poller does, and returns whether it was there.
     pub(super) fn remove(&mut self, flow: &FlowKey) -> bool {
-        self.map.remove(flow).is_some()
+        let map = match flow.is_without_remote() {
+            true => &mut self.class_totals,
+            false => &mut self.map,
+        };
+        map.remove(flow).is_some()
     }
 
     pub(super) fn is_retired(&self, slot: usize) -> bool {
@@ -316,6 +319,7 @@ impl KernelModel {
             remembered: vec![Volume::default(); ways],
             stopped: vec![None; cpus],
             map: BTreeMap::new(),
+            class_totals: BTreeMap::new(),
             map_max_entries,
             detached: BTreeSet::new(),
             now: 0,
@@ -355,19 +359,28 @@ impl KernelModel {
         std::mem::take(&mut state.log)
     }
 
-    /// Reads the map while the steps are taken.
+    /// Reads the totals of classes, and then the map, while the steps are taken.
     pub(super) fn read_map(&self) -> Vec<Reading> {
-        let mut readings: Vec<Reading> = Vec::new();
+        let mut readings = Vec::new();
+        self.sweep(&mut readings, |state| &mut state.class_totals);
+        self.sweep(&mut readings, |state| &mut state.map);
+        readings
+    }
+
+    fn sweep(
+        &self,
+        readings: &mut Vec<Reading>,
+        map: impl Fn(&mut State) -> &mut BTreeMap<FlowKey, Mapped>,
+    ) {
+        let mut from = Unbounded;
         loop {
             let mut state = self.state();
             state.proceed();
-            let from = readings.last().map_or(Unbounded, |r| Excluded(r.key));
-            let Some((_, next)) = state.map.range_mut((from, Unbounded)).next()
-            else {
-                return readings;
-            };
+            let mut rest = map(&mut state).range_mut((from, Unbounded));
+            let Some((&key, next)) = rest.next() else { return };
             next.read = next.reading.volume;
             readings.push(next.reading);
+            from = Excluded(key);
         }
     }
 }

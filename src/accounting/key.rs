@@ -144,11 +144,16 @@ pub struct FlowKey {
 }
 
 impl FlowKey {
-    /// Returns whether packets of a class were counted without their remote
-    /// prefixes, because their flows found no room.
+    /// Returns whether this is the key of a class: of packets without regard to
+    /// their remote prefixes.
     #[must_use]
     pub fn is_without_remote(&self) -> bool {
         self.class != 0 && self.remote == [u8::MAX; 16]
+    }
+
+    /// Returns the key of the flow's class.
+    pub(super) fn without_remote(self) -> Self {
+        Self { remote: [u8::MAX; 16], ..self }
     }
 
     /// Returns the remote prefix's first address.

@@ -56,6 +56,9 @@ pub struct FlowMarks {
 pub struct MapMarks {
     /// Every flow in it, in no order, unless some were left out.
     pub readings: Arc<[Reading]>,
+    /// The volumes by which flows were ahead of the totals of their classes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ahead: Vec<Reading>,
     /// True if flows were left out, for want of room in the state.
     #[serde(default)]
     pub is_incomplete: bool,
@@ -75,6 +78,7 @@ impl Default for MapMarks {
     fn default() -> Self {
         Self {
             readings: Arc::new([]),
+            ahead: Vec::new(),
             is_incomplete: false,
             now: 0,
             removed: 0,

@@ -4,6 +4,7 @@
 //! Pure: no I/O, clock, threads or logging.
 
 mod breakdown;
+mod class_totals;
 mod classes;
 mod connections;
 mod delta;
@@ -170,8 +171,9 @@ pub trait Account: Send {
     /// changed.
     fn credit(&mut self, key: &FlowKey, volume: Volume, origin: &Origin);
 
-    /// Credits the growth of a class whose flows found no room: its remote
-    /// prefixes are not known. The same packets are unattributed in the rests.
+    /// Credits packets of a class that are in no flow, as the kernel had no room
+    /// for it or evicted it: their remote prefixes are not known. The same
+    /// packets are unattributed in the rests.
     fn credit_without_remote(&mut self, _key: &FlowKey, _volume: Volume) {}
 
     /// Credits the growth of totals, which were read before the deltas just

@@ -5,9 +5,10 @@
 
 #![forbid(unsafe_code)]
 
+use super::class_totals::ClassTotals;
 use super::delta::DeltaTracker;
 use super::flow_table::FlowTable;
-use super::marks::FlowMarks;
+use super::marks::{FlowMarks, MapMarks};
 use super::table::{Change, Circumstances, TableTracker};
 use super::{FlowKey, Reading, TrafficDelta};
 
@@ -51,6 +52,7 @@ pub struct FlowStatistics {
 #[derive(Debug)]
 pub struct FlowTracker<N> {
     map: DeltaTracker<N>,
+    class_totals: ClassTotals,
     table: TableTracker<N>,
     /// Flows of the table ever begun.
     begun: u64,
@@ -72,6 +74,7 @@ impl<N> Default for FlowTracker<N> {
     fn default() -> Self {
         Self {
             map: DeltaTracker::default(),
+            class_totals: ClassTotals::default(),
             table: TableTracker::default(),
             begun: 0,
             shared: 0,
@@ -92,6 +95,7 @@ impl<N: Copy + Default> FlowTracker<N> {
     pub fn resume(marks: &FlowMarks) -> Self {
         Self {
             map: DeltaTracker::resume(&marks.map),
+            class_totals: ClassTotals::resume(&marks.map.ahead),
             table: TableTracker::resume(marks.table_reclaims),
             begun: marks.begun.saturating_sub(marks.table_flows),
             joined: marks.joined.saturating_sub(marks.shared),
@@ -111,13 +115,20 @@ impl<N: Copy + Default> FlowTracker<N> {
             shared: self.shared,
             new_keys: self.shown_new_keys,
             table_reclaims: self.table.reclaimed(),
-            map: self.map.marks(),
+            map: MapMarks {
+                ahead: self.class_totals.marks(),
+                ..self.map.marks()
+            },
         }
     }
 
     /// Observes the readings of a poll and calls `credit` with every growth and
     /// the flow's note, which starts at its default. `map` is absent if nothing
     /// was counted in it since the last poll.
+    ///
+    /// Packets of a class that the map counted and that no flow was credited
+    /// with are credited under the key of their class: see
+    /// [`FlowKey::is_without_remote`].
     ///
     /// `has_grace_passed` is true if all programs that were running when the
     /// last sweep ended have ended since.
@@ -159,7 +170,8 @@ impl<N: Copy + Default> FlowTracker<N> {
         table: Option<&T>,
         credit: &mut impl FnMut(&TrafficDelta, &mut N),
     ) {
-        let Self { map, table: tracked, shared, joined, .. } = self;
+        let Self { map, class_totals, table: tracked, shared, joined, .. } =
+            self;
         let is_in_table = |key: &FlowKey| {
             table.is_some_and(|table| tracked.contains(table, key))
         };
@@ -167,7 +179,11 @@ impl<N: Copy + Default> FlowTracker<N> {
             sweep.readings,
             sweep.now,
             counts.new_keys,
-            credit,
+            |delta, note| {
+                if class_totals.note(delta) {
+                    credit(delta, note);
+                }
+            },
             |key, change| match change {
                 Change::Began if is_in_table(key) => {
                     *shared += 1;
@@ -177,6 +193,7 @@ impl<N: Copy + Default> FlowTracker<N> {
                 _ => {}
             },
         );
+        class_totals.settle(|delta| credit(delta, &mut N::default()));
         self.new_keys = counts.new_keys;
         self.evictions = seen.evictions;
         self.minimum_eviction_age = seen.minimum_eviction_age;
@@ -221,15 +238,17 @@ impl<N: Copy + Default> FlowTracker<N> {
         self.map.forget(flow);
     }
 
-    /// Gives up the flows that `is_given_up` chooses and that are in the table.
-    /// No program may count in them any more. Returns the number of ways that
-    /// later sweeps still have to free.
+    /// Gives up the flows that `is_given_up` chooses and that are in the table,
+    /// if there is one, and the totals of their classes. No program may count in
+    /// them any more. Returns the number of ways that later sweeps still have to
+    /// free.
     pub fn retire<T: FlowTable>(
         &mut self,
-        table: &T,
+        table: Option<&T>,
         is_given_up: impl Fn(&FlowKey) -> bool,
     ) -> usize {
-        self.table.retire(table, is_given_up)
+        self.class_totals.forget(&is_given_up);
+        table.map_or(0, |table| self.table.retire(table, is_given_up))
     }
 
     /// Returns whether the next sweep is to be made after a grace period.

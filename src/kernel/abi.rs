@@ -42,8 +42,8 @@ pub const CLASS_HAS_SERVICES: u64 = 1 << 35;
 /// Elements of `service_ports` for each protocol.
 pub const PORTS: usize = 65_536;
 
-/// Most keys of `class_rests`.
-pub const CLASS_RESTS: u32 = 65_536;
+/// Most keys of `class_totals`.
+pub const CLASS_TOTALS: u32 = 65_536;
 
 /// Bits of a range before its address.
 pub const RANGE_VERSION_BITS: u32 = 32;

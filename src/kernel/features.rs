@@ -13,7 +13,7 @@
 #![forbid(unsafe_code)]
 
 use super::abi::{
-    ABI_VERSION, CLASS_RESTS, CLASSES_VERSION, FLOW_MAP_VERSION,
+    ABI_VERSION, CLASS_TOTALS, CLASSES_VERSION, FLOW_MAP_VERSION,
     FLOW_TABLE_VERSION, IPSEC_VERSION, PATH_CLASSES, PATH_LONG_PREFIXES, PORTS,
     names,
 };
@@ -221,7 +221,7 @@ pub(super) static FEATURES: [Feature; 5] = [
     Feature {
         name: "classes",
         version: CLASSES_VERSION,
-        maps: &[names::CLASS_MARKS, names::CLASS_RESTS],
+        maps: &[names::CLASS_MARKS, names::CLASS_TOTALS],
         depends_on: |_| Vec::new(),
         is_used: |on| on.settings.has_classes,
         sizes: |on| {
@@ -236,7 +236,7 @@ pub(super) static FEATURES: [Feature; 5] = [
                     names::CLASS_MARKS,
                     if on.are_pinned { of(marks, 1) } else { 1 },
                 ),
-                (names::CLASS_RESTS, of(CLASS_RESTS.into(), 1)),
+                (names::CLASS_TOTALS, of(CLASS_TOTALS.into(), 1)),
                 (names::LOCAL_RANGES, of(ranges, 1)),
                 (names::NARROW_RANGES, of(ranges, 1)),
                 (names::SERVICE_PORTS, of(2 * PORTS as u64, 1)),

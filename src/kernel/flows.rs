@@ -30,8 +30,8 @@ const FEW: usize = 256;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FlowMaps<'a> {
     pub(super) flows: BorrowedFd<'a>,
-    /// Flows without a remote prefix, if there are classes.
-    pub(super) rests: Option<BorrowedFd<'a>>,
+    /// The totals of classes, if there are any.
+    pub(super) class_totals: Option<BorrowedFd<'a>>,
 }
 
 impl FlowReader {
@@ -46,7 +46,7 @@ impl FlowReader {
     }
 
     /// Reads every flow that is there from beginning to end of the call, and
-    /// perhaps some that are not. `new_keys` is the number of flows created
+    /// perhaps some that are not; the totals of classes first. `new_keys` is the number of flows created
     /// before.
     ///
     /// # Errors
@@ -64,10 +64,10 @@ impl FlowReader {
         if self.new_keys == Some(new_keys) {
             return self.read_known(maps, readings);
         }
-        self.sweep(maps.flows, batch_size, readings)?;
-        if let Some(rests) = maps.rests {
-            self.sweep(rests, batch_size, readings)?;
+        if let Some(class_totals) = maps.class_totals {
+            self.sweep(class_totals, batch_size, readings)?;
         }
+        self.sweep(maps.flows, batch_size, readings)?;
         self.new_keys = (readings.len() <= FEW).then_some(new_keys);
         self.known.clear();
         if self.new_keys.is_some() {
@@ -84,8 +84,8 @@ impl FlowReader {
     ) -> io::Result<()> {
         let values = &mut self.values[..self.cpus];
         for key in &self.known {
-            let map = match maps.rests {
-                Some(rests) if key.is_without_remote() => rests,
+            let map = match maps.class_totals {
+                Some(totals) if key.is_without_remote() => totals,
                 _ => maps.flows,
             };
             // A flow that user space removed is not there.

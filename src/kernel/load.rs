@@ -84,11 +84,11 @@ pub fn load(
         Map::PerCpuLruHashMap(map) => map,
         _ => return Err(missing_part(names::FLOWS)),
     };
-    let class_rests = settings
+    let class_totals = settings
         .has_classes
-        .then(|| match object::take(&mut ebpf, names::CLASS_RESTS)? {
+        .then(|| match object::take(&mut ebpf, names::CLASS_TOTALS)? {
             Map::PerCpuHashMap(map) => Ok(map),
-            _ => Err(missing_part(names::CLASS_RESTS)),
+            _ => Err(missing_part(names::CLASS_TOTALS)),
         })
         .transpose()?;
     let ebpf = Arc::new(ebpf);
@@ -120,7 +120,7 @@ pub fn load(
         },
         table,
         flows,
-        class_rests,
+        class_totals,
         flow_reader: FlowReader::new(cpus.count),
         packets: vec![u64::MAX; cpus.ids],
         releases: 0,

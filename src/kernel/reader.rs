@@ -36,8 +36,8 @@ pub struct TrafficReader {
     pub(super) admission: MappedWords,
     pub(super) room: Room,
     pub(super) flows: MapData,
-    /// The packets of classes whose flows found no room, if there are classes.
-    pub(super) class_rests: Option<MapData>,
+    /// The totals of classes outside of the flow table, if there are classes.
+    pub(super) class_totals: Option<MapData>,
     pub(super) flow_reader: FlowReader,
     /// By CPU, packets of the attached interfaces at the last sweep.
     pub(super) packets: Vec<u64>,
@@ -139,7 +139,10 @@ impl ReadCounts for TrafficReader {
             .read(
                 FlowMaps {
                     flows: self.flows.fd().as_fd(),
-                    rests: self.class_rests.as_ref().map(|it| it.fd().as_fd()),
+                    class_totals: self
+                        .class_totals
+                        .as_ref()
+                        .map(|it| it.fd().as_fd()),
                 },
                 batch_size,
                 newest[KernelCounter::NewKeys],
@@ -176,8 +179,8 @@ impl ReadCounts for TrafficReader {
     }
 
     fn remove_flow(&mut self, flow: &FlowKey) -> Result<bool, Error> {
-        let map = match &self.class_rests {
-            Some(rests) if flow.is_without_remote() => rests,
+        let map = match &self.class_totals {
+            Some(totals) if flow.is_without_remote() => totals,
             _ => &self.flows,
         };
         sys::delete_flow(map.fd().as_fd(), &TrafficKey::from(flow)).map_err(

@@ -85,8 +85,8 @@ impl Sizes {
                 .ok()
                 .and_then(NonZeroU32::new)
                 .unwrap_or(map_max_entries),
-            // The flows of the map are read and credited before they are
-            // evicted, even if all admitted keys are new.
+            // Most flows of the map are read before they are evicted, even if
+            // all admitted keys are new.
             admission_limit: map / 2,
         }
     }

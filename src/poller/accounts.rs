@@ -104,8 +104,8 @@ impl Accounts {
         }
     }
 
-    /// Credits the growth of a class whose flows found no room. It is not in
-    /// the credits of the totals, so that it is unattributed too.
+    /// Credits packets of a class that are in no flow. They are not in the
+    /// credits of the totals, so that they are unattributed too.
     pub(super) fn credit_without_remote(
         &mut self,
         key: &FlowKey,

@@ -161,9 +161,7 @@ impl<A: Attach + Adopt + Classify, R: ReadCounts> Poller<A, R> {
                 }
             }
         }
-        let left =
-            reader.table().map_or(0, |table| tracker.retire(table, is_dead));
-        if left == 0 {
+        if tracker.retire(reader.table(), is_dead) == 0 {
             attacher.free_dead_classes();
             self.tell_classes();
         }

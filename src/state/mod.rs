@@ -55,11 +55,16 @@ impl State {
     ) -> BTreeMap<InterfaceId, Arc<str>> {
         let known = self.counting.iter().flat_map(|c| &c.incarnation.serials);
         let known: BTreeMap<_, _> = known.copied().collect();
+        let is_same = |interface: &InterfaceId| {
+            let serial = known.get(interface);
+            serial.is_some() && serial == present.get(interface)
+        };
         let attachments = &mut self.attachments;
-        attachments.retain(|marks| {
-            let serial = known.get(&marks.interface);
-            serial.is_some() && serial == present.get(&marks.interface)
-        });
+        attachments.retain(|marks| is_same(&marks.interface));
+        if let Some(marks) = &mut self.counting {
+            let ahead = &mut marks.flows.map.ahead;
+            ahead.retain(|reading| is_same(&reading.key.interface));
+        }
         let name = |marks: &AttachmentMarks| {
             (marks.interface, Arc::clone(&marks.name))
         };
@@ -70,7 +75,9 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounting::Incarnation;
+    use crate::accounting::{
+        Direction, FlowKey, Incarnation, IpVersion, Reading, Volume,
+    };
 
     #[test]
     fn of_attachments_only_those_that_are_the_same_are_gone_on_with() {
@@ -79,18 +86,34 @@ mod tests {
             name: name.into(),
             ..AttachmentMarks::default()
         };
+        let reading = |number: u32| Reading {
+            key: FlowKey {
+                interface: InterfaceId(number),
+                direction: Direction::Received,
+                ip_version: IpVersion::V4,
+                class: 1,
+                remote: [u8::MAX; 16],
+            },
+            volume: Volume { packets: 1, bytes: 60 },
+            generation: 0,
+            last_seen: 0,
+        };
         let attachments = vec![marks(0, "a"), marks(1, "b"), marks(2, "c")];
         let serials = (0..3).map(|number| (InterfaceId(number), 10));
         let incarnation = Incarnation { epoch: 1, serials: serials.collect() };
         let counting =
             Some(CountingMarks { incarnation, ..CountingMarks::default() });
         let mut state = State { counting, attachments, ..State::default() };
+        let marks_of_map = &mut state.counting.as_mut().unwrap().flows.map;
+        marks_of_map.ahead = (0..3).map(reading).collect();
         // The second number was given out again, the third is free.
         let present = [(0, 10), (1, 11), (3, 10)];
         let present = present.map(|(id, serial)| (InterfaceId(id), serial));
         let names = state.limit_attachments(&present.into());
         assert_eq!(names, [(InterfaceId(0), "a".into())].into());
         assert_eq!(state.attachments, [marks(0, "a")]);
+        let marks_of_map = &state.counting.as_ref().unwrap().flows.map;
+        assert_eq!(marks_of_map.ahead, [reading(0)]);
 
         state.forget_maps();
         assert_eq!(state.counting, None);

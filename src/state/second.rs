@@ -234,6 +234,7 @@ fn counting_from(from: &mut Reader<'_>) -> Result<CountingMarks, Fault> {
     let readings = readings.into();
     let map = MapMarks {
         readings,
+        ahead: Vec::new(),
         is_incomplete: false,
         now,
         removed,

@@ -255,7 +255,7 @@ fn every_map_has_the_name_kind_and_sizes_that_user_space_expects() {
         (names::FLOW_FILTER, BPF_MAP_TYPE_ARRAY, NUMBER, size_of::<u64>(), 1),
         (names::CLASS_MARKS, BPF_MAP_TYPE_ARRAY, NUMBER, size_of::<u64>(), 1),
         (
-            names::CLASS_RESTS,
+            names::CLASS_TOTALS,
             BPF_MAP_TYPE_PERCPU_HASH,
             size_of::<TrafficKey>(),
             size_of::<TrafficValue>(),
@@ -354,7 +354,7 @@ fn what_user_space_reads_without_a_system_call_can_be_mapped() {
         assert_eq!(flags, BPF_F_MMAPABLE, "{name}");
     }
     // They take memory for the entries that they have.
-    for name in [names::LOCAL_RANGES, names::NARROW_RANGES, names::CLASS_RESTS]
+    for name in [names::LOCAL_RANGES, names::NARROW_RANGES, names::CLASS_TOTALS]
     {
         let flags = object.maps[name].map_flags();
         assert_eq!(flags, BPF_F_NO_PREALLOC, "{name}");

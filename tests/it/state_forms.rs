@@ -255,6 +255,7 @@ fn counting() -> CountingMarks {
             table_reclaims: 16,
             map: MapMarks {
                 readings: readings.into(),
+                ahead: Vec::new(),
                 is_incomplete: false,
                 now: 17,
                 removed: 18,

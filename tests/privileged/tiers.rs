@@ -103,7 +103,7 @@ impl Books {
     /// Retires every way that is known, whether it is idle or not.
     fn retire_all(&mut self) {
         let table = self.reader.table().unwrap();
-        self.tracker.retire(table, |_| true);
+        self.tracker.retire(Some(table), |_| true);
     }
 
     /// Returns what was credited as received and what the totals of the last

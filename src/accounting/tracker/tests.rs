@@ -169,7 +169,7 @@ fn a_flow_that_left_the_table_stays_where_the_map_has_it() {
     poller.poll();
     let gone = BTreeSet::from([InterfaceId(0)]);
     assert_eq!(
-        poller.tracker.retire(&poller.model, |key: &FlowKey| gone
+        poller.tracker.retire(Some(&poller.model), |key: &FlowKey| gone
             .contains(&key.interface)),
         1
     );

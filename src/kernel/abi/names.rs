@@ -30,8 +30,8 @@ pub const LOCAL_RANGES: &str = "local_ranges";
 pub const NARROW_RANGES: &str = "narrow_ranges";
 /// The services by local port.
 pub const SERVICE_PORTS: &str = "service_ports";
-/// Packets of classes whose flows found no room.
-pub const CLASS_RESTS: &str = "class_rests";
+/// The totals of classes outside of the flow table.
+pub const CLASS_TOTALS: &str = "class_totals";
 /// User space's notes on the meaning of classes.
 pub const CLASS_MARKS: &str = "class_marks";
 /// The ledger that user space keeps of the other maps.

@@ -290,7 +290,7 @@ impl User {
     /// Reclaims all known flows.
     fn reclaim(&mut self) {
         let is_given_up = |key: &FlowKey| key.interface == InterfaceId(1);
-        self.tracker.retire(&self.table, is_given_up);
+        self.tracker.retire(Some(&self.table), is_given_up);
         // As if there had been no grace period.
         self.sweep(false);
         let has_retired = self.tracker.waits_for_grace();

@@ -75,9 +75,7 @@ impl Attachments {
                 }
             }
         }
-        let left = reader
-            .table()
-            .map_or(0, |table| tracker.retire(table, is_given_up));
+        let left = tracker.retire(reader.table(), is_given_up);
         if left > 0 {
             return;
         }

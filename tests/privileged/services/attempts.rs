@@ -99,10 +99,20 @@ fn a_million_attempts_from_two_hundred_countries_are_exact() {
 /// country are shown as `other`, and none is missing.
 #[test]
 fn attempts_in_a_flood_of_prefixes_are_all_counted() {
+    flood(8_192);
+}
+
+/// Without a flow table, the kernel evicts flows that nobody has read.
+#[test]
+fn attempts_whose_flows_are_evicted_are_all_counted() {
+    flood(1_000);
+}
+
+fn flood(map_max_entries: u32) {
     const FLOOD: u32 = 40_000;
     let lab = Lab::new();
     let daemon = setup(&lab)
-        .set("map_max_entries", 8_192)
+        .set("map_max_entries", map_max_entries)
         .set("ipv4_prefix_length", 32)
         .set("poll_interval", "1h")
         .start();

@@ -1,12 +1,15 @@
 //! Tests both tiers with packets on all CPUs, evictions, reclaims and
 //! interfaces that go, all of it also while the poller reads.
 
+mod steps;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use self::steps::{Restart, step};
 use super::super::super::Volume;
-use super::super::super::kernel_model::{Event, KernelModel, Log, flow};
+use super::super::super::kernel_model::{Event, KernelModel, Log};
 use super::super::*;
 use crate::accounting::InterfaceId;
 
@@ -14,81 +17,6 @@ const CPUS: usize = 2;
 const INTERFACES: u32 = 3;
 const SETS: usize = 2;
 const WAYS: usize = SETS * 2;
-
-/// A poll, and the steps meanwhile.
-#[derive(Clone, Debug)]
-struct Step {
-    before: Vec<Event>,
-    while_totals_are_read: Vec<Event>,
-    while_map_is_read: Vec<Event>,
-    while_table_is_read: Vec<Event>,
-    /// Whether a grace period passes, if one is waited for.
-    has_grace: bool,
-    /// Polls in which nothing happens.
-    idle: u8,
-    /// The interface that is detached behind the poll, if there is such a one,
-    /// until nothing of it is left.
-    detached: u32,
-    forgets_notes: bool,
-    restarts: Vec<Restart>,
-}
-
-/// The fate of the process after a poll, or before its first one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Restart {
-    None,
-    /// It saves the credits and the readings, and goes on.
-    Save,
-    /// It saves them, and another process goes on.
-    Stop,
-    /// It is killed, and another process goes on from the last save.
-    Kill,
-}
-
-fn event() -> impl Strategy<Value = Event> {
-    let place = (0..CPUS, 0..INTERFACES, 0..5_u8)
-        .prop_map(|(cpu, interface, number)| (cpu, flow(interface, number)));
-    prop_oneof![
-        6 => (place.clone(), 1..9_u8).prop_map(|((cpu, flow), packets)| {
-            Event::Pass { cpu, flow, packets }
-        }),
-        2 => (place.clone(), any::<bool>()).prop_map(
-            |((cpu, flow), is_known)| Event::Stop { cpu, flow, is_known }
-        ),
-        1 => (0..CPUS).prop_map(|cpu| Event::GoOn { cpu }),
-        1 => (0..CPUS).prop_map(|cpu| Event::Grow { cpu }),
-        1 => place.prop_map(|(_, flow)| Event::Evict { flow }),
-    ]
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let events = || prop::collection::vec(event(), 0..10);
-    let idle = prop_oneof![4 => Just(0), 1 => 0..8_u8];
-    let detached = prop_oneof![4 => Just(INTERFACES), 1 => 0..INTERFACES];
-    let flags = (prop::bool::weighted(0.7), prop::bool::weighted(0.1));
-    let restart = prop_oneof![
-        12 => Just(Restart::None),
-        1 => Just(Restart::Save),
-        1 => Just(Restart::Stop),
-        1 => Just(Restart::Kill),
-    ];
-    let during = (events(), events(), events());
-    let restarts = prop::collection::vec(restart, 1..4);
-    let rest = (idle, detached, flags, restarts);
-    (events(), during, rest).prop_map(
-        |(before, during, (idle, detached, flags, restarts))| Step {
-            before,
-            while_totals_are_read: during.0,
-            while_map_is_read: during.1,
-            while_table_is_read: during.2,
-            has_grace: flags.0,
-            idle,
-            detached,
-            forgets_notes: flags.1,
-            restarts,
-        },
-    )
-}
 
 /// A kernel, its reader, and the facts that both can know.
 struct Run {
@@ -110,6 +38,8 @@ struct Run {
     last: FlowStatistics,
     /// The last save: the readings of flows, and the credits.
     saved: (FlowMarks, BTreeMap<FlowKey, u64>),
+    /// Interfaces that went since then: later ones have their numbers.
+    gone: BTreeSet<InterfaceId>,
     /// The credits of a killed process after its last save.
     died: BTreeMap<FlowKey, u64>,
     /// True if numbers may be off, because of events between a save and a kill,
@@ -135,6 +65,7 @@ impl Run {
             forgotten: 0,
             last: FlowStatistics::default(),
             saved: <(FlowMarks, BTreeMap<FlowKey, u64>)>::default(),
+            gone: BTreeSet::new(),
             died: BTreeMap::new(),
             is_restarted: false,
             is_killed: false,
@@ -144,8 +75,12 @@ impl Run {
     fn restart(&mut self, how: Restart) {
         if matches!(how, Restart::Save | Restart::Stop) {
             self.saved = (self.tracker.marks(), self.credited.clone());
+            self.gone.clear();
         }
         if matches!(how, Restart::Stop | Restart::Kill) {
+            // As `State::limit_attachments()` does.
+            let ahead = &mut self.saved.0.map.ahead;
+            ahead.retain(|it| !self.gone.contains(&it.key.interface));
             self.tracker = FlowTracker::resume(&self.saved.0);
             let before =
                 std::mem::replace(&mut self.credited, self.saved.1.clone());
@@ -286,6 +221,10 @@ impl Run {
             let known = known + of(&self.died, flow);
             assert!(known >= of(before, flow), "too little");
         }
+        for (class, sent) in classes_of(&state.sent) {
+            let credited = of(&classes_of(&self.credited), &class);
+            assert!(credited <= sent, "too much of a class");
+        }
     }
 
     /// Gives up detached interfaces, as the poller does after every poll.
@@ -300,16 +239,26 @@ impl Run {
                 self.mapped.remove(&flow);
             }
         }
-        let left = self.tracker.retire(&self.model, |key: &FlowKey| {
+        let left = self.tracker.retire(Some(&self.model), |key: &FlowKey| {
             detached.contains(&key.interface)
         });
         let mut state = self.model.state();
         let ways = detached.iter().map(|&interface| state.ways_of(interface));
         assert_eq!(left, ways.sum::<usize>());
         if left == 0 {
-            state.detached.clear();
+            self.gone.append(&mut state.detached);
         }
     }
+}
+
+/// Returns the sums of classes, with the packets that no flow was credited
+/// with.
+fn classes_of(counts: &BTreeMap<FlowKey, u64>) -> BTreeMap<FlowKey, u64> {
+    let mut classes = BTreeMap::new();
+    for (flow, count) in counts.iter().filter(|(flow, _)| flow.class != 0) {
+        *classes.entry(flow.without_remote()).or_default() += count;
+    }
+    classes
 }
 
 fn of(counts: &BTreeMap<FlowKey, u64>, flow: &FlowKey) -> u64 {
@@ -318,7 +267,8 @@ fn of(counts: &BTreeMap<FlowKey, u64>, flow: &FlowKey) -> u64 {
 
 proptest! {
     /// Every poll credits all packets counted before it, once and to their own
-    /// flow, if they were not evicted; and the numbers are right. This also
+    /// flow, if they were not evicted, else to their class; and the numbers are
+    /// right. This also
     /// holds if another process goes on, except for the unsaved credits of a
     /// process that was killed.
     #[test]
@@ -369,6 +319,14 @@ proptest! {
             let known = of(&run.credited, flow) + of(&state.lost, flow);
             prop_assert!(known <= *sent);
             prop_assert!(known + of(&run.died, flow) >= *sent);
+        }
+        // Also those that the map evicted unread.
+        let credited = classes_of(&run.credited);
+        let died = classes_of(&run.died);
+        for (class, sent) in classes_of(&state.sent) {
+            let known = of(&credited, &class);
+            prop_assert!(known <= sent);
+            prop_assert!(known + of(&died, &class) >= sent);
         }
         if !run.is_killed {
             prop_assert_eq!(run.last.evictions, state.evictions);

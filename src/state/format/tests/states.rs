@@ -100,6 +100,7 @@ fn counting() -> impl Strategy<Value = CountingMarks> {
                     new_keys: numbers[4],
                     table_reclaims: numbers[5],
                     map: MapMarks {
+                        ahead: readings.iter().take(1).copied().collect(),
                         readings: readings.into(),
                         is_incomplete: now % 2 == 0,
                         now,
