@@ -168,7 +168,7 @@ impl Attachments {
         wanted: &Interfaces,
         attacher: &mut impl Attach,
     ) {
-        self.detach_replaced(attacher);
+        self.detach_gone(attacher);
         if self.table.is_doubtful(wanted) {
             return;
         }
@@ -253,16 +253,15 @@ impl Attachments {
         }
     }
 
-    /// Detaches each attachment to another device than the one that has the
-    /// number now.
-    fn detach_replaced(&mut self, attacher: &mut impl Attach) {
+    /// Detaches each attachment to a device that is gone. At once, because
+    /// another device may have its ifindex at the next plan.
+    fn detach_gone(&mut self, attacher: &mut impl Attach) {
         for ifindex in std::mem::take(&mut self.doubtful) {
-            let is_replaced = self.table.get(ifindex).is_some()
-                && self
-                    .attached
-                    .get(&ifindex)
-                    .is_some_and(|attached| !attacher.is_attached(attached.id));
-            if is_replaced {
+            let is_gone = self.attached.get(&ifindex).is_some_and(|attached| {
+                self.table.get(ifindex).is_none()
+                    || !attacher.is_attached(attached.id)
+            });
+            if is_gone {
                 self.detach(ifindex, attacher);
             }
         }

@@ -236,34 +236,6 @@ fn counted(list: &[(&str, u32)]) -> Vec<(String, u32)> {
 }
 
 #[test]
-fn a_double_with_the_same_number_and_name_is_attached_again() {
-    let mut host = Host::new("any");
-    let first = host.add(5, "eth0");
-    host.note(vec![first]);
-    host.work();
-    let events = vec![host.remove(5), host.add(5, "eth0")];
-    host.note(events);
-    host.work();
-    assert_eq!(host.counted(), counted(&[("eth0", 5)]));
-    let id = host.attachments.attached[&5].id;
-    assert!(host.attacher.is_attached(id));
-}
-
-#[test]
-fn a_double_is_found_by_a_list_when_its_events_were_lost() {
-    let mut host = Host::new("any");
-    let first = host.add(5, "eth0");
-    host.note(vec![first.clone()]);
-    host.work();
-    host.remove(5);
-    host.add(5, "eth0");
-    let InterfaceEvent::Changed(device) = first else { unreachable!() };
-    host.note(vec![InterfaceEvent::Listed(vec![device])]);
-    host.work();
-    assert!(host.attacher.is_attached(host.attachments.attached[&5].id));
-}
-
-#[test]
 fn a_device_that_changed_since_its_event_waits_for_the_next_event() {
     let mut host = Host::new("any");
     let event = host.add(5, "veth0");
@@ -382,5 +354,6 @@ fn a_renamed_state_stays_attached() {
     assert_eq!(host.states(), states(&[("wan0", Status::Up, true)]));
 }
 
+mod doubles;
 mod log;
 mod no_flows;
