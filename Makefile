@@ -23,7 +23,8 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 EXPORTER := $(TARGET)/release/geoip-exporter
 UNITS := $(notdir $(wildcard etc/*.service etc/*.timer))
 C_SOURCES := $(wildcard bpf-src/*.[ch] benches/bpf/*.[ch] tests/privileged/harness/driver.bpf.c)
-SHELL_SCRIPTS := $(filter-out scripts/make-%,$(wildcard scripts/*)) .ci/run tests/kernels/init \
+SHELL_SCRIPTS := $(filter-out scripts/make-% scripts/check-schemas,$(wildcard scripts/*)) .ci/run \
+	etc/container/assemble tests/kernels/init \
 	tests/unit/init tests/unit/checks
 
 .PHONY: help
@@ -89,6 +90,12 @@ check: ## Check format, lints, documentation and dependencies
 	clang-format --dry-run --Werror $(C_SOURCES)
 	shellcheck $(SHELL_SCRIPTS)
 	scripts/check-dependencies
+	scripts/check-deployment
+
+.PHONY: check-deployment
+check-deployment: ## Check the Dockerfile, the compose files and the Helm chart
+	@scripts/install-packages check
+	scripts/check-deployment
 
 .PHONY: advisories
 advisories: ## Check the dependencies for known vulnerabilities; needs the network

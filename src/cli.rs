@@ -87,13 +87,15 @@ pub enum Command {
     Top,
     /// Print the traffic of hours, days and months.
     Report,
+    /// Ask a running exporter whether it counts.
+    Health,
     /// Remove the pinned programs and maps.
     RemovePins,
 }
 
 /// The commands with a name: the name, the older flag that does the same if
 /// there is one, and the help text of both.
-const NAMED: [(Command, &str, Option<&str>, &str); 6] = [
+const NAMED: [(Command, &str, Option<&str>, &str); 7] = [
     (
         Command::Check,
         "check",
@@ -123,6 +125,12 @@ const NAMED: [(Command, &str, Option<&str>, &str); 6] = [
         "report",
         None,
         "Print the traffic of days or months; report --help lists its flags",
+    ),
+    (
+        Command::Health,
+        "health",
+        None,
+        "Ask the running exporter whether it is ready, for health checks",
     ),
     (
         Command::RemovePins,
@@ -205,6 +213,7 @@ fn cli(matches: &ArgMatches) -> Result<Cli, UsageError> {
             arguments.client = client::options(matches);
             arguments.report = report::options(matches).into();
         }
+        Command::Health => arguments.client = client::options(matches),
         Command::Daemon => {
             arguments.ends_with = matches.get_one::<u32>(ENDS_WITH).copied();
         }

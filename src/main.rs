@@ -12,9 +12,9 @@ use geoip_exporter::logging::complain;
 use geoip_exporter::{commands, logging, sysexits};
 
 fn main() -> ExitCode {
-    if let Err(error) = daemon::reset_signals() {
-        // Not fatal: this matters only if the parent blocked signals.
-        complain(LogLevel::Warn, &format!("cannot reset signals: {error}"));
+    if let Err(error) = daemon::prepare_process() {
+        // Not fatal: this matters only if the parent took something away.
+        complain(LogLevel::Warn, &format!("cannot prepare: {error}"));
     }
     let cli = match cli::parse(std::env::args_os()) {
         Ok(Outcome::Run(cli)) => cli,

@@ -41,6 +41,7 @@ fn all(command: &str) -> Vec<Arg> {
         }
         "top" => with_client(top::arguments()),
         "report" => with_client(report::arguments()),
+        "health" => client::arguments(),
         _ => Vec::new(),
     }
 }

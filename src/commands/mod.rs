@@ -6,6 +6,7 @@
 
 mod check;
 pub mod client;
+mod health;
 mod lookup;
 mod plain;
 mod remove_pins;
@@ -64,6 +65,7 @@ pub fn run(
         }
         Command::Lookup => Ok(lookup::run(&loaded, arguments)),
         Command::Report => Ok(report::run(&loaded.config, arguments)),
+        Command::Health => Ok(health::run(&loaded.config, arguments)),
         Command::RemovePins => remove_pins::run(&loaded.config).map(Done::from),
         Command::Daemon | Command::Top => Ok(Done::default()),
     }

@@ -24,12 +24,14 @@ mod load;
 mod names;
 mod nearest;
 mod number;
+mod paths;
 mod places;
 mod plan;
 mod print;
 mod quota;
 mod ranges;
 mod resolve;
+mod seen;
 mod services;
 mod setting;
 mod settings;
@@ -48,12 +50,14 @@ pub use hash::hash;
 pub use interfaces::{Candidate, Interfaces, Rule};
 pub use layer::Flags;
 pub use listen::ListenAddress;
-pub use load::{CONFIG_VARIABLE, Paths, load, load_at};
+pub use load::{load, load_at};
 pub use nearest::nearest;
+pub use paths::{CONFIG_VARIABLE, Paths};
 pub use plan::{Plan, plan};
 pub use print::print_config;
 pub use quota::QuotaDirection;
 pub use resolve::Loaded;
+pub use seen::{Seen, SeenFile, look};
 pub use services::{MOST_SERVICES, Ports, Protocol, Service};
 pub use setting::{Effect, Kind, Setting};
 pub use settings::{all, find};
@@ -98,6 +102,8 @@ pub struct Config {
     pub interfaces: Interfaces,
     /// The country database, an mmdb file.
     pub geoip_db: PathBuf,
+    /// Is true if a change of a configuration file causes a reload.
+    pub config_watch: bool,
     /// Is true if a changed database file is loaded without a reload.
     pub geoip_db_watch: bool,
     /// The number of database records that are kept decoded.
@@ -200,6 +206,7 @@ impl Default for Config {
         Self {
             interfaces: Interfaces::default(),
             geoip_db: "/usr/share/GeoIP/GeoLite2-Country.mmdb".into(),
+            config_watch: false,
             geoip_db_watch: true,
             geoip_cache_size: const { NonZeroUsize::new(65_536).unwrap() },
             map_max_entries: const { NonZeroU32::new(100_000).unwrap() },

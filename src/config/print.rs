@@ -105,6 +105,7 @@ mod tests {
             elements: BTreeMap::new(),
             files: Vec::new(),
             left_out: Vec::new(),
+            seen: crate::config::Seen::default(),
             warnings: Vec::new(),
         };
         assert_eq!(

@@ -14,6 +14,7 @@ use figment::{Figment, Provider};
 use super::error::{Error, Problem, Source};
 use super::layer::{Layer, LayerKind, unknown};
 use super::nearest::nearest;
+use super::seen::Seen;
 use super::setting::{Kind, Setting};
 use super::tables::{self, Elements};
 use super::values::Fault;
@@ -35,6 +36,8 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
     /// Files of the directory that were left out, and why.
     pub left_out: Vec<(PathBuf, &'static str)>,
+    /// The states of the files before they were read.
+    pub seen: Seen,
     /// Harmless problems: wrong values that a higher layer overrides.
     pub warnings: Vec<Problem>,
 }
@@ -154,6 +157,7 @@ pub(super) fn resolve(
         elements,
         files: files.collect(),
         left_out: Vec::new(),
+        seen: Seen::default(),
         warnings,
     })
 }

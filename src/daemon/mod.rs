@@ -4,6 +4,7 @@
 //! `lifecycle` decides it.
 
 mod asked;
+mod config_files;
 mod continuity;
 mod database;
 mod errand;
@@ -33,6 +34,7 @@ mod web;
 mod worker;
 
 use std::ffi::OsString;
+use std::io;
 use std::time::SystemTime;
 
 use crossbeam_channel::{Receiver, Sender};
@@ -45,9 +47,9 @@ use crate::http::pages::api::EventLog;
 use crate::kernel::{self, ProbeSettings};
 use crate::logging::{self, LogControl};
 use crate::release::Build;
+use crate::sandbox;
 pub use error::Error;
 pub use host::{Host, KeepFollowing, ThisHost};
-pub use kernel::reset_signals;
 use lifecycle::{Event, Lifecycle};
 use patience::Progress;
 use reload::Reloads;
@@ -84,6 +86,20 @@ impl Layers {
     fn load_at(&self, place: &Place) -> Result<config::Loaded, config::Error> {
         config::load_at(&self.flags, &self.environment, &self.paths, place)
     }
+
+    /// Looks at the files that [`Layers::load`] would read.
+    fn look(&self, place: &Place) -> config::Seen {
+        config::look(&self.flags, &self.environment, &self.paths, place)
+    }
+}
+
+/// Unblocks signals and puts every permitted capability into effect.
+///
+/// # Errors
+/// If the system refuses.
+pub fn prepare_process() -> io::Result<()> {
+    sandbox::use_permitted()?;
+    kernel::reset_signals()
 }
 
 /// Both ends of the channel of events for the supervisor.
@@ -142,25 +158,25 @@ fn run_logged<H: Host>(
 ) -> Result<(), Ended> {
     kernel::keep_memory_small();
     announce(log, &loaded);
-    let config = loaded.config;
+    let config = &loaded.config;
     let manager = start::service_manager(log, &layers);
 
     let mut start = Start::new(log, &log_control, &events);
     let Confined { privileges, given, listen_address, made } =
-        start.confine(host, &layers, &config)?;
-    let mut followers = Followers::start(log, &config, &privileges)?;
+        start.confine(host, &layers, config)?;
+    let mut followers = Followers::start(log, &layers, &loaded, &privileges)?;
     let server = start.listen(
-        &config,
+        config,
         &privileges,
         &mut followers,
         given,
         listen_address,
     )?;
     let counting =
-        start.count(host, &config, &privileges, &mut followers, made)?;
+        start.count(host, config, &privileges, &mut followers, made)?;
 
     let sources = counting.sources.clone();
-    let published = Publications::new(config, sources.clone());
+    let published = Publications::new(loaded.config, sources.clone());
     let progress = Progress::default();
     let basis = Basis {
         published: &published,

@@ -23,7 +23,7 @@ use super::{Layers, succeeded_now};
 use crate::accounting::ClassFault;
 use crate::classifier::Sources;
 use crate::collectors::exporter::LastReload;
-use crate::config::{self, Config, Plan};
+use crate::config::{self, Config, Plan, Seen};
 use crate::files::Place;
 use crate::geoip::{self, Cities, Countries, Networks, Subject as _};
 use crate::http;
@@ -34,6 +34,8 @@ use crate::ranges::{LoadedRanges, RangeNames, RangesError};
 /// The content of all files, ready to be put in force.
 pub(super) struct Prepared {
     pub(super) plan: Plan,
+    /// The states of the files before they were read.
+    pub(super) seen: Seen,
     /// Harmless faults of the configuration.
     pub(super) warnings: Vec<String>,
     pub(super) left_out: Vec<(PathBuf, &'static str)>,
@@ -142,6 +144,7 @@ fn prepare(
     let left_out = loaded.left_out;
     Ok(Prepared {
         plan,
+        seen: loaded.seen,
         warnings,
         left_out,
         web,
@@ -292,6 +295,7 @@ impl Supervisor {
     fn commit(&mut self, prepared: Prepared, asked: Askers) {
         let Prepared {
             plan,
+            seen,
             warnings,
             left_out,
             web,
@@ -310,8 +314,13 @@ impl Supervisor {
         self.published.show_web(true);
         let config = self.published.config();
         let Self { log, followers, sources, .. } = self;
-        let Followers { databases, ranges: of_ranges, web: web_follower } =
-            followers;
+        let Followers {
+            config: files,
+            databases,
+            ranges: of_ranges,
+            web: web_follower,
+        } = followers;
+        files.follow(seen, config.config_watch);
         databases.countries.commit(log, &config, countries, sources);
         databases.networks.commit(log, &config, networks, sources);
         databases.cities.commit(log, &config, cities, sources);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, select, tick};
 use slog::{Logger, info, warn};
 
+use super::config_files::FollowedConfig;
 use super::database::DatabaseFile;
 use super::errand::LATE;
 use super::followed::Databases;
@@ -24,7 +25,7 @@ use super::web::WebConfig;
 use super::{Error, Layers, succeeded_now};
 use crate::classifier::Sources;
 use crate::collectors::exporter::{DatabaseStatus, LastReload};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Loaded};
 use crate::geoip::{Cities, Countries, Networks};
 use crate::http;
 use crate::logging::LogControl;
@@ -98,6 +99,7 @@ pub(super) struct Controls {
 
 /// The resources that are followed on disk.
 pub(super) struct Followers {
+    pub(super) config: FollowedConfig,
     pub(super) databases: Databases,
     pub(super) ranges: FollowedRanges,
     pub(super) web: Follower<WebConfig>,
@@ -110,10 +112,13 @@ impl Followers {
     /// If the system has no thread left.
     pub(super) fn start(
         log: &Logger,
-        config: &Config,
+        layers: &Layers,
+        loaded: &Loaded,
         privileges: &Privileges,
     ) -> Result<Self, Error> {
+        let config = &loaded.config;
         Ok(Self {
+            config: FollowedConfig::start(log, layers, loaded, privileges)?,
             databases: Databases::start(log, config, privileges)?,
             ranges: FollowedRanges::start(log, config, privileges)?,
             web: start_follower(log, privileges, "web-config")?,
@@ -176,6 +181,12 @@ impl Supervisor {
                 }
                 recv(self.reloads.applied()) -> _ => {
                     self.end_applying();
+                    continue;
+                }
+                recv(self.followers.config.news()) -> news => {
+                    if self.followers.config.take(news.ok()) {
+                        self.reload(None);
+                    }
                     continue;
                 }
                 recv(self.followers.databases.countries.news()) -> news => {
@@ -241,7 +252,8 @@ impl Supervisor {
             self.followers.databases.complaints();
         let ranges = self.followers.ranges.complaint();
         let web = self.followers.web.complaint();
-        let late = [countries, networks, cities, ranges, web];
+        let config = self.followers.config.complaint();
+        let late = [countries, networks, cities, ranges, web, config];
         for file in late.into_iter().flatten() {
             warn_late(&self.log, &file);
         }

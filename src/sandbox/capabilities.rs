@@ -28,6 +28,21 @@ pub(super) fn of(duty: Duty) -> CapabilitySet {
     }
 }
 
+/// Puts every permitted capability into effect. The file capabilities of a
+/// container's image are only permitted: with effective ones the kernel would
+/// refuse to start the program in a container that lacks one of them.
+///
+/// # Errors
+/// If the kernel refuses.
+pub fn use_permitted() -> io::Result<()> {
+    let now = capabilities(None)?;
+    if now.effective == now.permitted {
+        return Ok(());
+    }
+    set_capabilities(None, CapabilitySets { effective: now.permitted, ..now })?;
+    Ok(())
+}
+
 /// Gives up every capability but these. A missing one is not gained.
 pub(super) fn keep(kept: CapabilitySet) -> io::Result<()> {
     let now = capabilities(None)?;

@@ -16,7 +16,7 @@ mod system_calls;
 use std::io;
 use std::path::PathBuf;
 
-pub use capabilities::names as capability_names;
+pub use capabilities::{names as capability_names, use_permitted};
 pub use files::Files;
 pub use report::Report;
 

@@ -19,6 +19,7 @@ mod client;
 mod config;
 mod daemon;
 mod databases;
+mod deployment;
 mod documents;
 mod exposition;
 mod faults;

@@ -145,6 +145,14 @@ impl Client {
         Ok(Answer::Page(value))
     }
 
+    /// Asks for a page, and reads nothing but its status.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn accepts(&mut self, page: &str) -> Result<(), ClientError> {
+        self.ask(page).map(drop)
+    }
+
     /// Asks for a page, and reads it also if it has not changed.
     ///
     /// # Errors

@@ -65,6 +65,25 @@ pub(super) const RUNNING: &[Setting] = &[
         },
     },
     Setting {
+        key: "config_watch",
+        kind: Kind::Switch,
+        value_name: "BOOL",
+        summary: "Reload when a configuration file changes",
+        details: "The exporter looks at the configuration file and at those \
+            of the directory every second, and reloads one second after the \
+            last change. Links are followed, so that a ConfigMap of \
+            Kubernetes needs no signal. If a file is wrong, nothing changes.",
+        expected: "true or false",
+        example: "true",
+        effect: Effect::Live,
+        read: |config, value| {
+            config.config_watch = values::switch(value)?;
+            Ok(())
+        },
+        write: |config| config.config_watch.into(),
+        copy: |config, old| config.config_watch = old.config_watch,
+    },
+    Setting {
         key: "log_level",
         kind: Kind::Text,
         value_name: "LEVEL",

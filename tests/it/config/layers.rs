@@ -14,6 +14,7 @@ fn others(setting: &Setting) -> [&'static str; 3] {
         "interfaces" => ["[\"eth1\"]", "[\"eth2\", \"wg0\"]", "[\"lo\"]"],
         "geoip_db" => ["\"/1.mmdb\"", "\"/2.mmdb\"", "\"/3.mmdb\""],
         "geoip_db_watch" => ["false", "true", "false"],
+        "config_watch" => ["true", "false", "true"],
         "ipv4_prefix_length" => ["8", "16", "32"],
         "ipv6_prefix_length" => ["16", "64", "128"],
         "poll_interval" => ["\"1s\"", "\"30s\"", "\"500ms\""],
@@ -291,6 +292,7 @@ fn the_printed_configuration_names_every_source() {
          web = true  # default\n\
          state_directory = \"\"  # default\n\
          pin_directory = \"/sys/fs/bpf/geoip-exporter\"  # default\n\
+         config_watch = false  # default\n\
          log_level = \"info\"  # default\n\
          log_format = \"text\"  # default\n\
          sandbox = true  # default\n\

@@ -2,10 +2,12 @@
 //! real, the configuration's files, the databases, the threads, the sockets.
 
 mod api;
+mod config_files;
 mod connections;
 mod crash;
 mod database;
 mod fake;
+mod health;
 mod history;
 mod hosts;
 mod interfaces;
