@@ -39,7 +39,8 @@ fn the_manifest_has_the_dashboards_and_the_alerts_as_they_are() {
         alerts,
         read(&format!("{CHART}/files/geoip-exporter.alerts.yml"))
     );
-    let names = alerts.lines().filter_map(|it| it.split("- alert: ").nth(1));
+    let names =
+        alerts.lines().filter_map(|line| line.strip_prefix("      - alert: "));
     assert!(names.clone().count() > 15);
     for name in names {
         assert!(manifest.contains(&format!("alert: {name}\n")), "{name}");
