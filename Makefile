@@ -109,6 +109,7 @@ format: ## Format all sources
 .PHONY: docs
 docs: ## Write anew what is made from the sources: man pages, sample, tables
 	UPDATE_DOCUMENTS=1 cargo test --locked --test it documents
+	scripts/check-deployment --update
 
 .PHONY: test-databases
 test-databases: ## Write anew the country databases in tests/data
