@@ -23,7 +23,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 EXPORTER := $(TARGET)/release/geoip-exporter
 UNITS := $(notdir $(wildcard etc/*.service etc/*.timer))
 C_SOURCES := $(wildcard bpf-src/*.[ch] benches/bpf/*.[ch] tests/privileged/harness/driver.bpf.c)
-SHELL_SCRIPTS := $(filter-out scripts/make-% scripts/check-schemas,$(wildcard scripts/*)) .ci/run \
+SHELL_SCRIPTS := $(filter-out scripts/make-% scripts/check-schemas scripts/test-container,$(wildcard scripts/*)) .ci/run \
 	etc/container/assemble tests/kernels/init \
 	tests/unit/init tests/unit/checks
 
@@ -79,6 +79,13 @@ bench-fleet: ## Load a month of 1,000 hosts into a VictoriaMetrics, query it; fe
 test-arm64: ## Compile the C for arm64, and compare its layouts, in QEMU's user mode
 	@scripts/install-packages build arm64
 	cargo test --locked --test arm64
+
+.PHONY: test-container
+test-container: ## Build the static binary, run it in the container's file system, as root
+	@scripts/install-packages build container
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked \
+		--target $(shell uname -m)-unknown-linux-gnu
+	scripts/test-container $(TARGET)/$(shell uname -m)-unknown-linux-gnu/release/geoip-exporter
 
 .PHONY: check
 check: ## Check format, lints, documentation and dependencies

@@ -160,7 +160,8 @@ impl Error {
 fn remedy(lacking: &[Capability], are_given_up: bool) -> String {
     if lacking.is_empty() {
         return "although the process has every capability it needs: a user \
-                namespace, or a security policy of this system, forbids it"
+                namespace, a container's seccomp filter, or another security \
+                policy of this system forbids it"
             .into();
     }
     let names = capabilities::names(lacking).join(", ");
