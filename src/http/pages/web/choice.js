@@ -16,7 +16,7 @@ export const MEASURES = {
 };
 
 export const WAYS = { both: "Both", received: "Received", sent: "Sent" };
-export const TIMES = { rate: "Per second", total: "Total", since: "Since now" };
+export const TIMES = { rate: "Per second", total: "Total", since: "From now on" };
 
 const DEFAULTS = {
   show: "bytes", way: "both", time: "rate", past: "day",

@@ -8,6 +8,7 @@ export class Controls {
   #form;
   #change;
   #switches = new Map();
+  #shown = "";
 
   constructor(form, change) {
     this.#form = form;
@@ -35,7 +36,11 @@ export class Controls {
   }
 
   /** Shows a choice among the known slices, interfaces and services. */
-  show(choice, { slices, interfaces, services }) {
+  show(choice, known) {
+    const text = JSON.stringify([choice, known]);
+    if (text === this.#shown) return;
+    this.#shown = text;
+    const { slices, interfaces, services } = known;
     for (const [key, buttons] of this.#switches) {
       for (const [value, button] of buttons) {
         button.setAttribute("aria-pressed", choice[key] === value);

@@ -1,6 +1,7 @@
 // One country: its traffic, and who is behind it.
 
 import { amount, countryName } from "./format.js";
+import { picture } from "./lines.js";
 import { Fault, ask } from "./source.js";
 import { element } from "./table.js";
 import { of } from "./values.js";
@@ -96,8 +97,9 @@ export class Detail {
       ["Received", `${rate("received")}, ${sum("received")}, ${packets("received")} packets`],
       ["Sent", `${rate("sent")}, ${sum("sent")}, ${packets("sent")} packets`],
     ]);
-    const line = this.lines.draw(country, "Bytes per second in the last 15 minutes");
-    if (line) section.append(line);
+    const line = picture("Bytes per second in the last 15 minutes");
+    this.lines.draw(country, line);
+    section.append(line);
     return section;
   }
 

@@ -8,11 +8,22 @@ const number = (digits) => new Intl.NumberFormat("en", {
 });
 const [whole, tenths, hundredths] = [0, 1, 2].map(number);
 
+const days = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const times = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const moments = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
 const regions = new Intl.DisplayNames(languages, { type: "region", fallback: "none" });
 
 const LABELS = {
   UNKNOWN: "Unknown",
   PRIVATE: "Private addresses",
+  SHARED: "Shared addresses of providers",
+  LOOPBACK: "Loopback addresses",
+  LINK_LOCAL: "Link-local addresses",
+  MULTICAST: "Multicast addresses",
+  BROADCAST: "Broadcast addresses",
+  DOCUMENTATION: "Documentation addresses",
+  RESERVED: "Reserved addresses",
   other: "Other countries",
 };
 
@@ -64,13 +75,13 @@ export function share(part, all) {
 }
 
 /** Returns the time of day of seconds since 1970. */
-export const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString();
+export const clock = (seconds) => times.format(seconds * 1000);
 
 /** Returns the day and the time of seconds since 1970. */
-export const moment = (seconds) => new Date(seconds * 1000).toLocaleString();
+export const moment = (seconds) => moments.format(seconds * 1000);
 
-/** Returns the day of seconds since 1970. */
-export const day = (seconds) => new Date(seconds * 1000).toLocaleDateString();
+/** Returns the day of seconds since 1970, with the name of its month. */
+export const day = (seconds) => days.format(seconds * 1000);
 
 /** Returns a span of seconds in its largest whole unit. */
 export function span(seconds) {

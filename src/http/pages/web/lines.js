@@ -32,10 +32,11 @@ export class Lines {
     this.#lines.clear();
   }
 
-  /** Returns the picture of a line, or nothing if it has no two points. */
-  draw(key, label) {
+  /** Draws a line into a picture, which is hidden while there are no two points. */
+  draw(key, picture) {
     const line = this.#lines.get(key) ?? [];
-    if (line.length < 2) return null;
+    picture.classList.toggle("none", line.length < 2);
+    if (line.length < 2) return;
     const end = line.at(-1)[0];
     const shown = Math.min(MOST, Math.max(LEAST, end - line[0][0]));
     const most = Math.max(...line.map(([, value]) => value), 1e-9);
@@ -45,18 +46,21 @@ export class Lines {
       return `${x.toFixed(1)},${y.toFixed(1)}`;
     });
     const first = points[0].split(",")[0];
-    const space = "http://www.w3.org/2000/svg";
-    const picture = document.createElementNS(space, "svg");
-    picture.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
-    picture.setAttribute("preserveAspectRatio", "none");
-    picture.setAttribute("class", "line");
-    picture.setAttribute("role", "img");
-    picture.setAttribute("aria-label", label);
-    const area = document.createElementNS(space, "polygon");
+    const [area, stroke] = picture.children;
     area.setAttribute("points", `${first},${HEIGHT} ${points.join(" ")} ${WIDTH},${HEIGHT}`);
-    const stroke = document.createElementNS(space, "polyline");
     stroke.setAttribute("points", points.join(" "));
-    picture.append(area, stroke);
-    return picture;
   }
+}
+
+/** Returns a picture that a line can be drawn into. */
+export function picture(label) {
+  const space = "http://www.w3.org/2000/svg";
+  const made = document.createElementNS(space, "svg");
+  made.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
+  made.setAttribute("preserveAspectRatio", "none");
+  made.setAttribute("class", "line none");
+  made.setAttribute("role", "img");
+  made.setAttribute("aria-label", label);
+  made.append(document.createElementNS(space, "polygon"), document.createElementNS(space, "polyline"));
+  return made;
 }

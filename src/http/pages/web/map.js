@@ -1,6 +1,7 @@
 // The map: each country in one of seven shades.
 
 import { amount } from "./format.js";
+import { set } from "./table.js";
 
 const STEPS = 7;
 
@@ -64,13 +65,12 @@ export class WorldMap {
     const text = bounds.map((bound) => amount(bound, unit, perSecond));
     if (this.text === text.join()) return;
     this.text = text.join();
-    const items = text.map((from, step) => {
-      const item = document.createElement("span");
+    while (this.#legend.children.length > text.length) this.#legend.lastChild.remove();
+    text.forEach((from, step) => {
+      const item = this.#legend.children[step] ?? this.#legend.appendChild(document.createElement("span"));
       item.dataset.shade = step + 1;
-      item.textContent = `≥ ${from}`;
-      return item;
+      set(item, `≥ ${from}`);
     });
-    this.#legend.replaceChildren(...items);
   }
 }
 

@@ -4,13 +4,13 @@ import { MEASURES, WAYS, pageOf, read, write } from "./choice.js";
 import { Controls } from "./controls.js";
 import { Detail } from "./detail.js";
 import { clock, countryName, amount, exact, span } from "./format.js";
-import { Lines } from "./lines.js";
+import { Lines, picture } from "./lines.js";
 import { WorldMap } from "./map.js";
 import { showExporter } from "./exporter.js";
 import { Past } from "./past.js";
-import { quotaCard } from "./quota.js";
+import { Quota } from "./quota.js";
 import { Fault, ask } from "./source.js";
-import { Table, element } from "./table.js";
+import { Table, element, set } from "./table.js";
 import * as values from "./values.js";
 
 const find = (id) => document.getElementById(id);
@@ -18,8 +18,8 @@ const find = (id) => document.getElementById(id);
 const map = new WorldMap(find("shapes"), find("legend"));
 const lines = new Lines();
 const detail = new Detail(find("detail"), lines);
-const body = document.querySelector("#list tbody");
-const table = new Table(body, (country) => change({ country: choice.country === country ? "" : country }));
+const table = new Table(document.querySelector("#list table"), (country) => change({ country: choice.country === country ? "" : country }));
+const quota = new Quota();
 const past = new Past(find("past"), change);
 const controls = new Controls(find("choice"), change);
 
@@ -154,12 +154,11 @@ function draw(isComplete = true) {
   const perSecond = choice.time === "rate" && Boolean(measure.isCounter);
   const found = rows();
   const sorted = values.sorted(found.rows);
-  table.draw(sorted, found.all, measure.unit, perSecond, choice.country);
+  table.draw(sorted, found.all, measure, perSecond, choice.country);
   map.draw(sorted.map((row) => [row.key, row.value]), measure.unit, perSecond);
   map.choose(choice.country);
   find("measured").textContent = measure.name;
   find("nothing").hidden = sorted.some((row) => row.value > 0) || choice.time === "since";
-  drawFoot(found, measure, perSecond);
   drawWhole();
   drawState();
   tip.values = new Map(sorted.map((row) => [row.key, amount(row.value, measure.unit, perSecond)]));
@@ -167,34 +166,28 @@ function draw(isComplete = true) {
   else detail.answer = shown.countries.content;
 }
 
-function drawFoot({ all }, { unit, isRatio }, perSecond) {
-  const foot = document.querySelector("#list tfoot");
-  const row = element("tr");
-  const head = element("th", "", isRatio ? "All countries" : "All");
-  head.scope = "row";
-  const value = element("td", "number", amount(all, unit, perSecond));
-  value.dataset.value = all ?? "";
-  row.append(head, value, element("td"));
-  foot.replaceChildren(row);
-}
+/** The cards of both directions, which are made once. */
+const cards = ["received", "sent"].map((way) => {
+  const card = element("div");
+  const [big, sum] = [element("div", "big"), element("div", "label")];
+  const line = picture(`${WAYS[way]}: the last 15 minutes`);
+  card.append(element("div", "label", WAYS[way]), big, sum, line);
+  return { way, card, big, sum, line };
+});
 
 function drawWhole() {
   const { whole } = shown.countries.content;
-  const cards = ["received", "sent"].map((way) => {
-    const card = element("div");
-    const rate = values.of(whole, "bytes", way, true);
+  for (const { way, big, sum, line } of cards) {
     const total = values.of(whole, "bytes", way, false);
-    const big = element("div", "big", amount(rate, choice.show === "bits" ? "bits" : "bytes", true));
-    const sum = element("div", "label", `${amount(total, "bytes")} in all`);
+    set(big, amount(values.of(whole, "bytes", way, true), choice.show === "bits" ? "bits" : "bytes", true));
+    set(sum, `${amount(total, "bytes")} in all`);
     sum.title = `${exact(total)} bytes`;
-    card.append(element("div", "label", WAYS[way]), big, sum);
-    const line = lines.draw(way, `${WAYS[way]}: the last 15 minutes`);
-    if (line) card.append(line);
-    return card;
-  });
-  const quota = quotaCard(summary.quota);
-  find("whole").replaceChildren(...cards, ...(quota ? [quota] : []));
-  find("whole").hidden = false;
+    lines.draw(way, line);
+  }
+  const place = find("whole");
+  if (place.hidden) place.append(...cards.map(({ card }) => card), quota.card);
+  quota.draw(summary.quota);
+  place.hidden = false;
 }
 
 function drawState() {
@@ -204,7 +197,7 @@ function drawState() {
   const rates = over ? `, rates over ${span(over)}` : "";
   const moment = choice.time === "since" ? `, since ${clock(beforeAt)}` : "";
   const text = `As of ${clock(at)}${choice.time === "since" ? moment : rates}`;
-  if (state.textContent !== text) state.textContent = text;
+  set(state, text);
 }
 
 /** The small window beside the pointer. */

@@ -10,68 +10,87 @@ export function element(name, className, text) {
   return made;
 }
 
-function set(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+/** Shows a text, unless it is shown. Its node stays: another would be styled anew. */
+export function set(place, text) {
+  const node = place.firstChild;
+  if (!node) place.textContent = text;
+  else if (node.data !== text) node.data = text;
 }
 
 /** Rows beyond those in sight that are written with them. */
-const AROUND = 8;
+const AROUND = 2;
 
 /** Rows out of sight that each update writes, in turns. */
 const IN_TURN = 24;
 
+/** Rows that are laid out together, once one of them is in sight. */
+const GROUP = 10;
+
 /**
- * A table of rows that are found by a key and keep their places in the page. An
- * update writes the rows in sight, and some of the others: the text of 250 rows
- * takes longer than all else. The others follow when they come into sight, and
- * within the next updates.
+ * A table of rows that keep their places: an update writes other texts into them
+ * and moves none. It writes the rows in sight, those that got another key, and
+ * some of the others, which follow when they come into sight and within the next
+ * updates.
  */
 export class Table {
-  #rows = new Map();
-  #order = "";
+  #places = [];
   #newest = { rows: [] };
   #turn = 0;
 
-  constructor(body, choose) {
-    this.body = body;
+  constructor(table, choose) {
+    this.table = table;
     this.choose = choose;
-    this.frame = body.closest("section");
+    this.frame = table.closest("section");
     this.frame.addEventListener("scroll", () => this.#writeInSight(), { passive: true });
     addEventListener("beforeprint", () => this.#write(0, Infinity));
+    this.#foot();
   }
 
-  /** Shows rows: { key, name, value, isOpenable }, the largest first. */
-  draw(rows, all, unit, perSecond, chosen) {
+  /** Shows rows: { key, name, value, isOpenable, isRatio }, the largest first. */
+  draw(rows, all, { unit, isRatio }, perSecond, chosen) {
     const sight = this.#sight();
+    const focused = document.activeElement?.closest("#list tbody tr")?.dataset.country;
     const most = Math.max(...rows.map((row) => row.value ?? 0), 0);
     this.#newest = { rows, all, unit, perSecond, most };
-    const seen = new Set();
-    for (const row of rows) {
-      seen.add(row.key);
-      const shown = this.#row(row);
-      shown.row.dataset.value = row.value ?? "";
+    this.table.classList.toggle("ratios", Boolean(isRatio));
+    this.#resize(rows.length);
+    rows.forEach((row, place) => {
+      const shown = this.#places[place];
+      if (shown.key !== row.key) {
+        shown.key = row.key;
+        shown.row.dataset.country = row.key;
+        this.#name(shown, row);
+        this.#write(place, place + 1);
+      }
+      if (shown.number !== row.value) {
+        shown.number = row.value;
+        shown.row.dataset.value = row.value ?? "";
+      }
       const isChosen = row.key === chosen;
       if (shown.isChosen !== isChosen) {
         shown.isChosen = isChosen;
         shown.row.classList.toggle("chosen", isChosen);
-        if (shown.isOpenable) shown.name.setAttribute("aria-pressed", isChosen);
+        if (row.isOpenable) shown.name.setAttribute("aria-pressed", isChosen);
       }
-    }
-    for (const [key, shown] of this.#rows) {
-      if (!seen.has(key)) {
-        shown.row.remove();
-        this.#rows.delete(key);
-      }
-    }
-    this.#sort(rows);
+    });
     this.#write(...sight);
     this.#turn = this.#turn < rows.length ? this.#turn : 0;
     this.#write(this.#turn, this.#turn += IN_TURN);
+    set(this.all.name, isRatio ? "All countries" : "All");
+    set(this.all.value, amount(all, unit, perSecond));
+    this.all.value.dataset.value = all ?? "";
+    if (focused) this.#focus(focused);
+  }
+
+  /** The focus stays with its country. */
+  #focus(key) {
+    const shown = this.#places.find((one) => one.key === key);
+    if (shown && !shown.row.contains(document.activeElement)) shown.name.focus({ preventScroll: true });
   }
 
   /** Returns the numbers of the first row in sight, and of that behind the last one. */
   #sight() {
-    const height = this.body.firstElementChild?.offsetHeight;
+    const height = this.#places[0]?.row.offsetHeight;
     // Before it is shown for the first time, and where the whole page is scrolled.
     if (!height || this.frame.scrollHeight <= this.frame.clientHeight) return [0, Infinity];
     const first = Math.floor(this.frame.scrollTop / height);
@@ -86,51 +105,75 @@ export class Table {
   /** Writes the newest values of these rows. */
   #write(from, to) {
     const { rows, all, unit, perSecond, most } = this.#newest;
-    for (const row of rows.slice(Math.max(from, 0), Math.max(to, 0))) {
-      const shown = this.#row(row);
+    const last = Math.min(to, rows.length);
+    for (let place = Math.max(from, 0); place < last; place += 1) {
+      const row = rows[place];
+      const shown = this.#places[place];
       set(shown.name, row.name);
       set(shown.value, amount(row.value, unit, perSecond));
       set(shown.share, row.isRatio ? "" : share(row.value ?? 0, all));
-      const width = most > 0 ? `${((row.value ?? 0) / most * 100).toFixed(1)}%` : "0%";
+      const width = most > 0 ? ((row.value ?? 0) / most).toFixed(3) : "0";
       if (shown.width !== width) {
         shown.width = width;
-        shown.row.style.setProperty("--part", width);
+        shown.bar.style.transform = `scaleX(${width})`;
       }
     }
   }
 
-  #row({ key, isOpenable }) {
-    let shown = this.#rows.get(key);
-    if (shown) return shown;
-    const row = element("tr");
-    row.dataset.country = key;
-    const head = element("th");
-    head.scope = "row";
-    const name = element(isOpenable ? "button" : "span", "name");
-    if (isOpenable) {
-      name.type = "button";
-      name.addEventListener("click", () => this.choose(key));
+  #resize(count) {
+    while (this.#places.length > count) {
+      const { row } = this.#places.pop();
+      const group = row.parentNode;
+      row.remove();
+      if (!group.firstChild) group.remove();
     }
-    const value = element("td", "number");
-    const part = element("td", "number share");
-    head.append(name);
-    row.append(head, value, part);
-    shown = { row, name, value, share: part, isOpenable };
-    this.#rows.set(key, shown);
-    this.body.append(row);
-    return shown;
+    while (this.#places.length < count) {
+      if (this.#places.length % GROUP === 0) {
+        this.table.insertBefore(part("tbody", "rowgroup"), this.table.tFoot);
+      }
+      const { row, head, value, share } = cells();
+      const bar = element("span", "bar");
+      head.append(bar);
+      this.table.tBodies[this.table.tBodies.length - 1].append(row);
+      this.#places.push({ row, head, bar, value, share });
+    }
   }
 
-  #sort(rows) {
-    const order = rows.map((row) => row.key).join();
-    if (order === this.#order) return;
-    this.#order = order;
-    // The focus stays: only rows at a wrong place move.
-    let place = this.body.firstChild;
-    for (const { key } of rows) {
-      const { row } = this.#rows.get(key);
-      if (row === place) place = place.nextSibling;
-      else this.body.insertBefore(row, place);
+  /** Gives a row the name of a country that can be opened, or another one. */
+  #name(shown, { isOpenable }) {
+    if (shown.isOpenable === isOpenable && shown.name) return;
+    shown.isOpenable = isOpenable;
+    shown.isChosen = undefined;
+    shown.name = element(isOpenable ? "button" : "span", "name");
+    if (isOpenable) {
+      shown.name.type = "button";
+      shown.name.addEventListener("click", () => this.choose(shown.key));
     }
+    shown.head.replaceChildren(shown.bar, shown.name);
   }
+
+  #foot() {
+    const { row, head, value } = cells();
+    this.all = { name: head, value };
+    this.table.tFoot.append(row);
+  }
+}
+
+/** Returns an element whose role does not depend on how it is laid out. */
+function part(name, role) {
+  const made = element(name);
+  made.setAttribute("role", role);
+  return made;
+}
+
+function cells() {
+  const row = part("tr", "row");
+  const head = part("th", "rowheader");
+  head.scope = "row";
+  const value = part("td", "cell");
+  value.className = "number";
+  const ofAll = part("td", "cell");
+  ofAll.className = "number share";
+  row.append(head, value, ofAll);
+  return { row, head, value, share: ofAll };
 }
