@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 fn read(path: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -45,6 +46,17 @@ fn the_manifest_has_the_dashboards_and_the_alerts_as_they_are() {
     for name in names {
         assert!(manifest.contains(&format!("alert: {name}\n")), "{name}");
     }
+}
+
+#[test]
+fn prometheus_of_the_compose_file_reads_its_configuration() {
+    let output = Command::new("promtool")
+        .args(["check", "config", "etc/container/prometheus.yml"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("promtool is installed (scripts/install-packages test)");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
 }
 
 /// No more rights than SECURITY.md says.

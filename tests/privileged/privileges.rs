@@ -203,6 +203,26 @@ fn await_attached(daemon: &mut Daemon, from: usize, interface: &str) {
     });
 }
 
+/// As in a container, where a user has no capability but those of the file.
+#[test]
+fn capabilities_that_a_file_only_permits_are_taken() {
+    let lab = Lab::new();
+    let setup = Setup::new(&lab.machine).set("interfaces", WAN);
+    let setup = as_nobody(setup, "-all");
+    let program = setup.path("geoip-exporter");
+    let mut grant = Command::new("setcap");
+    let permitted = "cap_bpf,cap_net_admin,cap_perfmon+p";
+    output_of(grant.arg(permitted).arg(&program));
+    let bounded = format!("--bounding-set={NEEDED}");
+    let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    let rest = ["--inh-caps=-all", &bounded, "--pdeathsig=KILL"];
+    let mut daemon = setup.through(&[&user[..], &rest].concat()).start();
+    await_kept(&mut daemon, OF_CONNECTIONS);
+    let mut traffic = Traffic::new(&lab);
+    traffic.exchange();
+    traffic.await_booked(&daemon);
+}
+
 #[test]
 fn missing_rights_are_named() {
     for (rights, missing) in [
