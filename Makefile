@@ -6,8 +6,14 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 DESTDIR ?=
 # Dashboards and rules.
 SHARE = $(PREFIX)/share/geoip-exporter
+DOC = $(PREFIX)/share/doc/geoip-exporter
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(PREFIX)/share/zsh/site-functions
+FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 ARGS ?=
 KERNELS ?=
+# Parts of `make test-packages`; empty for all.
+PARTS ?=
 SECONDS ?= 180
 # Booted by `make test` for a quick look; empty for none.
 TEST_KERNEL ?= 6.1
@@ -19,13 +25,17 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 REVISION = $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)
 BUILD = GEOIP_EXPORTER_REVISION=$(or $(REVISION),unknown) cargo build --release --locked
 
+# CPU time of a first build, for what `make run` says.
+BUILD_SECONDS = 320
+
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 EXPORTER := $(TARGET)/release/geoip-exporter
 UNITS := $(notdir $(wildcard etc/*.service etc/*.timer))
 C_SOURCES := $(wildcard bpf-src/*.[ch] benches/bpf/*.[ch] tests/privileged/harness/driver.bpf.c)
 SHELL_SCRIPTS := $(filter-out scripts/make-% scripts/check-schemas scripts/test-container,$(wildcard scripts/*)) .ci/run \
 	etc/container/assemble tests/kernels/init \
-	tests/unit/init tests/unit/checks
+	$(filter-out %.service,$(wildcard tests/unit/*)) $(wildcard tests/packages/*) \
+	$(filter-out %/copyright %/lintian-overrides %/description,$(wildcard etc/debian/* etc/rpm/*))
 
 .PHONY: help
 help: ## Show this list
@@ -33,6 +43,8 @@ help: ## Show this list
 
 .PHONY: run
 run: ## Count on all interfaces and serve it; flags: make run ARGS="--log-level debug"
+	@[ -e $(EXPORTER) ] || echo "the first build takes about $$((1 + $(BUILD_SECONDS) / 60 / $$(nproc)))" \
+		"minutes on the $$(nproc) CPUs of this machine; later starts take seconds"
 	@scripts/install-packages build run
 	$(BUILD)
 	@scripts/run $(ARGS)
@@ -41,6 +53,21 @@ run: ## Count on all interfaces and serve it; flags: make run ARGS="--log-level 
 build: ## Build the exporter
 	@scripts/install-packages build
 	$(BUILD)
+
+.PHONY: dist
+dist: ## Build the static binary and its tarball, in var/dist
+	@scripts/install-packages build dist
+	scripts/dist tarball
+
+.PHONY: deb
+deb: ## Make the Debian package, in var/dist
+	@scripts/install-packages build dist
+	scripts/dist deb
+
+.PHONY: rpm
+rpm: ## Make the RPM package, in var/dist
+	@scripts/install-packages build dist
+	scripts/dist rpm
 
 .PHONY: test
 test: ## Run all tests, the privileged ones as root and in a kernel in QEMU
@@ -87,6 +114,11 @@ test-container: ## Build the static binary, run it in the container's file syste
 		--target $(shell uname -m)-unknown-linux-gnu
 	scripts/test-container $(TARGET)/$(shell uname -m)-unknown-linux-gnu/release/geoip-exporter
 
+.PHONY: test-packages
+test-packages: ## Test the static binary and the packages, as root, also under systemd in QEMU
+	@scripts/install-packages build dist packages kernels unit
+	scripts/test-packages $(PARTS)
+
 .PHONY: check
 check: ## Check format, lints, documentation and dependencies
 	@scripts/install-packages build check
@@ -127,13 +159,22 @@ install: ## Install what `make build` built; PREFIX, SYSCONFDIR, UNITDIR and DES
 	@test -x $(EXPORTER) || { echo 'nothing is built yet: run "make build"' >&2; exit 1; }
 	install -D -s -m 755 $(EXPORTER) $(DESTDIR)$(PREFIX)/bin/geoip-exporter
 	install -m 755 scripts/fetch-database $(DESTDIR)$(PREFIX)/bin/geoip-exporter-fetch
-	install -D -m 644 man/geoip-exporter.8 $(DESTDIR)$(PREFIX)/share/man/man8/geoip-exporter.8
+	install -d $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 644 man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -D -m 644 man/geoip-exporter.toml.5 $(DESTDIR)$(PREFIX)/share/man/man5/geoip-exporter.toml.5
 	install -d $(DESTDIR)$(UNITDIR)
 	for unit in $(UNITS); do \
 		sed 's:/usr/local/bin/:$(PREFIX)/bin/:' etc/$$unit >$(DESTDIR)$(UNITDIR)/$$unit && \
 		chmod 644 $(DESTDIR)$(UNITDIR)/$$unit || exit; \
 	done
+	install -D -m 644 etc/completions/geoip-exporter.bash $(DESTDIR)$(BASHDIR)/geoip-exporter
+	install -D -m 644 etc/completions/_geoip-exporter $(DESTDIR)$(ZSHDIR)/_geoip-exporter
+	install -D -m 644 etc/completions/geoip-exporter.fish $(DESTDIR)$(FISHDIR)/geoip-exporter.fish
+	install -d $(DESTDIR)$(SHARE)/openrc
+	sed 's:/usr/local/bin/:$(PREFIX)/bin/:' etc/openrc/geoip-exporter >$(DESTDIR)$(SHARE)/openrc/geoip-exporter
+	chmod 644 $(DESTDIR)$(SHARE)/openrc/geoip-exporter
+	install -d $(DESTDIR)$(DOC) $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.d
+	install -m 644 README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE $(DESTDIR)$(DOC)
 	install -d $(DESTDIR)$(SHARE)/grafana/provisioning $(DESTDIR)$(SHARE)/prometheus
 	install -m 644 etc/grafana/*.json etc/grafana/README.md $(DESTDIR)$(SHARE)/grafana
 	install -m 644 etc/grafana/provisioning/*.yml $(DESTDIR)$(SHARE)/grafana/provisioning
@@ -147,10 +188,13 @@ install: ## Install what `make build` built; PREFIX, SYSCONFDIR, UNITDIR and DES
 .PHONY: uninstall
 uninstall: ## Remove what `make install` installed, except the configuration
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,geoip-exporter geoip-exporter-fetch)
-	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/geoip-exporter.8
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/man8/,$(notdir $(wildcard man/*.8)))
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man5/geoip-exporter.toml.5
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
-	rm -rf $(DESTDIR)$(SHARE)
+	rm -f $(DESTDIR)$(BASHDIR)/geoip-exporter $(DESTDIR)$(ZSHDIR)/_geoip-exporter
+	rm -f $(DESTDIR)$(FISHDIR)/geoip-exporter.fish
+	rm -rf $(DESTDIR)$(SHARE) $(DESTDIR)$(DOC)
+	@rmdir $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.d 2>/dev/null || true
 	@if [ -e $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml ]; then \
 		echo 'leaving $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml'; \
 	fi

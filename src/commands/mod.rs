@@ -16,6 +16,7 @@ mod top;
 use crate::cli::{Arguments, Command};
 use crate::config::{self, Config, LogLevel};
 use crate::daemon::{Error, Layers};
+use crate::kernel;
 use crate::logging::complain;
 use crate::sysexits;
 pub use top::{KEYS, end_with};
@@ -45,6 +46,7 @@ pub fn run(
     arguments: &Arguments,
     layers: &Layers,
 ) -> Result<Done, Error> {
+    kernel::load_no_name_services();
     if command == Command::Top {
         return top::run(arguments, layers);
     }

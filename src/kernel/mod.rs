@@ -81,7 +81,8 @@ pub use reader::TrafficReader;
 pub use rights::Rights;
 pub use settings::ProbeSettings;
 pub use sys::{
-    keep_memory_small, reset_signals, take_descriptors, trim_memory,
+    keep_memory_small, load_no_name_services, reset_signals, take_descriptors,
+    trim_memory,
 };
 pub use table::{Table, Word};
 pub use version::check as check_version;

@@ -1,6 +1,7 @@
 //! Compares the generated parts of the documents with the code, and writes them
 //! anew if `UPDATE_DOCUMENTS` is set.
 
+mod completions;
 mod render;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,8 @@ const METRICS: &str = "docs/metrics.md";
 const OPERATION: &str = "docs/operation.md";
 const TOP: &str = "docs/top.md";
 const SAMPLE: &str = "etc/geoip-exporter.toml";
+const UNIT: &str = "etc/geoip-exporter.service";
+const INSTANCE: &str = "etc/geoip-exporter@.service";
 const MAN_8: &str = "man/geoip-exporter.8";
 const MAN_5: &str = "man/geoip-exporter.toml.5";
 
@@ -182,6 +185,12 @@ fn the_page_of_the_view_lists_every_flag_and_key() {
         "<!-- flags:end -->",
         &render::flags_of_top(),
     );
+}
+
+/// Both units would differ in more than their names otherwise.
+#[test]
+fn the_unit_of_a_namespace_is_made_from_the_unit_of_the_machine() {
+    compare(INSTANCE, &render::unit_of_instance(&text(UNIT)));
 }
 
 /// Readers of the README want to start the exporter, not to study it.

@@ -119,6 +119,19 @@ fn files_below(folder: &Path) -> Vec<String> {
 }
 
 #[test]
+fn make_run_says_first_how_long_the_build_takes() {
+    let output = Command::new("make")
+        .args(["--dry-run", "run", "EXPORTER=/nonexistent"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let commands = String::from_utf8(output.stdout).unwrap();
+    let first = commands.find("the first build takes about").unwrap();
+    assert!(first < commands.find("scripts/install-packages").unwrap());
+    assert!(first < commands.find("cargo build").unwrap());
+}
+
+#[test]
 fn an_uninstalled_exporter_leaves_its_configuration_alone() {
     let folder = TempDir::new().unwrap();
     let make = |target: &str| {
@@ -136,11 +149,27 @@ fn an_uninstalled_exporter_leaves_its_configuration_alone() {
     for file in [
         "./etc/geoip-exporter.toml",
         "./usr/bin/geoip-exporter",
+        "./usr/lib/systemd/system/geoip-exporter@.service",
+        "./usr/share/bash-completion/completions/geoip-exporter",
+        "./usr/share/zsh/site-functions/_geoip-exporter",
+        "./usr/share/fish/vendor_completions.d/geoip-exporter.fish",
+        "./usr/share/geoip-exporter/openrc/geoip-exporter",
         "./usr/share/geoip-exporter/grafana/provisioning/dashboards.yml",
         "./usr/share/geoip-exporter/grafana/traffic.json",
         "./usr/share/geoip-exporter/prometheus/geoip-exporter.alerts.yml",
     ] {
         assert!(installed.iter().any(|found| found == file), "{installed:?}");
+    }
+    // No program is looked for where another prefix would have it.
+    for file in [
+        "usr/lib/systemd/system/geoip-exporter.service",
+        "usr/lib/systemd/system/geoip-exporter@.service",
+        "usr/lib/systemd/system/geoip-exporter-fetch.service",
+        "usr/share/geoip-exporter/openrc/geoip-exporter",
+    ] {
+        let text = fs::read_to_string(folder.path().join(file)).unwrap();
+        assert!(text.contains("/usr/bin/geoip-exporter"), "{file}");
+        assert!(!text.contains("/usr/local"), "{file}");
     }
     make("uninstall");
     assert_eq!(files_below(folder.path()), ["./etc/geoip-exporter.toml"]);

@@ -29,6 +29,9 @@ const INSTALLED_FETCH: &str = "/usr/local/bin/geoip-exporter-fetch";
 
 const UNIT: &str = "geoip-exporter.service";
 
+/// The unit of an exporter in a namespace.
+const INSTANCE: &str = "geoip-exporter@.service";
+
 /// The unit that fetches databases.
 const FETCH: &str = "geoip-exporter-fetch.service";
 const FETCH_TIMER: &str = "geoip-exporter-fetch.timer";
@@ -53,7 +56,7 @@ fn value(key: &str) -> String {
 
 /// Writes a unit as if the exporter that was built were installed.
 fn installed(directory: &Path, unit: &str) -> String {
-    let path = directory.join(unit);
+    let path = directory.join(unit.replace("@.", "@blue."));
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let script = root.join("scripts/fetch-database");
     let script = script.to_str().unwrap();
@@ -80,7 +83,7 @@ fn exposure(path: &str) -> (f64, String) {
 #[test]
 fn systemd_understands_the_units_and_finds_little_exposed() {
     let directory = tempfile::TempDir::new().unwrap();
-    let paths = [UNIT, FETCH, FETCH_TIMER]
+    let paths = [UNIT, INSTANCE, FETCH, FETCH_TIMER]
         .map(|unit| installed(directory.path(), unit));
     let verified = Command::new("systemd-analyze")
         .args(["verify", "--man=no"])
@@ -92,7 +95,8 @@ fn systemd_understands_the_units_and_finds_little_exposed() {
         said.lines().filter(|line| line.contains("geoip-exporter")).collect();
     assert!(verified.status.success() && ours.is_empty(), "{said}");
 
-    for (path, most) in paths.iter().zip([MOST_EXPOSED, MOST_EXPOSED_FETCH]) {
+    let most = [MOST_EXPOSED, MOST_EXPOSED, MOST_EXPOSED_FETCH];
+    for (path, most) in paths.iter().zip(most) {
         let (exposure, report) = exposure(path);
         eprintln!("systemd-analyze security {path}: {exposure}");
         assert!(exposure <= most, "{report}");

@@ -69,6 +69,33 @@ pub fn trim_memory() {
     }
 }
 
+/// Makes a static binary look names up in the files of `/etc` and by DNS alone,
+/// whatever nsswitch.conf(5) says. The C library would load the others, such as
+/// mdns, as libraries, together with a second C library. Without an effect where
+/// the C library is not static.
+pub fn load_no_name_services() {
+    #[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
+    {
+        use std::ffi::CStr;
+
+        unsafe extern "C" {
+            fn __nss_configure_lookup(
+                database: *const libc::c_char,
+                services: *const libc::c_char,
+            ) -> libc::c_int;
+        }
+        const BUILT_IN: [(&CStr, &CStr); 2] =
+            [(c"hosts", c"files dns"), (c"services", c"files")];
+        for (database, services) in BUILT_IN {
+            // SAFETY: the call reads two strings, which live for ever. One that
+            // fails leaves the services of nsswitch.conf(5).
+            unsafe {
+                __nss_configure_lookup(database.as_ptr(), services.as_ptr());
+            }
+        }
+    }
+}
+
 /// Calls membarrier(2), and returns its result, never negative.
 ///
 /// # Errors

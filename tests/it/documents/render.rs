@@ -348,3 +348,43 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     }
     lines
 }
+
+/// The head of the unit for instances, and its first lines under `[Service]`.
+const HEAD_OF_INSTANCE: &str = "\
+# Made from geoip-exporter.service by `make docs`.
+#
+# An exporter of its own in a network namespace of ip-netns(8):
+#   systemctl enable --now geoip-exporter@NAME
+# Settings of one instance are variables in a drop-in (systemctl edit
+# geoip-exporter@NAME), and stand above those of the files, which all share.
+";
+const NAMESPACE_OF_INSTANCE: &str = "\
+[Service]
+NetworkNamespacePath=/run/netns/%I
+# Or, in a drop-in, an exporter of its own for an interface of this namespace, with
+# an address of its own:
+#   NetworkNamespacePath=
+#   Environment=GEOIP_EXPORTER_INTERFACES=%I
+#   Environment=GEOIP_EXPORTER_LISTEN_ADDRESS=127.0.0.1:9101
+";
+
+/// The unit for instances: the unit of the machine, with other directories.
+pub(super) fn unit_of_instance(unit: &str) -> String {
+    let mut text = unit
+        .replace("[Service]\n", NAMESPACE_OF_INSTANCE)
+        .replace("for Prometheus\n", "for Prometheus, instance %I\n")
+        .replace("geoip-exporter.service/", "geoip-exporter@%i.service/")
+        .replace(
+            "(systemctl edit geoip-exporter)",
+            "(systemctl edit geoip-exporter@NAME)",
+        );
+    for place in ["/var/lib", "/run", "%S", "%t", "/sys/fs/bpf"] {
+        let name = format!("{place}/geoip-exporter");
+        text = text.replace(&name, &format!("{name}-%i"));
+    }
+    for key in ["StateDirectory", "RuntimeDirectory"] {
+        let line = format!("\n{key}=geoip-exporter");
+        text = text.replace(&line, &format!("{line}-%i"));
+    }
+    format!("{HEAD_OF_INSTANCE}{text}")
+}
