@@ -97,10 +97,20 @@ test-unit: ## Boot a Debian in QEMU, check the unit under its systemd
 	$(BUILD)
 	scripts/test-unit
 
+.PHONY: test-reproducible
+test-reproducible: ## Build twice in two folders, compare the bytes; quicker: ARGS=--quick
+	@scripts/install-packages build
+	scripts/test-reproducible $(ARGS)
+
 .PHONY: bench-fleet
 bench-fleet: ## Load a month of 1,000 hosts into a VictoriaMetrics, query it; fewer: ARGS="--hosts 100"
 	@scripts/install-packages build fleet
 	benches/fleet $(ARGS)
+
+.PHONY: sbom
+sbom: ## List what the binary is made of, in the format of CycloneDX, in var/dist
+	@scripts/install-packages build
+	scripts/sbom
 
 .PHONY: test-arm64
 test-arm64: ## Compile the C for arm64, and compare its layouts, in QEMU's user mode

@@ -32,6 +32,7 @@ mod mmdb;
 mod networks;
 mod openapi;
 mod refusals;
+mod releases;
 mod report;
 mod rules;
 #[allow(dead_code, reason = "each suite uses a part of it")]
