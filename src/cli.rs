@@ -229,8 +229,11 @@ fn together(one: &str, other: &str) -> UsageError {
 /// Returns the flag of a setting.
 fn flag_of(setting: &'static Setting) -> Arg {
     let default = setting.default_value();
-    let default =
-        default.as_str().map_or_else(|| default.to_string(), String::from);
+    let default = match default.as_str() {
+        Some("") => "empty".to_owned(),
+        Some(text) => text.to_owned(),
+        None => default.to_string(),
+    };
     let help = format!(
         "{}; {} [default: {default}]",
         setting.summary, setting.expected

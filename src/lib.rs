@@ -38,9 +38,9 @@
 //! metrics    → accounting, config::Config, geoip::CountryLabels
 //! classifier → accounting, geoip, ranges
 //! accounting → config::Config, geoip::Country, geoip::CountryLabels, geoip::Network, ranges::Range, ranges::RangeNames
-//! geoip      → files
+//! geoip      → deceptive, files
 //! cli        → config, release
-//! logging    → config::LogFormat, config::LogLevel
+//! logging    → config::LogFormat, config::LogLevel, deceptive
 //! config     → calendar::Zone, files, ranges, sysexits
 //! ranges     → files
 //! ```
@@ -62,6 +62,7 @@ pub mod commands;
 pub mod config;
 pub mod connections;
 pub mod daemon;
+pub mod deceptive;
 pub mod files;
 pub mod geoip;
 pub mod history;

@@ -47,7 +47,7 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l country-i
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l remote-hosts -d 'Count bytes and packets by remote address; true or false [default: false]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l city-db -d 'Database of cities; the path of an mmdb file, or empty [default: ]' -r -F
+complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l city-db -d 'Database of cities; the path of an mmdb file, or empty [default: empty]' -r -F
 complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l names-language -d 'Language of the names of cities and subdivisions; a language tag of letters, digits and hyphens [default: en]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l remote-hosts-metrics -d 'Show the largest remote addresses as series; true or false [default: false]' -r -f -a "true\t''
 false\t''"
@@ -62,13 +62,13 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l connectio
 complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l countries-at-zero -d 'Countries that have series before their first packet; "none", "all" or a comma list of ISO 3166-1 codes (in TOML also an array) [default: none]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l absent-interface-retention -d 'Time that the series of an absent interface stay on the page; a duration from 1s to 8760h, or "0" [default: 1h]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l listen-address -d 'Addresses and sockets that serve the metrics; an address and port, the path of a socket behind unix:, or a comma list of them (in TOML also an array) [default: 0.0.0.0:9100]' -r -f
-complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l web-config-file -d 'File with TLS certificates and users; the path of a YAML file, or empty [default: ]' -r -F
+complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l web-config-file -d 'File with TLS certificates and users; the path of a YAML file, or empty [default: empty]' -r -F
 complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l enable-reload -d 'Let POST /-/reload read everything again; true or false [default: false]' -r -f -a "true\t''
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l metrics-path -d 'Path of the metrics page; a path that begins with a slash [default: /metrics]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l web -d 'Serve the live map and the interface for programs; true or false [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l state-directory -d 'Directory that keeps the counters for the next start; the path of a directory, or empty [default: ]' -r -f -a "(__fish_complete_directories)"
+complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l state-directory -d 'Directory that keeps the counters for the next start; the path of a directory, or empty [default: empty]' -r -f -a "(__fish_complete_directories)"
 complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l pin-directory -d 'Directory of the maps and links that count while no exporter runs; the path of a directory in bpffs, or empty [default: /sys/fs/bpf/geoip-exporter]' -r -f -a "(__fish_complete_directories)"
 complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l config-watch -d 'Reload when a configuration file changes; true or false [default: false]' -r -f -a "true\t''
 false\t''"
@@ -83,8 +83,8 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l sandbox -
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l history -d 'Keep the traffic by hour, day and month; true or false [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l history-timezone -d 'Time zone of the days and months; the name of a time zone, or empty [default: ]' -r -f
-complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l quota -d 'Bytes that the machine may use in a month; a size from 1B to 1024PiB, with a unit, or empty [default: ]' -r -f
+complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l history-timezone -d 'Time zone of the days and months; the name of a time zone, or empty [default: empty]' -r -f
+complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l quota -d 'Bytes that the machine may use in a month; a size from 1B to 1024PiB, with a unit, or empty [default: empty]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_needs_command" -l quota-direction -d 'Traffic that counts for the quota; one of sent, received, both and larger [default: both]' -r -f -a "sent\t''
 received\t''
 both\t''
@@ -128,7 +128,7 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l 
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l remote-hosts -d 'Count bytes and packets by remote address; true or false [default: false]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l city-db -d 'Database of cities; the path of an mmdb file, or empty [default: ]' -r -F
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l city-db -d 'Database of cities; the path of an mmdb file, or empty [default: empty]' -r -F
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l names-language -d 'Language of the names of cities and subdivisions; a language tag of letters, digits and hyphens [default: en]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l remote-hosts-metrics -d 'Show the largest remote addresses as series; true or false [default: false]' -r -f -a "true\t''
 false\t''"
@@ -143,13 +143,13 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l 
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l countries-at-zero -d 'Countries that have series before their first packet; "none", "all" or a comma list of ISO 3166-1 codes (in TOML also an array) [default: none]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l absent-interface-retention -d 'Time that the series of an absent interface stay on the page; a duration from 1s to 8760h, or "0" [default: 1h]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l listen-address -d 'Addresses and sockets that serve the metrics; an address and port, the path of a socket behind unix:, or a comma list of them (in TOML also an array) [default: 0.0.0.0:9100]' -r -f
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l web-config-file -d 'File with TLS certificates and users; the path of a YAML file, or empty [default: ]' -r -F
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l web-config-file -d 'File with TLS certificates and users; the path of a YAML file, or empty [default: empty]' -r -F
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l enable-reload -d 'Let POST /-/reload read everything again; true or false [default: false]' -r -f -a "true\t''
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l metrics-path -d 'Path of the metrics page; a path that begins with a slash [default: /metrics]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l web -d 'Serve the live map and the interface for programs; true or false [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l state-directory -d 'Directory that keeps the counters for the next start; the path of a directory, or empty [default: ]' -r -f -a "(__fish_complete_directories)"
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l state-directory -d 'Directory that keeps the counters for the next start; the path of a directory, or empty [default: empty]' -r -f -a "(__fish_complete_directories)"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l pin-directory -d 'Directory of the maps and links that count while no exporter runs; the path of a directory in bpffs, or empty [default: /sys/fs/bpf/geoip-exporter]' -r -f -a "(__fish_complete_directories)"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l config-watch -d 'Reload when a configuration file changes; true or false [default: false]' -r -f -a "true\t''
 false\t''"
@@ -164,8 +164,8 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l 
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l history -d 'Keep the traffic by hour, day and month; true or false [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l history-timezone -d 'Time zone of the days and months; the name of a time zone, or empty [default: ]' -r -f
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l quota -d 'Bytes that the machine may use in a month; a size from 1B to 1024PiB, with a unit, or empty [default: ]' -r -f
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l history-timezone -d 'Time zone of the days and months; the name of a time zone, or empty [default: empty]' -r -f
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l quota -d 'Bytes that the machine may use in a month; a size from 1B to 1024PiB, with a unit, or empty [default: empty]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand check" -l quota-direction -d 'Traffic that counts for the quota; one of sent, received, both and larger [default: both]' -r -f -a "sent\t''
 received\t''
 both\t''
@@ -199,7 +199,7 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-conf
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l remote-hosts -d 'Count bytes and packets by remote address; true or false [default: false]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l city-db -d 'Database of cities; the path of an mmdb file, or empty [default: ]' -r -F
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l city-db -d 'Database of cities; the path of an mmdb file, or empty [default: empty]' -r -F
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l names-language -d 'Language of the names of cities and subdivisions; a language tag of letters, digits and hyphens [default: en]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l remote-hosts-metrics -d 'Show the largest remote addresses as series; true or false [default: false]' -r -f -a "true\t''
 false\t''"
@@ -214,13 +214,13 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-conf
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l countries-at-zero -d 'Countries that have series before their first packet; "none", "all" or a comma list of ISO 3166-1 codes (in TOML also an array) [default: none]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l absent-interface-retention -d 'Time that the series of an absent interface stay on the page; a duration from 1s to 8760h, or "0" [default: 1h]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l listen-address -d 'Addresses and sockets that serve the metrics; an address and port, the path of a socket behind unix:, or a comma list of them (in TOML also an array) [default: 0.0.0.0:9100]' -r -f
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l web-config-file -d 'File with TLS certificates and users; the path of a YAML file, or empty [default: ]' -r -F
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l web-config-file -d 'File with TLS certificates and users; the path of a YAML file, or empty [default: empty]' -r -F
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l enable-reload -d 'Let POST /-/reload read everything again; true or false [default: false]' -r -f -a "true\t''
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l metrics-path -d 'Path of the metrics page; a path that begins with a slash [default: /metrics]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l web -d 'Serve the live map and the interface for programs; true or false [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l state-directory -d 'Directory that keeps the counters for the next start; the path of a directory, or empty [default: ]' -r -f -a "(__fish_complete_directories)"
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l state-directory -d 'Directory that keeps the counters for the next start; the path of a directory, or empty [default: empty]' -r -f -a "(__fish_complete_directories)"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l pin-directory -d 'Directory of the maps and links that count while no exporter runs; the path of a directory in bpffs, or empty [default: /sys/fs/bpf/geoip-exporter]' -r -f -a "(__fish_complete_directories)"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l config-watch -d 'Reload when a configuration file changes; true or false [default: false]' -r -f -a "true\t''
 false\t''"
@@ -235,8 +235,8 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-conf
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l history -d 'Keep the traffic by hour, day and month; true or false [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l history-timezone -d 'Time zone of the days and months; the name of a time zone, or empty [default: ]' -r -f
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l quota -d 'Bytes that the machine may use in a month; a size from 1B to 1024PiB, with a unit, or empty [default: ]' -r -f
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l history-timezone -d 'Time zone of the days and months; the name of a time zone, or empty [default: empty]' -r -f
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l quota -d 'Bytes that the machine may use in a month; a size from 1B to 1024PiB, with a unit, or empty [default: empty]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand print-config" -l quota-direction -d 'Traffic that counts for the quota; one of sent, received, both and larger [default: both]' -r -f -a "sent\t''
 received\t''
 both\t''
@@ -270,7 +270,7 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l remote-hosts -d 'Count bytes and packets by remote address; true or false [default: false]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l city-db -d 'Database of cities; the path of an mmdb file, or empty [default: ]' -r -F
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l city-db -d 'Database of cities; the path of an mmdb file, or empty [default: empty]' -r -F
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l names-language -d 'Language of the names of cities and subdivisions; a language tag of letters, digits and hyphens [default: en]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l remote-hosts-metrics -d 'Show the largest remote addresses as series; true or false [default: false]' -r -f -a "true\t''
 false\t''"
@@ -285,13 +285,13 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l countries-at-zero -d 'Countries that have series before their first packet; "none", "all" or a comma list of ISO 3166-1 codes (in TOML also an array) [default: none]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l absent-interface-retention -d 'Time that the series of an absent interface stay on the page; a duration from 1s to 8760h, or "0" [default: 1h]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l listen-address -d 'Addresses and sockets that serve the metrics; an address and port, the path of a socket behind unix:, or a comma list of them (in TOML also an array) [default: 0.0.0.0:9100]' -r -f
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l web-config-file -d 'File with TLS certificates and users; the path of a YAML file, or empty [default: ]' -r -F
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l web-config-file -d 'File with TLS certificates and users; the path of a YAML file, or empty [default: empty]' -r -F
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l enable-reload -d 'Let POST /-/reload read everything again; true or false [default: false]' -r -f -a "true\t''
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l metrics-path -d 'Path of the metrics page; a path that begins with a slash [default: /metrics]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l web -d 'Serve the live map and the interface for programs; true or false [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l state-directory -d 'Directory that keeps the counters for the next start; the path of a directory, or empty [default: ]' -r -f -a "(__fish_complete_directories)"
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l state-directory -d 'Directory that keeps the counters for the next start; the path of a directory, or empty [default: empty]' -r -f -a "(__fish_complete_directories)"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l pin-directory -d 'Directory of the maps and links that count while no exporter runs; the path of a directory in bpffs, or empty [default: /sys/fs/bpf/geoip-exporter]' -r -f -a "(__fish_complete_directories)"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l config-watch -d 'Reload when a configuration file changes; true or false [default: false]' -r -f -a "true\t''
 false\t''"
@@ -306,8 +306,8 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l history -d 'Keep the traffic by hour, day and month; true or false [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l history-timezone -d 'Time zone of the days and months; the name of a time zone, or empty [default: ]' -r -f
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l quota -d 'Bytes that the machine may use in a month; a size from 1B to 1024PiB, with a unit, or empty [default: ]' -r -f
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l history-timezone -d 'Time zone of the days and months; the name of a time zone, or empty [default: empty]' -r -f
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l quota -d 'Bytes that the machine may use in a month; a size from 1B to 1024PiB, with a unit, or empty [default: empty]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand lookup" -l quota-direction -d 'Traffic that counts for the quota; one of sent, received, both and larger [default: both]' -r -f -a "sent\t''
 received\t''
 both\t''
@@ -359,7 +359,7 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l co
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l remote-hosts -d 'Count bytes and packets by remote address; true or false [default: false]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l city-db -d 'Database of cities; the path of an mmdb file, or empty [default: ]' -r -F
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l city-db -d 'Database of cities; the path of an mmdb file, or empty [default: empty]' -r -F
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l names-language -d 'Language of the names of cities and subdivisions; a language tag of letters, digits and hyphens [default: en]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l remote-hosts-metrics -d 'Show the largest remote addresses as series; true or false [default: false]' -r -f -a "true\t''
 false\t''"
@@ -374,13 +374,13 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l co
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l countries-at-zero -d 'Countries that have series before their first packet; "none", "all" or a comma list of ISO 3166-1 codes (in TOML also an array) [default: none]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l absent-interface-retention -d 'Time that the series of an absent interface stay on the page; a duration from 1s to 8760h, or "0" [default: 1h]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l listen-address -d 'Addresses and sockets that serve the metrics; an address and port, the path of a socket behind unix:, or a comma list of them (in TOML also an array) [default: 0.0.0.0:9100]' -r -f
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l web-config-file -d 'File with TLS certificates and users; the path of a YAML file, or empty [default: ]' -r -F
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l web-config-file -d 'File with TLS certificates and users; the path of a YAML file, or empty [default: empty]' -r -F
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l enable-reload -d 'Let POST /-/reload read everything again; true or false [default: false]' -r -f -a "true\t''
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l metrics-path -d 'Path of the metrics page; a path that begins with a slash [default: /metrics]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l web -d 'Serve the live map and the interface for programs; true or false [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l state-directory -d 'Directory that keeps the counters for the next start; the path of a directory, or empty [default: ]' -r -f -a "(__fish_complete_directories)"
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l state-directory -d 'Directory that keeps the counters for the next start; the path of a directory, or empty [default: empty]' -r -f -a "(__fish_complete_directories)"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l pin-directory -d 'Directory of the maps and links that count while no exporter runs; the path of a directory in bpffs, or empty [default: /sys/fs/bpf/geoip-exporter]' -r -f -a "(__fish_complete_directories)"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l config-watch -d 'Reload when a configuration file changes; true or false [default: false]' -r -f -a "true\t''
 false\t''"
@@ -395,8 +395,8 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l sa
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l history -d 'Keep the traffic by hour, day and month; true or false [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l history-timezone -d 'Time zone of the days and months; the name of a time zone, or empty [default: ]' -r -f
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l quota -d 'Bytes that the machine may use in a month; a size from 1B to 1024PiB, with a unit, or empty [default: ]' -r -f
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l history-timezone -d 'Time zone of the days and months; the name of a time zone, or empty [default: empty]' -r -f
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l quota -d 'Bytes that the machine may use in a month; a size from 1B to 1024PiB, with a unit, or empty [default: empty]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand top" -l quota-direction -d 'Traffic that counts for the quota; one of sent, received, both and larger [default: both]' -r -f -a "sent\t''
 received\t''
 both\t''
@@ -448,7 +448,7 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l remote-hosts -d 'Count bytes and packets by remote address; true or false [default: false]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l city-db -d 'Database of cities; the path of an mmdb file, or empty [default: ]' -r -F
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l city-db -d 'Database of cities; the path of an mmdb file, or empty [default: empty]' -r -F
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l names-language -d 'Language of the names of cities and subdivisions; a language tag of letters, digits and hyphens [default: en]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l remote-hosts-metrics -d 'Show the largest remote addresses as series; true or false [default: false]' -r -f -a "true\t''
 false\t''"
@@ -463,13 +463,13 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l countries-at-zero -d 'Countries that have series before their first packet; "none", "all" or a comma list of ISO 3166-1 codes (in TOML also an array) [default: none]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l absent-interface-retention -d 'Time that the series of an absent interface stay on the page; a duration from 1s to 8760h, or "0" [default: 1h]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l listen-address -d 'Addresses and sockets that serve the metrics; an address and port, the path of a socket behind unix:, or a comma list of them (in TOML also an array) [default: 0.0.0.0:9100]' -r -f
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l web-config-file -d 'File with TLS certificates and users; the path of a YAML file, or empty [default: ]' -r -F
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l web-config-file -d 'File with TLS certificates and users; the path of a YAML file, or empty [default: empty]' -r -F
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l enable-reload -d 'Let POST /-/reload read everything again; true or false [default: false]' -r -f -a "true\t''
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l metrics-path -d 'Path of the metrics page; a path that begins with a slash [default: /metrics]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l web -d 'Serve the live map and the interface for programs; true or false [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l state-directory -d 'Directory that keeps the counters for the next start; the path of a directory, or empty [default: ]' -r -f -a "(__fish_complete_directories)"
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l state-directory -d 'Directory that keeps the counters for the next start; the path of a directory, or empty [default: empty]' -r -f -a "(__fish_complete_directories)"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l pin-directory -d 'Directory of the maps and links that count while no exporter runs; the path of a directory in bpffs, or empty [default: /sys/fs/bpf/geoip-exporter]' -r -f -a "(__fish_complete_directories)"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l config-watch -d 'Reload when a configuration file changes; true or false [default: false]' -r -f -a "true\t''
 false\t''"
@@ -484,8 +484,8 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l history -d 'Keep the traffic by hour, day and month; true or false [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l history-timezone -d 'Time zone of the days and months; the name of a time zone, or empty [default: ]' -r -f
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l quota -d 'Bytes that the machine may use in a month; a size from 1B to 1024PiB, with a unit, or empty [default: ]' -r -f
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l history-timezone -d 'Time zone of the days and months; the name of a time zone, or empty [default: empty]' -r -f
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l quota -d 'Bytes that the machine may use in a month; a size from 1B to 1024PiB, with a unit, or empty [default: empty]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l quota-direction -d 'Traffic that counts for the quota; one of sent, received, both and larger [default: both]' -r -f -a "sent\t''
 received\t''
 both\t''
@@ -529,7 +529,7 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l remote-hosts -d 'Count bytes and packets by remote address; true or false [default: false]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l city-db -d 'Database of cities; the path of an mmdb file, or empty [default: ]' -r -F
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l city-db -d 'Database of cities; the path of an mmdb file, or empty [default: empty]' -r -F
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l names-language -d 'Language of the names of cities and subdivisions; a language tag of letters, digits and hyphens [default: en]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l remote-hosts-metrics -d 'Show the largest remote addresses as series; true or false [default: false]' -r -f -a "true\t''
 false\t''"
@@ -544,13 +544,13 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l countries-at-zero -d 'Countries that have series before their first packet; "none", "all" or a comma list of ISO 3166-1 codes (in TOML also an array) [default: none]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l absent-interface-retention -d 'Time that the series of an absent interface stay on the page; a duration from 1s to 8760h, or "0" [default: 1h]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l listen-address -d 'Addresses and sockets that serve the metrics; an address and port, the path of a socket behind unix:, or a comma list of them (in TOML also an array) [default: 0.0.0.0:9100]' -r -f
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l web-config-file -d 'File with TLS certificates and users; the path of a YAML file, or empty [default: ]' -r -F
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l web-config-file -d 'File with TLS certificates and users; the path of a YAML file, or empty [default: empty]' -r -F
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l enable-reload -d 'Let POST /-/reload read everything again; true or false [default: false]' -r -f -a "true\t''
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l metrics-path -d 'Path of the metrics page; a path that begins with a slash [default: /metrics]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l web -d 'Serve the live map and the interface for programs; true or false [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l state-directory -d 'Directory that keeps the counters for the next start; the path of a directory, or empty [default: ]' -r -f -a "(__fish_complete_directories)"
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l state-directory -d 'Directory that keeps the counters for the next start; the path of a directory, or empty [default: empty]' -r -f -a "(__fish_complete_directories)"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l pin-directory -d 'Directory of the maps and links that count while no exporter runs; the path of a directory in bpffs, or empty [default: /sys/fs/bpf/geoip-exporter]' -r -f -a "(__fish_complete_directories)"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l config-watch -d 'Reload when a configuration file changes; true or false [default: false]' -r -f -a "true\t''
 false\t''"
@@ -565,8 +565,8 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l history -d 'Keep the traffic by hour, day and month; true or false [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l history-timezone -d 'Time zone of the days and months; the name of a time zone, or empty [default: ]' -r -f
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l quota -d 'Bytes that the machine may use in a month; a size from 1B to 1024PiB, with a unit, or empty [default: ]' -r -f
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l history-timezone -d 'Time zone of the days and months; the name of a time zone, or empty [default: empty]' -r -f
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l quota -d 'Bytes that the machine may use in a month; a size from 1B to 1024PiB, with a unit, or empty [default: empty]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand health" -l quota-direction -d 'Traffic that counts for the quota; one of sent, received, both and larger [default: both]' -r -f -a "sent\t''
 received\t''
 both\t''
@@ -600,7 +600,7 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pin
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l remote-hosts -d 'Count bytes and packets by remote address; true or false [default: false]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l city-db -d 'Database of cities; the path of an mmdb file, or empty [default: ]' -r -F
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l city-db -d 'Database of cities; the path of an mmdb file, or empty [default: empty]' -r -F
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l names-language -d 'Language of the names of cities and subdivisions; a language tag of letters, digits and hyphens [default: en]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l remote-hosts-metrics -d 'Show the largest remote addresses as series; true or false [default: false]' -r -f -a "true\t''
 false\t''"
@@ -615,13 +615,13 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pin
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l countries-at-zero -d 'Countries that have series before their first packet; "none", "all" or a comma list of ISO 3166-1 codes (in TOML also an array) [default: none]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l absent-interface-retention -d 'Time that the series of an absent interface stay on the page; a duration from 1s to 8760h, or "0" [default: 1h]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l listen-address -d 'Addresses and sockets that serve the metrics; an address and port, the path of a socket behind unix:, or a comma list of them (in TOML also an array) [default: 0.0.0.0:9100]' -r -f
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l web-config-file -d 'File with TLS certificates and users; the path of a YAML file, or empty [default: ]' -r -F
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l web-config-file -d 'File with TLS certificates and users; the path of a YAML file, or empty [default: empty]' -r -F
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l enable-reload -d 'Let POST /-/reload read everything again; true or false [default: false]' -r -f -a "true\t''
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l metrics-path -d 'Path of the metrics page; a path that begins with a slash [default: /metrics]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l web -d 'Serve the live map and the interface for programs; true or false [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l state-directory -d 'Directory that keeps the counters for the next start; the path of a directory, or empty [default: ]' -r -f -a "(__fish_complete_directories)"
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l state-directory -d 'Directory that keeps the counters for the next start; the path of a directory, or empty [default: empty]' -r -f -a "(__fish_complete_directories)"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l pin-directory -d 'Directory of the maps and links that count while no exporter runs; the path of a directory in bpffs, or empty [default: /sys/fs/bpf/geoip-exporter]' -r -f -a "(__fish_complete_directories)"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l config-watch -d 'Reload when a configuration file changes; true or false [default: false]' -r -f -a "true\t''
 false\t''"
@@ -636,8 +636,8 @@ complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pin
 false\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l history -d 'Keep the traffic by hour, day and month; true or false [default: true]' -r -f -a "true\t''
 false\t''"
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l history-timezone -d 'Time zone of the days and months; the name of a time zone, or empty [default: ]' -r -f
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l quota -d 'Bytes that the machine may use in a month; a size from 1B to 1024PiB, with a unit, or empty [default: ]' -r -f
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l history-timezone -d 'Time zone of the days and months; the name of a time zone, or empty [default: empty]' -r -f
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l quota -d 'Bytes that the machine may use in a month; a size from 1B to 1024PiB, with a unit, or empty [default: empty]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand remove-pins" -l quota-direction -d 'Traffic that counts for the quota; one of sent, received, both and larger [default: both]' -r -f -a "sent\t''
 received\t''
 both\t''

@@ -42,6 +42,7 @@ pub(super) fn arguments() -> Vec<Arg> {
         flag(USER, "NAME").help("User of the exporter's web_config_file"),
         flag(PASSWORD_FILE, "FILE")
             .value_parser(value_parser!(PathBuf))
+            .requires(USER)
             .help("File with the password of the user"),
     ]
 }

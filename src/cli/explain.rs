@@ -106,7 +106,11 @@ pub(super) fn one_line(error: &clap::Error) -> String {
         }
         ErrorKind::ArgumentConflict => {
             let other = context(ContextKind::PriorArg).unwrap_or_default();
+            let other = other.split(' ').next().unwrap_or_default();
             format!("{flag} and {other} cannot be used together")
+        }
+        ErrorKind::MissingRequiredArgument if flag.starts_with("--") => {
+            format!("{flag} is missing, which the other flags need")
         }
         ErrorKind::MissingRequiredArgument => {
             "lookup needs an address: geoip-exporter lookup 198.51.100.7".into()

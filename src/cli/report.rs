@@ -70,7 +70,8 @@ pub(super) fn arguments() -> Vec<Arg> {
             "One row for each country, network, interface, range or service",
         ),
         value("interface", "NAME", "Only the traffic of this interface"),
-        value("limit", "ROWS", "Most rows of a table by subject [default: 25]"),
+        value("limit", "ROWS", "Most rows of a table by subject [default: 25]")
+            .conflicts_with_all(["csv", "json"]),
         switch("csv", "Print CSV, in bytes")
             .conflicts_with_all(["json", "chart"]),
         switch("chart", "Print bars beside the numbers").conflicts_with("json"),

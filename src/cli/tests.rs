@@ -213,6 +213,14 @@ fn a_wrong_command_line_gets_one_clear_line() {
             "--print-config cannot be used together with a command",
         ),
         (
+            &["report", "--csv", "--limit", "3"],
+            "--csv and --limit cannot be used together",
+        ),
+        (
+            &["top", "--password-file", "/p"],
+            "--user is missing, which the other flags need",
+        ),
+        (
             &["--", "check"],
             "\"check\": a command comes first, only once, and not after --",
         ),

@@ -9,6 +9,8 @@ use std::fmt;
 
 use foldhash::fast::FixedState;
 
+use crate::deceptive::is_deceptive;
+
 /// The number of an autonomous system, 0 for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Network(pub u32);
@@ -125,9 +127,8 @@ pub(super) fn clean(name: &str) -> String {
 pub(super) fn clean_with(name: &str, stays: fn(char) -> bool) -> String {
     let is_blank = |char: char| {
         char.is_whitespace()
-            || char.is_control()
-            || matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-                | '\u{2066}'..='\u{2069}' | '\u{feff}')
+            || (is_deceptive(char)
+                || matches!(char, '\u{200b}'..='\u{200d}' | '\u{feff}'))
                 && !stays(char)
     };
     let mut cleaned = String::new();

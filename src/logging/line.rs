@@ -11,20 +11,13 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
 use crate::config::LogFormat;
+use crate::deceptive::is_deceptive;
 
 /// RFC 3339. The fraction always has six digits, so that lines stay aligned and
 /// sort as text.
 const TIMESTAMP: StaticFormatDescription = format_description!(
     "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z"
 );
-
-/// Characters that change the order or the lines of a text, although they are
-/// not control characters.
-const DECEPTIVE: [char; 13] = [
-    '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{202a}', '\u{202b}',
-    '\u{202c}', '\u{202d}', '\u{202e}', '\u{2066}', '\u{2067}', '\u{2068}',
-    '\u{2069}',
-];
 
 /// Returns a record as one line with a line feed. If `with_priority` is true,
 /// it begins with the priority that the journal reads, sd-daemon(3).
@@ -131,7 +124,7 @@ pub(super) fn priority(level: Level) -> &'static str {
 /// would control the reader's terminal.
 pub(super) fn escape(text: &str, format: LogFormat, to: &mut String) {
     for character in text.chars() {
-        if !character.is_control() && !DECEPTIVE.contains(&character) {
+        if !is_deceptive(character) {
             to.push(character);
             continue;
         }

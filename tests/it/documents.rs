@@ -283,7 +283,10 @@ fn the_sample_configuration_holds_every_setting_at_its_default() {
 fn help_shows_every_setting_with_its_default() {
     let help = plain(&cli::command().render_help().to_string());
     for setting in all().filter(|setting| setting.has_flag()) {
-        let default = render::bare(&setting.default_value());
+        let default = match &*render::bare(&setting.default_value()) {
+            "" => "empty".to_owned(),
+            text => text.to_owned(),
+        };
         for part in [
             format!("--{} ", setting.flag()),
             format!("{}; {}", setting.summary, setting.expected),

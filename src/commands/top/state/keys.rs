@@ -112,19 +112,25 @@ impl State {
     }
 
     /// Opens the selected row, or the first one.
-    fn open(&mut self) -> Effect {
+    /// Returns the key of the row that Enter opens, and where it leads.
+    fn openable(&self) -> Option<(String, Opening)> {
         let rows = self.rows();
-        let row = match self.position() {
-            Some(at) => rows.get(at),
-            None => rows.first(),
-        };
-        let Some(row) = row else { return Effect::NONE };
-        let Some(opening) = row.opening.clone() else { return Effect::NONE };
+        let row = rows.get(self.position().unwrap_or(0))?;
+        Some((row.key.clone(), row.opening.clone()?))
+    }
+
+    /// Returns whether Enter opens something.
+    pub(in super::super) fn opens(&self) -> bool {
+        self.openable().is_some()
+    }
+
+    fn open(&mut self) -> Effect {
+        let Some((key, opening)) = self.openable() else { return Effect::NONE };
         let step = Step {
             tab: self.tab,
             scope: self.scope.clone(),
             title: self.title.clone(),
-            selected: Some(row.key.clone()),
+            selected: Some(key),
             filter: self.filter.clone(),
         };
         self.steps.push(step);

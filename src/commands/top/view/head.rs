@@ -267,16 +267,18 @@ pub(super) fn foot(canvas: &mut Canvas<'_>, state: &State, y: u16) {
         text = format!("filter: {} (Esc: clear)  ", state.filter);
     }
     let end = canvas.text((x, y), width, &text, Theme::bold());
-    let keys = [
+    let mut keys = vec![
         "? help".into(),
         "q quit".into(),
         "/ filter".into(),
         format!("s by {}", state.sort.name()),
         format!("d {}", state.direction.name()),
         "Space pause".into(),
-        "Enter open".into(),
-        "u unit".into(),
     ];
+    if state.opens() {
+        keys.push("Enter open".into());
+    }
+    keys.push("u unit".into());
     let keys = keys.join("  ");
     let left = canvas.area.right().saturating_sub(end);
     canvas.text((end, y), left, &keys, Theme::faint());
