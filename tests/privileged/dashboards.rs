@@ -31,7 +31,51 @@ const VARIABLES: [(&str, &str); 7] = [
     ("$instance", ".*"),
     ("$country", ".*"),
     ("$interface", ".*"),
-    ("$top", "10"),
+    ("$top", "1000"),
+];
+
+/// Panels with all bytes of one direction, received and sent in turn.
+const TOTALS: [&str; 4] =
+    ["Received", "Sent", "Received per second", "Sent per second"];
+
+/// Panels of other sums: the title, the number of the query, and the family
+/// whose sum it shows; with `*` both directions of it.
+const SUMS: [(&str, usize, &str); 29] = [
+    ("Without country", 0, "geoip_host_unattributed_bytes_*_total"),
+    ("Bytes by country", 0, "geoip_host_bytes_*_total"),
+    // The first query of this title counts the countries.
+    ("Countries", 1, "geoip_host_bytes_received_total"),
+    ("Countries", 2, "geoip_host_bytes_sent_total"),
+    ("Largest countries, received", 0, "geoip_host_bytes_received_total"),
+    ("Largest countries, sent", 0, "geoip_host_bytes_sent_total"),
+    ("Bytes of each day", 0, "geoip_host_bytes_received_total"),
+    ("Bytes of each day", 1, "geoip_host_bytes_sent_total"),
+    ("Countries of each day, received", 0, "geoip_host_bytes_received_total"),
+    ("Interfaces, received", 0, "geoip_bytes_received_total"),
+    ("Interfaces, sent", 0, "geoip_bytes_sent_total"),
+    ("Largest networks, received", 0, "geoip_as_bytes_received_total"),
+    ("Largest networks, sent", 0, "geoip_as_bytes_sent_total"),
+    // No byte of a network is lost by the join with the names.
+    ("Networks", 0, "geoip_as_bytes_received_total"),
+    ("Networks", 1, "geoip_as_bytes_sent_total"),
+    ("Largest hosts, received", 0, "geoip_remote_host_bytes_received_total"),
+    ("Largest hosts, sent", 0, "geoip_remote_host_bytes_sent_total"),
+    ("Hosts", 0, "geoip_remote_host_bytes_received_total"),
+    ("Hosts", 1, "geoip_remote_host_bytes_sent_total"),
+    ("Services, received", 0, "geoip_service_bytes_received_total"),
+    ("Services, sent", 0, "geoip_service_bytes_sent_total"),
+    (
+        "Attempts to connect, by country",
+        0,
+        "geoip_service_connection_attempts_total",
+    ),
+    ("Ranges, received", 0, "geoip_range_bytes_received_total"),
+    ("Ranges, sent", 0, "geoip_range_bytes_sent_total"),
+    ("Open", 0, "geoip_tcp_connections"),
+    ("Opened, failed and closed", 0, "geoip_tcp_connections_opened_total"),
+    ("Opened, failed and closed", 1, "geoip_tcp_connections_failed_total"),
+    ("Opened, failed and closed", 2, "geoip_tcp_connections_closed_total"),
+    ("Flows in the kernel", 1, "geoip_config_map_max_entries"),
 ];
 
 /// A query, and the title of its panel.
@@ -97,6 +141,27 @@ fn whole(scrape: &Scrape, direction: &str) -> u64 {
         .sum()
 }
 
+/// Returns a query with each counter in place of its rate or increase: what it
+/// adds up, and how, can then be told to the byte.
+fn counted(query: &str) -> String {
+    let mut text = query.to_owned();
+    for function in ["rate(", "increase("] {
+        while let Some(start) = text.find(function) {
+            let inside = start + function.len();
+            let range = inside + text[inside..].find('[').unwrap();
+            let end = range + text[range..].find(']').unwrap() + 1;
+            let end = match text[end..].strip_prefix(" @ end()") {
+                Some(rest) => text.len() - rest.len(),
+                None => end,
+            };
+            assert!(text[end..].starts_with(')'), "{text}");
+            let counter = text[inside..range].to_owned();
+            text.replace_range(start..=end, &counter);
+        }
+    }
+    text
+}
+
 /// Returns the sum of the answer of a query.
 fn sum(prometheus: &Prometheus, query: &str) -> f64 {
     let answer = prometheus.evaluate(query);
@@ -132,7 +197,7 @@ fn every_panel_shows_what_was_sent() {
         connection.close();
     }
 
-    // At rest: every byte of the card is on the dashboard.
+    // At rest: every byte is on the dashboard.
     let rest = await_until(PATIENCE, "rest", || {
         let before = daemon.scrape();
         daemon.await_polls();
@@ -143,31 +208,28 @@ fn every_panel_shows_what_was_sent() {
             _ => Err("traffic".into()),
         }
     });
-    for (title, way) in [("Received", "received"), ("Sent", "sent")] {
-        let find = |wanted: &str| {
-            let found = queries.iter().filter(|(panel, _)| panel == wanted);
-            found.map(|(_, query)| query.as_str()).collect::<Vec<_>>()
+    let totals = ["received", "sent"].map(|way| whole(&rest, way));
+    assert!(totals.iter().all(|bytes| *bytes > 100_000), "{totals:?}");
+    let of_whole = TOTALS.iter().zip(totals.iter().cycle());
+    let of_whole = of_whole.map(|(panel, bytes)| ((*panel, 0), *bytes));
+    let of_families = SUMS.map(|(panel, number, family)| {
+        let sum = |way| rest.sum(&family.replace('*', way), &[]);
+        let sum = match family.contains('*') {
+            true => sum("received") + sum("sent"),
+            false => sum(""),
         };
-        #[expect(clippy::cast_precision_loss, reason = "it is small")]
-        let expected = whole(&rest, way) as f64;
-        assert!(expected > 100_000.0, "{expected}");
-        await_until(PATIENCE, title, || {
-            match sum(&prometheus, find(title)[0]) {
-                seen if seen == expected => Ok(()),
-                seen => Err(format!("{seen} instead of {expected}")),
+        ((panel, number), sum)
+    });
+    for ((panel, number), expected) in of_whole.chain(of_families) {
+        let own: Vec<_> =
+            queries.iter().filter(|(title, _)| title == panel).collect();
+        let query = counted(&own[number].1);
+        await_until(PATIENCE, panel, || {
+            #[expect(clippy::cast_precision_loss, reason = "it is small")]
+            match sum(&prometheus, &query) {
+                seen if seen == expected as f64 => Ok(()),
+                seen => Err(format!("{seen}, not {expected}, for {query}")),
             }
         });
-        let column = usize::from(way == "sent");
-        let countries = sum(&prometheus, find("Countries")[1 + column]);
-        let name = format!("geoip_host_bytes_{way}_total");
-        #[expect(clippy::cast_precision_loss, reason = "it is small")]
-        let expected = rest.sum(&name, &[]) as f64;
-        assert_eq!(countries, expected, "{way}");
-        // No byte of a network is lost by the join with the names.
-        let networks = sum(&prometheus, find("Networks")[column]);
-        let name = format!("geoip_as_bytes_{way}_total");
-        #[expect(clippy::cast_precision_loss, reason = "it is small")]
-        let expected = rest.sum(&name, &[]) as f64;
-        assert_eq!(networks, expected, "{way}");
     }
 }
