@@ -184,7 +184,9 @@ install: ## Install what `make build` built; PREFIX, SYSCONFDIR, UNITDIR and DES
 	sed 's:/usr/local/bin/:$(PREFIX)/bin/:' etc/openrc/geoip-exporter >$(DESTDIR)$(SHARE)/openrc/geoip-exporter
 	chmod 644 $(DESTDIR)$(SHARE)/openrc/geoip-exporter
 	install -d $(DESTDIR)$(DOC) $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.d
-	install -m 644 README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE $(DESTDIR)$(DOC)
+	install -m 644 README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE $(DESTDIR)$(DOC)
+	install -d $(DESTDIR)$(DOC)/docs
+	install -m 644 docs/*.md docs/openapi.json $(DESTDIR)$(DOC)/docs
 	install -d $(DESTDIR)$(SHARE)/grafana/provisioning $(DESTDIR)$(SHARE)/prometheus
 	install -m 644 etc/grafana/*.json etc/grafana/README.md $(DESTDIR)$(SHARE)/grafana
 	install -m 644 etc/grafana/provisioning/*.yml $(DESTDIR)$(SHARE)/grafana/provisioning

@@ -191,6 +191,7 @@ fn the_page_of_the_view_lists_every_flag_and_key() {
 #[test]
 fn the_unit_of_a_namespace_is_made_from_the_unit_of_the_machine() {
     compare(INSTANCE, &render::unit_of_instance(&text(UNIT)));
+    assert_eq!(text(INSTANCE).matches("\nNetworkNamespacePath=").count(), 1);
 }
 
 /// Readers of the README want to start the exporter, not to study it.

@@ -3,6 +3,7 @@
 mod fetch;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -105,6 +106,21 @@ fn the_ranges_of_a_provider_s_file_are_those_that_the_exporter_reads() {
     );
 }
 
+/// `make` calls them by their names.
+#[test]
+fn every_script_is_executable() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in ["scripts", "benches", "etc/container", "tests/unit"] {
+        for entry in fs::read_dir(here.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() && fs::read(&path).unwrap().starts_with(b"#!/") {
+                let mode = fs::metadata(&path).unwrap().permissions().mode();
+                assert_eq!(mode & 0o111, 0o111, "{}", path.display());
+            }
+        }
+    }
+}
+
 /// Returns the files below a folder.
 fn files_below(folder: &Path) -> Vec<String> {
     let output = Command::new("find")
@@ -153,6 +169,7 @@ fn an_uninstalled_exporter_leaves_its_configuration_alone() {
         "./usr/share/bash-completion/completions/geoip-exporter",
         "./usr/share/zsh/site-functions/_geoip-exporter",
         "./usr/share/fish/vendor_completions.d/geoip-exporter.fish",
+        "./usr/share/doc/geoip-exporter/docs/operation.md",
         "./usr/share/geoip-exporter/openrc/geoip-exporter",
         "./usr/share/geoip-exporter/grafana/provisioning/dashboards.yml",
         "./usr/share/geoip-exporter/grafana/traffic.json",

@@ -358,7 +358,7 @@ const HEAD_OF_INSTANCE: &str = "\
 # Settings of one instance are variables in a drop-in (systemctl edit
 # geoip-exporter@NAME), and stand above those of the files, which all share.
 ";
-const NAMESPACE_OF_INSTANCE: &str = "\
+const NAMESPACE_OF_INSTANCE: &str = "
 [Service]
 NetworkNamespacePath=/run/netns/%I
 # Or, in a drop-in, an exporter of its own for an interface of this namespace, with
@@ -371,7 +371,7 @@ NetworkNamespacePath=/run/netns/%I
 /// The unit for instances: the unit of the machine, with other directories.
 pub(super) fn unit_of_instance(unit: &str) -> String {
     let mut text = unit
-        .replace("[Service]\n", NAMESPACE_OF_INSTANCE)
+        .replace("\n[Service]\n", NAMESPACE_OF_INSTANCE)
         .replace("for Prometheus\n", "for Prometheus, instance %I\n")
         .replace("geoip-exporter.service/", "geoip-exporter@%i.service/")
         .replace(
