@@ -190,6 +190,7 @@ install: ## Install what `make build` built; PREFIX, SYSCONFDIR, UNITDIR and DES
 	install -d $(DESTDIR)$(SHARE)/grafana/provisioning $(DESTDIR)$(SHARE)/prometheus
 	install -m 644 etc/grafana/*.json etc/grafana/README.md $(DESTDIR)$(SHARE)/grafana
 	install -m 644 etc/grafana/provisioning/*.yml $(DESTDIR)$(SHARE)/grafana/provisioning
+	install -m 644 etc/geoip-exporter-web.yml $(DESTDIR)$(SHARE)
 	install -m 644 etc/prometheus/*.yml etc/prometheus/README.md $(DESTDIR)$(SHARE)/prometheus
 	@if [ -e $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml ]; then \
 		echo 'leaving $(DESTDIR)$(SYSCONFDIR)/geoip-exporter.toml as it is'; \

@@ -368,7 +368,7 @@ fn the_manual_names_every_metric_and_no_other() {
 #[test]
 fn the_manuals_name_the_version() {
     let version = env!("CARGO_PKG_VERSION");
-    for name in [MAN_8, MAN_5] {
+    for name in [MAN_8, MAN_5, "man/geoip-exporter-fetch.8"] {
         let found = text(name);
         let head = found.lines().find(|line| line.starts_with(".TH ")).unwrap();
         let (before, rest) = head.split_once("\"\" ").unwrap();

@@ -170,6 +170,7 @@ fn an_uninstalled_exporter_leaves_its_configuration_alone() {
         "./usr/share/zsh/site-functions/_geoip-exporter",
         "./usr/share/fish/vendor_completions.d/geoip-exporter.fish",
         "./usr/share/doc/geoip-exporter/docs/operation.md",
+        "./usr/share/geoip-exporter/geoip-exporter-web.yml",
         "./usr/share/geoip-exporter/openrc/geoip-exporter",
         "./usr/share/geoip-exporter/grafana/provisioning/dashboards.yml",
         "./usr/share/geoip-exporter/grafana/traffic.json",
