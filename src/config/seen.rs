@@ -21,7 +21,7 @@ pub struct Seen {
     pub directory: SeenFile,
 }
 
-/// Looks at every file that [`super::load`] would read, and reads none.
+/// Looks at every file that [`super::load()`] would read, and reads none.
 #[must_use]
 pub fn look(
     flags: &Flags,
