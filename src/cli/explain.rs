@@ -62,6 +62,19 @@ fn is_of_command(flag: &str) -> bool {
     name.is_some() && NAMED.iter().any(|(_, _, known, _)| name == *known)
 }
 
+fn unknown_flag(flag: &str) -> String {
+    let command = command();
+    let flags: Vec<String> = command
+        .get_arguments()
+        .filter_map(Arg::get_long)
+        .map(|flag| format!("--{flag}"))
+        .collect();
+    match config::nearest(flag, flags.iter().map(String::as_str)) {
+        Some(near) => format!("{flag}: unknown flag, did you mean {near}?"),
+        None => format!("{flag}: unknown flag, --help lists them all"),
+    }
+}
+
 /// Returns the fault in one line: the argument, then the remedy.
 pub(super) fn one_line(error: &clap::Error) -> String {
     let context = |kind| match error.get(kind) {
@@ -89,21 +102,7 @@ pub(super) fn one_line(error: &clap::Error) -> String {
         {
             format!("{flag}: {}", setting.files_only())
         }
-        ErrorKind::UnknownArgument => {
-            let command = command();
-            let flags: Vec<String> = command
-                .get_arguments()
-                .filter_map(Arg::get_long)
-                .map(|flag| format!("--{flag}"))
-                .collect();
-            let flags = flags.iter().map(String::as_str);
-            match config::nearest(flag, flags) {
-                Some(near) => {
-                    format!("{flag}: unknown flag, did you mean {near}?")
-                }
-                None => format!("{flag}: unknown flag, --help lists them all"),
-            }
-        }
+        ErrorKind::UnknownArgument => unknown_flag(flag),
         ErrorKind::ArgumentConflict => {
             let other = context(ContextKind::PriorArg).unwrap_or_default();
             let other = other.split(' ').next().unwrap_or_default();
