@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use slog::{Logger, debug, warn};
+use slog::{Logger, warn};
 
 use super::Poller;
+use super::giving_up::give_up;
 use crate::accounting::{
     ClassPlan, ClassPrefix, FlowKey, ServicePlan, ServicePorts,
 };
@@ -149,19 +150,7 @@ impl<A: Attach + Adopt + Classify, R: ReadCounts> Poller<A, R> {
             return;
         }
         let is_dead = |key: &FlowKey| attacher.is_dead_class(key.class);
-        for flow in tracker.map_flows_of(is_dead) {
-            match reader.remove_flow(&flow) {
-                Ok(true) => tracker.forget(&flow, reader.table()),
-                // Evicted since the poll, as the next one will find.
-                Ok(false) => {}
-                Err(error) => {
-                    debug!(log, "cannot remove flows; trying again";
-                        "error" => chain(&error));
-                    return;
-                }
-            }
-        }
-        if tracker.retire(reader.table(), is_dead) == 0 {
+        if give_up(log, reader, tracker, is_dead) {
             attacher.free_dead_classes();
             self.tell_classes();
         }

@@ -12,6 +12,7 @@ mod control;
 mod crediting;
 mod edges;
 mod end;
+mod giving_up;
 mod overseer;
 
 use std::sync::Arc;

@@ -1,13 +1,11 @@
 //! The end of an attachment: its flows are removed, its last totals are saved,
 //! and its number is free again.
 
-use slog::debug;
-
 use super::Attachments;
 use crate::accounting::{FlowKey, FlowTracker};
 use crate::kernel::{Attach, ReadCounts};
-use crate::logging::chain;
 use crate::poller::accounts::Accounts;
+use crate::poller::giving_up::give_up;
 
 /// The checkpoints that are saved.
 #[derive(Clone, Copy, Debug)]
@@ -63,20 +61,7 @@ impl Attachments {
         }
         let retiring = &self.retiring;
         let is_given_up = |key: &FlowKey| retiring.contains(&key.interface);
-        for flow in tracker.map_flows_of(is_given_up) {
-            match reader.remove_flow(&flow) {
-                Ok(true) => tracker.forget(&flow, reader.table()),
-                // Evicted since the poll, as the next one will find.
-                Ok(false) => {}
-                Err(error) => {
-                    debug!(self.log, "cannot remove flows; trying again";
-                        "error" => chain(&error));
-                    return;
-                }
-            }
-        }
-        let left = tracker.retire(reader.table(), is_given_up);
-        if left > 0 {
+        if !give_up(&self.log, reader, tracker, is_given_up) {
             return;
         }
         let retired = std::mem::take(&mut self.retiring);
