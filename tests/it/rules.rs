@@ -38,7 +38,7 @@ fn promtool(arguments: &[&str]) {
 #[test]
 fn rules_are_well_formed_and_alerts_fire_as_they_should() {
     promtool(&["check", "rules", RULES[0], RULES[1]]);
-    promtool(&["test", "rules", TESTS, FLEET_TESTS]);
+    promtool(&["test", "rules", TESTS]);
     let alerts = read(RULES[1]);
     let names = alerts.lines().filter_map(|line| {
         line.strip_prefix("      - alert: ").map(str::to_owned)
@@ -50,6 +50,25 @@ fn rules_are_well_formed_and_alerts_fire_as_they_should() {
         // It does not fire before, fires once, and does not fire after.
         let all = format!("alertname: {name}\n");
         assert_eq!(tests.matches(&all).count(), 3, "{name}");
+    }
+}
+
+/// The groups of Prometheus run in no order.
+#[test]
+fn hours_of_a_fleet_are_right_in_any_order_of_the_groups() {
+    let folder = tempfile::tempdir().unwrap();
+    let tests = read(FLEET_TESTS).replace("../../..", root().to_str().unwrap());
+    let hours = "geoip-exporter-hours";
+    let fleet = "geoip-exporter-fleet";
+    for order in [[hours, fleet], [fleet, hours]] {
+        for name in order {
+            assert!(read(RULES[0]).contains(name), "{name}");
+        }
+        let file = folder.path().join(format!("{}-first.yml", order[0]));
+        let order = order.join(", ");
+        fs::write(&file, format!("{tests}group_eval_order: [{order}]\n"))
+            .unwrap();
+        promtool(&["test", "rules", file.to_str().unwrap()]);
     }
 }
 
