@@ -24,7 +24,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use self::density::{Occupancy, calm_sweeps};
+use self::density::{Fit, Occupancy};
 use self::patience::patience;
 use super::{FlowKey, FlowTable, TrafficDelta, Volume};
 
@@ -71,8 +71,7 @@ struct Shadow<N> {
     ages: Vec<u8>,
     notes: Vec<N>,
     used: usize,
-    /// Sweeps without many new flows.
-    calm: u8,
+    fit: Fit,
 }
 
 impl<N> Default for TableTracker<N> {
@@ -152,9 +151,11 @@ impl<N: Copy + Default> TableTracker<N> {
             }
             let shadow = &mut self.shadows[cpu];
             occupancy.used = shadow.used;
-            shadow.calm = calm_sweeps(shadow.calm, shadow.used, taken);
-            if self.retired == 0 {
-                density::fit(table, cpu, occupancy, shadow.calm);
+            shadow.fit.follow(shadow.used, taken);
+            if now.is_short {
+                shadow.fit.widen(table, cpu);
+            } else if self.retired == 0 {
+                shadow.fit.halve(table, cpu, occupancy);
             }
         }
     }
@@ -368,7 +369,7 @@ impl<N: Copy + Default> Shadow<N> {
             ages: vec![0; ways],
             notes: vec![N::default(); ways],
             used: 0,
-            calm: 0,
+            fit: Fit::default(),
         }
     }
 

@@ -21,35 +21,65 @@ pub(super) struct Occupancy {
 const CALM: u8 = 4;
 
 /// Returns the number of sweeps without many new flows up to this one.
-pub(super) fn calm_sweeps(before: u8, used: usize, new: usize) -> u8 {
+fn calm_sweeps(before: u8, used: usize, new: usize) -> u8 {
     let is_calm = used > 0 && new <= used / 16;
     if is_calm { before.saturating_add(1) } else { 0 }
 }
 
-/// Halves the part that a CPU uses if flows have stayed the same and take a
-/// third of it or less. A part that stays as it is may become three quarters
-/// full before it grows.
-///
-/// The flows of the second half then take other ways, in the first half, and
-/// the old ones are reclaimed. To be called if no way waits for that.
-pub(super) fn fit<T: FlowTable>(
-    table: &T,
-    cpu: usize,
-    now: Occupancy,
-    calm_sweeps: u8,
-) {
-    if calm_sweeps < CALM {
-        return;
+/// The sizes of a CPU's part, as far as they are chosen here.
+#[derive(Debug, Default)]
+pub(super) struct Fit {
+    /// Sweeps without many new flows.
+    calm: u8,
+    /// The ways of the largest part in which flows found no room although no
+    /// new ones came.
+    crowded: usize,
+}
+
+impl Fit {
+    /// Takes note of a sweep that met `new` new flows.
+    pub(super) fn follow(&mut self, used: usize, new: usize) {
+        self.calm = calm_sweeps(self.calm, used, new);
     }
-    let Occupancy { used, outside } = now;
-    let before = table.ways_of_places(cpu);
-    if used.saturating_mul(3) <= before {
-        table.halve_places(cpu);
+
+    /// Halves the part that a CPU uses if flows have stayed the same and take a
+    /// third of it or less. A part that stays as it is may become three
+    /// quarters full before it grows.
+    ///
+    /// The flows of the second half then take other ways, in the first half,
+    /// and the old ones are reclaimed. To be called if no way waits for that.
+    pub(super) fn halve<T: FlowTable>(
+        &mut self,
+        table: &T,
+        cpu: usize,
+        now: Occupancy,
+    ) {
+        let Occupancy { used, outside } = now;
+        if used < self.crowded / 8 {
+            self.crowded = 0;
+        }
+        if self.calm < CALM {
+            return;
+        }
+        let before = table.ways_of_places(cpu);
+        if used.saturating_mul(3) <= before && before / 2 > self.crowded {
+            table.halve_places(cpu);
+        }
+        let ways = table.ways_of_places(cpu);
+        // The flows that move, about half of them, have two ways for a while.
+        let besides = if ways < before { used / 2 } else { outside };
+        table.set_limit(cpu, ways / 4 * 3 + besides);
     }
-    let ways = table.ways_of_places(cpu);
-    // The flows that move, about half of them, have two ways for a while.
-    let besides = if ways < before { used / 2 } else { outside };
-    table.set_limit(cpu, ways / 4 * 3 + besides);
+
+    /// Lets the part grow if flows have stayed the same, and some found no
+    /// room in it. Not while new flows come, because the part grows with them.
+    pub(super) fn widen<T: FlowTable>(&mut self, table: &T, cpu: usize) {
+        let ways = table.ways_of_places(cpu);
+        if self.calm >= CALM && ways < table.ways() {
+            self.crowded = self.crowded.max(ways);
+            table.set_limit(cpu, 0);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -67,6 +97,10 @@ mod tests {
         model
     }
 
+    fn calm() -> Fit {
+        Fit { calm: CALM, ..Fit::default() }
+    }
+
     fn occupancy(used: usize, outside: usize) -> Occupancy {
         Occupancy { used, outside }
     }
@@ -74,8 +108,9 @@ mod tests {
     #[test]
     fn a_part_is_halved_until_flows_take_more_than_a_third_of_it() {
         let model = grown();
+        let mut fit = calm();
         for (used, left) in [(6, 16), (5, 8), (3, 8), (2, 4), (1, 2), (0, 2)] {
-            fit(&model, 0, occupancy(used, 0), CALM);
+            fit.halve(&model, 0, occupancy(used, 0));
             assert_eq!(model.ways_of_places(0), left, "{used}");
             // Old ways outside of it may still be used.
             assert_eq!(model.ways_in_use(0), 16);
@@ -90,7 +125,9 @@ mod tests {
         }
         assert_eq!(calm, 3);
         let model = grown();
-        fit(&model, 0, occupancy(1, 0), calm);
+        let mut fit = Fit { calm, ..Fit::default() };
+        fit.halve(&model, 0, occupancy(1, 0));
+        fit.widen(&model, 0);
         assert_eq!(model.ways_of_places(0), 16);
         assert_eq!(model.state().limits, [(0, 0)]);
         assert_eq!(calm_sweeps(calm, 32, 3), 0);
@@ -99,9 +136,31 @@ mod tests {
     #[test]
     fn the_limit_leaves_room_for_the_ways_of_flows_that_move() {
         let model = grown();
-        fit(&model, 0, occupancy(4, 0), CALM);
+        calm().halve(&model, 0, occupancy(4, 0));
         assert_eq!(model.state().limits, [(6 + 2, 4)]);
-        fit(&model, 0, occupancy(6, 3), CALM);
+        calm().halve(&model, 0, occupancy(6, 3));
         assert_eq!(model.state().limits, [(6 + 3, 4)]);
+    }
+
+    #[test]
+    fn a_part_in_which_flows_found_no_room_grows_and_is_not_tried_again() {
+        let model = grown();
+        let mut fit = calm();
+        fit.halve(&model, 0, occupancy(4, 0));
+        assert_eq!(model.ways_of_places(0), 8);
+        fit.widen(&model, 0);
+        assert_eq!(model.state().limits, [(0, 4)]);
+        model.state().happen(Event::Grow { cpu: 0 });
+        for (used, left) in [(4, 16), (1, 16), (0, 8)] {
+            fit.halve(&model, 0, occupancy(used, 0));
+            assert_eq!(model.ways_of_places(0), left, "{used}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_is_the_whole_table_does_not_grow() {
+        let model = grown();
+        calm().widen(&model, 0);
+        assert_eq!(model.state().limits, [(0, 0)]);
     }
 }

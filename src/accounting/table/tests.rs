@@ -90,7 +90,7 @@ fn a_flow_is_credited_with_what_it_grew_by() {
 
 #[test]
 fn a_flow_on_two_cpus_begins_once_and_ends_with_its_last_way() {
-    let (mut tracker, model) = (Tracker::default(), KernelModel::new(2, 4, 1));
+    let (mut tracker, model) = (Tracker::default(), KernelModel::new(2, 1, 1));
     model.pass(0, flow(0, 1), 1);
     model.pass(1, flow(0, 1), 1);
     let seen = sweep(&mut tracker, &model, CALM, 1);
@@ -118,7 +118,7 @@ fn a_flow_on_two_cpus_begins_once_and_ends_with_its_last_way() {
 fn a_flow_on_three_cpus_loses_its_ways_in_any_order() {
     for last in 0..3 {
         let (mut tracker, model) =
-            (Tracker::default(), KernelModel::new(3, 4, 1));
+            (Tracker::default(), KernelModel::new(3, 1, 1));
         for cpu in 0..3 {
             model.pass(cpu, flow(0, 1), 1);
         }
@@ -154,7 +154,7 @@ fn the_next_flow_of_a_way_gets_only_its_own_growth() {
 
 #[test]
 fn what_a_running_program_adds_to_a_retired_way_is_its_flows() {
-    let (mut tracker, model) = (Tracker::default(), KernelModel::new(1, 4, 1));
+    let (mut tracker, model) = (Tracker::default(), KernelModel::new(1, 1, 1));
     model.pass(0, flow(0, 1), 1);
     let way = only_way(&model, &mut tracker);
     let stop = Event::Stop { cpu: 0, flow: flow(0, 1), is_known: true };
@@ -172,7 +172,7 @@ fn what_a_running_program_adds_to_a_retired_way_is_its_flows() {
 
 #[test]
 fn a_flow_that_comes_back_while_its_way_is_retired_is_the_same_flow() {
-    let (mut tracker, model) = (Tracker::default(), KernelModel::new(1, 4, 1));
+    let (mut tracker, model) = (Tracker::default(), KernelModel::new(1, 1, 1));
     model.pass(0, flow(0, 1), 1);
     let way = only_way(&model, &mut tracker);
     sweeps_until_retired(&mut tracker, &model, SHORT, way);
@@ -294,8 +294,9 @@ fn the_next_flow_of_a_way_has_no_note() {
 
 #[test]
 fn the_fuller_a_cpu_the_sooner_an_idle_way_is_retired() {
-    // Eight ways: half of them, one more, and one more each.
-    let cases = [(4, None), (5, Some(65)), (6, Some(65)), (7, Some(9))];
+    // Eight ways: less than half of them, half of them, and one more each.
+    let cases =
+        [(3, None), (4, Some(65)), (5, Some(65)), (6, Some(65)), (7, Some(9))];
     for (used, expected) in cases {
         let (mut tracker, model) =
             (Tracker::default(), KernelModel::new(1, 4, 99));
@@ -316,9 +317,11 @@ fn the_fuller_a_cpu_the_sooner_an_idle_way_is_retired() {
 
 #[test]
 fn a_way_may_be_idle_the_longer_the_more_ways_are_free() {
+    let short = |used| patience(used, 800, true);
     let patience = |used| patience(used, 800, false);
+    assert_eq!((short(399), short(400), short(800)), (u8::MAX, 2, 2));
     assert_eq!(patience(0), u8::MAX);
-    assert_eq!((patience(400), patience(401)), (u8::MAX, 64));
+    assert_eq!((patience(399), patience(400)), (u8::MAX, 64));
     assert_eq!((patience(600), patience(601)), (64, 8));
     assert_eq!((patience(700), patience(701)), (8, 2));
     assert_eq!(patience(800), 2);

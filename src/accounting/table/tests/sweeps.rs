@@ -117,11 +117,11 @@ impl Oracle {
     fn patience(&self, cpu: usize, is_short: bool) -> Option<u64> {
         let own = cpu * WAYS..(cpu + 1) * WAYS;
         match self.ways.range(own).count() {
+            0..4 => None,
             8 => Some(2),
             _ if is_short => Some(2),
             7 => Some(8),
-            5 | 6 => Some(64),
-            _ => None,
+            _ => Some(64),
         }
     }
 
