@@ -27,14 +27,17 @@ const LABELS = {
   other: "Other countries",
 };
 
+/** The names that the browser gave, by code. */
+const names = new Map(Object.entries(LABELS));
+
 /** Returns the name of a country in the language of the browser. */
 export function countryName(code, given) {
-  if (LABELS[code]) return LABELS[code];
-  if (/^[A-Z]{2}$/.test(code)) {
-    const name = regions.of(code);
-    if (name) return name;
+  let name = names.get(code);
+  if (name === undefined) {
+    name = /^[A-Z]{2}$/.test(code) ? regions.of(code) ?? "" : "";
+    names.set(code, name);
   }
-  return given || code;
+  return name || given || code;
 }
 
 function scaled(value, step, prefixes, unit) {

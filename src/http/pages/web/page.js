@@ -15,6 +15,9 @@ import * as values from "./values.js";
 
 const find = (id) => document.getElementById(id);
 
+/** The milliseconds between two questions about the exporter while its state is out of sight. */
+const RARELY = 10000;
+
 const map = new WorldMap(find("shapes"), find("legend"));
 const lines = new Lines();
 const detail = new Detail(find("detail"), lines);
@@ -34,6 +37,9 @@ const known = { slices: {}, interfaces: [], services: [] };
 let shown = null;
 let failedSince = null;
 let timer = 0;
+/** When the state of the exporter was shown, and whether it is in sight. */
+let stateAt = -RARELY;
+let isStateInSight = false;
 /** Grows with each change, so that a late answer to an old question is dropped. */
 let turn = 0;
 
@@ -61,29 +67,22 @@ async function answers() {
   const { interface: name, ip_version } = choice;
   const page = pageOf(choice);
   const countries = ask("countries", { interface: name, ip_version });
-  // Its names are a choice, also while other pages are shown.
-  const services = known.slices.services ? ask("services") : null;
-  const other = page === "services" && services ? services : page ? ask(page) : countries;
-  const found = { countries: await countries, other: await other };
-  if (services) known.services = (await services).content.configured;
-  return found;
+  const other = page ? ask(page) : countries;
+  return { countries: await countries, other: await other };
 }
 
 async function update() {
   clearTimeout(timer);
   const asked = turn += 1;
   try {
-    const [about, devices, found] = await Promise.all([ask("summary"), ask("interfaces"), answers()]);
+    const [found, newest] = await Promise.all([answers(), isStateAsked() ? state() : null]);
     if (asked !== turn) return;
-    summary = about.content;
-    known.interfaces = devices.content.interfaces.map((device) => device.interface);
-    known.slices = summary.slices;
     shown = found;
     failedSince = null;
-    controls.show(choice, known);
     remember();
     draw(false);
-    showExporter(summary, devices.content);
+    // Later than the table, which asks how far it is scrolled.
+    if (newest) learn(newest);
     await lookBehind();
     if (asked !== turn) return;
   } catch (error) {
@@ -93,12 +92,34 @@ async function update() {
   schedule();
 }
 
+/** Returns whether the state of the exporter is due. */
+const isStateAsked = () => isStateInSight || performance.now() - stateAt >= RARELY;
+
+/** Asks for the state of the exporter, and for the names that can be chosen. */
+async function state() {
+  const [{ content: about }, { content: devices }] = await Promise.all([ask("summary"), ask("interfaces")]);
+  const services = about.slices.services ? (await ask("services")).content : null;
+  return { about, devices, services };
+}
+
+/** Shows the state of the exporter. */
+function learn({ about, devices, services }) {
+  stateAt = performance.now();
+  summary = about;
+  known.slices = summary.slices;
+  known.interfaces = devices.interfaces.map((device) => device.interface);
+  known.services = services?.configured ?? [];
+  controls.show(choice, known);
+  quota.draw(summary.quota);
+  showExporter(summary, devices);
+}
+
 /** Asks for what stands below the map. */
 async function lookBehind() {
-  if (!summary) return;
+  if (!summary || !shown) return;
   await Promise.all([
     detail.ask(choice.country, summary.slices),
-    past.ask(choice, summary.slices, summary.at),
+    past.ask(choice, summary.slices, shown.countries.content.at),
   ]).catch(fail);
 }
 
@@ -111,6 +132,8 @@ function schedule() {
 
 function fail(error) {
   failedSince ??= Date.now() / 1000;
+  // An exporter that returns may have another state.
+  stateAt = -RARELY;
   const state = find("state");
   state.className = "gone";
   const isAnswer = error instanceof Fault;
@@ -161,7 +184,7 @@ function draw(isComplete = true) {
   find("nothing").hidden = sorted.some((row) => row.value > 0) || choice.time === "since";
   drawWhole();
   drawState();
-  tip.values = new Map(sorted.map((row) => [row.key, amount(row.value, measure.unit, perSecond)]));
+  tip.shown = { rows: sorted, unit: measure.unit, perSecond };
   if (isComplete || !choice.country) detail.draw(choice.country, shown.countries.content);
   else detail.answer = shown.countries.content;
 }
@@ -186,7 +209,6 @@ function drawWhole() {
   }
   const place = find("whole");
   if (place.hidden) place.append(...cards.map(({ card }) => card), quota.card);
-  quota.draw(summary.quota);
   place.hidden = false;
 }
 
@@ -202,13 +224,15 @@ function drawState() {
 
 /** The small window beside the pointer. */
 const tip = {
-  values: new Map(),
+  shown: { rows: [] },
   show(event) {
     const country = event.target.dataset?.country;
     const box = find("tip");
     box.hidden = !country;
     if (!country) return;
-    box.textContent = `${countryName(country)}: ${this.values.get(country) ?? "nothing"}`;
+    const { rows, unit, perSecond } = this.shown;
+    const row = rows.find((one) => one.key === country);
+    box.textContent = `${countryName(country)}: ${row ? amount(row.value, unit, perSecond) : "nothing"}`;
     const { width, height } = box.getBoundingClientRect();
     const x = Math.min(event.clientX + 14, innerWidth - width - 4);
     const y = event.clientY + 18 + height > innerHeight ? event.clientY - height - 10 : event.clientY + 18;
@@ -240,4 +264,8 @@ find("state").textContent = "Loading…";
 controls.show(choice, known);
 await Promise.all([map.load(), update()]);
 draw();
+new IntersectionObserver(([foot]) => {
+  isStateInSight = foot.isIntersecting;
+  if (isStateInSight && performance.now() - stateAt >= 1000) update();
+}).observe(document.querySelector("footer"));
 document.documentElement.dataset.ready = "true";

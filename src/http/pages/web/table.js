@@ -17,6 +17,22 @@ export function set(place, text) {
   else if (node.data !== text) node.data = text;
 }
 
+/** A text that changes with each update. It knows what it shows: to ask the document costs more. */
+class ShownText {
+  #shown = "";
+  #node = document.createTextNode("");
+
+  constructor(place) {
+    place.append(this.#node);
+  }
+
+  set(text) {
+    if (this.#shown === text) return;
+    this.#shown = text;
+    this.#node.data = text;
+  }
+}
+
 /** Rows beyond those in sight that are written with them. */
 const AROUND = 2;
 
@@ -27,7 +43,8 @@ const IN_TURN = 24;
 const GROUP = 10;
 
 /**
- * A table of rows that keep their places: an update writes other texts into them
+ * A table of rows that keep their places, each with its `country` and its exact
+ * `value`: an update writes other texts into them
  * and moves none. It writes the rows in sight, those that got another key, and
  * some of the others, which follow when they come into sight and within the next
  * updates.
@@ -49,7 +66,7 @@ export class Table {
   /** Shows rows: { key, name, value, isOpenable, isRatio }, the largest first. */
   draw(rows, all, { unit, isRatio }, perSecond, chosen) {
     const sight = this.#sight();
-    const focused = document.activeElement?.closest("#list tbody tr")?.dataset.country;
+    const focused = document.activeElement?.closest("#list tbody tr")?.country;
     const most = Math.max(...rows.map((row) => row.value ?? 0), 0);
     this.#newest = { rows, all, unit, perSecond, most };
     this.table.classList.toggle("ratios", Boolean(isRatio));
@@ -58,34 +75,31 @@ export class Table {
       const shown = this.#places[place];
       if (shown.key !== row.key) {
         shown.key = row.key;
-        shown.row.dataset.country = row.key;
+        shown.row.country = row.key;
         this.#name(shown, row);
         this.#write(place, place + 1);
       }
-      if (shown.number !== row.value) {
-        shown.number = row.value;
-        shown.row.dataset.value = row.value ?? "";
-      }
+      shown.row.value = row.value;
       const isChosen = row.key === chosen;
       if (shown.isChosen !== isChosen) {
         shown.isChosen = isChosen;
         shown.row.classList.toggle("chosen", isChosen);
-        if (row.isOpenable) shown.name.setAttribute("aria-pressed", isChosen);
+        if (row.isOpenable) shown.button.setAttribute("aria-pressed", isChosen);
       }
     });
     this.#write(...sight);
     this.#turn = this.#turn < rows.length ? this.#turn : 0;
     this.#write(this.#turn, this.#turn += IN_TURN);
-    set(this.all.name, isRatio ? "All countries" : "All");
-    set(this.all.value, amount(all, unit, perSecond));
-    this.all.value.dataset.value = all ?? "";
+    this.all.name.set(isRatio ? "All countries" : "All");
+    this.all.value.set(amount(all, unit, perSecond));
+    this.all.row.value = all;
     if (focused) this.#focus(focused);
   }
 
   /** The focus stays with its country. */
   #focus(key) {
     const shown = this.#places.find((one) => one.key === key);
-    if (shown && !shown.row.contains(document.activeElement)) shown.name.focus({ preventScroll: true });
+    if (shown && !shown.row.contains(document.activeElement)) shown.button?.focus({ preventScroll: true });
   }
 
   /** Returns the numbers of the first row in sight, and of that behind the last one. */
@@ -109,9 +123,9 @@ export class Table {
     for (let place = Math.max(from, 0); place < last; place += 1) {
       const row = rows[place];
       const shown = this.#places[place];
-      set(shown.name, row.name);
-      set(shown.value, amount(row.value, unit, perSecond));
-      set(shown.share, row.isRatio ? "" : share(row.value ?? 0, all));
+      shown.name.set(row.name);
+      shown.value.set(amount(row.value, unit, perSecond));
+      shown.share.set(row.isRatio ? "" : share(row.value ?? 0, all));
       const width = most > 0 ? ((row.value ?? 0) / most).toFixed(3) : "0";
       if (shown.width !== width) {
         shown.width = width;
@@ -141,20 +155,21 @@ export class Table {
 
   /** Gives a row the name of a country that can be opened, or another one. */
   #name(shown, { isOpenable }) {
-    if (shown.isOpenable === isOpenable && shown.name) return;
-    shown.isOpenable = isOpenable;
+    if (shown.name && Boolean(shown.button) === Boolean(isOpenable)) return;
     shown.isChosen = undefined;
-    shown.name = element(isOpenable ? "button" : "span", "name");
+    const made = element(isOpenable ? "button" : "span", "name");
+    shown.name = new ShownText(made);
+    shown.button = isOpenable ? made : null;
     if (isOpenable) {
-      shown.name.type = "button";
-      shown.name.addEventListener("click", () => this.choose(shown.key));
+      made.type = "button";
+      made.addEventListener("click", () => this.choose(shown.key));
     }
-    shown.head.replaceChildren(shown.bar, shown.name);
+    shown.head.replaceChildren(shown.bar, made);
   }
 
   #foot() {
     const { row, head, value } = cells();
-    this.all = { name: head, value };
+    this.all = { row, name: new ShownText(head), value };
     this.table.tFoot.append(row);
   }
 }
@@ -175,5 +190,5 @@ function cells() {
   const ofAll = part("td", "cell");
   ofAll.className = "number share";
   row.append(head, value, ofAll);
-  return { row, head, value, share: ofAll };
+  return { row, head, value: new ShownText(value), share: new ShownText(ofAll) };
 }
