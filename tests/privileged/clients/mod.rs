@@ -58,7 +58,7 @@ fn number(name: &str, default: u32) -> u32 {
 }
 
 fn duration() -> Duration {
-    Duration::from_secs(number("CLIENTS_SECONDS", 5).into())
+    Duration::from_secs(number("CLIENTS_SECONDS", 3).into())
 }
 
 /// Writes the state of an exporter that has counted traffic with 250 countries
