@@ -125,9 +125,8 @@ fn the_page_adds_up_to_the_metrics() {
             );
             let shown = rows(&browser);
             assert_eq!(shown, sums(&daemon.scrape(), kind, ways), "{kind}");
-            let all = browser.run(
-                "return document.querySelector('#list tfoot tr').value;",
-            );
+            let all = browser
+                .run("return document.querySelector('#list tfoot tr').value;");
             assert_eq!(Some(shown.values().sum::<u64>()), all.as_u64());
             assert!(shown.len() >= 40, "{shown:?}");
         }
@@ -158,6 +157,62 @@ fn the_page_adds_up_to_the_metrics() {
     );
     assert_eq!(heading, json!("Germany (DE)"));
     assert_eq!(browser.console(), Vec::<String>::new());
+}
+
+/// Scrolls the table to a place, and returns two frames later the number of
+/// rows in sight, and whether they are the largest from the first of them on.
+/// Every country must have one row.
+const SCROLL: &str = "\
+    const frame = document.getElementById('list');\
+    const rows = [...document.querySelectorAll('#list tbody tr')];\
+    const look = () => {\
+        const box = frame.getBoundingClientRect();\
+        const seen = rows.filter((row) => {\
+            const { top, bottom } = row.getBoundingClientRect();\
+            return bottom > box.top && top < box.bottom;\
+        });\
+        const order = rows.map((row) => row.value).sort((a, b) => b - a);\
+        const first = rows.indexOf(seen[0]);\
+        const isRight = (row, place) => row.value === order[first + place]\
+            && row.textContent.includes('B');\
+        const countries = new Set(rows.map((row) => row.country));\
+        return [seen.length, seen.every(isRight), countries.size];\
+    };\
+    frame.scrollTop = PLACE;\
+    return new Promise((done) => requestAnimationFrame(() =>\
+        requestAnimationFrame(() => done(look()))));";
+
+#[test]
+fn rows_in_sight_are_in_order_wherever_the_table_is_scrolled() {
+    let lab = Lab::new();
+    let (daemon, page) = start(&lab);
+    talk(&lab, &daemon);
+    let browser = Browser::start(&lab.machine, WINDOW);
+    choose(&browser, &page, "time=total");
+    let before: u64 = rows(&browser).values().sum();
+
+    // The smallest countries become the largest.
+    let inbound = lab.inbound();
+    let more: u64 = (0..40)
+        .map(|number| {
+            let far = address(number, 1, 4);
+            let frame =
+                Packet::new(far, IpAddr::from(LOCAL4)).payload(1_400).frame();
+            inbound.repeat(&frame, 5 * (40 - number)).bytes
+        })
+        .sum();
+    let script = format!(
+        "return document.querySelector('#list tfoot tr').value === {};",
+        before + more
+    );
+    browser.await_script("all is shown", &script);
+    for place in ["99999", "400", "0"] {
+        let seen = browser.run(&SCROLL.replace("PLACE", place));
+        let count = seen[0].as_u64().unwrap();
+        assert!((9..30).contains(&count), "{place}: {seen}");
+        assert_eq!(seen[1], json!(true), "{place}: {seen}");
+        assert_eq!(seen[2], json!(42), "{place}: {seen}");
+    }
 }
 
 #[test]

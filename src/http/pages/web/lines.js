@@ -12,16 +12,18 @@ const [WIDTH, HEIGHT] = [240, 36];
 export class Lines {
   #lines = new Map();
 
-  /** Adds a point: a time in seconds, and the value of each key. */
-  add(at, values) {
-    for (const [key, value] of values) {
-      if (value === null || value === undefined) continue;
-      let line = this.#lines.get(key);
-      if (!line) this.#lines.set(key, line = []);
-      if (line.at(-1)?.[0] === at) continue;
-      if (at - (line.at(-2)?.[0] ?? 0) < APART) line.pop();
-      line.push([at, value]);
-    }
+  /** Adds a point to the line of a key: a time in seconds, and a value if there is one. */
+  add(at, key, value) {
+    if (value === null || value === undefined) return;
+    let line = this.#lines.get(key);
+    if (!line) this.#lines.set(key, line = []);
+    if (line.at(-1)?.[0] === at) return;
+    if (at - (line.at(-2)?.[0] ?? 0) < APART) line.pop();
+    line.push([at, value]);
+  }
+
+  /** Forgets the points that are too old to be shown at this time. */
+  forget(at) {
     for (const [key, line] of this.#lines) {
       while (line.length && line[0][0] < at - MOST) line.shift();
       if (line.length === 0) this.#lines.delete(key);

@@ -43,13 +43,13 @@ export class WorldMap {
     this.#chosen = country;
   }
 
-  /** Shades the countries by their values: a map from codes to numbers. */
-  draw(values, unit, perSecond) {
-    const positive = [...values].filter(([code, value]) => value > 0 && this.has(code));
-    const bounds = steps(positive.map(([, value]) => value), unit);
+  /** Shades the countries of rows by their values. */
+  draw(rows, unit, perSecond) {
+    const positive = rows.filter(({ key, value }) => value > 0 && this.has(key));
+    const bounds = steps(positive.map(({ value }) => value), unit);
     const shades = new Map();
-    for (const [code, value] of positive) {
-      shades.set(code, bounds.filter((bound) => value >= bound).length);
+    for (const { key, value } of positive) {
+      shades.set(key, bounds.filter((bound) => value >= bound).length);
     }
     for (const [code, shape] of this.#shapes) {
       const shade = shades.get(code) ?? 0;

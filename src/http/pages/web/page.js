@@ -146,13 +146,10 @@ function fail(error) {
 /** Adds the newest rates to the lines. */
 function remember() {
   const { content } = shown.countries;
-  const rate = (volume) => values.of(volume, "bytes", "both", true);
-  const points = content.countries.map((row) => [row.country, rate(row)]);
-  lines.add(content.at, [
-    ...points,
-    ["received", values.of(content.whole, "bytes", "received", true)],
-    ["sent", values.of(content.whole, "bytes", "sent", true)],
-  ]);
+  const add = (key, volume, way) => lines.add(content.at, key, values.of(volume, "bytes", way, true));
+  for (const row of content.countries) add(row.country, row, "both");
+  for (const way of ["received", "sent"]) add(way, content.whole, way);
+  lines.forget(content.at);
 }
 
 /** Returns the rows that are shown, and their whole. */
@@ -178,7 +175,7 @@ function draw(isComplete = true) {
   const found = rows();
   const sorted = values.sorted(found.rows);
   table.draw(sorted, found.all, measure, perSecond, choice.country);
-  map.draw(sorted.map((row) => [row.key, row.value]), measure.unit, perSecond);
+  map.draw(sorted, measure.unit, perSecond);
   map.choose(choice.country);
   find("measured").textContent = measure.name;
   find("nothing").hidden = sorted.some((row) => row.value > 0) || choice.time === "since";

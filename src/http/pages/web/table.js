@@ -33,24 +33,22 @@ class ShownText {
   }
 }
 
-/** Rows beyond those in sight that are written with them. */
-const AROUND = 2;
-
 /** Rows out of sight that each update writes, in turns. */
-const IN_TURN = 24;
+const IN_TURN = 12;
 
 /** Rows that are laid out together, once one of them is in sight. */
 const GROUP = 10;
 
 /**
  * A table of rows that keep their places, each with its `country` and its exact
- * `value`: an update writes other texts into them
- * and moves none. It writes the rows in sight, those that got another key, and
- * some of the others, which follow when they come into sight and within the next
- * updates.
+ * `value`: an update writes other texts into them and moves none. It writes the
+ * rows in sight, and some of the others in turns. Those have every other country
+ * once, but not in order until they come into sight or it is their turn.
  */
 export class Table {
   #places = [];
+  /** The place of each key. */
+  #placeOf = new Map();
   #newest = { rows: [] };
   #turn = 0;
 
@@ -68,28 +66,23 @@ export class Table {
     const sight = this.#sight();
     const focused = document.activeElement?.closest("#list tbody tr")?.country;
     const most = Math.max(...rows.map((row) => row.value ?? 0), 0);
-    this.#newest = { rows, all, unit, perSecond, most };
+    const byKey = new Map(rows.map((row) => [row.key, row]));
+    this.#newest = { rows, byKey, all, unit, perSecond, most, chosen };
     this.table.classList.toggle("ratios", Boolean(isRatio));
     this.#resize(rows.length);
-    rows.forEach((row, place) => {
-      const shown = this.#places[place];
-      if (shown.key !== row.key) {
-        shown.key = row.key;
-        shown.row.country = row.key;
-        this.#name(shown, row);
-        this.#write(place, place + 1);
-      }
-      shown.row.value = row.value;
-      const isChosen = row.key === chosen;
-      if (shown.isChosen !== isChosen) {
-        shown.isChosen = isChosen;
-        shown.row.classList.toggle("chosen", isChosen);
-        if (row.isOpenable) shown.button.setAttribute("aria-pressed", isChosen);
-      }
-    });
-    this.#write(...sight);
-    this.#turn = this.#turn < rows.length ? this.#turn : 0;
-    this.#write(this.#turn, this.#turn += IN_TURN);
+    const isSame = this.#placeOf.size === rows.length && rows.every(({ key }) => this.#placeOf.has(key));
+    if (isSame) {
+      this.#write(...sight);
+      this.#turn = this.#turn < rows.length ? this.#turn : 0;
+      this.#write(this.#turn, this.#turn += IN_TURN);
+    } else {
+      this.#placeOf.clear();
+      this.#write(0, Infinity);
+    }
+    for (const shown of this.#places) {
+      shown.row.value = byKey.get(shown.key).value;
+      this.#mark(shown);
+    }
     this.all.name.set(isRatio ? "All countries" : "All");
     this.all.value.set(amount(all, unit, perSecond));
     this.all.row.value = all;
@@ -102,36 +95,62 @@ export class Table {
     if (shown && !shown.row.contains(document.activeElement)) shown.button?.focus({ preventScroll: true });
   }
 
-  /** Returns the numbers of the first row in sight, and of that behind the last one. */
+  /** Returns the numbers of the first row of the groups in sight, and of that behind their last one. */
   #sight() {
-    const height = this.#places[0]?.row.offsetHeight;
+    const { scrollTop: top, clientHeight: height, scrollHeight } = this.frame;
     // Before it is shown for the first time, and where the whole page is scrolled.
-    if (!height || this.frame.scrollHeight <= this.frame.clientHeight) return [0, Infinity];
-    const first = Math.floor(this.frame.scrollTop / height);
-    const count = Math.ceil(this.frame.clientHeight / height);
-    return [first - AROUND, first + count + AROUND];
+    if (scrollHeight <= height) return [0, Infinity];
+    const groups = [...this.table.tBodies];
+    const first = groups.findIndex((group) => group.offsetTop + group.offsetHeight > top);
+    const last = groups.findLastIndex((group) => group.offsetTop < top + height);
+    return [first * GROUP, (last + 1) * GROUP];
   }
 
   #writeInSight() {
     this.#write(...this.#sight());
   }
 
-  /** Writes the newest values of these rows. */
+  /** Writes the newest rows into these places. */
   #write(from, to) {
-    const { rows, all, unit, perSecond, most } = this.#newest;
+    const { rows, byKey } = this.#newest;
     const last = Math.min(to, rows.length);
     for (let place = Math.max(from, 0); place < last; place += 1) {
       const row = rows[place];
-      const shown = this.#places[place];
-      shown.name.set(row.name);
-      shown.value.set(amount(row.value, unit, perSecond));
-      shown.share.set(row.isRatio ? "" : share(row.value ?? 0, all));
-      const width = most > 0 ? ((row.value ?? 0) / most).toFixed(3) : "0";
-      if (shown.width !== width) {
-        shown.width = width;
-        shown.bar.style.transform = `scaleX(${width})`;
-      }
+      const before = this.#placeOf.get(row.key);
+      // A country that has to go takes the place that becomes free.
+      if (before !== undefined && before !== place) this.#show(byKey.get(this.#places[place].key), before);
+      this.#show(row, place);
     }
+  }
+
+  #show(row, place) {
+    const { all, unit, perSecond, most } = this.#newest;
+    const shown = this.#places[place];
+    if (shown.key !== row.key) {
+      shown.key = row.key;
+      shown.row.country = row.key;
+      this.#name(shown, row);
+    }
+    shown.row.value = row.value;
+    this.#placeOf.set(row.key, place);
+    this.#mark(shown);
+    shown.name.set(row.name);
+    shown.value.set(amount(row.value, unit, perSecond));
+    shown.share.set(row.isRatio ? "" : share(row.value ?? 0, all));
+    const width = most > 0 ? ((row.value ?? 0) / most).toFixed(3) : "0";
+    if (shown.width !== width) {
+      shown.width = width;
+      shown.bar.style.transform = `scaleX(${width})`;
+    }
+  }
+
+  /** Marks a row if its country is chosen. */
+  #mark(shown) {
+    const isChosen = shown.key === this.#newest.chosen;
+    if (shown.isChosen === isChosen) return;
+    shown.isChosen = isChosen;
+    shown.row.classList.toggle("chosen", isChosen);
+    shown.button?.setAttribute("aria-pressed", isChosen);
   }
 
   #resize(count) {
