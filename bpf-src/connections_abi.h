@@ -20,6 +20,10 @@ enum connections_direction {
 /* Keys of each of the two maps of growth. */
 #define CONNECTIONS_KEYS 32768
 
+/* Places of connections in the table: CONNECTIONS_WAYS in each set. */
+#define CONNECTIONS_SETS 4096
+#define CONNECTIONS_WAYS 4
+
 /* Buckets of round-trip times; the last one has no upper bound. */
 #define CONNECTIONS_BUCKETS 10
 
@@ -69,6 +73,12 @@ struct connections_socket {
 	__u64 segments_retransmitted;
 };
 
+/* The places of connections whose sockets have cookies of one remainder. */
+struct connections_set {
+	__u64 cookies[CONNECTIONS_WAYS]; /* 0 if the place is free */
+	struct connections_socket sockets[CONNECTIONS_WAYS];
+};
+
 _Static_assert(sizeof(struct connections_key) == 20, "the key has a hole");
 _Static_assert(sizeof(struct connections_growth) ==
 		       (10 + CONNECTIONS_BUCKETS) * 8,
@@ -78,5 +88,8 @@ _Static_assert(sizeof(struct connections_settings) == 128,
 /* The kernel puts 8 bytes before it, in a cache line of its own. */
 _Static_assert(sizeof(struct connections_socket) + 8 <= 64,
 	       "the socket's storage needs another cache line");
+
+_Static_assert(sizeof(struct connections_set) == 192,
+	       "a set of places has a hole");
 
 #endif /* CONNECTIONS_ABI_H */

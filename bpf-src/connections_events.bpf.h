@@ -10,6 +10,7 @@
 
 #include "connections_growth.bpf.h"
 #include "connections_key.bpf.h"
+#include "connections_places.bpf.h"
 #include "connections_socket.bpf.h"
 
 /*
@@ -18,17 +19,10 @@
  */
 static __always_inline void begin_asking(struct sock *sk)
 {
-	struct connections_socket *known = known_of(sk);
-	__u64 mark;
+	struct connections_socket *known = known_of(sk).socket;
 
-	if (!known)
-		return;
-	mark = mark_of(known);
-	if (state_of(mark) == MARK_NONE)
-		return;
-	mark = (mark & MARK_NUMBER) + (1ULL << MARK_NUMBER_SHIFT);
-	set_mark(known, mark);
-	set_readings(known, mark, (struct readings){});
+	if (known && state_of(mark_of(known)) != MARK_NONE)
+		renew(known);
 }
 
 /* The other side asks at the same time. */
@@ -54,27 +48,31 @@ static __always_inline void note_asked(struct sock *sk)
  */
 static __always_inline bool is_done(struct sock *sk, bool is_second)
 {
-	struct connections_socket *known = is_second ? known_of(sk) : NULL;
+	struct connections_socket *known;
 
+	if (!is_second)
+		return false;
+	known = known_of(sk).socket;
 	return known && state_of(mark_of(known)) != MARK_NONE;
 }
 
 /*
- * Finds the address of a connection or an attempt that is not counted yet, and
- * what is known of its socket. Returns false if it is not to be counted, or if
- * the first program has counted it.
+ * Finds the address of a connection or an attempt. Returns false if it is not
+ * to be counted, or if the first program has counted it.
  */
 static __always_inline bool prepare(struct sock *sk, bool is_second,
-				    struct connections_key *key,
-				    struct connections_socket **known,
-				    __u64 *mark)
+				    struct connections_key *key)
 {
-	if (is_done(sk, is_second) || !bpf_skc_to_tcp_sock(sk) ||
-	    !find_remote(key, sk))
-		return false;
-	*known = made_for(sk);
-	*mark = *known ? mark_of(*known) : 0;
-	return state_of(*mark) == MARK_NONE && (*known || !is_second);
+	return !is_done(sk, is_second) && bpf_skc_to_tcp_sock(sk) &&
+	       find_remote(key, sk);
+}
+
+/* Returns whether an event is counted, which has these notes. */
+static __always_inline bool is_new(const struct connections_socket *known,
+				   bool is_second, __u64 *mark)
+{
+	*mark = known ? mark_of(known) : 0;
+	return state_of(*mark) == MARK_NONE && (known || !is_second);
 }
 
 static __always_inline void begin(struct sock *sk, int from, bool is_second)
@@ -86,7 +84,10 @@ static __always_inline void begin(struct sock *sk, int from, bool is_second)
 	struct connections_growth *growth;
 	__u64 mark, word;
 
-	if (!all || !prepare(sk, is_second, &key, &known, &mark))
+	if (!all || !prepare(sk, is_second, &key))
+		return;
+	known = room_for(sk);
+	if (!is_new(known, is_second, &mark))
 		return;
 	word = word_of(all);
 	mark = open_mark(sk, mark, word, is_outbound || (mark & MARK_ASKED));
@@ -112,7 +113,10 @@ static __always_inline void fail(struct sock *sk, bool is_second)
 	struct tcp_sock *tcp;
 	__u64 mark;
 
-	if (!all || !prepare(sk, is_second, &key, &known, &mark))
+	if (!all || !prepare(sk, is_second, &key))
+		return;
+	known = made_for(sk);
+	if (!is_new(known, is_second, &mark))
 		return;
 	mark = (mark & MARK_NUMBER) | MARK_FAILED | MARK_OUTBOUND;
 	set_kind(&key, mark);
@@ -128,42 +132,33 @@ static __always_inline void fail(struct sock *sk, bool is_second)
 }
 
 /*
- * Notes the end of a connection that is not counted as open, while the open
- * ones are looked for: the iterator may be about to find it, and to count it as
- * open for good. Returns what is known of the socket.
+ * Notes the end of a connection in the socket's storage, while the open ones
+ * are looked for: the iterator may be about to find it, and to count it as open
+ * for good. To be called before its place is given up.
  */
-static __always_inline struct connections_socket *
-noted_end(struct sock *sk, struct connections_socket *known)
+static __always_inline void note_end(struct sock *sk)
 {
+	struct connections_socket *stored = made_for(sk);
 	__u64 mark;
 
-	if (!known)
-		known = made_for(sk);
-	if (!known)
-		return NULL;
-	mark = mark_of(known);
+	if (!stored)
+		return;
+	mark = mark_of(stored);
 	if (state_of(mark) == MARK_NONE)
-		__sync_val_compare_and_swap(&known->mark, mark,
+		__sync_val_compare_and_swap(&stored->mark, mark,
 					    mark | MARK_DONE);
-	return known;
 }
 
-static __always_inline void end(struct sock *sk)
+static __always_inline void count_end(struct connections_settings *all,
+				      struct sock *sk,
+				      struct connections_socket *known)
 {
-	struct connections_socket *known = known_of(sk);
-	struct connections_settings *all = settings();
 	struct connections_key key = {};
 	struct connections_growth *growth;
 	struct tcp_sock *tcp;
 	struct readings now;
 	__u64 mark, was, word;
 
-	if (!all)
-		return;
-	if (all->is_finding)
-		known = noted_end(sk, known);
-	if (!known || state_of(mark_of(known)) != MARK_OPEN)
-		return;
 	tcp = bpf_skc_to_tcp_sock(sk);
 	if (!tcp || !set_remote(&key, sk))
 		return;
@@ -199,6 +194,22 @@ static __always_inline void end(struct sock *sk)
 			      reading(mark, now.segments_retransmitted)));
 }
 
+static __always_inline void end(struct sock *sk)
+{
+	struct connections_settings *all = settings();
+	struct known known;
+
+	if (!all)
+		return;
+	if (all->is_finding)
+		note_end(sk);
+	known = known_of(sk);
+	if (!known.socket || state_of(mark_of(known.socket)) != MARK_OPEN)
+		return;
+	count_end(all, sk, known.socket);
+	leave_place(known);
+}
+
 static __always_inline int count_change(__u64 *change, bool is_second)
 {
 	struct sock *sk = (struct sock *)change[0];
@@ -212,7 +223,7 @@ static __always_inline int count_change(__u64 *change, bool is_second)
 	case BPF_TCP_CLOSE:
 		if (from == BPF_TCP_SYN_SENT)
 			fail(sk, is_second);
-		else
+		else if (STATES_OPEN >> (from & 31) & 1)
 			end(sk);
 		return 0;
 	case BPF_TCP_SYN_SENT:

@@ -28,8 +28,9 @@ enum mark_state {
 #define MARK_ASKED (1ULL << 4)
 
 /*
- * The number of the connection among those of this socket, which may connect
- * again after a disconnect. It also stands in the highest byte of each reading:
+ * The number of the connection among those whose notes were here: a socket may
+ * connect again after a disconnect, and a place of the table gets other
+ * sockets. It also stands in the highest byte of each reading:
  * so a reading of a connection never follows one of another.
  */
 #define MARK_NUMBER_SHIFT 56

@@ -16,9 +16,15 @@
 #include "connections_kernel.bpf.h"
 #include "connections_mark.bpf.h"
 
+/* The states of an open connection. */
+#define STATES_OPEN                                            \
+	(1U << BPF_TCP_ESTABLISHED | 1U << BPF_TCP_FIN_WAIT1 | \
+	 1U << BPF_TCP_FIN_WAIT2 | 1U << BPF_TCP_CLOSE_WAIT |  \
+	 1U << BPF_TCP_LAST_ACK | 1U << BPF_TCP_CLOSING)
+
 /*
- * One element for each socket that has or had a connection, in the memory of
- * the socket's options: the kernel frees it with the socket.
+ * The notes on sockets without a place in the table (connections_places.bpf.h),
+ * in the memory of the socket's options: the kernel frees them with the socket.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -64,7 +70,7 @@ static __always_inline void set_readings(struct connections_socket *known,
 		reading(mark, now.segments_retransmitted);
 }
 
-static __always_inline struct connections_socket *known_of(struct sock *sk)
+static __always_inline struct connections_socket *stored_of(struct sock *sk)
 {
 	return bpf_sk_storage_get(&connections_sockets, sk, NULL, 0);
 }
@@ -84,6 +90,16 @@ static __always_inline void set_mark(struct connections_socket *known,
 				     __u64 mark)
 {
 	*(volatile __u64 *)&known->mark = mark;
+}
+
+/* Begins the notes of another connection: all its counters are zero. */
+static __always_inline void renew(struct connections_socket *known)
+{
+	__u64 mark =
+		(mark_of(known) & MARK_NUMBER) + (1ULL << MARK_NUMBER_SHIFT);
+
+	set_mark(known, mark);
+	set_readings(known, mark, (struct readings){});
 }
 
 /*

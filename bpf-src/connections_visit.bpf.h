@@ -10,6 +10,7 @@
 
 #include "connections_growth.bpf.h"
 #include "connections_key.bpf.h"
+#include "connections_places.bpf.h"
 #include "connections_socket.bpf.h"
 
 /* Upper bounds of the buckets of round-trip times, in microseconds. */
@@ -98,7 +99,7 @@ static __always_inline void ask_to_take(const struct connections_settings *all,
 static __always_inline void visit(struct sock *sk, struct tcp_sock *tcp,
 				  struct bpf_iter_meta *meta)
 {
-	struct connections_socket *known = known_of(sk);
+	struct connections_socket *known = known_of(sk).socket;
 	struct connections_settings *all = settings();
 	struct connections_growth *growth;
 	struct connections_key key = {};
@@ -159,11 +160,6 @@ static __always_inline void note_listening(__u16 port)
 		*ports |= 1ULL << (port % 64);
 }
 
-#define STATES_OPEN                                            \
-	(1U << BPF_TCP_ESTABLISHED | 1U << BPF_TCP_FIN_WAIT1 | \
-	 1U << BPF_TCP_FIN_WAIT2 | 1U << BPF_TCP_CLOSE_WAIT |  \
-	 1U << BPF_TCP_LAST_ACK | 1U << BPF_TCP_CLOSING)
-
 /*
  * Notes a connection that was open before the events were counted. Its mark is
  * of another generation, so the first visit counts it as open: only a visit can
@@ -176,7 +172,8 @@ static __always_inline void find_open(struct sock *sk, struct tcp_sock *tcp)
 	struct connections_socket *known;
 	__u64 before, mark;
 
-	if (!all || !find_remote(&key, sk))
+	/* With a place, its opening was counted. */
+	if (!all || !find_remote(&key, sk) || place_of(sk).socket)
 		return;
 	known = made_for(sk);
 	if (!known) {
@@ -200,7 +197,7 @@ static __always_inline void find(struct sock *sk, struct tcp_sock *tcp)
 
 	if (state == BPF_TCP_LISTEN)
 		note_listening(sk->__sk_common.skc_num);
-	else if (1U << (state & 31) & STATES_OPEN)
+	else if (STATES_OPEN >> (state & 31) & 1)
 		find_open(sk, tcp);
 }
 

@@ -19,8 +19,10 @@ pub const GROWTH_RESTS: &str = "growth_rests";
 pub const SETTINGS: &str = "connections_settings";
 /// The map whose updates wait for all running programs.
 pub const GRACE: &str = "connections_grace";
-/// The map of the notes on each socket.
+/// The map of the notes on sockets that have no place in the table.
 pub const SOCKETS: &str = "connections_sockets";
+/// The table of connections.
+pub const PLACES: &str = "connections_places";
 /// The ports of listening sockets.
 pub const LISTENING: &str = "connections_listening";
 /// The number of the exporter's network namespace.
@@ -39,6 +41,10 @@ pub const FINDS: [&str; 2] = ["connections_find", "connections_find_files"];
 
 /// Keys of each of the two maps of growth.
 pub const KEYS: u32 = 32_768;
+/// Sets of places in the table of connections.
+pub const SETS: u32 = 4096;
+/// Places in each set.
+pub const WAYS: usize = 4;
 /// Buckets of round-trip times.
 pub const BUCKETS: usize = RTT_BOUNDS.len() + 1;
 /// In the word of the settings: the second map of growth is in use.
@@ -126,6 +132,16 @@ pub struct ConnectionsSocket {
     pub segments_retransmitted: u64,
 }
 
+/// `struct connections_set`. User space does not read it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ConnectionsSet {
+    /// The cookies of the sockets; zero if the place is free.
+    pub cookies: [u64; WAYS],
+    /// The notes on the sockets.
+    pub sockets: [ConnectionsSocket; WAYS],
+}
+
 /// Words of `struct connections_growth`.
 pub const GROWTH_WORDS: usize = size_of::<ConnectionsGrowth>() / 8;
 
@@ -200,6 +216,7 @@ const _: () = {
     assert!(GROWTH_WORDS == 10 + BUCKETS);
     assert!(size_of::<ConnectionsSettings>() == 128);
     assert!(size_of::<ConnectionsSocket>() == 40);
+    assert!(size_of::<ConnectionsSet>() == 192);
 };
 
 #[cfg(test)]

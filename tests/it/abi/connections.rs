@@ -12,10 +12,10 @@ use aya_obj::generated::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC};
 use aya_obj::{Object, ProgramSection};
 use geoip_exporter::accounting::{ConnectionDirection, RTT_BOUNDS};
 use geoip_exporter::kernel::abi::connections::{
-    ConnectionsGrowth, ConnectionsKey, ConnectionsSettings, ConnectionsSocket,
-    DIRECTION_ORDER, EVENTS, FINDS, GRACE, GROWTH, GROWTH_RESTS,
-    HAS_ALL_NAMESPACES, KEYS, LISTENING, OWN_NAMESPACE, ROUND_TRIP_BOUNDS,
-    SETTINGS, SOCKETS, VISITS,
+    ConnectionsGrowth, ConnectionsKey, ConnectionsSet, ConnectionsSettings,
+    ConnectionsSocket, DIRECTION_ORDER, EVENTS, FINDS, GRACE, GROWTH,
+    GROWTH_RESTS, HAS_ALL_NAMESPACES, KEYS, LISTENING, OWN_NAMESPACE, PLACES,
+    ROUND_TRIP_BOUNDS, SETS, SETTINGS, SOCKETS, VISITS,
 };
 
 use crate::btf::{Btf, Field};
@@ -77,6 +77,10 @@ fn every_shared_struct_has_the_same_layout_on_both_sides() {
                 segments_retransmitted,
             }),
         ),
+        (
+            "connections_set".to_owned(),
+            layout!(ConnectionsSet { cookies, sockets }),
+        ),
     ]);
     assert_eq!(btf().structs("connections_"), rust);
 }
@@ -130,6 +134,12 @@ fn every_map_has_the_name_kind_and_sizes_that_user_space_expects() {
             BPF_MAP_TYPE_SK_STORAGE,
             (NUMBER, size_of::<ConnectionsSocket>(), 0),
             BPF_F_NO_PREALLOC,
+        ),
+        (
+            PLACES,
+            BPF_MAP_TYPE_ARRAY,
+            (NUMBER, size_of::<ConnectionsSet>(), SETS),
+            0,
         ),
         (LISTENING, BPF_MAP_TYPE_ARRAY, (NUMBER, 8, 1024), 0),
     ];

@@ -4,6 +4,7 @@
 mod found;
 mod kinds;
 mod leftovers;
+mod places;
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -19,6 +20,7 @@ use geoip_exporter::kernel::{
 };
 
 use crate::harness::lab::{Lab, PEER, WAN};
+use crate::harness::process::output_of;
 use crate::harness::wait::{PATIENCE, await_until};
 
 const OWN4: &str = "192.0.2.1";
@@ -126,6 +128,14 @@ impl Counter {
         self.visit();
         self.all.keys().copied().collect()
     }
+}
+
+/// Returns the bytes of options that each of the machine's sockets has, in which
+/// the storage of programs is.
+fn option_memory(lab: &Lab) -> Vec<u64> {
+    let text = output_of(lab.machine.command("ss").args(["-tmnH"]));
+    let found = text.split(',').filter_map(|part| part.strip_prefix('o'));
+    found.map(|number| number.parse().unwrap()).collect()
 }
 
 /// Moves some bytes from one end of a connection to the other.

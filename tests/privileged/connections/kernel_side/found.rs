@@ -1,7 +1,9 @@
 //! Connections that are open before anything is counted, the scope, and what
 //! happens when the numbers of open connections begin anew.
 
+use std::collections::VecDeque;
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use socket2::{Domain, Socket, Type};
 
@@ -36,6 +38,49 @@ fn open_connections_are_found_and_not_counted_as_opened() {
         }
         // The bytes after it was found, and the last one.
         assert_eq!(counter.of(outbound(REMOTE4)).bytes_acked, 6);
+    });
+}
+
+/// Each is opened or found, never both.
+#[test]
+fn connections_that_begin_during_the_first_look_are_counted_once() {
+    let lab = lab();
+    let there = listener(&lab);
+    let key = outbound(REMOTE4);
+    let is_counting = AtomicBool::new(false);
+    let begin = || {
+        let mut kept = VecDeque::new();
+        while !is_counting.load(Ordering::Relaxed) {
+            kept.push_back(connect(&there));
+            // Each has two descriptors.
+            if kept.len() > 200 {
+                kept.pop_front();
+            }
+        }
+        kept
+    };
+    lab.machine.run(|| {
+        for _ in 0..10 {
+            is_counting.store(false, Ordering::Relaxed);
+            let (mut counter, kept) = std::thread::scope(|scope| {
+                let load = scope.spawn(|| lab.machine.run(begin));
+                let counter = Counter::open(ConnectionsScope::Namespace);
+                is_counting.store(true, Ordering::Relaxed);
+                (counter, load.join().unwrap())
+            });
+            let kept_open = kept.len() as i64;
+            await_until(PATIENCE, "the ends of the others", || {
+                match counter.numbers(key) {
+                    [.., open] if open == kept_open => Ok(()),
+                    found => Err(format!("{found:?}, not {kept_open} open")),
+                }
+            });
+            let [opened, _, closed, open] = counter.numbers(key);
+            let found = counter.of(key).carried.cast_signed();
+            assert_eq!(opened + found, closed + open);
+            drop(kept);
+            counter.await_numbers(key, [opened, 0, closed + open, 0]);
+        }
     });
 }
 

@@ -9,7 +9,6 @@ use rustix::thread::{
 };
 
 use super::*;
-use crate::harness::process::output_of;
 
 /// Leaves the calling thread these capabilities alone.
 fn keep(kept: CapabilitySet) {
@@ -37,13 +36,6 @@ fn loaded() -> BTreeSet<(&'static str, u32)> {
         is_ours(map.name_as_str()?).then_some(("map", map.id()))
     });
     programs.chain(maps).collect()
-}
-
-/// Returns the bytes of options that the machine's sockets have.
-fn option_memory(lab: &Lab) -> Vec<u64> {
-    let text = output_of(lab.machine.command("ss").args(["-tmnH"]));
-    let found = text.split(',').filter_map(|part| part.strip_prefix('o'));
-    found.map(|number| number.parse().unwrap()).collect()
 }
 
 #[test]
