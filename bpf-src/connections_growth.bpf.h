@@ -88,23 +88,31 @@ static __always_inline struct connections_growth *rest_of(__u64 word,
 	return bpf_map_lookup_elem(&growth_rests, &index);
 }
 
-/* Returns the growth of a key, which may be new; NULL if there is no room. */
+/*
+ * Returns the growth of a key in a map, which may be new; NULL if there is no
+ * room. The map is a constant in each call: only then does the kernel call the
+ * look-up of a hash map directly.
+ */
 static __always_inline struct connections_growth *
-growth_of(struct connections_settings *all, __u64 word,
-	  const struct connections_key *key)
+growth_in(void *map, __u64 *keys, const struct connections_key *key)
 {
 	struct connections_growth *growth, zero = {};
-	bool is_second = word & CONNECTIONS_IS_SECOND;
-	void *map = &growth_0;
 
-	if (is_second)
-		map = &growth_1;
 	growth = bpf_map_lookup_elem(map, key);
 	if (growth)
 		return growth;
 	if (!bpf_map_update_elem(map, key, &zero, BPF_NOEXIST))
-		__sync_fetch_and_add(&all->keys[is_second], 1);
+		__sync_fetch_and_add(keys, 1);
 	return bpf_map_lookup_elem(map, key);
+}
+
+static __always_inline struct connections_growth *
+growth_of(struct connections_settings *all, __u64 word,
+	  const struct connections_key *key)
+{
+	if (word & CONNECTIONS_IS_SECOND)
+		return growth_in(&growth_1, &all->keys[1], key);
+	return growth_in(&growth_0, &all->keys[0], key);
 }
 
 #endif /* CONNECTIONS_GROWTH_BPF_H */
