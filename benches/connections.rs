@@ -1,14 +1,18 @@
 //! The cost of counting TCP connections: of one that is opened and closed, and
 //! of a visit of very many open ones.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use aya::programs::loaded_programs;
+use aya::programs::{BtfTracePoint, loaded_programs};
 use aya::sys::{Stats, enable_stats};
+use aya::{Btf, Ebpf};
 
 use crate::Effort;
+use crate::harness::clang::compile;
 use crate::harness::connections::{Asking, CountryLab, Family};
 use crate::harness::countries;
 use crate::harness::daemon::{Daemon, Setup};
@@ -20,7 +24,8 @@ use crate::sys::{allow_open_files, thread_time};
 
 /// The variants of a round, in its order.
 const NONE: usize = 0;
-const COUNTED: usize = 1;
+const EMPTY: usize = 1;
+const COUNTED: usize = 2;
 
 const MIB: f64 = (1 << 20) as f64;
 
@@ -71,13 +76,43 @@ fn connect(lab: &CountryLab, count: u16) -> f64 {
 }
 
 /// Returns the nanoseconds that these programs have run, and how often.
-fn run_time(objects: &Objects) -> (f64, u64) {
+fn run_time(numbers: &BTreeSet<u32>) -> (f64, u64) {
     let programs = loaded_programs().filter_map(Result::ok);
-    let ours = programs.filter(|it| objects.programs.contains(&it.id()));
-    ours.fold((0.0, 0), |(time, runs), program| {
+    let these = programs.filter(|it| numbers.contains(&it.id()));
+    these.fold((0.0, 0), |(time, runs), program| {
         let more = program.run_time().as_secs_f64() * 1e9;
         (time + more, runs + program.run_count())
     })
+}
+
+/// Programs that do nothing, where ours are.
+struct EmptyPair(Ebpf);
+
+impl EmptyPair {
+    const NAMES: [&str; 2] = ["empty_first", "empty_second"];
+
+    fn attach() -> Self {
+        static OBJECT: OnceLock<Vec<u8>> = OnceLock::new();
+        let object = OBJECT.get_or_init(|| compile("benches/bpf/events.bpf.c"));
+        let mut ebpf = Ebpf::load(object).expect("cannot load an object");
+        let types = Btf::from_sys_fs().expect("the kernel has BTF");
+        for name in Self::NAMES {
+            let program = ebpf.program_mut(name).expect("it is in the object");
+            let program: &mut BtfTracePoint =
+                program.try_into().expect("it is of a tracepoint");
+            program.load("inet_sock_set_state", &types).expect("cannot load");
+            program.attach().expect("cannot attach");
+        }
+        Self(ebpf)
+    }
+
+    fn programs(&self) -> BTreeSet<u32> {
+        let number = |name| {
+            let program = self.0.program(name).expect("it is in the object");
+            program.info().expect("it is loaded").id()
+        };
+        Self::NAMES.map(number).into()
+    }
 }
 
 /// Returns the cost of connections that are opened and closed.
@@ -95,35 +130,44 @@ fn short(effort: Effort) -> Vec<Row> {
     connect(&lab, count);
     let mut samples = Samples::default();
     for _ in 0..effort.of(21, 3) {
-        let round = [NONE, COUNTED].map(|variant| {
+        let round = [NONE, EMPTY, COUNTED].map(|variant| {
+            let empty = (variant == EMPTY).then(EmptyPair::attach);
             switch(&mut daemon, &without, variant == COUNTED);
             connect(&lab, 200);
-            connect(&lab, count)
+            let time = connect(&lab, count);
+            drop(empty);
+            time
         });
         samples.push(round.to_vec());
     }
-    let ours = Objects::of(&daemon).without(&without);
+    let ours = Objects::of(&daemon).without(&without).programs;
+    let empty = EmptyPair::attach();
     let statistics = enable_stats(Stats::RunTime)
         .expect("cannot make the kernel measure programs");
-    let (time, runs) = run_time(&ours);
+    let programs = [ours, empty.programs()];
+    let before = programs.each_ref().map(run_time);
     let count = effort.of(20_000, 2_000);
     connect(&lab, count);
-    let (time_after, runs_after) = run_time(&ours);
+    let after = programs.each_ref().map(run_time);
     drop(statistics);
     let ends = 2.0 * f64::from(count);
-    let runs = (runs_after - runs) as f64 / ends;
+    let runs = (after[0].1 - before[0].1) as f64 / ends;
+    let [time, empty] = [0, 1].map(|at| (after[at].0 - before[at].0) / ends);
     let none = samples.median(NONE) / 2.0;
-    let above = samples.median_above(COUNTED, NONE) / 2.0;
+    let above = |variant| samples.median_above(variant, NONE) / 2.0;
     vec![
         Row::new(
             format!("connection, opened and closed, {runs:.0} program runs"),
             "ns",
-            (time_after - time) / ends,
-        )
-        .target(Target::AtMost(1_000.0)),
-        Row::new("the same, CPU time above none", "ns", above)
+            time,
+        ),
+        Row::new("the same, of empty programs", "ns", empty),
+        Row::new("the same, net of empty programs", "ns", time - empty)
             .target(Target::AtMost(1_000.0)),
-        Row::new("the same, CPU time of all", "ns", none + above)
+        Row::new("the same, CPU time above none", "ns", above(COUNTED))
+            .target(Target::AtMost(1_000.0)),
+        Row::new("the same, CPU time of empty programs", "ns", above(EMPTY)),
+        Row::new("the same, CPU time of all", "ns", none + above(COUNTED))
             .target(Target::Of { what: "none", value: none, limit: None }),
     ]
 }
