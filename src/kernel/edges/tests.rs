@@ -229,6 +229,12 @@ fn the_devices_above_a_card_that_is_not_attached_are_edges() {
     let both =
         ["eth0 bus master=br0 off", "br0 kind=bridge", "wg0 kind=wireguard"];
     assert_eq!(edges(&both), ["br0"]);
+    // A port of it is a tunnel that may send through the other card.
+    let tunnel = "vx0 kind=vxlan master=br0 off";
+    let mut port = Machine::new(&[both[0], both[1], tunnel, "eth1 bus"]);
+    assert_eq!(port.edges(), ["eth1"]);
+    let br0 = port.verdicts().remove("br0").unwrap();
+    assert_eq!(br0, "- its packets are counted at eth1");
     // Two steps up.
     let far = [
         "eth0 bus master=bond0 off",

@@ -259,46 +259,41 @@ impl<'a> Topology<'a> {
         edges
     }
 
-    /// Returns another one of these edges that the packets of a device pass.
+    /// Returns another one of these edges that packets of a device pass.
     pub(super) fn edge_below(
         &self,
         ifindex: u32,
         edges: &BTreeSet<u32>,
     ) -> Option<u32> {
-        let mut others = edges.iter().filter(|&&edge| edge != ifindex);
-        let found = self.reach_down(ifindex, edges);
-        let found = found.or_else(|| {
-            let is_unbound = self.is_unbound(ifindex);
-            let carries = |&&edge: &&u32| !self.is_unbound(edge);
-            is_unbound.then(|| others.find(carries).copied()).flatten()
-        });
-        found
-            .or_else(|| self.other_end(ifindex).filter(|it| edges.contains(it)))
-    }
-
-    /// Returns one of these edges that a device stands on.
-    fn reach_down(&self, from: u32, edges: &BTreeSet<u32>) -> Option<u32> {
-        let mut seen = BTreeSet::from([from]);
-        let mut waiting = Self::neighbours(&self.below, from).to_vec();
-        while let Some(ifindex) = waiting.pop() {
-            if seen.insert(ifindex) {
-                if edges.contains(&ifindex) {
-                    return Some(ifindex);
-                }
-                waiting.extend(Self::neighbours(&self.below, ifindex));
+        let is_carrier = |&&it: &&u32| it != ifindex && !self.is_unbound(it);
+        let carrier = edges.iter().find(is_carrier).copied();
+        let mut found = self.other_end(ifindex).filter(|it| edges.contains(it));
+        let mut seen = BTreeSet::new();
+        let mut waiting = vec![ifindex];
+        while let Some(it) = waiting.pop() {
+            if !seen.insert(it) {
+                continue;
             }
+            if it != ifindex && edges.contains(&it) {
+                return Some(it);
+            }
+            // Also a port of a bridge may be a tunnel.
+            if self.is_unbound(it) {
+                found = found.or(carrier);
+            }
+            waiting.extend(Self::neighbours(&self.below, it));
         }
-        None
+        found
     }
 
-    /// Returns the devices in one direction from these edges, each with one of
-    /// the edges that it leads to.
+    /// Returns the devices in one direction from these devices, each with one of
+    /// the edges that those lead to.
     fn spread(
         direction: &BTreeMap<u32, Vec<u32>>,
-        edges: &BTreeSet<u32>,
+        from: impl Iterator<Item = (u32, u32)>,
     ) -> BTreeMap<u32, u32> {
         let mut reached = BTreeMap::new();
-        let mut waiting: Vec<_> = edges.iter().map(|&it| (it, it)).collect();
+        let mut waiting: Vec<_> = from.collect();
         while let Some((ifindex, edge)) = waiting.pop() {
             for &next in Self::neighbours(direction, ifindex) {
                 if reached.insert(next, edge).is_none() {
@@ -312,9 +307,16 @@ impl<'a> Topology<'a> {
     /// Adds the verdicts on the other devices. There may be thousands.
     pub(super) fn complete(&self, edges: Verdicts, roots: &[u32]) -> Verdicts {
         let at: BTreeSet<u32> = edges.keys().copied().collect();
-        let standing = Self::spread(&self.above, &at);
-        let carrying = Self::spread(&self.below, &at);
+        let edges_themselves = || at.iter().map(|&it| (it, it));
+        let standing = Self::spread(&self.above, edges_themselves());
+        let carrying = Self::spread(&self.below, edges_themselves());
         let underlay = at.iter().copied().find(|&it| !self.is_unbound(it));
+        let tunnels = self.table.iter().map(|it| it.ifindex);
+        let tunnels = tunnels.filter(|&it| self.is_unbound(it));
+        let on_tunnels = Self::spread(
+            &self.above,
+            tunnels.filter_map(|it| Some((it, underlay?))),
+        );
         let edge_of = |ifindex: u32| {
             let unbound = || underlay.filter(|_| self.is_unbound(ifindex));
             let other_end =
@@ -323,6 +325,7 @@ impl<'a> Topology<'a> {
                 .get(&ifindex)
                 .copied()
                 .or_else(unbound)
+                .or_else(|| on_tunnels.get(&ifindex).copied())
                 .or_else(other_end)
                 .or_else(|| carrying.get(&ifindex).copied())
         };
