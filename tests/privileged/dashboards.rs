@@ -2,6 +2,7 @@
 //! that scrapes an exporter under traffic.
 
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use serde_json::Value;
@@ -12,6 +13,7 @@ use crate::harness::countries::database;
 use crate::harness::daemon::{Daemon, Setup};
 use crate::harness::exposition::Scrape;
 use crate::harness::fixtures::data;
+use crate::harness::frames::Packet;
 use crate::harness::lab::WAN;
 use crate::harness::prometheus::Prometheus;
 use crate::harness::wait::{PATIENCE, await_until};
@@ -105,6 +107,19 @@ fn queries(name: &str) -> Vec<Query> {
     queries
 }
 
+/// An address of a country of its own, which never gets an answer.
+const SILENT: [u8; 4] = [192, 0, 2, 77];
+
+/// Returns the named ranges.
+fn far_and_silent() -> toml::Value {
+    let mut all = ranges(&[
+        ("far", &["198.18.0.0/15"]),
+        ("silent", &[&format!("{}/32", Ipv4Addr::from(SILENT))]),
+    ]);
+    all[1].as_table_mut().unwrap().insert("country".into(), "SILENT".into());
+    all
+}
+
 fn start(lab: &CountryLab) -> Daemon {
     let setup = Setup::new(&lab.lab.machine);
     let file = setup.path("countries.mmdb");
@@ -123,7 +138,7 @@ fn start(lab: &CountryLab) -> Daemon {
         .set("quota", "1TB")
         .set("asn_db", data("asn.mmdb").to_str().unwrap())
         .set("service", services(&[("web", &["8080-8081/tcp"])]))
-        .set("range", ranges(&[("far", &["198.18.0.0/15"])]))
+        .set("range", far_and_silent())
         .set("state_directory", state.to_str().unwrap())
         .set("poll_interval", "200ms")
         .set("log_level", "info")
@@ -176,6 +191,9 @@ fn every_panel_shows_what_was_sent() {
     let lab = CountryLab::new();
     let daemon = start(&lab);
     let prometheus = Prometheus::start(&lab.lab.machine, daemon.address());
+    // To a host that is not here.
+    let frame = Packet::new(IpAddr::from(SILENT), [203, 0, 113, 99]).frame();
+    lab.lab.inbound().send([frame]);
     let open =
         [lab.open(Asking::World, PORT, 100), lab.open(Asking::Machine, 0, 50)];
     // Until every rate has two samples with growth between.
