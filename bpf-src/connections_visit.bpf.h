@@ -99,7 +99,7 @@ static __always_inline void ask_to_take(const struct connections_settings *all,
 static __always_inline void visit(struct sock *sk, struct tcp_sock *tcp,
 				  struct bpf_iter_meta *meta)
 {
-	struct connections_socket *known = known_of(sk).socket;
+	struct connections_socket *known = visited(sk);
 	struct connections_settings *all = settings();
 	struct connections_growth *growth;
 	struct connections_key key = {};
