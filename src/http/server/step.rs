@@ -41,9 +41,10 @@ impl Phase {
 pub(super) enum Rank {
     /// The client is late by this time.
     Theirs(Reverse<Duration>),
-    /// A handshake has waited this time for a worker. Workers take them in
-    /// order, so the newest one loses least.
-    Handshake(Duration),
+    /// A handshake waits for a worker. One whose greeting is known stays longer:
+    /// most others are of clients that only send a part of one. Workers take
+    /// them in order, so the newest one loses least.
+    Handshake { was_heard: bool, waited: Duration },
     /// The client waits for the server, or takes its answer fast enough. It
     /// stays.
     Ours,

@@ -25,7 +25,10 @@ impl Connection {
                 delay => delay,
             },
             _ if is_poor => still,
-            Phase::Shaking { is_ours: true } => return Rank::Handshake(still),
+            Phase::Shaking { is_ours: true } => {
+                let was_heard = self.was_heard;
+                return Rank::Handshake { was_heard, waited: still };
+            }
             Phase::Answering(_) => return Rank::Ours,
             // The client waits for its turn.
             _ if self.is_queued => return Rank::Ours,

@@ -2,6 +2,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 
 use super::*;
+use crate::http::server::step::Rank;
 use crate::http::server::stream::Socket;
 
 /// Bytes of a turn, as documented.
@@ -97,4 +98,21 @@ fn a_client_that_may_be_gone_gets_the_head_before_the_body() {
     assert_eq!(drain(&mut client), 4);
     drop(client);
     assert!(matches!(turn(&mut connection), Step::Close));
+}
+
+#[test]
+fn a_handshake_with_a_greeting_outlasts_those_without_one() {
+    let now = Instant::now();
+    let rank = |was_heard, milliseconds| {
+        let (_client, mut connection) = pair();
+        connection.phase = Phase::Shaking { is_ours: true };
+        (connection.was_heard, connection.moved) = (was_heard, now);
+        connection.rank(now + Duration::from_millis(milliseconds))
+    };
+    let known = rank(true, 1);
+    for milliseconds in [0, 1, 1_000] {
+        assert!(rank(false, milliseconds) < known, "{milliseconds}");
+    }
+    assert!(rank(false, 1) < rank(false, 2), "the newest goes first");
+    assert!(known < Rank::Ours);
 }
