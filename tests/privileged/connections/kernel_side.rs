@@ -48,6 +48,18 @@ fn lab() -> Lab {
     lab
 }
 
+/// The same, with a network of hosts in the world. Very many connections of
+/// theirs may wait to be accepted.
+fn lab_of_many() -> Lab {
+    let lab = lab();
+    lab.world.ip("route add local 203.0.0.0/16 dev lo");
+    let way = format!("via {REMOTE4} dev {WAN} onlink");
+    lab.machine.ip(&format!("route add 203.0.0.0/16 {way}"));
+    lab.machine.set("core/somaxconn", "65535");
+    lab.machine.set("ipv4/tcp_max_syn_backlog", "65535");
+    lab
+}
+
 fn at(ip: &str, port: u16) -> SocketAddr {
     SocketAddr::new(ip.parse().unwrap(), port)
 }

@@ -185,12 +185,7 @@ fn recounts_under_load_end_with_the_right_number() {
 #[test]
 fn more_open_connections_than_keys_are_all_found_under_their_addresses() {
     const HOSTS: u32 = 33_500;
-    let lab = lab();
-    lab.world.ip("route add local 203.0.0.0/16 dev lo");
-    let way = format!("via {REMOTE4} dev {WAN} onlink");
-    lab.machine.ip(&format!("route add 203.0.0.0/16 {way}"));
-    lab.machine.set("core/somaxconn", "65535");
-    lab.machine.set("ipv4/tcp_max_syn_backlog", "65535");
+    let lab = lab_of_many();
     let tcp = || Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     lab.machine.run(|| {
         let here = tcp();

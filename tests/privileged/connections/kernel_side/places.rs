@@ -141,12 +141,7 @@ fn visits_under_load_add_every_byte_once() {
 
 #[test]
 fn connections_without_a_place_are_counted_in_their_sockets() {
-    let lab = lab();
-    lab.world.ip("route add local 203.0.0.0/16 dev lo");
-    let way = format!("via {REMOTE4} dev {WAN} onlink");
-    lab.machine.ip(&format!("route add 203.0.0.0/16 {way}"));
-    lab.machine.set("core/somaxconn", "65535");
-    lab.machine.set("ipv4/tcp_max_syn_backlog", "65535");
+    let lab = lab_of_many();
     lab.machine.run(|| {
         let mut counter = Counter::open(ConnectionsScope::Namespace);
         for round in 1..=2 {
