@@ -67,7 +67,7 @@ static __always_inline bool prepare(struct sock *sk, bool is_second,
 	       find_remote(key, sk);
 }
 
-/* Returns whether an event is counted, which has these notes. */
+/* Returns whether the event of a socket with these notes is to be counted. */
 static __always_inline bool is_new(const struct connections_socket *known,
 				   bool is_second, __u64 *mark)
 {

@@ -30,8 +30,8 @@ enum mark_state {
 /*
  * The number of the connection among those whose notes were here: a socket may
  * connect again after a disconnect, and a place of the table gets other
- * sockets. It also stands in the highest byte of each reading:
- * so a reading of a connection never follows one of another.
+ * sockets. It also stands in the highest byte of each reading, so a reading of
+ * a connection never follows one of another.
  */
 #define MARK_NUMBER_SHIFT 56
 #define MARK_NUMBER (0xFFULL << MARK_NUMBER_SHIFT)

@@ -38,7 +38,7 @@ struct {
 	__type(value, struct connections_set);
 } connections_places SEC(".maps");
 
-/* What is known of a socket, and where. */
+/* The notes on a socket, and the place that they are in. */
 struct known {
 	struct connections_socket *socket; /* NULL if nothing is */
 	__u64 *cookie; /* that of its place; NULL if it is a storage */

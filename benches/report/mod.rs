@@ -225,11 +225,12 @@ compares, and has an element for every prefix there is.
 
 A connection costs the time that its programs ran at one of its ends, from the
 opening to the closing, less the same of a pair of empty programs that was
-attached beside ours. Nearly all that an empty program runs for is the kernel's
-reading of the clock, which it does for the statistics alone. What they leave
-out, the kernel's work to call the programs, is in the CPU time: it is that of
-the thread that opens and closes both ends over a veth, one connection after the
-other, without programs, with the empty pair, and with ours, in turns. A visit costs the CPU time of the exporter's thread
+attached beside ours. An empty program runs for little more than the time in
+which the kernel reads the clock, and the kernel reads it for the statistics
+alone. Run times do not have the kernel's work to call the programs; the CPU time
+has it. That is the time of the thread that opens and closes both ends over a
+veth, one connection after the other, without programs, with the empty pair, and
+with ours, in turns. A visit costs the CPU time of the exporter's thread
 `connections`, `ss -tin` lists the same sockets.
 
 A poll costs the CPU time of the poller's own thread, from reading to
