@@ -280,6 +280,7 @@ fn measure(
     }
     let publishers = Publishers {
         gatherers: Vec::new(),
+        together: Together::default(),
         statistics: Publisher::new(PollStatistics::default()),
         interfaces: Publisher::new(Default::default()),
         counted_once: Publisher::new(Default::default()),

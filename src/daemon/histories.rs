@@ -248,7 +248,8 @@ mod tests {
     fn poll(feed: &mut Feed<Polls>) {
         let at = Timestamp::from_millis(1);
         let uptime = std::time::Duration::ZERO;
-        feed.publish(PollEnd { at, uptime, absent_retention: None });
+        feed.end_poll(PollEnd { at, uptime, absent_retention: None });
+        feed.publish();
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::histories::{Histories, Newest, Taken};
 use super::save_first::{SaveFirst, Saving};
 use crate::accounting::PollStatistics;
 use crate::collectors::traffic::Snapshot;
-use crate::metrics::published::{Published, Publisher};
+use crate::metrics::published::{Published, Publisher, Together};
 use crate::poller::{self, Checkpoint};
 use crate::state::{SaveError, State, Store};
 use take_over::warn_of_damage;
@@ -55,6 +55,7 @@ impl Shown {
         store: Option<Store>,
         left: State,
         (traffic, polls): (Published<Snapshot>, Published<PollStatistics>),
+        together: &Together,
     ) -> (Self, Option<Hand>) {
         let Some(store) = store else {
             let shown = Self {
@@ -87,6 +88,7 @@ impl Shown {
             shown_traffic: Publisher::new(Snapshot::clone(&traffic.get())),
             shown_polls: Publisher::new(*polls.get()),
             is_saved: Publisher::new(false),
+            together: together.clone(),
             ended: Ended {
                 traffic: traffic.get(),
                 slices: Vec::new(),
@@ -232,6 +234,7 @@ pub(super) struct Keeper {
     shown_traffic: Publisher<Snapshot>,
     shown_polls: Publisher<PollStatistics>,
     is_saved: Publisher<bool>,
+    together: Together,
     asked: Receiver<Sender<Infallible>>,
     hurried: Receiver<()>,
     numbers: PollNumbers,
@@ -307,14 +310,17 @@ impl Keeper {
 
     /// Lets scrapes see the counters.
     fn publish(&mut self) {
-        let Ended { traffic, slices, checkpoint } = &self.ended;
-        if !Arc::ptr_eq(&self.shown_traffic.reader().get(), traffic) {
-            self.shown_traffic.publish_shared(Arc::clone(traffic));
-        }
-        for slice in slices {
-            slice.show();
-        }
-        self.shown_polls.publish(checkpoint.polls);
+        let Self { ended, shown_traffic, shown_polls, together, .. } = self;
+        let Ended { traffic, slices, checkpoint } = ended;
+        together.change(|| {
+            if !Arc::ptr_eq(&shown_traffic.reader().get(), traffic) {
+                shown_traffic.publish_shared(Arc::clone(traffic));
+            }
+            for slice in slices {
+                slice.show();
+            }
+            shown_polls.publish(checkpoint.polls);
+        });
     }
 
     /// Takes the checkpoint of the last poll. If the poller does not answer

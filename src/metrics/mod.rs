@@ -10,10 +10,15 @@ use std::io;
 
 use encode::Format;
 use family::{Description, Family, sample};
+use published::Together;
 
 /// Takes one metric family after the other, so that only one of them is in
 /// memory at a time; a large one in parts, for the same reason.
 pub type Emit<'a> = &'a mut dyn FnMut(&Family);
+
+/// Emits the families of a subject as they are in snapshots taken before, in
+/// the same order every time.
+pub type Families<'a> = Box<dyn FnOnce(Emit<'_>) + 'a>;
 
 /// A subject that is exported.
 pub trait Collect: Send + Sync {
@@ -21,15 +26,18 @@ pub trait Collect: Send + Sync {
     /// collect. Until then, earlier results can be used again.
     fn version(&self) -> u64;
 
-    /// Emits the families of this subject as they are now, in the same order
-    /// every time.
-    fn collect(&self, emit: Emit<'_>);
+    /// Takes the snapshots of this subject as they are now, and returns its
+    /// families. Nothing that is published waits for the families: only the
+    /// snapshots are to be taken here.
+    fn collect(&self) -> Families<'_>;
 }
 
 /// Everything that is exported, in the order it was registered.
 #[derive(Default)]
 pub struct Registry {
     collectors: Vec<Box<dyn Collect>>,
+    /// The snapshots of all collectors are taken at one moment of these.
+    together: Together,
     /// The family of the numbers of series, by family.
     series: Option<Description<1>>,
 }
@@ -39,6 +47,13 @@ impl Registry {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// As [`Registry::new`], of collectors whose snapshots are published
+    /// together: none of them changes while those of a scrape are taken.
+    #[must_use]
+    pub fn of(together: Together) -> Self {
+        Self { together, ..Self::default() }
     }
 
     /// Adds a collector, whose families no other may have.
@@ -71,8 +86,10 @@ impl Registry {
     pub fn write(&self, format: Format, to: impl io::Write) -> io::Result<()> {
         let mut encoder = encode::Encoder::new(format, to);
         let mut written = Ok(());
-        for collector in &self.collectors {
-            collector.collect(&mut |family| {
+        let collect = || self.collectors.iter().map(|one| one.collect());
+        let subjects: Vec<_> = self.together.look(|| collect().collect());
+        for families in subjects {
+            families(&mut |family| {
                 if written.is_ok() {
                     written = encoder.family(family);
                 }
@@ -95,4 +112,71 @@ fn numbers(description: &Description<1>, series: &[(String, u64)]) -> Family {
         family.push([name], sample(count));
     }
     family.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::published::{Published, Publisher};
+    use super::*;
+
+    /// Shows a number under a name.
+    struct Number(&'static Description, Published<u64>);
+
+    impl Collect for Number {
+        fn version(&self) -> u64 {
+            self.1.version()
+        }
+
+        fn collect(&self) -> Families<'_> {
+            let number = self.1.get();
+            Box::new(move |emit| emit(&self.0.gauge_of(sample(*number))))
+        }
+    }
+
+    /// Returns the samples of a page.
+    fn samples(registry: &Registry) -> Vec<u64> {
+        let mut text = Vec::new();
+        registry.write(Format::Text, &mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let values = lines.map(|line| line.rsplit_once(' ').unwrap().1);
+        values.map(|value| value.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_page_has_the_snapshots_of_one_moment() {
+        static FIRST: Description =
+            Description { name: "first", help: "One.", labels: [] };
+        static LAST: Description =
+            Description { name: "last", help: "Another.", labels: [] };
+        const PAGES: usize = 20_000;
+
+        let together = Together::default();
+        let mut publishers = [Publisher::new(0), Publisher::new(0)];
+        let mut registry = Registry::of(together.clone());
+        for (of, publisher) in [&FIRST, &LAST].into_iter().zip(&publishers) {
+            registry.register(Number(of, publisher.reader()));
+        }
+        thread::scope(|scope| {
+            let pages = scope.spawn(|| {
+                let pages = (0..PAGES).map(|_| samples(&registry));
+                let is_whole = |page: &Vec<u64>| page[0] == page[1];
+                let moments: Vec<_> = pages
+                    .inspect(|page| assert!(is_whole(page), "{page:?}"))
+                    .map(|page| page[0])
+                    .collect();
+                assert!(moments.is_sorted());
+                assert_ne!(moments[0], moments[PAGES - 1]);
+            });
+            let mut number = 0;
+            while !pages.is_finished() {
+                number += 1;
+                together.change(|| {
+                    publishers.iter_mut().for_each(|it| it.publish(number));
+                });
+            }
+        });
+    }
 }

@@ -1,6 +1,6 @@
 //! Whole snapshots from one writer to many readers.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::accounting::{
     Account, Classes, Edges, FlowKey, InterfaceId, Origin, PollEnd, Rest,
@@ -62,7 +62,7 @@ impl<T> Publisher<T> {
         // A reader cannot panic while it holds the lock: it only clones an
         // `Arc`. So a poisoned lock still guards a whole snapshot.
         let mut current =
-            self.0.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            self.0.0.write().unwrap_or_else(PoisonError::into_inner);
         current.version += 1;
         current.snapshot = snapshot;
     }
@@ -78,23 +78,45 @@ impl<T> Published<T> {
     /// Returns the newest snapshot.
     #[must_use]
     pub fn get(&self) -> Arc<T> {
-        let current =
-            self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let current = self.0.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&current.snapshot)
     }
 
     /// Returns a number that grows with every snapshot.
     #[must_use]
     pub fn version(&self) -> u64 {
-        let current =
-            self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let current = self.0.read().unwrap_or_else(PoisonError::into_inner);
         current.version
+    }
+}
+
+/// Publications that change at one moment for those who look at several of
+/// them. A clone is the same.
+#[derive(Clone, Debug, Default)]
+pub struct Together(Arc<RwLock<()>>);
+
+impl Together {
+    /// Publishes several snapshots while nobody looks. Whoever wants to look
+    /// waits, so the snapshots should be made before.
+    pub fn change<T>(&self, publish: impl FnOnce() -> T) -> T {
+        // Nothing is guarded that a panic could leave half done: each
+        // snapshot is whole.
+        let _alone = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        publish()
+    }
+
+    /// Takes several snapshots while none is published. The publisher waits, so
+    /// nothing else is to be done meanwhile.
+    pub fn look<T>(&self, take: impl FnOnce() -> T) -> T {
+        let _looking = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        take()
     }
 }
 
 /// An account of any kind that the poller feeds, with its publisher.
 ///
-/// The calls come in the order [`Account`] tells; `publish` ends a poll.
+/// The calls come in the order [`Account`] tells; `end_poll` and `publish` end
+/// a poll.
 pub trait Sink: Send {
     /// See [`Account::configure`].
     fn configure(&mut self, config: &Config);
@@ -126,8 +148,11 @@ pub trait Sink: Send {
     /// See [`Account::forget_interface`].
     fn forget_interface(&mut self, interface: InterfaceId);
 
-    /// Ends a poll, and shows readers the account if it has changed.
-    fn publish(&mut self, end: PollEnd);
+    /// Ends a poll, and makes the snapshot of the account if it has changed.
+    fn end_poll(&mut self, end: PollEnd);
+
+    /// Shows readers the snapshot of the last poll.
+    fn publish(&mut self);
 }
 
 /// A reader of the snapshots of several accounts. It is told of the end of each
@@ -146,6 +171,8 @@ pub trait Gather: Send {
 pub struct Feed<A: Account> {
     account: A,
     publisher: Publisher<A::Snapshot>,
+    /// The snapshot of the last poll, until readers see it.
+    news: Option<Arc<A::Snapshot>>,
 }
 
 impl<A: Account> Feed<A> {
@@ -153,7 +180,7 @@ impl<A: Account> Feed<A> {
     #[must_use]
     pub fn new(mut account: A) -> Self {
         let publisher = Publisher::new(account.snapshot());
-        Self { account, publisher }
+        Self { account, publisher, news: None }
     }
 
     /// Returns a reading half of the account's snapshots.
@@ -204,9 +231,15 @@ impl<A: Account> Sink for Feed<A> {
         self.account.forget_interface(interface);
     }
 
-    fn publish(&mut self, end: PollEnd) {
+    fn end_poll(&mut self, end: PollEnd) {
         if self.account.end_poll(end) {
-            self.publisher.publish(self.account.snapshot());
+            self.news = Some(Arc::new(self.account.snapshot()));
+        }
+    }
+
+    fn publish(&mut self) {
+        if let Some(snapshot) = self.news.take() {
+            self.publisher.publish_shared(snapshot);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::accounting::{
 };
 use crate::config::Config;
 use crate::geoip::CountryLabels;
-use crate::metrics::published::{Gather, Sink};
+use crate::metrics::published::{Gather, Sink, Together};
 
 /// All accounts, each behind its sink.
 #[derive(Default)]
@@ -21,6 +21,8 @@ pub(super) struct Accounts {
     off: Vec<Box<dyn Sink>>,
     /// They read the snapshots of the accounts.
     gatherers: Vec<Box<dyn Gather>>,
+    /// Readers see the snapshots of one poll.
+    together: Together,
     /// The growth of the totals, kept to use the memory again.
     rests: Vec<Rest>,
     /// The end of the last good poll.
@@ -33,12 +35,13 @@ impl Accounts {
     pub(super) fn new(
         sinks: Vec<Box<dyn Sink>>,
         gatherers: Vec<Box<dyn Gather>>,
+        together: Together,
         marks: Vec<AttachmentMarks>,
         config: &Config,
     ) -> Self {
         let totals = TotalsTracker::resume(marks);
         let mut accounts =
-            Self { totals, on: sinks, gatherers, ..Self::default() };
+            Self { totals, on: sinks, gatherers, together, ..Self::default() };
         accounts.configure(config);
         accounts
     }
@@ -55,7 +58,8 @@ impl Accounts {
                 && sink.is_on()
                 && let Some(end) = self.last_end
             {
-                sink.publish(end);
+                sink.end_poll(end);
+                sink.publish();
             }
         }
         (self.on, self.off) = sinks.into_iter().partition(|sink| sink.is_on());
@@ -153,8 +157,10 @@ impl Accounts {
     pub(super) fn publish(&mut self, end: PollEnd) {
         self.last_end = Some(end);
         for sink in &mut self.on {
-            sink.publish(end);
+            sink.end_poll(end);
         }
+        let on = self.on.iter_mut();
+        self.together.change(|| on.for_each(|sink| sink.publish()));
         for gatherer in &mut self.gatherers {
             gatherer.end_poll(end);
         }

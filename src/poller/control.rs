@@ -11,7 +11,7 @@ use crate::collectors::interfaces;
 use crate::config::Config;
 use crate::geoip::CountryLabels;
 use crate::kernel::InterfaceEvent;
-use crate::metrics::published::{Gather, Publisher};
+use crate::metrics::published::{Gather, Publisher, Together};
 
 /// A message to the running poller. Dropping the sender stops the poller.
 pub enum Control {
@@ -54,6 +54,8 @@ pub struct Publishers {
     pub interfaces: Publisher<interfaces::Snapshot>,
     /// The interfaces at which the whole machine is counted.
     pub counted_once: Publisher<interfaces::OnceSnapshot>,
+    /// The publications of the accounts, which readers see together.
+    pub together: Together,
     /// The readers of the snapshots of the accounts.
     pub gatherers: Vec<Box<dyn Gather>>,
     /// The party that hears of its progress.

@@ -95,7 +95,8 @@ fn fill(feed: &mut impl Sink) {
     feed.credit_rests(&rests);
     let uptime = Duration::from_secs(2);
     let at = at(1_700_000_002);
-    feed.publish(PollEnd { at, uptime, absent_retention: None });
+    feed.end_poll(PollEnd { at, uptime, absent_retention: None });
+    feed.publish();
 }
 
 fn exporter(feed: &Feed<TrafficAccount>) -> ExporterCollector {

@@ -14,7 +14,7 @@ use crate::metrics::family::{
     Description, Family, FamilyBuilder, Histogram, sample,
 };
 use crate::metrics::published::Published;
-use crate::metrics::{Collect, Emit};
+use crate::metrics::{Collect, Families};
 
 /// The `country` of connections for whose addresses the kernel had no room, and
 /// of countries without round-trip times of their own; the `service` of
@@ -162,29 +162,31 @@ impl Collect for ConnectionsCollector {
         self.snapshot.version() + self.config.version()
     }
 
-    fn collect(&self, emit: Emit<'_>) {
+    fn collect(&self) -> Families<'_> {
         if !self.config.get().connections {
-            return;
+            return Box::new(|_| ());
         }
-        // One snapshot for all families, so that their sums agree.
-        let snapshot = &*self.snapshot.get();
-        emit(&open(snapshot));
-        if let Some(method) = snapshot.method {
-            let mut family = METHOD.gauge();
-            family.push([method.label()], 1.0);
-            emit(&family.build());
-        }
-        // A counter that cannot grow would look like one of no failures.
-        let has_lists = snapshot.method == Some(Method::SockDiag);
-        for of in CHANGES.iter().filter(|it| it.is_in_lists || !has_lists) {
-            emit(&changes(snapshot, of));
-        }
-        let untracked = sample(snapshot.untracked);
-        emit(&UNTRACKED.counter_of(untracked, snapshot.created));
-        for of in &TRAFFIC {
-            emit(&traffic(snapshot, of));
-        }
-        emit(&round_trips(snapshot));
+        let snapshot = self.snapshot.get();
+        Box::new(move |emit| {
+            let snapshot = &*snapshot;
+            emit(&open(snapshot));
+            if let Some(method) = snapshot.method {
+                let mut family = METHOD.gauge();
+                family.push([method.label()], 1.0);
+                emit(&family.build());
+            }
+            // A counter that cannot grow would look like one of no failures.
+            let has_lists = snapshot.method == Some(Method::SockDiag);
+            for of in CHANGES.iter().filter(|it| it.is_in_lists || !has_lists) {
+                emit(&changes(snapshot, of));
+            }
+            let untracked = sample(snapshot.untracked);
+            emit(&UNTRACKED.counter_of(untracked, snapshot.created));
+            for of in &TRAFFIC {
+                emit(&traffic(snapshot, of));
+            }
+            emit(&round_trips(snapshot));
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::geoip::{Country, CountryNames};
 use crate::metrics::family::Description;
 use crate::metrics::published::Published;
-use crate::metrics::{Collect, Emit};
+use crate::metrics::{Collect, Families};
 
 /// The continent of a country if the database has none.
 const UNKNOWN: &str = "UNKNOWN";
@@ -40,32 +40,34 @@ impl Collect for CountriesCollector {
         traffic.version() + names.version() + config.version()
     }
 
-    fn collect(&self, emit: Emit<'_>) {
+    fn collect(&self) -> Families<'_> {
         let config = self.config.get();
         if !config.country_info {
-            return;
+            return Box::new(|_| ());
         }
-        let traffic = self.traffic.get();
-        let names = self.names.get();
-        let mut countries: BTreeSet<Country> = config
-            .countries_at_zero
-            .labels()
-            .into_iter()
-            // UNKNOWN is no code.
-            .map(|label| Country::from_code(label).unwrap_or_default())
-            .collect();
-        let interfaces = traffic.interfaces.iter().chain(&*traffic.remembered);
-        for interface in interfaces {
-            let InterfaceTraffic { countries: seen, .. } = &**interface;
-            countries.extend(seen.iter().map(|one| one.country));
-        }
-        let mut family = INFO.gauge();
-        for country in countries {
-            let label = traffic.labels.get(country);
-            let name = names.name(country).unwrap_or(label);
-            let continent = names.continent(country).unwrap_or(UNKNOWN);
-            family.push([label, name, continent], 1.0);
-        }
-        emit(&family.build());
+        let (traffic, names) = (self.traffic.get(), self.names.get());
+        Box::new(move |emit| {
+            let mut countries: BTreeSet<Country> = config
+                .countries_at_zero
+                .labels()
+                .into_iter()
+                // UNKNOWN is no code.
+                .map(|label| Country::from_code(label).unwrap_or_default())
+                .collect();
+            let interfaces =
+                traffic.interfaces.iter().chain(&*traffic.remembered);
+            for interface in interfaces {
+                let InterfaceTraffic { countries: seen, .. } = &**interface;
+                countries.extend(seen.iter().map(|one| one.country));
+            }
+            let mut family = INFO.gauge();
+            for country in countries {
+                let label = traffic.labels.get(country);
+                let name = names.name(country).unwrap_or(label);
+                let continent = names.continent(country).unwrap_or(UNKNOWN);
+                family.push([label, name, continent], 1.0);
+            }
+            emit(&family.build());
+        })
     }
 }

@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::families;
-use crate::metrics::{Collect, Emit};
+use crate::metrics::{Collect, Families};
 
 /// Shows the expiry of the certificate.
 pub struct CertificateCollector<F> {
@@ -22,12 +22,18 @@ where
         (self.expiry)().unwrap_or_default().unsigned_abs()
     }
 
-    fn collect(&self, emit: Emit<'_>) {
-        let mut family = families::CERTIFICATE_EXPIRY.gauge();
-        if let Some(seconds) = (self.expiry)() {
-            #[allow(clippy::cast_precision_loss, reason = "exact until 2^53")]
-            family.push([], seconds as f64);
-        }
-        emit(&family.build());
+    fn collect(&self) -> Families<'_> {
+        let expiry = (self.expiry)();
+        Box::new(move |emit| {
+            let mut family = families::CERTIFICATE_EXPIRY.gauge();
+            if let Some(seconds) = expiry {
+                #[allow(
+                    clippy::cast_precision_loss,
+                    reason = "exact until 2^53"
+                )]
+                family.push([], seconds as f64);
+            }
+            emit(&family.build());
+        })
     }
 }

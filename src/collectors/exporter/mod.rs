@@ -16,6 +16,7 @@ pub use process::Process;
 pub use section::SavedPolls;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::traffic;
@@ -23,7 +24,7 @@ use crate::accounting::PollStatistics;
 use crate::config::Config;
 use crate::metrics::family::sample;
 use crate::metrics::published::Published;
-use crate::metrics::{Collect, Emit};
+use crate::metrics::{Collect, Emit, Families};
 use crate::release::Build;
 
 /// The result of the last reload; published by the supervisor.
@@ -110,29 +111,34 @@ impl Collect for ExporterCollector {
             + traffic.version()
     }
 
-    fn collect(&self, emit: Emit<'_>) {
-        let mut build = families::BUILD_INFO.gauge();
-        build.push([self.build.version, self.build.revision], 1.0);
-        emit(&build.build());
-        let mut hash = families::CONFIG_INFO.gauge();
-        hash.push([self.config_hash.get().as_str()], 1.0);
-        emit(&hash.build());
-        collect_settings(&self.config.get(), emit);
-        collect_last_reload(&self.last_reload.get(), emit);
-        collect_databases(&self.databases, emit);
-        optional::collect(&self.optional, emit);
-        if let Some(is_saved) = &self.is_saved {
-            emit(
-                &families::STATE_SAVED
-                    .gauge_of(u8::from(*is_saved.get()).into()),
-            );
-        }
-        let traffic = self.traffic.get();
-        emit(
-            &families::PACKETS
-                .counter_of(sample(traffic.packets), traffic.created),
-        );
-        collect_polls(&self.polls.get(), emit);
+    fn collect(&self) -> Families<'_> {
+        let (config, config_hash) = (self.config.get(), self.config_hash.get());
+        let reload = self.last_reload.get();
+        let databases: Vec<_> =
+            self.databases.iter().map(Published::get).collect();
+        let optional: Vec<_> =
+            self.optional.iter().map(Published::get).collect();
+        let is_saved = self.is_saved.as_ref().map(Published::get);
+        let (traffic, polls) = (self.traffic.get(), self.polls.get());
+        Box::new(move |emit| {
+            let mut build = families::BUILD_INFO.gauge();
+            build.push([self.build.version, self.build.revision], 1.0);
+            emit(&build.build());
+            let mut hash = families::CONFIG_INFO.gauge();
+            hash.push([config_hash.as_str()], 1.0);
+            emit(&hash.build());
+            collect_settings(&config, emit);
+            collect_last_reload(&reload, emit);
+            collect_databases(&databases, emit);
+            optional::collect(&optional, emit);
+            if let Some(is_saved) = is_saved {
+                let is_saved = u8::from(*is_saved).into();
+                emit(&families::STATE_SAVED.gauge_of(is_saved));
+            }
+            let packets = sample(traffic.packets);
+            emit(&families::PACKETS.counter_of(packets, traffic.created));
+            collect_polls(&polls, emit);
+        })
     }
 }
 
@@ -157,12 +163,11 @@ fn collect_last_reload(reload: &LastReload, emit: Emit<'_>) {
     );
 }
 
-fn collect_databases(databases: &[Published<DatabaseStatus>], emit: Emit<'_>) {
+fn collect_databases(databases: &[Arc<DatabaseStatus>], emit: Emit<'_>) {
     let mut loaded = families::DATABASE_LOADED.gauge();
     let mut info = families::DATABASE_INFO.gauge();
     let mut built = families::DATABASE_BUILD_TIMESTAMP.gauge();
     for status in databases {
-        let status = status.get();
         let label = status.database;
         if !status.is_wanted {
             continue;

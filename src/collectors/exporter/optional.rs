@@ -5,11 +5,11 @@
 
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::metrics::Emit;
 use crate::metrics::family::Description;
-use crate::metrics::published::Published;
 
 const SUCCESS: Description<1> = Description {
     name: "geoip_collector_success",
@@ -47,11 +47,7 @@ impl CollectorStatus {
 }
 
 /// Emits the outcome of every optional collector that is on.
-pub(super) fn collect(
-    collectors: &[Published<CollectorStatus>],
-    emit: Emit<'_>,
-) {
-    let statuses: Vec<_> = collectors.iter().map(Published::get).collect();
+pub(super) fn collect(statuses: &[Arc<CollectorStatus>], emit: Emit<'_>) {
     let mut success = SUCCESS.gauge();
     let mut duration = DURATION.gauge();
     for status in statuses.iter().filter(|status| status.is_on) {

@@ -10,7 +10,7 @@ use rustix::time::ClockId;
 
 use crate::accounting::Timestamp;
 use crate::metrics::family::Family;
-use crate::metrics::{Collect, Emit};
+use crate::metrics::{Collect, Families};
 
 /// The CPU time, which the library knows in whole seconds only.
 const CPU_SECONDS: &str = "process_cpu_seconds_total";
@@ -40,29 +40,34 @@ impl Collect for Process {
         0
     }
 
-    fn collect(&self, emit: Emit<'_>) {
-        // One at a time: the collector adds the growth of the CPU time since
-        // its last look, and two at once would add it twice.
-        let collector = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let families = collector.collect();
-        let started = families.iter().find(|f| f.name() == START_TIME);
-        let started = started.and_then(|family| {
-            let seconds = family.get_metric().first()?.get_gauge().get_value();
-            Duration::try_from_secs_f64(seconds).ok()
-        });
-        let started = started.map(|since| Timestamp::from(UNIX_EPOCH + since));
-        for mut family in families {
-            if family.name() == CPU_SECONDS {
-                for metric in family.mut_metric() {
-                    let mut counter = Counter::default();
-                    counter.set_value(cpu_seconds());
-                    metric.set_counter(counter);
+    fn collect(&self) -> Families<'_> {
+        Box::new(move |emit| {
+            // One at a time: the collector adds the growth of the CPU time since
+            // its last look, and two at once would add it twice.
+            let collector =
+                self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let families = collector.collect();
+            let started = families.iter().find(|f| f.name() == START_TIME);
+            let started = started.and_then(|family| {
+                let seconds =
+                    family.get_metric().first()?.get_gauge().get_value();
+                Duration::try_from_secs_f64(seconds).ok()
+            });
+            let started =
+                started.map(|since| Timestamp::from(UNIX_EPOCH + since));
+            for mut family in families {
+                if family.name() == CPU_SECONDS {
+                    for metric in family.mut_metric() {
+                        let mut counter = Counter::default();
+                        counter.set_value(cpu_seconds());
+                        metric.set_counter(counter);
+                    }
+                    emit(&Family { metrics: family, created: vec![started] });
+                } else {
+                    emit(&family.into());
                 }
-                emit(&Family { metrics: family, created: vec![started] });
-            } else {
-                emit(&family.into());
             }
-        }
+        })
     }
 }
 
@@ -75,7 +80,7 @@ mod tests {
         let mut shown = Vec::new();
         let process = Process::default();
         for _ in 0..2 {
-            process.collect(&mut |family| {
+            (process.collect())(&mut |family| {
                 if family.metrics.name() == CPU_SECONDS {
                     let metric = &family.metrics.get_metric()[0];
                     shown.push(metric.get_counter().get_value());

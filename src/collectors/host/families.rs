@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::geoip::Country;
 use crate::metrics::family::{Description, Family, sample};
 use crate::metrics::published::Published;
-use crate::metrics::{Collect, Emit};
+use crate::metrics::{Collect, Families};
 
 const COUNTRY_LABELS: [&str; 2] = ["country", "ip_version"];
 
@@ -95,35 +95,41 @@ impl Collect for HostCollector {
         self.snapshot.version() + self.config.version()
     }
 
-    fn collect(&self, emit: Emit<'_>) {
+    fn collect(&self) -> Families<'_> {
         use Direction::{Received, Sent};
 
         let config = self.config.get();
         if !config.host {
-            return;
+            return Box::new(|_| ());
         }
-        // One snapshot for all families, so that their sums agree.
-        let snapshot = &*self.snapshot.get();
-        let at_zero = &at_zero::of(&config);
-        let bytes = |volume: Volume| volume.bytes;
-        let packets = |volume: Volume| volume.packets;
-        for (description, direction, unit) in [
-            (&BYTES_RECEIVED, Received, bytes as fn(Volume) -> u64),
-            (&BYTES_SENT, Sent, bytes),
-            (&PACKETS_RECEIVED, Received, packets),
-            (&PACKETS_SENT, Sent, packets),
-        ] {
-            let aspect = (direction, unit);
-            emit(&by_country(description, snapshot, aspect, at_zero));
-        }
-        emit(&unattributed(&UNATTRIBUTED_BYTES_RECEIVED, snapshot, Received));
-        emit(&unattributed(&UNATTRIBUTED_BYTES_SENT, snapshot, Sent));
-        for (description, direction) in
-            [(&NON_IP_BYTES_RECEIVED, Received), (&NON_IP_BYTES_SENT, Sent)]
-        {
-            let bytes = snapshot.non_ip[direction.index()].bytes;
-            emit(&description.counter_of(sample(bytes), snapshot.created));
-        }
+        let snapshot = self.snapshot.get();
+        Box::new(move |emit| {
+            let snapshot = &*snapshot;
+            let at_zero = &at_zero::of(&config);
+            let bytes = |volume: Volume| volume.bytes;
+            let packets = |volume: Volume| volume.packets;
+            for (description, direction, unit) in [
+                (&BYTES_RECEIVED, Received, bytes as fn(Volume) -> u64),
+                (&BYTES_SENT, Sent, bytes),
+                (&PACKETS_RECEIVED, Received, packets),
+                (&PACKETS_SENT, Sent, packets),
+            ] {
+                let aspect = (direction, unit);
+                emit(&by_country(description, snapshot, aspect, at_zero));
+            }
+            emit(&unattributed(
+                &UNATTRIBUTED_BYTES_RECEIVED,
+                snapshot,
+                Received,
+            ));
+            emit(&unattributed(&UNATTRIBUTED_BYTES_SENT, snapshot, Sent));
+            for (description, direction) in
+                [(&NON_IP_BYTES_RECEIVED, Received), (&NON_IP_BYTES_SENT, Sent)]
+            {
+                let bytes = snapshot.non_ip[direction.index()].bytes;
+                emit(&description.counter_of(sample(bytes), snapshot.created));
+            }
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::geoip::Network;
 use crate::metrics::family::{Description, Family, sample};
 use crate::metrics::published::Published;
-use crate::metrics::{Collect, Emit};
+use crate::metrics::{Collect, Families};
 
 /// The label of the hosts without series of their own.
 const OTHER: &str = "other";
@@ -64,16 +64,19 @@ impl Collect for HostsCollector {
         self.snapshot.version() + self.config.version() + self.places.version()
     }
 
-    fn collect(&self, emit: Emit<'_>) {
+    fn collect(&self) -> Families<'_> {
         let config = self.config.get();
         if !config.remote_hosts || !config.remote_hosts_metrics {
-            return;
+            return Box::new(|_| ());
         }
-        let snapshot = &*self.snapshot.get();
-        emit(&by_host(&BYTES_RECEIVED, snapshot, Direction::Received));
-        emit(&by_host(&BYTES_SENT, snapshot, Direction::Sent));
-        emit(&info(snapshot, &self.places));
-        emit(&KEPT.gauge_of(sample(snapshot.len() as u64)));
+        let snapshot = self.snapshot.get();
+        Box::new(move |emit| {
+            let snapshot = &*snapshot;
+            emit(&by_host(&BYTES_RECEIVED, snapshot, Direction::Received));
+            emit(&by_host(&BYTES_SENT, snapshot, Direction::Sent));
+            emit(&info(snapshot, &self.places));
+            emit(&KEPT.gauge_of(sample(snapshot.len() as u64)));
+        })
     }
 }
 

@@ -8,7 +8,7 @@
 use super::{OnceSnapshot, Snapshot};
 use crate::metrics::family::Description;
 use crate::metrics::published::Published;
-use crate::metrics::{Collect, Emit};
+use crate::metrics::{Collect, Families};
 
 const STATUS: Description<1> = Description {
     name: "geoip_interface_status",
@@ -52,19 +52,23 @@ impl Collect for InterfacesCollector {
         self.snapshot.version() + self.counted_once.version()
     }
 
-    fn collect(&self, emit: Emit<'_>) {
-        let mut status = STATUS.gauge();
-        let mut attached = ATTACHED.gauge();
-        for (name, state) in &*self.snapshot.get() {
-            status.push([name], state.status.value().into());
-            attached.push([name], u8::from(state.is_attached).into());
-        }
-        emit(&status.build());
-        emit(&attached.build());
-        let mut counted_once = COUNTED_ONCE.gauge();
-        for (name, once) in &*self.counted_once.get() {
-            counted_once.push([name], u8::from(once.is_edge).into());
-        }
-        emit(&counted_once.build());
+    fn collect(&self) -> Families<'_> {
+        let states = self.snapshot.get();
+        let edges = self.counted_once.get();
+        Box::new(move |emit| {
+            let mut status = STATUS.gauge();
+            let mut attached = ATTACHED.gauge();
+            for (name, state) in &*states {
+                status.push([name], state.status.value().into());
+                attached.push([name], u8::from(state.is_attached).into());
+            }
+            emit(&status.build());
+            emit(&attached.build());
+            let mut counted_once = COUNTED_ONCE.gauge();
+            for (name, once) in &*edges {
+                counted_once.push([name], u8::from(once.is_edge).into());
+            }
+            emit(&counted_once.build());
+        })
     }
 }

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::geoip::{Network, NetworkNames};
 use crate::metrics::family::{Description, Family, sample};
 use crate::metrics::published::Published;
-use crate::metrics::{Collect, Emit};
+use crate::metrics::{Collect, Families};
 
 /// The label of the networks without series of their own.
 const OTHER: &str = "other";
@@ -85,24 +85,27 @@ impl Collect for NetworksCollector {
         snapshot.version() + names.version() + config.version()
     }
 
-    fn collect(&self, emit: Emit<'_>) {
+    fn collect(&self) -> Families<'_> {
         if !self.config.get().networks {
-            return;
+            return Box::new(|_| ());
         }
-        let snapshot = &*self.snapshot.get();
-        emit(&by_network(&BYTES_RECEIVED, snapshot, Direction::Received));
-        emit(&by_network(&BYTES_SENT, snapshot, Direction::Sent));
-        for (description, direction) in [
-            (&UNATTRIBUTED_RECEIVED, Direction::Received),
-            (&UNATTRIBUTED_SENT, Direction::Sent),
-        ] {
-            let bytes = sample(snapshot.unattributed[direction.index()]);
-            emit(&description.counter_of(bytes, snapshot.created));
-        }
-        emit(&info(snapshot, &self.names.get()));
-        emit(&KEPT.gauge_of(sample(snapshot.networks.len() as u64)));
-        let not_kept = sum(&snapshot.networks.not_kept);
-        emit(&NOT_KEPT.counter_of(sample(not_kept), snapshot.created));
+        let (snapshot, names) = (self.snapshot.get(), self.names.get());
+        Box::new(move |emit| {
+            let snapshot = &*snapshot;
+            emit(&by_network(&BYTES_RECEIVED, snapshot, Direction::Received));
+            emit(&by_network(&BYTES_SENT, snapshot, Direction::Sent));
+            for (description, direction) in [
+                (&UNATTRIBUTED_RECEIVED, Direction::Received),
+                (&UNATTRIBUTED_SENT, Direction::Sent),
+            ] {
+                let bytes = sample(snapshot.unattributed[direction.index()]);
+                emit(&description.counter_of(bytes, snapshot.created));
+            }
+            emit(&info(snapshot, &names));
+            emit(&KEPT.gauge_of(sample(snapshot.networks.len() as u64)));
+            let not_kept = sum(&snapshot.networks.not_kept);
+            emit(&NOT_KEPT.counter_of(sample(not_kept), snapshot.created));
+        })
     }
 }
 

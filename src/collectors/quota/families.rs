@@ -8,7 +8,7 @@ use super::{Snapshot, usage};
 use crate::config::Config;
 use crate::metrics::family::{Description, sample};
 use crate::metrics::published::Published;
-use crate::metrics::{Collect, Emit};
+use crate::metrics::{Collect, Families};
 
 const QUOTA: Description = Description {
     name: "geoip_quota_bytes",
@@ -44,12 +44,14 @@ impl Collect for QuotaCollector {
         self.snapshot.version() + self.config.version()
     }
 
-    fn collect(&self, emit: Emit<'_>) {
-        let config = self.config.get();
-        let Some(usage) = usage(&self.snapshot.get(), &config) else { return };
-        emit(&QUOTA.gauge_of(sample(usage.limit)));
-        emit(&USED.gauge_of(sample(usage.used)));
-        let reset = u64::try_from(usage.reset).unwrap_or_default();
-        emit(&RESET.gauge_of(sample(reset)));
+    fn collect(&self) -> Families<'_> {
+        let (snapshot, config) = (self.snapshot.get(), self.config.get());
+        Box::new(move |emit| {
+            let Some(usage) = usage(&snapshot, &config) else { return };
+            emit(&QUOTA.gauge_of(sample(usage.limit)));
+            emit(&USED.gauge_of(sample(usage.used)));
+            let reset = u64::try_from(usage.reset).unwrap_or_default();
+            emit(&RESET.gauge_of(sample(reset)));
+        })
     }
 }

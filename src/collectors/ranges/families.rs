@@ -9,7 +9,7 @@ use crate::accounting::{Direction, IpVersion, Volume};
 use crate::config::Config;
 use crate::metrics::family::{Description, Family, sample};
 use crate::metrics::published::Published;
-use crate::metrics::{Collect, Emit};
+use crate::metrics::{Collect, Families};
 
 const LABELS: [&str; 4] = ["source", "destination", "interface", "ip_version"];
 
@@ -81,31 +81,32 @@ impl Collect for RangesCollector {
         self.snapshot.version() + self.config.version()
     }
 
-    fn collect(&self, emit: Emit<'_>) {
+    fn collect(&self) -> Families<'_> {
         use Direction::{Received, Sent};
 
-        let config = self.config.get();
-        if !config.has_ranges() {
-            return;
+        if !self.config.get().has_ranges() {
+            return Box::new(|_| ());
         }
-        // One snapshot for all families, so that their sums agree.
-        let snapshot = &*self.snapshot.get();
-        let bytes = |volume: Volume| volume.bytes;
-        let packets = |volume: Volume| volume.packets;
-        for (description, direction, unit) in [
-            (&BYTES_RECEIVED, Received, bytes as fn(Volume) -> u64),
-            (&BYTES_SENT, Sent, bytes),
-            (&PACKETS_RECEIVED, Received, packets),
-            (&PACKETS_SENT, Sent, packets),
-        ] {
-            for interface in &snapshot.interfaces {
-                emit(&by_pair(description, interface, direction, unit));
+        let snapshot = self.snapshot.get();
+        Box::new(move |emit| {
+            let snapshot = &*snapshot;
+            let bytes = |volume: Volume| volume.bytes;
+            let packets = |volume: Volume| volume.packets;
+            for (description, direction, unit) in [
+                (&BYTES_RECEIVED, Received, bytes as fn(Volume) -> u64),
+                (&BYTES_SENT, Sent, bytes),
+                (&PACKETS_RECEIVED, Received, packets),
+                (&PACKETS_SENT, Sent, packets),
+            ] {
+                for interface in &snapshot.interfaces {
+                    emit(&by_pair(description, interface, direction, unit));
+                }
             }
-        }
-        emit(&unattributed(&UNATTRIBUTED_RECEIVED, snapshot, Received));
-        emit(&unattributed(&UNATTRIBUTED_SENT, snapshot, Sent));
-        let pairs = snapshot.interfaces.iter().map(|one| one.pairs.len());
-        emit(&PAIRS.gauge_of(sample(pairs.sum::<usize>() as u64)));
+            emit(&unattributed(&UNATTRIBUTED_RECEIVED, snapshot, Received));
+            emit(&unattributed(&UNATTRIBUTED_SENT, snapshot, Sent));
+            let pairs = snapshot.interfaces.iter().map(|one| one.pairs.len());
+            emit(&PAIRS.gauge_of(sample(pairs.sum::<usize>() as u64)));
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::accounting::{Direction, IpVersion, Timestamp};
 use crate::config::{Config, Service};
 use crate::metrics::family::{Description, sample};
 use crate::metrics::published::Published;
-use crate::metrics::{Collect, Emit};
+use crate::metrics::{Collect, Families};
 
 const SERVICE_LABELS: [&str; 2] = ["service", "country"];
 
@@ -64,48 +64,50 @@ impl Collect for ServicesCollector {
         self.snapshot.version() + self.config.version()
     }
 
-    fn collect(&self, emit: Emit<'_>) {
-        // One snapshot for all families, so that their sums agree.
-        let snapshot = &*self.snapshot.get();
-        let config = self.config.get();
+    fn collect(&self) -> Families<'_> {
+        let (snapshot, config) = (self.snapshot.get(), self.config.get());
         if config.service.is_empty() {
-            return;
+            return Box::new(|_| ());
         }
-        let for_each = |show: &mut dyn FnMut(&str, &str, &Counters)| {
-            for_each(snapshot, &config.service, show);
-        };
-        for (description, direction) in [
-            (&BYTES_RECEIVED, Direction::Received),
-            (&BYTES_SENT, Direction::Sent),
-        ] {
-            let mut family = description.counter();
+        Box::new(move |emit| {
+            let snapshot = &*snapshot;
+            let for_each = |show: &mut dyn FnMut(&str, &str, &Counters)| {
+                for_each(snapshot, &config.service, show);
+            };
+            for (description, direction) in [
+                (&BYTES_RECEIVED, Direction::Received),
+                (&BYTES_SENT, Direction::Sent),
+            ] {
+                let mut family = description.counter();
+                for_each(&mut |service, country, counters| {
+                    let side = direction.index();
+                    let bytes = counters.bytes[side];
+                    if bytes > 0 {
+                        let created = counters.bytes_created[side];
+                        family.push_created(
+                            [service, country],
+                            sample(bytes),
+                            created,
+                        );
+                    }
+                });
+                emit(&family.build());
+            }
+            let mut family = ATTEMPTS.counter();
             for_each(&mut |service, country, counters| {
-                let side = direction.index();
-                let bytes = counters.bytes[side];
-                if bytes > 0 {
-                    let created = counters.bytes_created[side];
-                    family.push_created(
-                        [service, country],
-                        sample(bytes),
-                        created,
-                    );
+                for ip_version in [IpVersion::V4, IpVersion::V6] {
+                    let at = ip_version.index();
+                    let attempts = counters.attempts[at];
+                    let created: Option<Timestamp> =
+                        counters.attempts_created[at];
+                    if attempts > 0 {
+                        let labels = [service, country, ip_version.label()];
+                        family.push_created(labels, sample(attempts), created);
+                    }
                 }
             });
             emit(&family.build());
-        }
-        let mut family = ATTEMPTS.counter();
-        for_each(&mut |service, country, counters| {
-            for ip_version in [IpVersion::V4, IpVersion::V6] {
-                let at = ip_version.index();
-                let attempts = counters.attempts[at];
-                let created: Option<Timestamp> = counters.attempts_created[at];
-                if attempts > 0 {
-                    let labels = [service, country, ip_version.label()];
-                    family.push_created(labels, sample(attempts), created);
-                }
-            }
-        });
-        emit(&family.build());
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::geoip::{Country, CountryLabels};
 use crate::metrics::family::{Description, Family, sample};
 use crate::metrics::published::Published;
-use crate::metrics::{Collect, Emit};
+use crate::metrics::{Collect, Families};
 
 const COUNTRY_LABELS: [&str; 3] = ["country", "interface", "ip_version"];
 
@@ -112,39 +112,45 @@ impl Collect for TrafficCollector {
         self.snapshot.version() + self.config.version()
     }
 
-    fn collect(&self, emit: Emit<'_>) {
+    fn collect(&self) -> Families<'_> {
         use Direction::{Received, Sent};
 
-        // One snapshot for all families, so that their sums agree.
-        let snapshot = &*self.snapshot.get();
-        let at_zero = &at_zero::of(&self.config.get());
-        let bytes = |volume: Volume| volume.bytes;
-        let packets = |volume: Volume| volume.packets;
-        let interfaces = &snapshot.interfaces;
-        for (description, direction, unit) in [
-            (&BYTES_RECEIVED, Received, bytes as fn(Volume) -> u64),
-            (&BYTES_SENT, Sent, bytes),
-            (&PACKETS_RECEIVED, Received, packets),
-            (&PACKETS_SENT, Sent, packets),
-        ] {
-            let aspect = Aspect { direction, unit };
-            for interface in interfaces {
-                emit(&by_country(
-                    description,
-                    (interface, &snapshot.labels),
-                    aspect,
-                    at_zero,
-                ));
+        let (snapshot, config) = (self.snapshot.get(), self.config.get());
+        Box::new(move |emit| {
+            let snapshot = &*snapshot;
+            let at_zero = &at_zero::of(&config);
+            let bytes = |volume: Volume| volume.bytes;
+            let packets = |volume: Volume| volume.packets;
+            let interfaces = &snapshot.interfaces;
+            for (description, direction, unit) in [
+                (&BYTES_RECEIVED, Received, bytes as fn(Volume) -> u64),
+                (&BYTES_SENT, Sent, bytes),
+                (&PACKETS_RECEIVED, Received, packets),
+                (&PACKETS_SENT, Sent, packets),
+            ] {
+                let aspect = Aspect { direction, unit };
+                for interface in interfaces {
+                    emit(&by_country(
+                        description,
+                        (interface, &snapshot.labels),
+                        aspect,
+                        at_zero,
+                    ));
+                }
             }
-        }
-        emit(&unattributed(&UNATTRIBUTED_BYTES_RECEIVED, snapshot, Received));
-        emit(&unattributed(&UNATTRIBUTED_BYTES_SENT, snapshot, Sent));
-        emit(&non_ip(&NON_IP_BYTES_RECEIVED, snapshot, Received));
-        emit(&non_ip(&NON_IP_BYTES_SENT, snapshot, Sent));
-        let absent = interfaces.iter().filter(|i| i.is_absent);
-        emit(&ABSENT.gauge_of(sample(absent.count() as u64)));
-        let remembered = snapshot.remembered.len() as u64;
-        emit(&REMEMBERED.gauge_of(sample(remembered)));
+            emit(&unattributed(
+                &UNATTRIBUTED_BYTES_RECEIVED,
+                snapshot,
+                Received,
+            ));
+            emit(&unattributed(&UNATTRIBUTED_BYTES_SENT, snapshot, Sent));
+            emit(&non_ip(&NON_IP_BYTES_RECEIVED, snapshot, Received));
+            emit(&non_ip(&NON_IP_BYTES_SENT, snapshot, Sent));
+            let absent = interfaces.iter().filter(|i| i.is_absent);
+            emit(&ABSENT.gauge_of(sample(absent.count() as u64)));
+            let remembered = snapshot.remembered.len() as u64;
+            emit(&REMEMBERED.gauge_of(sample(remembered)));
+        })
     }
 }
 

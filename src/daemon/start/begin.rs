@@ -28,7 +28,9 @@ use crate::http::pages::{Fresh, Metrics, Refresh};
 use crate::http::{self, Routes};
 use crate::kernel::{Adopt, Attach, Classify, Hook, ReadCounts};
 use crate::metrics::Registry;
-use crate::metrics::published::{Feed, Gather, Published, Publisher, Sink};
+use crate::metrics::published::{
+    Feed, Gather, Published, Publisher, Sink, Together,
+};
 use crate::poller::{self, Poller};
 use crate::sandbox::Duty;
 use crate::state::State;
@@ -80,7 +82,9 @@ impl Start<'_> {
         let labels = CountryLabels::clone(&left.traffic.labels);
         let mut store = counting.store;
         let mut histories = Histories::new(store.as_mut(), labels);
-        let (mut shown, mut saver) = Shown::new(self.log, store, left, newest);
+        let together = Together::default();
+        let (mut shown, mut saver) =
+            Shown::new(self.log, store, left, newest, &together);
         if published.config.reader().get().state_directory.is_some() {
             // A directory that cannot be used is not as good as none.
             let never = || Publisher::new(false).reader();
@@ -116,7 +120,8 @@ impl Start<'_> {
         }
         let saver = saver.map(|saver| Box::new(saver) as Box<_>);
         let save_first = shown.save_first.map(|it| Arc::new(it) as Arc<_>);
-        let mut parts = Parts::of(slices, &sources, save_first);
+        let mut parts =
+            Parts::of(slices, &sources, save_first, together.clone());
 
         let (settling, settled) = bounded::<Infallible>(0);
         let overseer = manager.overseer(
@@ -133,6 +138,7 @@ impl Start<'_> {
                 statistics,
                 interfaces,
                 counted_once,
+                together,
                 gatherers: std::mem::take(&mut parts.gatherers),
                 overseer,
                 saver,
@@ -281,8 +287,9 @@ impl Parts {
         slices: Vec<Slice>,
         sources: &Sources,
         save_first: Option<Arc<dyn Refresh>>,
+        together: Together,
     ) -> Self {
-        let mut registry = Registry::new();
+        let mut registry = Registry::of(together);
         registry.count_series(SERIES);
         let (mut sinks, mut pages) = (Vec::new(), Vec::new());
         let (mut workers, mut commits) = (Vec::new(), Vec::new());

@@ -11,7 +11,7 @@ use crate::collectors::interfaces::{InterfaceState, Status};
 use crate::config::Config;
 use crate::geoip::CountryLabels;
 use crate::kernel::{Hook, LinkLayer, Relations};
-use crate::metrics::published::Sink;
+use crate::metrics::published::{Sink, Together};
 
 /// The number of interface numbers of the fake kernel side.
 const LIMIT: u32 = 4;
@@ -94,7 +94,8 @@ impl Sink for Names {
     fn forget_interface(&mut self, interface: InterfaceId) {
         assert!(self.0.lock().unwrap().remove(&interface).is_some());
     }
-    fn publish(&mut self, _: PollEnd) {}
+    fn end_poll(&mut self, _: PollEnd) {}
+    fn publish(&mut self) {}
 }
 
 #[derive(Clone, Default)]
@@ -134,6 +135,7 @@ impl Host {
             accounts: Accounts::new(
                 vec![Box::new(names)],
                 Vec::new(),
+                Together::default(),
                 Vec::new(),
                 &Config::default(),
             ),

@@ -36,11 +36,12 @@ impl Polled {
         let mut rests = Vec::new();
         self.tracker.observe(&self.totals, &mut rests);
         self.feed.credit_rests(&rests);
-        self.feed.publish(PollEnd {
+        self.feed.end_poll(PollEnd {
             at: Timestamp::from_millis(self.seconds * 1_000),
             uptime: Duration::from_secs(self.seconds),
             absent_retention: Some(Duration::from_secs(3)),
         });
+        self.feed.publish();
         self.feed.reader().version() != before
     }
 }
