@@ -20,7 +20,7 @@ use geoip_exporter::geoip::{Country, Database, NetworkDatabase};
 use geoip_exporter::kernel::{
     Error, InterfaceEvent, Loaded, ReadCounts, Room, Sweep, TrafficReader,
 };
-use geoip_exporter::metrics::published::{Feed, Publisher, Sink};
+use geoip_exporter::metrics::published::{Feed, Publisher, Sink, Together};
 use geoip_exporter::poller::{Control, Overseer, Poller, Publishers, Start};
 use slog::{Discard, Logger, o};
 

@@ -49,7 +49,9 @@ use crate::http::pages::{Assets, Healthy, Index, Ready, Reload};
 use crate::http::{self, Page};
 use crate::kernel::{FollowInterfaces, InterfaceEvent, OpenConnections};
 use crate::metrics::Collect;
-use crate::metrics::published::{Feed, Gather, Published, Publisher, Sink};
+use crate::metrics::published::{
+    Feed, Gather, Published, Publisher, Sink, Together,
+};
 use crate::ranges::RangeNames;
 use crate::sandbox::Duty;
 
@@ -91,6 +93,8 @@ pub(super) struct Sources {
     pub(super) range_names: RangeNames,
     /// The content of the files that origins come from.
     pub(super) origins: Published<classifier::Sources>,
+    /// The snapshots that scrapes may see change together.
+    pub(super) together: Together,
     /// The newest snapshot of the traffic that scrapes may see.
     pub(super) traffic: Published<Snapshot>,
     /// The newest statistics of the poller that scrapes may see.
@@ -140,6 +144,7 @@ pub(super) fn all(
         networks: of_networks,
         ranges: of_ranges,
         services: of_services,
+        together: sources.together.clone(),
     };
     let (quota, of_quota) = history::quota(sources, histories);
     let (history, ask) = history::slice(sources, saved);

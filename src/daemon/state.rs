@@ -34,6 +34,8 @@ const POLLER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The publications that scrapes may see.
 pub(super) struct Shown {
+    /// They change together, with the snapshots of the slices.
+    pub(super) together: Together,
     pub(super) traffic: Published<Snapshot>,
     pub(super) polls: Published<PollStatistics>,
     /// True if they are saved; none without a store.
@@ -55,10 +57,11 @@ impl Shown {
         store: Option<Store>,
         left: State,
         (traffic, polls): (Published<Snapshot>, Published<PollStatistics>),
-        together: &Together,
     ) -> (Self, Option<Hand>) {
+        let together = Together::default();
         let Some(store) = store else {
             let shown = Self {
+                together,
                 traffic,
                 polls,
                 is_saved: None,
@@ -117,6 +120,7 @@ impl Shown {
         let slices = Arc::default();
         let saver = Hand { traffic, slices, requests, give, hurry, numbers };
         let shown = Self {
+            together,
             traffic: keeper.shown_traffic.reader(),
             polls: keeper.shown_polls.reader(),
             is_saved: Some(keeper.is_saved.reader()),

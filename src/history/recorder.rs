@@ -17,7 +17,7 @@ use super::moment::until_full_minute;
 use crate::collectors::{networks, ranges, services, traffic};
 use crate::config::Config;
 use crate::geoip::NetworkNames;
-use crate::metrics::published::Published;
+use crate::metrics::published::{Published, Together};
 
 /// A question about the file, answered on the thread that writes it: the threads
 /// that talk to clients read no files.
@@ -54,18 +54,20 @@ pub struct Saved {
     pub ranges: Published<ranges::Snapshot>,
     /// By service.
     pub services: Published<services::Snapshot>,
+    /// They are of one moment of these.
+    pub together: Together,
 }
 
 impl Saved {
     /// Returns the newest of them.
     #[must_use]
     pub fn get(&self) -> Counters {
-        Counters {
+        self.together.look(|| Counters {
             traffic: self.traffic.get(),
             networks: self.networks.get(),
             ranges: self.ranges.get(),
             services: self.services.get(),
-        }
+        })
     }
 }
 

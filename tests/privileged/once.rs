@@ -45,14 +45,10 @@ fn await_whole(daemon: &Daemon, expected: impl Fn() -> [u64; 2]) -> Scrape {
         let seen = DIRECTIONS.map(|direction| whole(scrape, direction));
         let expected = expected();
         match seen == expected {
-            true => Ok(()),
+            true => Ok(scrape.clone()),
             false => Err(format!("{seen:?} instead of {expected:?}")),
         }
-    });
-    // The machine and its interfaces are published one after the other, so that
-    // those of the first page may be of two polls.
-    daemon.await_polls();
-    daemon.scrape()
+    })
 }
 
 /// Returns the bytes that an interface carried: received and sent.

@@ -28,9 +28,7 @@ use crate::http::pages::{Fresh, Metrics, Refresh};
 use crate::http::{self, Routes};
 use crate::kernel::{Adopt, Attach, Classify, Hook, ReadCounts};
 use crate::metrics::Registry;
-use crate::metrics::published::{
-    Feed, Gather, Published, Publisher, Sink, Together,
-};
+use crate::metrics::published::{Feed, Gather, Published, Publisher, Sink};
 use crate::poller::{self, Poller};
 use crate::sandbox::Duty;
 use crate::state::State;
@@ -82,9 +80,7 @@ impl Start<'_> {
         let labels = CountryLabels::clone(&left.traffic.labels);
         let mut store = counting.store;
         let mut histories = Histories::new(store.as_mut(), labels);
-        let together = Together::default();
-        let (mut shown, mut saver) =
-            Shown::new(self.log, store, left, newest, &together);
+        let (mut shown, mut saver) = Shown::new(self.log, store, left, newest);
         if published.config.reader().get().state_directory.is_some() {
             // A directory that cannot be used is not as good as none.
             let never = || Publisher::new(false).reader();
@@ -120,8 +116,7 @@ impl Start<'_> {
         }
         let saver = saver.map(|saver| Box::new(saver) as Box<_>);
         let save_first = shown.save_first.map(|it| Arc::new(it) as Arc<_>);
-        let mut parts =
-            Parts::of(slices, &sources, save_first, together.clone());
+        let mut parts = Parts::of(slices, &sources, save_first);
 
         let (settling, settled) = bounded::<Infallible>(0);
         let overseer = manager.overseer(
@@ -138,7 +133,7 @@ impl Start<'_> {
                 statistics,
                 interfaces,
                 counted_once,
-                together,
+                together: sources.together.clone(),
                 gatherers: std::mem::take(&mut parts.gatherers),
                 overseer,
                 saver,
@@ -209,6 +204,7 @@ impl Start<'_> {
             origins: published.sources.reader(),
             country_names: databases.countries.names(),
             network_names: databases.networks.names(),
+            together: shown.together.clone(),
             traffic: shown.traffic.clone(),
             polls: shown.polls.clone(),
             newest_polls,
@@ -287,9 +283,8 @@ impl Parts {
         slices: Vec<Slice>,
         sources: &Sources,
         save_first: Option<Arc<dyn Refresh>>,
-        together: Together,
     ) -> Self {
-        let mut registry = Registry::of(together);
+        let mut registry = Registry::of(sources.together.clone());
         registry.count_series(SERIES);
         let (mut sinks, mut pages) = (Vec::new(), Vec::new());
         let (mut workers, mut commits) = (Vec::new(), Vec::new());

@@ -28,6 +28,7 @@ mod running;
 mod series;
 mod service;
 mod state;
+mod sums;
 mod table;
 mod tcp;
 mod traffic;
