@@ -13,18 +13,22 @@ use crate::classifier::{Rules, Sources};
 use crate::cli::Arguments;
 use crate::config::{Config, Loaded, LogLevel};
 use crate::files::Place;
-use crate::geoip::{CityDatabase, Database, NetworkDatabase, Records};
+use crate::geoip::{CityDatabase, Database, Error, NetworkDatabase, Records};
 use crate::logging::{chain, complain};
 use crate::ranges::{RangeNames, RangeSources};
 use crate::sysexits;
 use answer::Knowledge;
 
-/// Looks up the addresses. A word that is no address is one line on standard
-/// error; the others are answered all the same.
+/// Looks up the addresses. A word that is no address, and a file that cannot be
+/// used, is one line on standard error; the rest is answered all the same.
 pub(super) fn run(loaded: &Loaded, arguments: &Arguments) -> Done {
     let mut status = sysexits::OK;
     let mut fault = |text: &str, wrong: u8| {
-        complain(LogLevel::Error, text);
+        let level = match wrong {
+            sysexits::OK => LogLevel::Warn,
+            _ => LogLevel::Error,
+        };
+        complain(level, text);
         if status == sysexits::OK {
             status = wrong;
         }
@@ -42,9 +46,7 @@ pub(super) fn run(loaded: &Loaded, arguments: &Arguments) -> Done {
             ),
         }
     }
-    let mut knowledge = gather(&loaded.config, &mut |text| {
-        fault(text, sysexits::CONFIG);
-    });
+    let mut knowledge = gather(loaded, &mut fault);
     let answers: Vec<_> =
         addresses.into_iter().map(|it| knowledge.answer(it)).collect();
     let text = match arguments.json {
@@ -61,14 +63,24 @@ pub(super) fn run(loaded: &Loaded, arguments: &Arguments) -> Done {
     Done { text, status }
 }
 
+/// Takes a line for standard error, and the exit status that it causes.
+type Complaints<'a> = &'a mut dyn FnMut(&str, u8);
+
 /// Reads the databases and the files of ranges. A file that cannot be used is
 /// told of, and the answers say what is missing.
-fn gather(config: &Config, fault: &mut dyn FnMut(&str)) -> Knowledge {
+fn gather(loaded: &Loaded, fault: Complaints<'_>) -> Knowledge {
+    let config = &loaded.config;
+    let mut used = |key, error: Error| {
+        let why = format!("no database: {}", chain(&error));
+        let (line, status) = complaint(loaded, key, &error);
+        fault(&line, status);
+        why
+    };
     let (mut no_countries, mut no_networks) = (None, None);
     let countries = match Database::open(&config.geoip_db) {
         Ok(database) => Some(Arc::new(database)),
         Err(error) => {
-            no_countries = Some(format!("no database: {}", chain(&error)));
+            no_countries = Some(used("geoip_db", error));
             None
         }
     };
@@ -76,7 +88,7 @@ fn gather(config: &Config, fault: &mut dyn FnMut(&str)) -> Knowledge {
         match config.networks.then(|| NetworkDatabase::open(&config.asn_db)) {
             Some(Ok(database)) => Some(Arc::new(database)),
             Some(Err(error)) => {
-                no_networks = Some(format!("no database: {}", chain(&error)));
+                no_networks = Some(used("asn_db", error));
                 None
             }
             None => {
@@ -91,7 +103,7 @@ fn gather(config: &Config, fault: &mut dyn FnMut(&str)) -> Knowledge {
     let ranges = sources.load(&RangeNames::default(), &Place::default());
     let ranges = ranges.unwrap_or_else(|error| {
         for text in &error.faults.0 {
-            fault(text);
+            fault(text, sysexits::CONFIG);
         }
         Default::default()
     });
@@ -102,23 +114,86 @@ fn gather(config: &Config, fault: &mut dyn FnMut(&str)) -> Knowledge {
         name_special: config.name_special_addresses,
     };
     let records = Records::read(&config.geoip_db);
-    let cities = open_cities(config, fault);
+    let cities = open_cities(loaded, fault);
     let sources = Sources { countries, networks, cities, rules };
     let language = config.names_language.clone();
     Knowledge::new(sources, records, language, no_countries, no_networks)
 }
 
+/// Returns the line about a database that cannot be opened, and the exit status.
+/// It is no fault that there is none where the configuration names none.
+fn complaint(
+    loaded: &Loaded,
+    key: &'static str,
+    error: &Error,
+) -> (String, u8) {
+    if loaded.is_set(key) || !error.is_not_found() {
+        let problem = loaded.problem(key, chain(error));
+        return (problem.to_string(), sysexits::CONFIG);
+    }
+    let (subject, unknown) = match key {
+        "geoip_db" => ("countries", "every country"),
+        _ => ("networks", "every network"),
+    };
+    let text = format!(
+        "warning: there is no database of {subject}, so {unknown} that no \
+         range names is UNKNOWN: {key} is not set, and the default file does \
+         not exist"
+    );
+    (text, sysexits::OK)
+}
+
 /// Opens the database of cities, if the configuration uses one.
 fn open_cities(
-    config: &Config,
-    fault: &mut dyn FnMut(&str),
+    loaded: &Loaded,
+    fault: Complaints<'_>,
 ) -> Option<Arc<CityDatabase>> {
+    let config: &Config = &loaded.config;
     let path = config.city_db.as_deref().filter(|_| config.remote_hosts)?;
     match CityDatabase::open(path) {
         Ok(database) => Some(Arc::new(database)),
         Err(error) => {
-            fault(&chain(&error));
+            let (line, status) = complaint(loaded, "city_db", &error);
+            fault(&line, status);
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::Layers;
+
+    #[test]
+    fn a_missing_database_is_a_fault_only_if_it_is_configured_or_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut loaded = Layers::default().load().unwrap();
+        let mut said = |file: &str, content: Option<&str>| {
+            let path = folder.path().join(file);
+            if let Some(content) = content {
+                std::fs::write(&path, content).unwrap();
+            }
+            loaded.config.geoip_db = path;
+            loaded.config.networks = true;
+            loaded.config.asn_db = folder.path().join("none");
+            let mut lines = Vec::new();
+            gather(&loaded, &mut |line, status| {
+                lines.push((line.to_owned(), status));
+            });
+            lines
+        };
+        let lines = said("none", None);
+        let (line, status) = &lines[0];
+        assert!(line.contains("every country that no range names"), "{line}");
+        assert!(line.contains("geoip_db is not set"), "{line}");
+        assert_eq!(*status, sysexits::OK);
+        let (line, status) = &lines[1];
+        assert!(line.contains("asn_db is not set"), "{line}");
+        assert_eq!((lines.len(), *status), (2, sysexits::OK));
+        // The file at the default place is the database of the exporter.
+        let (line, status) = &said("text", Some("no database"))[0];
+        assert!(line.starts_with("default: geoip_db: cannot use"), "{line}");
+        assert_eq!(*status, sysexits::CONFIG);
     }
 }

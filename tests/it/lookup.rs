@@ -118,11 +118,45 @@ fn a_word_that_is_no_address_is_one_line_and_the_others_are_answered() {
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(
         error,
-        "\"host.example\" is not an address, such as \
-         198.51.100.7 or 2001:db8::1\n"
+        format!(
+            "\"host.example\" is not an address, such as \
+             198.51.100.7 or 2001:db8::1\n{}/x.toml:1: geoip_db: cannot open \
+             GeoIP database \"/none.mmdb\": No such file or directory\n",
+            folder.path().display()
+        )
     );
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.starts_with("::1\n"), "{text}");
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_is_one_line_and_a_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("damaged.mmdb");
+    fs::write(&file, "no database").unwrap();
+    let good = path("country-maxmind.mmdb");
+    for (lines, key, status) in [
+        (format!("geoip_db = {file:?}\n"), "x.toml:1: geoip_db: ", 78),
+        (
+            format!(
+                "geoip_db = {good:?}\nnetworks = true\nasn_db = {file:?}\n"
+            ),
+            "x.toml:3: asn_db: ",
+            78,
+        ),
+        (format!("geoip_db = {good:?}\nasn_db = {file:?}\n"), "", 0),
+    ] {
+        for json in [&["192.0.2.7"][..], &["--json", "192.0.2.7"]] {
+            let output = lookup(&folder, &lines, json);
+            let error = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(status), "{error}");
+            assert_eq!(error.lines().count(), usize::from(!key.is_empty()));
+            assert!(error.contains(key), "{error}");
+            // The parts that need no database are answered.
+            let text = String::from_utf8(output.stdout).unwrap();
+            assert!(text.contains("DOCUMENTATION"), "{text}");
+        }
+    }
 }
 
 #[test]
@@ -130,8 +164,10 @@ fn a_bad_file_of_ranges_is_named_and_the_others_are_answered() {
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("list.txt");
     fs::write(&list, "nonsense\n").unwrap();
-    let lines =
-        format!("range_files = [{{ path = {list:?}, name = \"a\" }}]\n");
+    let database = path("country-maxmind.mmdb");
+    let lines = format!(
+        "geoip_db = {database:?}\nrange_files = [{{ path = {list:?}, name = \"a\" }}]\n"
+    );
     let output = lookup(&folder, &lines, &["192.0.2.7"]);
     assert_eq!(output.status.code(), Some(sysexits::CONFIG.into()));
     let error = String::from_utf8(output.stderr).unwrap();
