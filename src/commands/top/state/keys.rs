@@ -111,8 +111,8 @@ impl State {
         self.show(Tab::ALL[at])
     }
 
-    /// Opens the selected row, or the first one.
-    /// Returns the key of the row that Enter opens, and where it leads.
+    /// Returns the key of the row that Enter opens, and where it leads: the
+    /// selected row, or the first one.
     fn openable(&self) -> Option<(String, Opening)> {
         let rows = self.rows();
         let row = rows.get(self.position().unwrap_or(0))?;

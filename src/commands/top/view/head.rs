@@ -235,23 +235,13 @@ fn is_on(state: &State, tab: Tab) -> bool {
     }
 }
 
-/// The last line: the filter, a fault, or the keys.
-pub(super) fn foot(canvas: &mut Canvas<'_>, state: &State, y: u16) {
+/// The last line: the filter, a fault, or the keys; at its right end the place
+/// in the table.
+pub(super) fn foot(canvas: &mut Canvas<'_>, state: &State, y: u16, rows: u16) {
     let theme = canvas.theme;
-    let (x, width) = (canvas.area.x, canvas.area.width);
-    if state.is_typing {
-        let text = format!("/{}_", state.filter);
-        let end = canvas.text((x, y), width, &text, Theme::bold());
-        let left = canvas.area.right().saturating_sub(end);
-        canvas.text(
-            (end, y),
-            left,
-            "   Enter: keep, Esc: clear",
-            Theme::faint(),
-        );
-        return;
-    }
-    if let Some(reason) = &state.silence {
+    let (x, mut width) = (canvas.area.x, canvas.area.width);
+    // The reason for a silence is worth the whole line.
+    if let (Some(reason), false) = (&state.silence, state.is_typing) {
         let text = match state.heard {
             Some(heard) => format!(
                 "no answer for {}: {reason}",
@@ -262,24 +252,60 @@ pub(super) fn foot(canvas: &mut Canvas<'_>, state: &State, y: u16) {
         canvas.text((x, y), width, &text, theme.alarm());
         return;
     }
+    if let Some(place) = place(state, rows.into(), theme) {
+        canvas.right((x, y), width, &place, Theme::bold());
+        let taken = u16::try_from(place.chars().count()).unwrap_or(width);
+        width = width.saturating_sub(taken + 2);
+    }
+    let left = |end: u16| (x + width).saturating_sub(end);
+    if state.is_typing {
+        let text = format!("/{}_", state.filter);
+        let end = canvas.text((x, y), width, &text, Theme::bold());
+        let keys = "   Enter: keep, Esc: clear";
+        canvas.text((end, y), left(end), keys, Theme::faint());
+        return;
+    }
     let mut text = String::new();
     if !state.filter.is_empty() {
         text = format!("filter: {} (Esc: clear)  ", state.filter);
     }
     let end = canvas.text((x, y), width, &text, Theme::bold());
-    let mut keys = vec![
-        "? help".into(),
-        "q quit".into(),
-        "/ filter".into(),
-        format!("s by {}", state.sort.name()),
-        format!("d {}", state.direction.name()),
-        "Space pause".into(),
+    let keys = keys(state, left(end).into());
+    canvas.text((end, y), left(end), &keys, Theme::faint());
+}
+
+/// Returns the keys that a width has room for.
+fn keys(state: &State, width: usize) -> String {
+    let by = format!("s by {}", state.sort.name());
+    let direction = format!("d {}", state.direction.name());
+    let open = if state.opens() { "Enter open" } else { "" };
+    let all = [
+        "? help",
+        "q quit",
+        "/ filter",
+        &by,
+        &direction,
+        open,
+        "Space pause",
+        "u unit",
     ];
-    if state.opens() {
-        keys.push("Enter open".into());
+    let mut text = String::new();
+    for key in all.into_iter().filter(|key| !key.is_empty()) {
+        let gap = if text.is_empty() { "" } else { "  " };
+        if text.len() + gap.len() + key.len() > width {
+            break;
+        }
+        text += gap;
+        text += key;
     }
-    keys.push("u unit".into());
-    let keys = keys.join("  ");
-    let left = canvas.area.right().saturating_sub(end);
-    canvas.text((end, y), left, &keys, Theme::faint());
+    text
+}
+
+/// Returns the numbers of the rows on the screen, if there are others.
+fn place(state: &State, height: usize, theme: Theme) -> Option<String> {
+    let all = state.rows().len();
+    let last = (state.offset + height).min(all);
+    let first = state.offset + 1;
+    (height > 0 && height < all)
+        .then(|| format!("{first}{}{last} of {all}", theme.to()))
 }

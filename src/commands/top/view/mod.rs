@@ -108,7 +108,7 @@ pub(super) fn draw(
     let bottom = area.bottom() - u16::from(parts.foot);
     body::table(&mut canvas, state, y, bottom, &mut places);
     if parts.foot {
-        head::foot(&mut canvas, state, bottom);
+        head::foot(&mut canvas, state, bottom, places.rows.1);
     }
     if state.shows_help {
         help::draw(&mut canvas);

@@ -168,3 +168,85 @@ fn traffic_of_no_row_does_not_make_the_bars_of_rows_short() {
     }
     assert_eq!(bars(&mut state), before);
 }
+
+/// Returns the last line of a screen.
+fn foot(state: &mut State, width: u16, height: u16) -> String {
+    let shown = text(&drawn(state, FULL, width, height));
+    shown.lines().last().unwrap().to_owned()
+}
+
+#[test]
+fn a_table_that_is_longer_than_the_screen_shows_the_place_in_it() {
+    let mut state = fixture::hosts_of_a_network();
+    assert!(foot(&mut state, 80, 24).ends_with("  1–16 of 41"));
+    state.handle(Event::Input(Input::PageDown), 600.0);
+    state.handle(Event::Input(Input::PageDown), 600.0);
+    assert!(foot(&mut state, 80, 24).ends_with("  17–32 of 41"));
+    state.handle(Event::Input(Input::End), 600.0);
+    for (width, height, expected) in
+        [(80, 24, "  26–41 of 41"), (40, 12, "  36–41 of 41")]
+    {
+        let line = foot(&mut state, width, height);
+        assert!(line.ends_with(expected), "{line}");
+        assert!(line.starts_with("? help  q quit"), "{line}");
+    }
+    let ascii = text(&drawn(&mut state, ASCII, 80, 24));
+    assert!(ascii.contains("  26-41 of 41\n"), "{ascii}");
+    // The rows that a filter leaves are counted.
+    for key in "/2001".chars() {
+        state.handle(Event::Input(Input::Key(key)), 600.0);
+    }
+    assert!(foot(&mut state, 80, 12).ends_with("  1–6 of 14"));
+    // All of them are on the screen.
+    assert!(!foot(&mut state, 80, 40).contains(" of "));
+}
+
+#[test]
+fn the_key_that_opens_a_row_is_shown_where_a_row_opens() {
+    let mut state = fixture::state();
+    for width in [80, 300] {
+        assert!(foot(&mut state, width, 24).contains("Enter open"));
+    }
+    // The last row is traffic of no country.
+    state.handle(Event::Input(Input::End), 300.0);
+    assert!(!foot(&mut state, 300, 24).contains("Enter"));
+    let mut state = fixture::hosts_of_a_network();
+    assert!(!foot(&mut state, 300, 24).contains("Enter"));
+    assert!(!foot(&mut State::default(), 300, 24).contains("Enter"));
+    // No key is cut within its word.
+    for width in 24..120 {
+        let line = foot(&mut fixture::state(), width, 24);
+        let keys = "? help  q quit  / filter  s by rate  d both  Enter open  \
+                    Space pause  u unit";
+        let is_whole = keys[line.len()..].starts_with("  ");
+        assert!(line == keys || is_whole, "{width}: {line}");
+    }
+}
+
+#[test]
+fn wide_and_combining_signs_leave_the_columns_where_they_are() {
+    let with = |name: &str| {
+        let mut state = fixture::state();
+        for row in &mut state.table.rows {
+            row.labels[1] = name.repeat(60);
+        }
+        state
+    };
+    // The cells of the head and the rows, from the column of rates on.
+    let cells = |name: &str, width: u16| -> Vec<String> {
+        let buffer = drawn(&mut with(name), FULL, width, 24);
+        let shown = text(&buffer);
+        let head = shown.lines().nth(6).and_then(|it| it.find("RECEIVED/s"));
+        let from = u16::try_from(head.unwrap() - 2).unwrap();
+        let symbol = |x, y| buffer[(x, y)].symbol().to_owned();
+        let line = |y| (from - 1..width).map(|x| symbol(x, y)).collect();
+        (6..17).map(line).collect()
+    };
+    for width in 70..130 {
+        let plain = cells("a", width);
+        for name in ["東", "a東", "e\u{301}", "ｱ", "👨‍👩‍👧", "🇩🇪", "ก็"]
+        {
+            assert_eq!(cells(name, width), plain, "{name} {width}");
+        }
+    }
+}

@@ -94,6 +94,11 @@ impl Theme {
         if self.has_blocks { " › " } else { " > " }
     }
 
+    /// Returns the sign between the first and the last one of a row of numbers.
+    pub(super) fn to(self) -> &'static str {
+        if self.has_blocks { "–" } else { "-" }
+    }
+
     /// Returns the sign of a text that is cut.
     pub(super) fn cut(self) -> &'static str {
         if self.has_blocks { "…" } else { "~" }
