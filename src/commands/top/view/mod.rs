@@ -12,9 +12,11 @@ mod help;
 mod layout;
 mod theme;
 
+use std::ops::Range;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::Span;
 
 use super::state::{Places, State};
@@ -54,7 +56,27 @@ impl Canvas<'_> {
             let cut = self.theme.cut();
             (end, _) = self.buffer.set_stringn(end, y, cut, 1, style);
         }
+        self.mark_wide(x..end, y);
         end
+    }
+
+    /// Marks the cells behind wide signs, so that a later text covers them. They
+    /// are blank here, but a terminal may have put a part of the sign there, and
+    /// the drawing leaves out cells that stay the same.
+    fn mark_wide(&mut self, columns: Range<u16>, y: u16) {
+        let mut behind = 0;
+        for x in columns {
+            let Some(cell) = self.buffer.cell_mut((x, y)) else { return };
+            if behind > 0 {
+                behind -= 1;
+                cell.modifier |= Modifier::HIDDEN;
+                continue;
+            }
+            // ASCII is narrow.
+            if cell.symbol().len() > 1 {
+                behind = Span::raw(cell.symbol()).width().saturating_sub(1);
+            }
+        }
     }
 
     /// Writes a text at the right end of a width.

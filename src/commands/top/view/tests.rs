@@ -250,3 +250,26 @@ fn wide_and_combining_signs_leave_the_columns_where_they_are() {
         }
     }
 }
+
+/// Terminals put the parts of some signs into the cells behind them. A later
+/// text must cover those.
+#[test]
+fn a_text_covers_every_cell_of_a_wide_sign_before_it() {
+    let with = |name: &str| {
+        let mut state = fixture::state();
+        state.table.rows[0].labels[1] = name.into();
+        drawn(&mut state, FULL, 80, 24)
+    };
+    for (before, after) in [("गणराज्य", "a"), ("東京", "abc"), ("東京", "")]
+    {
+        let (before, after) = (with(before), with(after));
+        let covered: Vec<_> =
+            before.diff(&after).into_iter().map(|(x, y, _)| (x, y)).collect();
+        let end = |x: u16| Span::raw(before[(x, 7)].symbol()).width() > 1;
+        let behind: Vec<u16> = (9..40).filter(|x| end(*x)).collect();
+        assert!(!behind.is_empty());
+        for x in behind {
+            assert!(covered.contains(&(x + 1, 7)), "{x} {covered:?}");
+        }
+    }
+}
