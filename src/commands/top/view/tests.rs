@@ -273,3 +273,28 @@ fn a_text_covers_every_cell_of_a_wide_sign_before_it() {
         }
     }
 }
+
+#[test]
+fn a_country_without_a_name_is_shown_by_its_code() {
+    let mut state = fixture::state();
+    let page = crate::api::Countries {
+        countries: ["DE", "UNKNOWN"]
+            .map(|code| crate::api::Country {
+                country: code.into(),
+                ..crate::api::Country::default()
+            })
+            .to_vec(),
+        ..crate::api::Countries::default()
+    };
+    state.table = crate::commands::top::page::countries(page, true);
+    let shown = text(&drawn(&mut state, FULL, 80, 24));
+    let rows: Vec<&str> = shown.lines().skip(6).take(3).collect();
+    assert!(rows[0].starts_with("COUNTRY  "), "{shown}");
+    assert!(!rows[0].contains("NAME"), "{shown}");
+    assert!(rows[1].starts_with("DE  "), "{shown}");
+    assert!(rows[2].starts_with("UNKNOWN  "), "{shown}");
+    // The line of steps too.
+    state.handle(Event::Input(Input::Enter), 300.0);
+    let shown = text(&drawn(&mut state, FULL, 80, 24));
+    assert!(shown.contains(" countries › DE › networks "), "{shown}");
+}
