@@ -4,6 +4,8 @@
 
 #![forbid(unsafe_code)]
 
+use ratatui::text::Span;
+
 use super::super::units;
 use crate::api::Totals;
 
@@ -57,10 +59,10 @@ impl Table {
 
     /// Returns the text.
     pub(super) fn write(&self) -> String {
-        let names = self.rows.iter().map(|(first, ..)| first.chars().count());
+        let names = self.rows.iter().map(|(first, ..)| columns_of(first));
         let width = names.max().unwrap_or(0).max(9).max(self.first.len());
         let line = |first: &str, cells: [&str; 3], last: &str, bar: &str| {
-            let pad = " ".repeat(width - first.chars().count().min(width));
+            let pad = " ".repeat(width.saturating_sub(columns_of(first)));
             let [received, sent, total] = cells;
             let line = format!(
                 "  {first}{pad}  {received:>NUMBER$}  {sent:>NUMBER$}  \
@@ -100,6 +102,11 @@ impl Table {
         }
         text
     }
+}
+
+/// Returns the columns that a text takes in a terminal.
+fn columns_of(text: &str) -> usize {
+    Span::raw(text).width()
 }
 
 fn all(totals: &Totals) -> u64 {
