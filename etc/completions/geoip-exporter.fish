@@ -421,7 +421,7 @@ interface\t''
 range\t''
 service\t''"
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l interface -d 'Only the traffic of this interface' -r -f
-complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l limit -d 'Most rows of a table by subject [default: 25]' -r -f
+complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l limit -d 'Most subjects with --by; one row more has the sum of the others [default: 25; all with --csv]' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l url -d 'The exporter to ask: http://HOST:PORT, https://HOST:PORT or unix:/PATH, instead of the one on this machine' -r -f
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l ca-file -d 'Certificates to trust, instead of those of this machine' -r -F
 complete -c geoip-exporter -n "__fish_geoip_exporter_using_subcommand report" -l user -d 'User of the exporter\'s web_config_file' -r -f

@@ -70,8 +70,13 @@ pub(super) fn arguments() -> Vec<Arg> {
             "One row for each country, network, interface, range or service",
         ),
         value("interface", "NAME", "Only the traffic of this interface"),
-        value("limit", "ROWS", "Most rows of a table by subject [default: 25]")
-            .conflicts_with_all(["csv", "json"]),
+        value(
+            "limit",
+            "ROWS",
+            "Most subjects with --by; one row more has the sum of the others \
+             [default: 25; all with --csv]",
+        )
+        .conflicts_with("json"),
         switch("csv", "Print CSV, in bytes")
             .conflicts_with_all(["json", "chart"]),
         switch("chart", "Print bars beside the numbers").conflicts_with("json"),

@@ -213,8 +213,8 @@ fn a_wrong_command_line_gets_one_clear_line() {
             "--print-config cannot be used together with a command",
         ),
         (
-            &["report", "--csv", "--limit", "3"],
-            "--csv and --limit cannot be used together",
+            &["report", "--json", "--limit", "3"],
+            "--json and --limit cannot be used together",
         ),
         (
             &["top", "--password-file", "/p"],

@@ -12,9 +12,6 @@ use crate::calendar::Zone;
 use crate::cli::{Length, ReportArguments, SUBJECTS};
 use crate::history::Question;
 
-/// The rows of a table by subject, unless the flags say otherwise.
-const LIMIT: usize = 25;
-
 /// A question, and the form of its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
@@ -23,7 +20,8 @@ pub(super) struct Asked {
     pub(super) now: i64,
     /// True for a row for each period, false for a row for each subject.
     pub(super) by_time: bool,
-    pub(super) limit: usize,
+    /// The subjects that are listed, if the flags tell.
+    pub(super) limit: Option<usize>,
     pub(super) csv: bool,
     pub(super) chart: bool,
 }
@@ -40,7 +38,14 @@ impl Asked {
     ) -> Result<Self, String> {
         let today = zone.date(now);
         let by = flags.by.as_deref().map(subject).transpose()?;
-        let limit = flags.limit.as_deref().map_or(Ok(LIMIT), rows)?;
+        let limit = flags.limit.as_deref().map(rows).transpose()?;
+        if limit.is_some() && by.is_none() {
+            return Err(
+                "--limit needs --by, such as --by country: without it \
+                        there is a row for each period, and none is left out"
+                    .into(),
+            );
+        }
         let since = flags
             .since
             .as_deref()

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod csv;
 mod table;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,9 @@ use super::units;
 use crate::api::{Counted, History, HistoryBy, HistoryRow, Resolution, Totals};
 use crate::calendar::Zone;
 use table::Table;
+
+/// The rows of a table by subject, unless the flags say otherwise.
+const LIMIT: usize = 25;
 
 /// The interfaces of a table by time, the largest first.
 const MOST_INTERFACES: usize = 10;
@@ -34,7 +38,7 @@ pub(super) fn render(
         return text + "\n";
     }
     if asked.csv {
-        return csv(history, zone);
+        return csv::csv(history, zone, asked.limit);
     }
     let mut text = match asked.by_time {
         true => by_time(history, asked, zone),
@@ -45,39 +49,6 @@ pub(super) fn render(
             "no traffic in this time (the last minute is not written yet)\n";
     }
     text
-}
-
-fn csv(history: &History, zone: &Zone) -> String {
-    let period = length(history.resolution);
-    let subject = subject(history.by);
-    let mut text = format!(
-        "{period},{subject},name,bytes_received,bytes_sent,packets_received,\
-         packets_sent\n"
-    );
-    for row in &history.rows {
-        let Totals { bytes_received, bytes_sent, .. } = row.totals;
-        let number = |it: Option<u64>| it.map(|it| it.to_string());
-        let cells = [
-            shown(zone, history.resolution, row.start),
-            row.key.clone().unwrap_or_default(),
-            row.name.clone().unwrap_or_default(),
-            bytes_received.to_string(),
-            bytes_sent.to_string(),
-            number(row.totals.packets_received).unwrap_or_default(),
-            number(row.totals.packets_sent).unwrap_or_default(),
-        ];
-        text += &cells.map(|cell| quoted(&cell)).join(",");
-        text.push('\n');
-    }
-    text
-}
-
-/// Returns a cell of CSV, in quotes if it needs them.
-fn quoted(cell: &str) -> String {
-    match cell.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", cell.replace('"', "\"\"")),
-        false => cell.to_owned(),
-    }
 }
 
 /// Writes a table for each interface, with a row for each period.
@@ -138,7 +109,8 @@ fn by_subject(history: &History, asked: &Asked, zone: &Zone) -> String {
     let mut sums: Vec<_> = sums.into_iter().collect();
     sums.sort_by_key(|(_, totals)| std::cmp::Reverse(total(totals)));
     let whole = total(&history.whole);
-    let rest = sums.split_off(sums.len().min(asked.limit));
+    let limit = asked.limit.unwrap_or(LIMIT);
+    let rest = sums.split_off(sums.len().min(limit));
     let first = shown(zone, Resolution::Day, history.since);
     let last = shown(zone, Resolution::Day, history.until - 1.0);
     let days = match first == last {

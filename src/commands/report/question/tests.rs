@@ -69,3 +69,13 @@ fn an_interface_of_what_is_counted_once_is_refused() {
         assert!(fault.starts_with("--interface has no meaning"), "{fault}");
     }
 }
+
+#[test]
+fn a_limit_needs_subjects() {
+    let flags =
+        ReportArguments { limit: Some("3".into()), ..Default::default() };
+    let fault = asked(&flags).unwrap_err();
+    assert!(fault.starts_with("--limit needs --by"), "{fault}");
+    let flags = ReportArguments { by: Some("range".into()), ..flags };
+    assert!(asked(&flags).is_ok());
+}

@@ -1,3 +1,5 @@
+use ratatui::text::Span;
+
 use super::*;
 use crate::api::Envelope;
 use crate::cli::ReportArguments;
@@ -136,6 +138,98 @@ day,network,name,bytes_received,bytes_sent,packets_received,packets_sent
 2026-11-29,UNKNOWN,,50,50,7,
 "
     );
+}
+
+/// Returns the rows of CSV without its head, as cells.
+fn cells(text: &str) -> Vec<Vec<String>> {
+    let rows = text.lines().skip(1);
+    rows.map(|row| row.split(',').map(str::to_owned).collect()).collect()
+}
+
+#[test]
+fn csv_with_a_limit_has_the_largest_subjects_and_one_row_for_the_others() {
+    let mut rows = vec![
+        row(1, "DE", [300, 0], Some("Germany")),
+        row(1, "FR", [7, 1], None),
+        row(0, "US", [500, 3], None),
+        row(0, "DE", [300, 100], Some("Germany")),
+        // The smaller ones of a day in the history.
+        row(0, "other", [9000, 1], None),
+        row(0, "FR", [40, 40], None),
+        row(0, "UNKNOWN", [50, 50], None),
+    ];
+    rows[5].totals.packets_sent = Some(3);
+    let all = history(HistoryBy::Country, rows);
+    let flags = |limit: Option<&str>| ReportArguments {
+        by: Some("country".into()),
+        limit: limit.map(str::to_owned),
+        csv: true,
+        ..ReportArguments::default()
+    };
+    assert_eq!(
+        text(&all, &flags(Some("2")), false),
+        "\
+day,country,name,bytes_received,bytes_sent,packets_received,packets_sent
+2026-11-28,DE,Germany,300,0,7,
+2026-11-28,other,,7,1,7,
+2026-11-29,US,,500,3,7,
+2026-11-29,DE,Germany,300,100,7,
+2026-11-29,other,,9090,91,21,
+"
+    );
+    // Nothing is lost by any limit, and nothing is cut without one.
+    let sums = |limit: Option<&str>| {
+        let rows = cells(&text(&all, &flags(limit), false));
+        let sum = |at: usize| -> u64 {
+            rows.iter().map(|row| row[at].parse::<u64>().unwrap()).sum()
+        };
+        (rows.len(), [3, 4, 5].map(sum))
+    };
+    let whole = [10_197, 195, 49];
+    assert_eq!(sums(None), (7, whole));
+    for (limit, count) in [("1", 4), ("2", 5), ("3", 6), ("9", 7)] {
+        assert_eq!(sums(Some(limit)), (count, whole), "{limit}");
+    }
+}
+
+#[test]
+fn a_country_without_a_name_is_shown_by_its_code() {
+    let rows = vec![
+        row(0, "DE", [300, 0], None),
+        row(0, "FR", [200, 0], Some("")),
+        row(0, "UNKNOWN", [100, 0], None),
+    ];
+    let flags = ReportArguments {
+        by: Some("country".into()),
+        ..ReportArguments::default()
+    };
+    let found = text(&history(HistoryBy::Country, rows), &flags, false);
+    for code in ["DE", "FR", "UNKNOWN"] {
+        let has = |line: &str| line.split_whitespace().next() == Some(code);
+        assert!(found.lines().any(has), "{code}:\n{found}");
+    }
+}
+
+#[test]
+fn wide_and_combining_signs_leave_the_columns_where_they_are() {
+    let rows = [
+        ("DE", "Germany"),
+        ("JP", "\u{65e5}\u{672c}"),
+        ("CI", "Co\u{302}te d\u{2019}Ivoire"),
+        ("KR", "\u{1112}\u{1161}\u{11ab}\u{ae00}"),
+    ];
+    let rows = rows.map(|(key, name)| row(0, key, [300, 0], Some(name)));
+    let flags = ReportArguments {
+        by: Some("country".into()),
+        ..ReportArguments::default()
+    };
+    let found =
+        text(&history(HistoryBy::Country, rows.to_vec()), &flags, false);
+    let widths = found.lines().filter(|line| line.contains("300 B"));
+    let widths: Vec<_> = widths
+        .map(|line| Span::raw(line.split("300 B").next().unwrap()).width())
+        .collect();
+    assert_eq!(widths, [widths[0]; 4], "{found}");
 }
 
 #[test]
