@@ -1,8 +1,9 @@
 //! Why a daemon gave no answer.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::cause::{Failed, cause};
 use crate::sysexits;
 
 /// Why there is no answer of a daemon.
@@ -108,22 +109,16 @@ impl ClientError {
     }
 
     /// Returns the error of a connection that was not made or broke.
-    pub(super) fn unreachable(place: String, error: &ureq::Error) -> Self {
+    pub(super) fn unreachable(
+        place: String,
+        ca_file: Option<&Path>,
+        error: &ureq::Error,
+    ) -> Self {
         let is_absent = matches!(error, ureq::Error::Io(error) if matches!(
             error.kind(),
             io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound
         ));
-        Self::Unreachable { place, cause: cause(error), is_absent }
-    }
-}
-
-/// Returns the cause in the words of the system, without those of ureq.
-pub(super) fn cause(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::Io(error) => error.to_string(),
-        ureq::Error::Timeout(_) => "no answer within the time limit".into(),
-        ureq::Error::HostNotFound => "there is no host of this name".into(),
-        ureq::Error::Protocol(_) => "the answer is not HTTP".into(),
-        error => error.to_string(),
+        let cause = cause(error, Failed { place: &place, ca_file });
+        Self::Unreachable { place, cause, is_absent }
     }
 }

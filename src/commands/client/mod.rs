@@ -5,6 +5,7 @@
 //! size. A page that was read before is asked for with its ETag, so that a
 //! page that has not changed costs a 304.
 
+mod cause;
 mod error;
 mod socket;
 mod target;
@@ -12,7 +13,7 @@ mod target;
 mod tests;
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,8 +34,8 @@ use crate::commands::plain::plain;
 use crate::config::Config;
 use crate::files::{self, Unread};
 use crate::release;
+use cause::{Failed, cause};
 pub use error::ClientError;
-use error::cause;
 use socket::SocketConnector;
 use target::Target;
 
@@ -70,6 +71,8 @@ pub struct Client {
     /// The places to try. The one that answered last is the first.
     places: Vec<(Target, Agent)>,
     login: Option<String>,
+    /// The value of `--ca-file`.
+    ca_file: Option<PathBuf>,
     tags: LruCache<String, String>,
 }
 
@@ -105,7 +108,9 @@ impl Client {
             })
             .collect();
         let login = login(options)?;
-        Ok(Self { places, login, tags: LruCache::new(REMEMBERED) })
+        let ca_file = options.ca_file.clone();
+        let tags = LruCache::new(REMEMBERED);
+        Ok(Self { places, login, ca_file, tags })
     }
 
     /// Returns the place of the daemon, as it is shown.
@@ -133,8 +138,10 @@ impl Client {
             cause,
         };
         let body = response.body_mut().with_config().limit(LARGEST);
-        let body =
-            body.read_to_vec().map_err(|error| garbage(cause(&error)))?;
+        let failed = Failed { place: &place, ca_file: None };
+        let body = body
+            .read_to_vec()
+            .map_err(|error| garbage(cause(&error, failed)))?;
         let value = serde_json::from_slice(&body)
             .map_err(|error| garbage(error.to_string()))?;
         let tag = response.headers().get(header::ETAG);
@@ -198,8 +205,11 @@ impl Client {
                     return accept(response, place, page);
                 }
                 Err(error) => {
-                    let fault =
-                        ClientError::unreachable(target.to_string(), &error);
+                    let fault = ClientError::unreachable(
+                        target.to_string(),
+                        self.ca_file.as_deref(),
+                        &error,
+                    );
                     failed = Some(worse(failed, fault));
                 }
             }

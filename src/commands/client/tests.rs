@@ -118,7 +118,8 @@ fn each_answer_that_is_no_page_is_one_line() {
         "unix:/x.sock does not accept this user and password, see --user",
         "unix:/x.sock/x: cannot read the answer: expected",
         "cannot reach geoip-exporter at unix:/x.sock: the answer is not HTTP",
-        "cannot reach geoip-exporter at unix:/x.sock: ",
+        "cannot reach geoip-exporter at unix:/x.sock: the connection ended \
+         without an answer",
         "unix:/x.sock/x: cannot read the answer: ",
     ]) {
         assert!(said.starts_with(expected), "{said}");

@@ -39,12 +39,22 @@ impl Folder {
     /// Makes `NAME.crt` and `NAME.key`, signed by another or by itself.
     /// Only `ca` may sign others.
     pub(crate) fn certify(&self, name: &str, issuer: Option<&str>) {
+        self.certify_for(name, issuer, "DNS:localhost,IP:127.0.0.1");
+    }
+
+    /// The same for other names and addresses.
+    pub(crate) fn certify_for(
+        &self,
+        name: &str,
+        issuer: Option<&str>,
+        names: &str,
+    ) {
         let mut openssl = Command::new("openssl");
         openssl
             .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"])
             .args(["-pkeyopt", "ec_paramgen_curve:P-256"])
             .args(["-subj", &format!("/CN={name}")])
-            .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
+            .args(["-addext", &format!("subjectAltName={names}")])
             .arg("-keyout")
             .arg(self.path(&format!("{name}.key")))
             .arg("-out")
@@ -64,8 +74,8 @@ impl Folder {
         assert!(output.status.success(), "{said}");
     }
 
-    /// Has `NAME.crt` expire at a date, `YYMMDDHHMMSSZ`. Its signature is wrong
-    /// then, which is for its clients to check.
+    /// Has `NAME.crt` expire at a date, `YYMMDDHHMMSSZ`, ten years after it
+    /// began. Its signature is wrong then, which is for its clients to check.
     pub(crate) fn expire(&self, name: &str, date: &[u8; 13]) {
         let path = self.path(&format!("{name}.crt"));
         let mut der = certificate(&path).to_vec();
@@ -74,6 +84,9 @@ impl Folder {
         let not_after = start + 15;
         assert!(is_time(&der[not_after..][..2]));
         der[not_after + 2..][..13].copy_from_slice(date);
+        let mut begin = *date;
+        begin[0] -= 1;
+        der[start + 2..][..13].copy_from_slice(&begin);
         let code = BASE64_STANDARD.encode(der);
         let pem = format!(
             "-----BEGIN CERTIFICATE-----\n{code}\n-----END CERTIFICATE-----\n"

@@ -12,5 +12,6 @@ mod keys;
 mod rooms;
 mod security;
 mod server;
+mod untrusted;
 
 pub(crate) use certificates::Folder;
