@@ -230,6 +230,7 @@ fn the_page_stays_when_the_daemon_goes_and_goes_on_when_it_returns() {
          .startsWith('No answer from the exporter since');",
     );
     assert_eq!(rows(&browser), before);
+    browser.await_script("the age of the numbers", AGE);
     // Another one, which counts from zero.
     let (_daemon, again) = start(&lab);
     assert_eq!(again, address);
@@ -240,6 +241,66 @@ fn the_page_stays_when_the_daemon_goes_and_goes_on_when_it_returns() {
     assert_eq!(rows(&browser).values().sum::<u64>(), 0);
     let nothing = "return !document.querySelector('#nothing').hidden;";
     assert_eq!(browser.run(nothing), json!(true));
+}
+
+/// Returns whether the page says how old its numbers are.
+const AGE: &str = "\
+    return / The numbers shown are \\d+ seconds? old\\.$/\
+        .test(document.querySelector('#state.gone')?.textContent);";
+
+#[test]
+fn an_answer_that_is_a_fault_is_shown_with_the_age_of_the_numbers() {
+    let lab = Lab::new();
+    let (daemon, address) = start(&lab);
+    talk(&lab, &daemon);
+    let browser = Browser::start(&lab.machine, WINDOW);
+    choose(&browser, &address, "time=total");
+    let before = rows(&browser);
+    // The disk of the state directory hangs.
+    browser.run(
+        "window.asked = window.fetch;\
+         window.fetch = async () => new Response(\
+            '503: the disk does not answer', { status: 503 });",
+    );
+    browser.await_script("the age of the numbers", AGE);
+    let state = "return document.querySelector('#state').textContent;";
+    let said = browser.run(state);
+    let said = said.as_str().unwrap();
+    assert!(said.starts_with("503: the disk does not answer. The "), "{said}");
+    assert_eq!(rows(&browser), before);
+    browser.run("window.fetch = window.asked;");
+    browser.await_script(
+        "the page is live",
+        "return document.querySelector('#state.live') !== null;",
+    );
+    let said = browser.run(state);
+    assert!(said.as_str().unwrap().starts_with("As of "), "{said}");
+}
+
+#[test]
+fn an_update_asks_for_each_page_once() {
+    let lab = Lab::new();
+    let _daemon =
+        setup(&lab).set("service", services(&[("web", &["80/tcp"])])).start();
+    let browser = Browser::start(&lab.machine, WINDOW);
+    let address = format!("http://{ADDRESS}/");
+    choose(&browser, &address, "time=total&service=web");
+    // Where the foot is in sight, each update asks for all that it shows.
+    browser.run("document.querySelector('footer').scrollIntoView();");
+    let asked = browser.await_script(
+        "five updates",
+        "const names = performance.getEntriesByType('resource')\
+            .map((entry) => entry.name);\
+         const count = (page) => names\
+            .filter((name) => name.endsWith('api/v1/' + page)).length;\
+         const found = ['countries', 'services', 'summary'].map(count);\
+         return found[0] >= 5 && found;",
+    );
+    // An update may have begun.
+    let [countries, services, summary] =
+        [0, 1, 2].map(|at| asked[at].as_u64().unwrap());
+    assert!(summary + 2 >= countries, "{asked}");
+    assert!(services.abs_diff(countries) <= 1, "{asked}");
 }
 
 /// Returns the sums of a counter by country.

@@ -35,6 +35,8 @@ let summary = null;
 const known = { slices: {}, interfaces: [], services: [] };
 /** The newest answers of the measure that is shown. */
 let shown = null;
+/** When they came, in milliseconds. */
+let shownAt = 0;
 let failedSince = null;
 let timer = 0;
 /** When the state of the exporter was shown, and whether it is in sight. */
@@ -75,9 +77,11 @@ async function update() {
   clearTimeout(timer);
   const asked = turn += 1;
   try {
-    const [found, newest] = await Promise.all([answers(), isStateAsked() ? state() : null]);
+    const coming = answers();
+    const [found, newest] = await Promise.all([coming, isStateAsked() ? state(pageOf(choice), coming) : null]);
     if (asked !== turn) return;
     shown = found;
+    shownAt = Date.now();
     failedSince = null;
     remember();
     draw(false);
@@ -95,10 +99,11 @@ async function update() {
 /** Returns whether the state of the exporter is due. */
 const isStateAsked = () => isStateInSight || performance.now() - stateAt >= RARELY;
 
-/** Asks for the state of the exporter, and for the names that can be chosen. */
-async function state() {
+/** Asks for the state of the exporter, and for the names that can be chosen. `page` is asked for by `coming` already. */
+async function state(page, coming) {
   const [{ content: about }, { content: devices }] = await Promise.all([ask("summary"), ask("interfaces")]);
-  const services = about.slices.services ? (await ask("services")).content : null;
+  if (!about.slices.services) return { about, devices, services: null };
+  const { content: services } = page === "services" ? (await coming).other : await ask("services");
   return { about, devices, services };
 }
 
@@ -138,9 +143,11 @@ function fail(error) {
   state.className = "gone";
   const isAnswer = error instanceof Fault;
   if (!isAnswer && !(error instanceof TypeError) && error.name !== "TimeoutError") console.error(error);
-  state.textContent = isAnswer
-    ? error.message
-    : `No answer from the exporter since ${clock(failedSince)}. The numbers are older.`;
+  const reason = isAnswer ? error.message.replace(/\.$/, "") : `No answer from the exporter since ${clock(failedSince)}`;
+  const age = (Date.now() - shownAt) / 1000;
+  // Those of this update are new, and only a part below the map failed.
+  const isOld = shown && age >= 1;
+  state.textContent = `${reason}.${isOld ? ` The numbers shown are ${span(age)} old.` : ""}`;
 }
 
 /** Adds the newest rates to the lines. */
