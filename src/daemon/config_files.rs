@@ -77,6 +77,12 @@ impl FollowedConfig {
         self.seen = seen;
     }
 
+    /// Takes the states of the files that a reload read and refused, so that
+    /// the change that it read causes no second one.
+    pub(super) fn tried(&mut self, seen: Seen) {
+        self.seen = seen;
+    }
+
     /// Returns the channel of news, for [`FollowedConfig::take`].
     pub(super) fn news(&self) -> &Receiver<News<ConfigFiles>> {
         self.follower.news()

@@ -4,15 +4,16 @@
 //! The supervisor waits neither for the errand nor for the poller: it takes
 //! signals while a disk hangs or interfaces are attached.
 
+mod error;
+mod request;
+
 use std::collections::VecDeque;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded, never};
-use slog::{Logger, error, info, warn};
+use slog::{error, info, warn};
 
-use super::asked::Asked;
 use super::database::{self, Read};
 use super::errand::{Errand, PATIENCE};
 use super::follower::Resource as _;
@@ -20,22 +21,21 @@ use super::ranges::Ranges;
 use super::supervisor::{Faults, Followers, Supervisor, warn_late};
 use super::web::{Web, WebConfig, log_left_out};
 use super::{Layers, succeeded_now};
-use crate::accounting::ClassFault;
 use crate::classifier::Sources;
 use crate::collectors::exporter::LastReload;
 use crate::config::{self, Config, Plan, Seen};
 use crate::files::Place;
-use crate::geoip::{self, Cities, Countries, Networks, Subject as _};
-use crate::http;
+use crate::geoip::{Cities, Countries, Networks, Subject as _};
 use crate::logging::chain;
 use crate::poller::{self, Control};
-use crate::ranges::{LoadedRanges, RangeNames, RangesError};
+use crate::ranges::{LoadedRanges, RangeNames};
+use error::ReloadError;
+pub(super) use request::Trigger;
+use request::{Askers, Failed, Request};
 
 /// The content of all files, ready to be put in force.
 pub(super) struct Prepared {
     pub(super) plan: Plan,
-    /// The states of the files before they were read.
-    pub(super) seen: Seen,
     /// Harmless faults of the configuration.
     pub(super) warnings: Vec<String>,
     pub(super) left_out: Vec<(PathBuf, &'static str)>,
@@ -46,64 +46,12 @@ pub(super) struct Prepared {
     pub(super) ranges: LoadedRanges,
 }
 
-/// The reason why a reload changes nothing.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ReloadError {
-    #[error(transparent)]
-    Config(config::Error),
-    #[error(transparent)]
-    WebConfig(http::WebConfigError),
-    /// The fault of the database with this label.
-    #[error("{1}")]
-    Database(&'static str, #[source] geoip::Error),
-    #[error(transparent)]
-    Ranges(RangesError),
-    #[error("{file:?} does not answer: reading it takes more than {} seconds",
-        PATIENCE.as_secs())]
-    Slow { file: PathBuf },
-    #[error(transparent)]
-    Classes(ClassFault),
-    #[error("cannot start a thread")]
-    Thread(#[source] io::Error),
-    #[error("a fault of the exporter")]
-    Panicked,
-}
-
-impl ReloadError {
-    /// Logs a line for each fault.
-    fn log(&self, log: &Logger) {
-        match self {
-            Self::Config(faults) => {
-                for problem in faults.problems() {
-                    error!(log, "configuration"; "error" => %problem);
-                }
-            }
-            Self::WebConfig(faults) => {
-                for line in faults.lines() {
-                    error!(log, "web configuration"; "error" => line);
-                }
-            }
-            Self::Database(label, fault) => {
-                error!(log, "database"; "database" => *label,
-                    "error" => chain(fault));
-            }
-            Self::Ranges(error) => {
-                for fault in &error.faults.0 {
-                    error!(log, "ranges"; "error" => fault);
-                }
-            }
-            Self::Classes(fault) => {
-                error!(log, "ranges"; "error" => chain(fault));
-            }
-            Self::Slow { .. } | Self::Thread(_) | Self::Panicked => {
-                error!(log, "reload"; "error" => chain(self));
-            }
-        }
-    }
-}
-
 /// The outcome of reading.
 type Outcome = Result<Prepared, ReloadError>;
+
+/// The states of the configuration files before they were read, and the
+/// outcome.
+pub(super) type Attempt = (Seen, Outcome);
 
 /// The databases that are in use: while one is, a missing file is a fault.
 #[derive(Clone, Copy)]
@@ -144,7 +92,6 @@ fn prepare(
     let left_out = loaded.left_out;
     Ok(Prepared {
         plan,
-        seen: loaded.seen,
         warnings,
         left_out,
         web,
@@ -155,13 +102,10 @@ fn prepare(
     })
 }
 
-/// The senders who wait for the outcome of a reload.
-type Askers = Vec<Asked>;
-
 /// A reload whose files are being read.
 struct Reading {
-    errand: Errand<Outcome>,
-    asked: Askers,
+    errand: Errand<Attempt>,
+    request: Request,
     /// True if it took too long, so that its outcome is not used.
     is_given_up: bool,
 }
@@ -182,14 +126,16 @@ pub(super) struct Reloads {
     reading: Option<Reading>,
     /// In the order in which the poller carries them out.
     applying: VecDeque<Applying>,
-    /// The senders of requests that came while files were read. Their reload
-    /// begins afterwards. None without such a request.
-    next: Option<Askers>,
+    /// The requests that came while files were read. Their reload begins
+    /// afterwards.
+    next: Option<Request>,
+    /// The newest reload, if it failed.
+    failed: Option<Failed>,
 }
 
 impl Reloads {
     /// Returns the channel of the outcome of reading.
-    pub(super) fn read(&self) -> Receiver<Outcome> {
+    pub(super) fn read(&self) -> Receiver<Attempt> {
         let reading = self.reading.as_ref();
         reading.map_or_else(never, |one| one.errand.result().clone())
     }
@@ -209,21 +155,27 @@ impl Reloads {
 impl Supervisor {
     /// Begins to read everything again. If a reload is under way, the next one
     /// begins after it.
-    pub(super) fn reload(&mut self, asked: Option<Asked>) {
-        let asked = asked.into_iter().collect();
-        if self.reloads.is_busy() {
-            self.reloads.next.get_or_insert_default().extend::<Askers>(asked);
-        } else {
-            self.begin_reload(asked);
+    pub(super) fn reload(&mut self, trigger: Trigger) {
+        let request = Request::from(trigger);
+        if !self.reloads.is_busy() {
+            return self.begin_reload(request);
+        }
+        match &mut self.reloads.next {
+            Some(next) => next.join(request),
+            next @ None => *next = Some(request),
         }
     }
 
-    fn begin_reload(&mut self, asked: Askers) {
+    fn begin_reload(&mut self, request: Request) {
         info!(self.log, "reloading");
         self.manager.reloading();
         if let Some(given_up) = &self.reloads.reading {
             let file = given_up.errand.file().unwrap_or_default();
-            return self.fail_reload(&ReloadError::Slow { file }, asked);
+            return self.fail_reload(
+                &ReloadError::Slow { file },
+                request,
+                None,
+            );
         }
         let (layers, config) = (self.layers.clone(), self.published.config());
         let databases = &self.followers.databases;
@@ -234,25 +186,37 @@ impl Supervisor {
         };
         let names = self.followers.ranges.names().clone();
         let errand = Errand::start("reload", move |place| {
-            prepare(&layers, &config, in_use, &names, place)
+            let seen = layers.look(place);
+            (seen, prepare(&layers, &config, in_use, &names, place))
         });
         match errand {
             Ok(errand) => {
-                let reading = Reading { errand, asked, is_given_up: false };
+                let reading = Reading { errand, request, is_given_up: false };
                 self.reloads.reading = Some(reading);
             }
-            Err(cause) => self.fail_reload(&ReloadError::Thread(cause), asked),
+            Err(cause) => {
+                self.fail_reload(&ReloadError::Thread(cause), request, None);
+            }
         }
     }
 
     /// Puts the content of the files in force, unless they are wrong. None means
     /// that reading panicked.
-    pub(super) fn end_reading(&mut self, prepared: Option<Outcome>) {
+    pub(super) fn end_reading(&mut self, attempt: Option<Attempt>) {
         let Some(reading) = self.reloads.reading.take() else { return };
         if !reading.is_given_up {
-            match prepared.unwrap_or(Err(ReloadError::Panicked)) {
-                Ok(prepared) => self.commit(prepared, reading.asked),
-                Err(failure) => self.fail_reload(&failure, reading.asked),
+            let request = reading.request;
+            match attempt {
+                Some((seen, Ok(prepared))) => {
+                    self.commit(prepared, seen, request.asked);
+                }
+                Some((seen, Err(failure))) => {
+                    self.fail_reload(&failure, request, Some(seen));
+                }
+                None => {
+                    let failure = ReloadError::Panicked;
+                    self.fail_reload(&failure, request, None);
+                }
             }
         }
         self.begin_next();
@@ -261,14 +225,20 @@ impl Supervisor {
     /// Begins the reload that was requested in the meantime.
     fn begin_next(&mut self) {
         if !self.reloads.is_busy()
-            && let Some(asked) = self.reloads.next.take()
+            && let Some(request) = self.reloads.next.take()
         {
-            self.begin_reload(asked);
+            self.begin_reload(request);
         }
     }
 
-    /// Logs and shows a failed reload. Everything stays as it was.
-    fn fail_reload(&mut self, failure: &ReloadError, asked: Askers) {
+    /// Logs and shows a failed reload. Everything stays as it was. `seen` are
+    /// the files that it read, if it read them.
+    fn fail_reload(
+        &mut self,
+        failure: &ReloadError,
+        request: Request,
+        seen: Option<Seen>,
+    ) {
         // Before the log: after the line, a scrape shows the failure.
         match failure {
             ReloadError::Database(label, _) => {
@@ -283,19 +253,37 @@ impl Supervisor {
         let last = *self.published.last_reload.reader().get();
         let failed = LastReload { successful: false, ..last };
         self.published.last_reload.publish(failed);
-        failure.log(&self.log);
-        error!(self.log, "not reloaded; everything stays as it was");
+        let said = chain(failure);
+        let is_of_watch = request.is_of_watch;
+        let failed = seen.map(|seen| {
+            self.followers.config.tried(seen.clone());
+            Failed { seen, said: said.clone(), is_of_watch }
+        });
+        let before = std::mem::replace(&mut self.reloads.failed, failed);
+        let is_repeated = match (&self.reloads.failed, before) {
+            (Some(failed), Some(before)) => failed.repeats(&before),
+            _ => false,
+        };
+        match is_repeated {
+            true => {
+                error!(self.log, "not reloaded; everything stays as it was";
+                "faults" => "those of the reload before")
+            }
+            false => {
+                failure.log(&self.log);
+                error!(self.log, "not reloaded; everything stays as it was");
+            }
+        }
         self.manager.ready("the last reload failed: see the log");
-        for asked in asked {
-            asked.tell(Err(chain(failure)));
+        for asked in request.asked {
+            asked.tell(Err(said.clone()));
         }
     }
 
     /// Puts the content of the files in force. Nothing of this can fail.
-    fn commit(&mut self, prepared: Prepared, asked: Askers) {
+    fn commit(&mut self, prepared: Prepared, seen: Seen, asked: Askers) {
         let Prepared {
             plan,
-            seen,
             warnings,
             left_out,
             web,
@@ -310,6 +298,7 @@ impl Supervisor {
         }
         web.log_warnings(&self.log);
         self.faults = Faults::default();
+        self.reloads.failed = None;
         self.published.put_in_force(plan.config);
         self.published.show_web(true);
         let config = self.published.config();
@@ -391,9 +380,11 @@ impl Supervisor {
         if !reading.is_given_up && reading.errand.is_longer_than(PATIENCE) {
             reading.is_given_up = true;
             let file = reading.errand.file().unwrap_or_default();
-            let mut asked = std::mem::take(&mut reading.asked);
-            asked.extend(self.reloads.next.take().unwrap_or_default());
-            self.fail_reload(&ReloadError::Slow { file }, asked);
+            let mut asked = std::mem::take(&mut reading.request.asked);
+            let next = self.reloads.next.take();
+            asked.extend(next.into_iter().flat_map(|next| next.asked));
+            let request = Request { asked, is_of_watch: false };
+            self.fail_reload(&ReloadError::Slow { file }, request, None);
         }
     }
 }

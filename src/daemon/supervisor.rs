@@ -19,7 +19,7 @@ use super::notify::ServiceManager;
 use super::patience::{Patience, Progress, STOP_PATIENCE};
 use super::privileges::Privileges;
 use super::ranges::{FollowedRanges, Ranges};
-use super::reload::Reloads;
+use super::reload::{Reloads, Trigger};
 use super::slices::Commit;
 use super::web::WebConfig;
 use super::{Error, Layers, succeeded_now};
@@ -185,7 +185,7 @@ impl Supervisor {
                 }
                 recv(self.followers.config.news()) -> news => {
                     if self.followers.config.take(news.ok()) {
-                        self.reload(None);
+                        self.reload(Trigger::Changed);
                     }
                     continue;
                 }
@@ -224,7 +224,9 @@ impl Supervisor {
             };
             match lifecycle.on(event) {
                 None => {}
-                Some(Action::Reload(asked)) => self.reload(asked),
+                Some(Action::Reload(asked)) => {
+                    self.reload(Trigger::Asked(asked));
+                }
                 Some(Action::Stop) => {
                     info!(self.log, "stopping");
                     self.manager.stopping();

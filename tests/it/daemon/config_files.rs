@@ -89,3 +89,58 @@ fn a_file_that_appears_in_the_directory_is_loaded_and_others_are_not() {
     assert_eq!(log.matches("INFO reloaded").count(), 2, "{log}");
     daemon.stop();
 }
+
+/// The beginning of the line of a fault.
+const FAULT: &str = "ERROR configuration";
+
+#[test]
+fn a_signal_before_the_watch_logs_a_fault_once() {
+    let daemon = start("config_watch = true\nlog_level = \"debug\"\n");
+    let log = &daemon.host.log;
+    let mark = log.mark();
+    let with = |size: &str| {
+        format!(
+            "{BASE}config_watch = true\nlog_level = \"debug\"\n\
+             flow_batch_size = {size}\n"
+        )
+    };
+    daemon.configure(&with("-1"));
+    daemon.reload();
+    let opening = "opening a changed file";
+    log.wait_for(mark, &[opening]);
+    // Once the watch opens the next change, it has told of this one.
+    let next = log.mark();
+    fs::create_dir(daemon.file("geoip-exporter.d")).unwrap();
+    log.wait_for(next, &[opening]);
+    daemon.configure(&with("55"));
+    daemon.wait_for("the good one", |scrape| scrape.get(BATCH) == 55.0);
+    let said = log.since(mark);
+    assert_eq!(said.matches(FAULT).count(), 1, "{said}");
+    daemon.stop();
+}
+
+#[test]
+fn a_signal_after_the_watch_logs_no_fault_again_unless_a_file_changed() {
+    let daemon = start("config_watch = true\n");
+    let mark = daemon.host.log.mark();
+    let with = |lines: &str| format!("{BASE}config_watch = true\n{lines}");
+    daemon.configure(&with("flow_batch_size = -1\n"));
+    let log = daemon.host.log.wait_for(mark, &["ERROR not reloaded"]);
+    assert!(!log.contains("faults: "), "{log}");
+    let told = daemon.reload();
+    assert!(!told.contains(FAULT), "{told}");
+    let same = "not reloaded; everything stays as it was, faults: those of \
+                the reload before";
+    assert!(told.contains(same), "{told}");
+    assert_eq!(daemon.settled().get(SUCCESS), 0.0);
+    // Somebody who asks again is told again.
+    let told = daemon.reload();
+    assert_eq!(told.matches(FAULT).count(), 1, "{told}");
+    // The file has changed, and its fault has not.
+    let mark = daemon.host.log.mark();
+    daemon.configure(&with("flow_batch_size = -1\n# by hand\n"));
+    daemon.host.log.wait_for(mark, &["ERROR not reloaded"]);
+    let log = daemon.host.log.since(mark);
+    assert_eq!(log.matches(FAULT).count(), 1, "{log}");
+    daemon.stop();
+}
