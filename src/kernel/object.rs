@@ -2,9 +2,11 @@
 
 use std::io;
 use std::os::fd::AsFd as _;
+use std::panic::resume_unwind;
+use std::thread::{self, ScopedJoinHandle};
 
 use aya::maps::{Map, MapData};
-use aya::programs::{ProgramError, SchedClassifier};
+use aya::programs::{Program, ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfLoader};
 
 use super::abi::names;
@@ -33,19 +35,39 @@ pub(super) fn classifier<'a>(
         .try_into()
 }
 
-fn classifier_mut<'a>(
-    ebpf: &'a mut Ebpf,
-    name: &str,
-) -> Result<&'a mut SchedClassifier, ProgramError> {
-    ebpf.program_mut(name)
-        .ok_or_else(|| ProgramError::InvalidName { name: name.into() })?
-        .try_into()
+/// Loads all programs at the same time, each on a thread of its own. The
+/// verifier takes most of a start's time, and can use all CPUs.
+///
+/// # Errors
+/// If the kernel refuses one of them, or the system has no thread left.
+fn load_programs(ebpf: &mut Ebpf) -> Result<(), Error> {
+    // A signal that a thread handles meanwhile, such as an early SIGHUP, would
+    // end the verifier's work with EAGAIN. The threads inherit that they
+    // handle none.
+    let loads: Vec<_> = sys::without_signals(|| {
+        thread::scope(|scope| {
+            let verify = |(_, program)| {
+                let name = "verifier".to_owned();
+                let thread = thread::Builder::new().name(name);
+                thread.spawn_scoped(scope, || load_program(program))
+            };
+            let verifiers: Vec<_> = ebpf.programs_mut().map(verify).collect();
+            let loaded = |verifier: ScopedJoinHandle<'_, _>| {
+                verifier.join().unwrap_or_else(|panic| resume_unwind(panic))
+            };
+            verifiers.into_iter().map(|it| it.map(loaded)).collect()
+        })
+    });
+    for load in loads {
+        load.map_err(|error| Error::call("start a thread", error))?
+            .map_err(|error| load_error(error.into()))?;
+    }
+    Ok(())
 }
 
-/// Loads a program. A signal that this thread handles meanwhile, such as an
-/// early SIGHUP, would end the verifier's work with EAGAIN: others take it.
-fn load_program(program: &mut SchedClassifier) -> Result<(), ProgramError> {
-    sys::without_signals(|| program.load())
+fn load_program(program: &mut Program) -> Result<(), ProgramError> {
+    let program: &mut SchedClassifier = program.try_into()?;
+    program.load()
 }
 
 /// Returns odd numbers, so that a multiplication by them loses nothing.
@@ -94,17 +116,7 @@ pub(super) fn load(
     // keeps the results for good.
     let loaded = sys::without_signals(|| loader.load(&object));
     let mut ebpf = loaded.map_err(load_error)?;
-    for name in [
-        names::INGRESS,
-        names::EGRESS,
-        names::INGRESS_L3,
-        names::EGRESS_L3,
-        names::CLOCK,
-    ] {
-        classifier_mut(&mut ebpf, name)
-            .and_then(load_program)
-            .map_err(|error| load_error(error.into()))?;
-    }
+    load_programs(&mut ebpf)?;
     Ok(ebpf)
 }
 
