@@ -2,6 +2,7 @@
 //! started.
 
 use std::convert::Infallible;
+use std::iter;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -14,7 +15,7 @@ use super::super::notify::ServiceManager;
 use super::super::patience::Progress;
 use super::super::privileges::{Privileges, fixed_interfaces};
 use super::super::slices::{self, Commit, Devices, Slice, Sources};
-use super::super::state::Shown;
+use super::super::state::{Keeper, Shown};
 use super::super::supervisor::{Controls, Followers, Publications};
 use super::super::worker::{Spawner, Worker};
 use super::{Counting, Ended, Start};
@@ -22,6 +23,7 @@ use crate::accounting::{PollStatistics, Timestamp};
 use crate::collectors::exporter::SERIES;
 use crate::collectors::interfaces;
 use crate::collectors::traffic::{Snapshot, TrafficAccount};
+use crate::config::ListenAddress;
 use crate::geoip::CountryLabels;
 use crate::http::pages::api::EventLog;
 use crate::http::pages::{Fresh, Metrics, Refresh};
@@ -81,10 +83,10 @@ impl Start<'_> {
         let mut store = counting.store;
         let mut histories = Histories::new(store.as_mut(), labels);
         let (mut shown, mut saver) = Shown::new(self.log, store, left, newest);
-        if published.config.reader().get().state_directory.is_some() {
+        if published.config().state_directory.is_some() {
             // A directory that cannot be used is not as good as none.
             let never = || Publisher::new(false).reader();
-            shown.is_saved = Some(shown.is_saved.unwrap_or_else(never));
+            shown.is_saved.get_or_insert_with(never);
         }
         let interfaces = Publisher::new(interfaces::Snapshot::new());
         let counted_once = Publisher::new(interfaces::OnceSnapshot::new());
@@ -154,30 +156,26 @@ impl Start<'_> {
             drop(polling);
             Ok(())
         });
-        let save = shown.keeper.map(|keeper| {
-            Worker::new("state", Duty::Save, move || {
-                keeper.run(&until_counted);
-                Ok(())
-            })
-        });
-        let (handle, routes) = (server.handle(), parts.routes);
-        let addresses = server.addresses().to_vec();
-        let serve =
-            Worker::new("http", Duty::Serve, move || Ok(server.run(routes)?));
-        let mut workers = vec![poll];
-        workers.extend(save);
-        workers.append(&mut parts.workers);
-        workers.push(serve);
+        let (handle, addresses) =
+            (server.handle(), server.addresses().to_vec());
+        let save = shown.keeper.map(|keeper| saving(keeper, until_counted));
+        let serve = serving(server, parts.routes);
+        let ours = parts.workers;
+        let workers: Vec<_> =
+            iter::once(poll).chain(save).chain(ours).chain([serve]).collect();
         let names = workers.iter().map(|worker| worker.name).collect();
         self.start(workers, privileges)?;
         drop(settling);
-        let metrics_path = &published.config().metrics_path;
-        for address in &addresses {
+        self.log_addresses(&addresses, &published.config().metrics_path);
+        let commits = parts.commits;
+        Ok((Controls { poller: control, commits, server: handle }, names))
+    }
+
+    fn log_addresses(&self, addresses: &[ListenAddress], metrics_path: &str) {
+        for address in addresses {
             info!(self.log, "listening"; "address" => %address,
                 "metrics_path" => metrics_path);
         }
-        let commits = parts.commits;
-        Ok((Controls { poller: control, commits, server: handle }, names))
     }
 
     /// Gathers the publications that the slices use.
@@ -267,6 +265,19 @@ fn resume(left: &State) -> (Feed<TrafficAccount>, Publisher<PollStatistics>) {
     let account = TrafficAccount::resume(traffic).starting(now);
     let polls = PollStatistics::resume(left.polls).starting(now);
     (Feed::new(account), Publisher::new(polls))
+}
+
+/// Returns the thread that saves the counters until all that count have ended.
+fn saving(keeper: Keeper, until_counted: Receiver<Infallible>) -> Worker {
+    Worker::new("state", Duty::Save, move || {
+        keeper.run(&until_counted);
+        Ok(())
+    })
+}
+
+/// Returns the thread that answers clients.
+fn serving(server: http::Server, routes: Routes) -> Worker {
+    Worker::new("http", Duty::Serve, move || Ok(server.run(routes)?))
 }
 
 /// The parts of all slices, by the thread that takes them.
