@@ -30,14 +30,6 @@ pub(crate) fn allocated() -> u64 {
     (info.uordblks + info.hblkhd) as u64
 }
 
-/// Lets this process have so many files open, more than its hard limit if need
-/// be. Returns whether it may.
-pub(crate) fn allow_open_files(count: u64) -> bool {
-    let limit = libc::rlimit { rlim_cur: count, rlim_max: count };
-    // SAFETY: the call reads one rlimit.
-    unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) == 0 }
-}
-
 /// The bytes of a key of the map that is swept.
 const KEY_BYTES: usize = 24;
 /// The bytes of its value on one CPU.

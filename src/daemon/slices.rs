@@ -93,7 +93,7 @@ pub(super) struct Sources {
     pub(super) range_names: RangeNames,
     /// The content of the files that origins come from.
     pub(super) origins: Published<classifier::Sources>,
-    /// The snapshots that scrapes may see change together.
+    /// Lets all snapshots that scrapes may see change at one moment.
     pub(super) together: Together,
     /// The newest snapshot of the traffic that scrapes may see.
     pub(super) traffic: Published<Snapshot>,

@@ -34,7 +34,7 @@ const POLLER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The publications that scrapes may see.
 pub(super) struct Shown {
-    /// They change together, with the snapshots of the slices.
+    /// Lets these publications and those of the slices change at one moment.
     pub(super) together: Together,
     pub(super) traffic: Published<Snapshot>,
     pub(super) polls: Published<PollStatistics>,

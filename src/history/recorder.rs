@@ -54,7 +54,7 @@ pub struct Saved {
     pub ranges: Published<ranges::Snapshot>,
     /// By service.
     pub services: Published<services::Snapshot>,
-    /// They are of one moment of these.
+    /// Keeps them from changing while they are read.
     pub together: Together,
 }
 

@@ -26,9 +26,9 @@ pub trait Collect: Send + Sync {
     /// collect. Until then, earlier results can be used again.
     fn version(&self) -> u64;
 
-    /// Takes the snapshots of this subject as they are now, and returns its
-    /// families. Nothing that is published waits for the families: only the
-    /// snapshots are to be taken here.
+    /// Takes the snapshots of this subject as they are now, and returns the
+    /// function that emits its families. Publishers wait for this call, so it
+    /// should only take snapshots.
     fn collect(&self) -> Families<'_>;
 }
 
@@ -36,7 +36,7 @@ pub trait Collect: Send + Sync {
 #[derive(Default)]
 pub struct Registry {
     collectors: Vec<Box<dyn Collect>>,
-    /// The snapshots of all collectors are taken at one moment of these.
+    /// Keeps snapshots from changing while those of a scrape are taken.
     together: Together,
     /// The family of the numbers of series, by family.
     series: Option<Description<1>>,

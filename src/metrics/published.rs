@@ -90,23 +90,24 @@ impl<T> Published<T> {
     }
 }
 
-/// Publications that change at one moment for those who look at several of
-/// them. A clone is the same.
+/// Lets several publications change at one moment: a reader of several of them
+/// sees all as they were before a change, or all as they are after it. A clone
+/// is the same one.
 #[derive(Clone, Debug, Default)]
 pub struct Together(Arc<RwLock<()>>);
 
 impl Together {
-    /// Publishes several snapshots while nobody looks. Whoever wants to look
-    /// waits, so the snapshots should be made before.
+    /// Publishes several snapshots. Readers wait meanwhile, so the snapshots
+    /// should be made before.
     pub fn change<T>(&self, publish: impl FnOnce() -> T) -> T {
-        // Nothing is guarded that a panic could leave half done: each
-        // snapshot is whole.
+        // A panic here leaves each snapshot whole, so a poisoned lock is as
+        // good as another.
         let _alone = self.0.write().unwrap_or_else(PoisonError::into_inner);
         publish()
     }
 
-    /// Takes several snapshots while none is published. The publisher waits, so
-    /// nothing else is to be done meanwhile.
+    /// Takes several snapshots. Publishers wait meanwhile, so `take` should do
+    /// nothing else.
     pub fn look<T>(&self, take: impl FnOnce() -> T) -> T {
         let _looking = self.0.read().unwrap_or_else(PoisonError::into_inner);
         take()

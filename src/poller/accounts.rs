@@ -21,7 +21,7 @@ pub(super) struct Accounts {
     off: Vec<Box<dyn Sink>>,
     /// They read the snapshots of the accounts.
     gatherers: Vec<Box<dyn Gather>>,
-    /// Readers see the snapshots of one poll.
+    /// Lets the snapshots of all accounts change at one moment.
     together: Together,
     /// The growth of the totals, kept to use the memory again.
     rests: Vec<Rest>,

@@ -54,7 +54,7 @@ pub struct Publishers {
     pub interfaces: Publisher<interfaces::Snapshot>,
     /// The interfaces at which the whole machine is counted.
     pub counted_once: Publisher<interfaces::OnceSnapshot>,
-    /// The publications of the accounts, which readers see together.
+    /// Lets the snapshots of all accounts change at one moment.
     pub together: Together,
     /// The readers of the snapshots of the accounts.
     pub gatherers: Vec<Box<dyn Gather>>,
