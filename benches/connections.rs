@@ -306,12 +306,10 @@ fn visits_of_many(effort: Effort) -> Vec<Row> {
         .set("connections_interval", "1s")
         .start();
     daemon.await_sum("geoip_tcp_connections", &[], count.into());
-    let first = cpu_time(&daemon).as_secs_f64() * 1e3;
     (0..3).for_each(|_| await_visit(&daemon));
     let (idle, growth) = idle_visits(&daemon, effort.of(20, 3));
     drop(listening);
     vec![
-        Row::new(format!("first visit of {count} connections"), "ms", first),
         Row::new(format!("visit of {count} idle connections"), "ms", idle)
             .target(Target::AtMost(100.0)),
         Row::new(GROWTH, "MiB", growth).target(Target::AtMost(0.5)),
