@@ -27,6 +27,12 @@ pub enum Fault {
     /// There is no such directory, or no right to use it.
     #[error("cannot use {0}")]
     Directory(PathBuf, #[source] io::Error),
+    /// The user may not remove pins.
+    #[error(
+        "cannot remove the pins in {0}, which only root and the exporter's \
+         user can"
+    )]
+    NotTheirs(PathBuf, #[source] io::Error),
     /// The directory is not in bpffs, which alone keeps maps and links.
     #[error(
         "{0} is not in bpffs: mount it with mount -t bpf bpf /sys/fs/bpf, and \
@@ -54,10 +60,24 @@ impl Fault {
         }
     }
 
+    /// Says who may remove pins, if the user may not.
+    #[must_use]
+    pub fn of_removal(self) -> Self {
+        match self {
+            Self::Directory(path, error)
+                if error.kind() == ErrorKind::PermissionDenied =>
+            {
+                Self::NotTheirs(path, error)
+            }
+            other => other,
+        }
+    }
+
     /// Returns whether the process lacks a permission.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self {
+            Self::NotTheirs(..) => true,
             Self::Directory(_, error) | Self::Remove(_, error) => {
                 error.kind() == ErrorKind::PermissionDenied
             }
