@@ -94,11 +94,13 @@ fn without_tls(place: &str) -> Option<String> {
 
 fn of_certificate(fault: &CertificateError, failed: Failed<'_>) -> String {
     match fault {
-        // The latter: a certificate in the file has the name of the authority
-        // and another key.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            of_nobody(failed.ca_file)
-        }
+        // The latter two: a trusted certificate has the name of the authority
+        // and another key, which may be of another kind.
+        CertificateError::UnknownIssuer
+        | CertificateError::BadSignature
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+            ..
+        } => of_nobody(failed.ca_file),
         CertificateError::NotValidForNameContext { expected, presented } => {
             of_another(expected, presented, failed.place)
         }
@@ -211,6 +213,22 @@ mod tests {
              --ca-file with the certificate of its authority, or its own if it \
              signed itself"
         );
+    }
+
+    /// Many machines trust an old certificate for "localhost".
+    #[test]
+    fn a_trusted_name_with_another_key_is_not_the_authority() {
+        type Fault = CertificateError;
+        let kind = Fault::UnsupportedSignatureAlgorithmForPublicKeyContext {
+            signature_algorithm_id: vec![6, 8],
+            public_key_algorithm_id: vec![6, 9],
+        };
+        for fault in [Fault::BadSignature, kind] {
+            assert_eq!(
+                said(fault, "https://localhost:1"),
+                said(Fault::UnknownIssuer, "https://localhost:1")
+            );
+        }
     }
 
     #[test]
