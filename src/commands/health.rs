@@ -20,6 +20,6 @@ pub(super) fn run(config: &Config, arguments: &Arguments) -> Done {
 
 fn ask(config: &Config, arguments: &Arguments) -> Result<String, ClientError> {
     let mut client = Client::new(&arguments.client, config)?;
-    client.accepts("/-/ready")?;
+    client.ready()?;
     Ok(client.place())
 }

@@ -33,6 +33,7 @@ pub use crate::cli::ClientOptions;
 use crate::commands::plain::plain;
 use crate::config::Config;
 use crate::files::{self, Unread};
+use crate::http::pages::READY;
 use crate::release;
 use cause::{Failed, cause};
 pub use error::ClientError;
@@ -143,7 +144,7 @@ impl Client {
             .read_to_vec()
             .map_err(|error| garbage(cause(&error, failed)))?;
         let value = serde_json::from_slice(&body)
-            .map_err(|error| garbage(error.to_string()))?;
+            .map_err(|error| garbage(foreign(&error.to_string())))?;
         let tag = response.headers().get(header::ETAG);
         match tag.and_then(|tag| tag.to_str().ok()) {
             Some(tag) => self.tags.put(page.to_owned(), tag.to_owned()),
@@ -152,12 +153,23 @@ impl Client {
         Ok(Answer::Page(value))
     }
 
-    /// Asks for a page, and reads nothing but its status.
+    /// Asks whether the daemon is ready.
     ///
     /// # Errors
-    /// As [`Client::get`].
-    pub fn accepts(&mut self, page: &str) -> Result<(), ClientError> {
-        self.ask(page).map(drop)
+    /// If it is not, or no daemon answers: another server may answer each path
+    /// with 200.
+    pub fn ready(&mut self) -> Result<(), ClientError> {
+        const PAGE: &str = "/-/ready";
+        let mut response = self.ask(PAGE)?;
+        let body = response.body_mut().with_config().limit(LARGEST_LINE);
+        match body.read_to_string() {
+            Ok(text) if text == READY => Ok(()),
+            _ => Err(ClientError::Garbage {
+                place: self.place(),
+                page: PAGE.to_owned(),
+                cause: foreign(&format!("not {:?}", READY.trim())),
+            }),
+        }
     }
 
     /// Asks for a page, and reads it also if it has not changed.
@@ -218,6 +230,17 @@ impl Client {
     }
 }
 
+/// What is to be done if another server answers.
+const ELSEWHERE: &str = "look at the address and the port";
+
+/// Returns the cause of an answer that no daemon of this version gives.
+fn foreign(fault: &str) -> String {
+    format!(
+        "it is not that of a geoip-exporter of this version ({fault}): \
+         {ELSEWHERE}"
+    )
+}
+
 /// Returns the fault to report of two places: one that is more than absent, or
 /// the first.
 fn worse(first: Option<ClientError>, second: ClientError) -> ClientError {
@@ -242,7 +265,12 @@ fn accept(
             // The exporter writes the status before its reason.
             let before = format!("{}: ", status.as_u16());
             let line = line.strip_prefix(&*before).unwrap_or(line);
-            let line = plain(line);
+            let line = match plain(line) {
+                line if line.is_empty() => {
+                    format!("the answer gives no reason: {ELSEWHERE}")
+                }
+                line => line,
+            };
             let (page, status) = (page.to_owned(), status.as_u16());
             Err(ClientError::Refused { place, page, status, line })
         }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::ListenAddress;
+use crate::sysexits;
 
 fn local(addresses: Vec<ListenAddress>) -> Config {
     Config { listen_address: addresses, ..Config::default() }
@@ -103,10 +104,11 @@ fn each_answer_that_is_no_page_is_one_line() {
             "SSH-2.0-x\r\n".into(),
             String::new(),
             "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}".into(),
+            answer("302 Found", "Location: /login\r\n", ""),
         ],
     );
     let mut client = client_of(&socket);
-    let said: Vec<String> = (0..6)
+    let said: Vec<String> = (0..7)
         .map(|_| {
             let fault = client.get::<Value>("/x").unwrap_err().to_string();
             fault.replace(&folder.path().display().to_string(), "")
@@ -116,15 +118,43 @@ fn each_answer_that_is_no_page_is_one_line() {
     for (said, expected) in said.iter().zip([
         "unix:/x.sock/x: status 404: networks = true turns it on",
         "unix:/x.sock does not accept this user and password, see --user",
-        "unix:/x.sock/x: cannot read the answer: expected",
+        "unix:/x.sock/x: cannot read the answer: it is not that of a \
+         geoip-exporter of this version (expected ident at line 1 column 2): \
+         look at the address and the port",
         "cannot reach geoip-exporter at unix:/x.sock: the answer is not HTTP",
         "cannot reach geoip-exporter at unix:/x.sock: the connection ended \
          without an answer",
         "unix:/x.sock/x: cannot read the answer: ",
+        "unix:/x.sock/x: status 302: the answer gives no reason: look at the \
+         address and the port",
     ]) {
         assert!(said.starts_with(expected), "{said}");
         assert_eq!(said.lines().count(), 1, "{said}");
     }
+}
+
+/// Many servers answer each path with 200 and a page of their own.
+#[test]
+fn only_a_geoip_exporter_is_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("x.sock");
+    let ready = "geoip-exporter is ready\n";
+    let server = serve(
+        &socket,
+        ["<html>", "Prometheus Server is Ready.\n", "", ready]
+            .map(|body| answer("200 OK", "", body))
+            .to_vec(),
+    );
+    let mut client = client_of(&socket);
+    for _ in 0..3 {
+        let fault = client.ready().unwrap_err();
+        let said = fault.to_string();
+        assert!(said.contains("/-/ready: cannot read the answer: "), "{said}");
+        assert!(said.contains("look at the address and the port"), "{said}");
+        assert_eq!(fault.exit_code(), sysexits::UNAVAILABLE);
+    }
+    client.ready().unwrap();
+    assert_eq!(server.join().unwrap()[0][0], "GET /-/ready HTTP/1.1");
 }
 
 #[test]

@@ -41,6 +41,9 @@ pub const HEALTHY_MEANS: &str = "200 while the exporter runs";
 pub const READY_MEANS: &str =
     "200 once every interface that exists is attached and was polled, else 503";
 
+/// The answer of `/-/ready` with the status 200.
+pub const READY: &str = "geoip-exporter is ready\n";
+
 /// `/-/ready`: see [`READY_MEANS`].
 #[derive(Debug)]
 pub struct Ready {
@@ -63,7 +66,7 @@ impl Page for Ready {
 
     fn content(&self, _: &Request) -> Content<'_> {
         let (status, text) = match self.polls.get().is_ready {
-            true => (200, "geoip-exporter is ready\n"),
+            true => (200, READY),
             false => (503, "geoip-exporter is attaching to interfaces\n"),
         };
         Content::text(status, text).with_no_cache()

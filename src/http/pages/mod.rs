@@ -51,7 +51,7 @@ mod routes;
 pub use assets::Assets;
 pub use content::{Content, Output};
 pub use fresh::{Fresh, Refresh};
-pub use health::{HEALTHY_MEANS, Healthy, READY_MEANS, Ready};
+pub use health::{HEALTHY_MEANS, Healthy, READY, READY_MEANS, Ready};
 pub use index::{Index, Link};
 pub use metrics::Metrics;
 pub use reload::{Reload, ReloadNow};
