@@ -85,6 +85,9 @@ pub(super) fn read_alone(
     }
 }
 
+/// The bytes of a text whose items are shown as a list.
+const LONGEST_TEXT: usize = 100;
+
 /// The fields of a table while they are read.
 pub(super) struct Fields<'a, 'b> {
     number: usize,
@@ -185,7 +188,21 @@ impl<'a, 'b> Fields<'a, 'b> {
                 .enumerate()
                 .map(|(index, item)| (format!(".{key}[{index}]"), item))
                 .collect(),
-            Value::String(..) => vec![(format!(".{key}"), value)],
+            Value::String(_, text) => match in_one_text(text) {
+                Some(items) => {
+                    let list = match text.len() {
+                        ..=LONGEST_TEXT => format!("{items:?}"),
+                        _ => example.into(),
+                    };
+                    let text = format!(
+                        "{} is one text and not a list: write {key} = {list}",
+                        found(value)
+                    );
+                    self.fault(&format!(".{key}"), text);
+                    Vec::new()
+                }
+                None => vec![(format!(".{key}"), value)],
+            },
             other => {
                 let text = format!(
                     "{} is not a list, such as {example}",
@@ -196,4 +213,11 @@ impl<'a, 'b> Fields<'a, 'b> {
             }
         }
     }
+}
+
+/// Returns the items of a list that is written as one text with commas.
+fn in_one_text(text: &str) -> Option<Vec<&str>> {
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    let items: Vec<_> = items.collect();
+    (text.contains(',') && !items.is_empty()).then_some(items)
 }

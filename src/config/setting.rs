@@ -92,14 +92,19 @@ impl Setting {
         !matches!(self.kind, Kind::Table | Kind::Tables(_))
     }
 
-    /// Returns the text for a flag or variable of a setting that has none.
-    pub fn files_only(&self) -> String {
-        let written = match self.kind {
+    /// Returns the key as it stands in a file: `[[range]]` or `range_files`.
+    pub(super) fn written(&self) -> String {
+        match self.kind {
             Kind::Tables(_) if !self.example.starts_with("[\"") => {
                 format!("[[{}]]", self.key)
             }
             _ => self.key.to_owned(),
-        };
+        }
+    }
+
+    /// Returns the text for a flag or variable of a setting that has none.
+    pub fn files_only(&self) -> String {
+        let written = self.written();
         format!(
             "this setting stands in configuration files only: write {written} \
              there"

@@ -9,12 +9,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use figment::value::Value;
+
 use super::Config;
 use super::elements::{Element, Wrong};
 use super::error::{Problem, Source};
 use super::layer::{Layer, LayerKind};
 use super::setting::{Kind, Setting};
-use super::values::Fault;
+use super::values::{Fault, is_date};
 use crate::ranges::Location;
 
 /// The elements of all lists: their places, by the key of the setting.
@@ -36,11 +38,9 @@ pub(super) fn read(
         let LayerKind::File(file) = &layer.kind else { continue };
         let Some(value) = layer.values.get(setting.key) else { continue };
         let Some(items) = value.as_array() else {
-            let faults = setting.explain(value, None, Fault::NotExpected);
-            let faults = faults.into_iter().map(|(_, text)| {
-                (number, problem(layer, file, setting.key.into(), text))
-            });
-            problems.extend(faults);
+            let text = not_a_list(setting, value);
+            let problem = problem(layer, file, setting.key.into(), text);
+            problems.push((number, problem));
             continue;
         };
         for (index, value) in items.iter().enumerate() {
@@ -57,6 +57,26 @@ pub(super) fn read(
     }
     let places = elements.iter().map(|element| element.location(""));
     (problems, places.collect())
+}
+
+/// Explains a value that is no list. Most often it is a table under one pair of
+/// brackets, where two are needed.
+fn not_a_list(setting: &Setting, value: &Value) -> String {
+    let written = setting.written();
+    match value {
+        Value::Dict(_, table)
+            if !is_date(table) && written.starts_with("[[") =>
+        {
+            format!(
+                "a single table is not a list of tables: write {written} above \
+                 it"
+            )
+        }
+        _ => {
+            let faults = setting.explain(value, None, Fault::NotExpected);
+            faults.into_iter().map(|(_, text)| text).collect()
+        }
+    }
 }
 
 fn problem(layer: &Layer, file: &Path, key: String, text: String) -> Problem {

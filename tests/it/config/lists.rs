@@ -118,12 +118,27 @@ fn all_faults_are_named_together_with_file_and_line() {
 /etc/geoip-exporter.d/a.toml:1: range_files[0].format: \"lits\" is no format, allowed: \"ranges\", \"list\", \"aws\", \"google\", \"azure\", \"oracle\", did you mean \"list\"?
 /etc/geoip-exporter.d/a.toml:1: range_files[0].paht: unknown key, did you mean path?
 /etc/geoip-exporter.d/a.toml:1: range_files[1]: 7 is not a path such as \"/etc/geoip-exporter/ranges.json\", nor a table such as { path = \"/etc/geoip-exporter/ranges.json\", format = \"list\", name = \"blocked\" }
-/etc/geoip-exporter.d/a.toml:2: range: a table is not a list of tables with name and cidrs, such as [{ name = \"office\", cidrs = [\"198.51.100.0/24\"], country = \"DE\" }]";
+/etc/geoip-exporter.d/a.toml:2: range: a single table is not a list of tables: write [[range]] above it";
     let mut found: Vec<_> = world.bad().lines().map(String::from).collect();
     let mut expected: Vec<_> = expected.lines().map(String::from).collect();
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
+}
+
+/// Other settings take a list as one text.
+#[test]
+fn a_list_as_one_text_is_shown_as_it_should_be_written() {
+    let world = World::new().file(
+        "[[range]]\nname = \"a\"\ncidrs = \"192.0.2.0/24, 2001:db8::/32,\"\n\
+         [[service]]\nname = \"b\"\nports = \"80,443/tcp\"\n\
+         [[service]]\nname = \"c\"\nports = \",\"\n",
+    );
+    let expected = "\
+/etc/geoip-exporter.toml:3: range[0].cidrs: \"192.0.2.0/24, 2001:db8::/32,\" is one text and not a list: write cidrs = [\"192.0.2.0/24\", \"2001:db8::/32\"]
+/etc/geoip-exporter.toml:6: service[0].ports: \"80,443/tcp\" is one text and not a list: write ports = [\"80\", \"443/tcp\"]
+/etc/geoip-exporter.toml:9: service[1].ports: \",\" is no port from 1 to 65535, such as \"80/tcp\", \"443\" or \"5000-5010/udp\"";
+    assert_eq!(world.bad(), expected);
 }
 
 #[test]
