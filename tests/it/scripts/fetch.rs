@@ -187,12 +187,18 @@ fn a_database_that_the_exporter_cannot_use_replaces_none() {
 #[test]
 fn without_the_vendor_or_the_exporter_the_old_database_stays() {
     let machine = Machine::new();
-    let said = "cannot fetch a database (country) from db-ip.com, nor with npm \
-                one of countries or cities: put one at /x.mmdb";
+    let said = "cannot fetch a database of networks from db-ip.com: put one at \
+                /x.mmdb";
+    assert_eq!(machine.fetch(&["--asn"]), ending(69, said));
+    let said = "cannot fetch a database of cities from db-ip.com, nor with npm: \
+                put one at /x.mmdb";
+    assert_eq!(machine.fetch(&["--city"]), ending(69, said));
+    let said = "cannot fetch a database of countries from db-ip.com, nor with \
+                npm: put one at /x.mmdb";
     assert_eq!(machine.fetch(&["--update"]), ending(69, said));
     fs::write(machine.path("x.mmdb"), "mine").unwrap();
-    let said = "cannot fetch a database (country) from db-ip.com, nor with npm \
-                one of countries or cities: /x.mmdb stays as it is";
+    let said = "cannot fetch a database of countries from db-ip.com, nor with \
+                npm: /x.mmdb stays as it is";
     assert_eq!(machine.fetch(&["--update"]), ending(69, said));
     // A page of a portal is no database.
     fs::write(machine.path("served"), "<html>").unwrap();
