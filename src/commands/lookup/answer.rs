@@ -163,7 +163,7 @@ impl Knowledge {
             (Some(rule), ..) => from_range(&ranges, rule),
             (None, Some(_), Some(it)) => it.path().display().to_string(),
             (None, _, Some(it)) => {
-                format!("{} has no number of it", it.path().display())
+                format!("{} has no network for it", it.path().display())
             }
             (None, _, None) => self.no_networks.clone().unwrap_or_default(),
         };
