@@ -192,3 +192,19 @@ fn an_uninstalled_exporter_leaves_its_configuration_alone() {
     make("uninstall");
     assert_eq!(files_below(folder.path()), ["./etc/geoip-exporter.toml"]);
 }
+
+#[test]
+fn the_test_of_the_container_needs_a_program() {
+    let of = |arguments: &[&str]| {
+        let output = Command::new("scripts/test-container")
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let usage = "usage: scripts/test-container BINARY\n";
+    assert_eq!(of(&[]), (Some(64), usage.into()));
+    let said = "/nonexistent is no program: make test-container builds it\n";
+    assert_eq!(of(&["/nonexistent"]), (Some(1), said.into()));
+}
