@@ -49,7 +49,9 @@ pub(super) fn arguments() -> Vec<Arg> {
     };
     let value =
         |name: &'static str, value: &'static str, help: &'static str| {
-            Arg::new(name).long(name).value_name(value).help(help)
+            // A number that is refused is named as the value that it is.
+            let flag = Arg::new(name).long(name).allow_negative_numbers(true);
+            flag.value_name(value).help(help)
         };
     vec![
         switch("hour", "By hour; the last 24 unless --since says otherwise")

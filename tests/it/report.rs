@@ -146,6 +146,12 @@ fn what_cannot_be_reported_is_one_line() {
             "--by: \"weather\" is no subject",
         ),
         (empty.path(), &["--limit", "0"], 64, "--limit: \"0\" is no number"),
+        (
+            empty.path(),
+            &["--by", "country", "--limit", "-1"],
+            64,
+            "--limit: \"-1\" is no number",
+        ),
         (empty.path(), &["--csv", "--json"], 64, "cannot be used"),
     ] {
         let output = report(folder, arguments);

@@ -9,6 +9,7 @@ mod quota;
 mod render;
 mod units;
 
+use std::io::ErrorKind;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Done;
@@ -173,7 +174,12 @@ fn of_file(config: &Config, question: &Question) -> Result<History, Fault> {
     if files::kind_of_other(&path).is_none()
         && let Err(error) = std::fs::File::open(&path)
     {
-        return Err(fault(&error));
+        return Err(match error.kind() {
+            ErrorKind::PermissionDenied => fault(&format!(
+                "{error}: ask as root or as the user of the exporter"
+            )),
+            _ => fault(&error),
+        });
     }
     let reader = Reader::open(&path).map_err(|error| match error {
         OpenError::Damaged(text) => fault(&text),
