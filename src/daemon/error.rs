@@ -33,7 +33,7 @@ pub enum Error {
     #[error("cannot catch signals")]
     Signals(#[source] io::Error),
     /// Sockets are not there that were said to be.
-    #[error("cannot take over the sockets of the service manager (LISTEN_FDS)")]
+    #[error("cannot take over the sockets of the service manager")]
     Sockets(#[source] io::Error),
     /// There is no thread.
     #[error("cannot start a thread")]

@@ -27,7 +27,14 @@ pub(super) fn take(
     environment: &[(OsString, OsString)],
 ) -> io::Result<Vec<GivenSocket>> {
     let names = names(environment, std::process::id())?;
-    let sockets = kernel::take_descriptors(FIRST, names.len())?;
+    let count = names.len();
+    let sockets = kernel::take_descriptors(FIRST, count).map_err(|error| {
+        io::Error::other(format!(
+            "LISTEN_FDS is {count}, but not all descriptors from {FIRST} to {} \
+             are open: {error}",
+            FIRST.unsigned_abs() as usize + count - 1
+        ))
+    })?;
     let given = names.into_iter().zip(sockets);
     Ok(given.map(|(name, socket)| GivenSocket { name, socket }).collect())
 }
