@@ -152,9 +152,10 @@ fn connections_of_page(to: &mut Sheet, page: &Value) {
             let number = row[name].as_u64().expect("a number");
             put(to, format!("tcp {country} {name}"), number);
         }
+        // The metrics keep those of a country under `other` until its series
+        // begins, so only the sum is the same.
         let observed = row["round_trips"]["observations"].as_u64();
-        let key = format!("tcp {country} round trips");
-        put(to, key, observed.expect("a number"));
+        put(to, "tcp round trips".into(), observed.expect("a number"));
     }
 }
 
@@ -233,7 +234,6 @@ fn connections_of_metrics(to: &mut Sheet, scrape: &Scrape) {
         ("segments_retransmitted_total", "segments_retransmitted"),
         ("bytes_acked_total", "bytes_acked"),
         ("bytes_received_total", "bytes_received"),
-        ("rtt_seconds_count", "round trips"),
     ] {
         let name = format!("geoip_tcp_{name}");
         for (has, value) in scrape.matching(&name, &[]) {
@@ -241,4 +241,6 @@ fn connections_of_metrics(to: &mut Sheet, scrape: &Scrape) {
             put(to, key, whole(value));
         }
     }
+    let observed = scrape.sum("geoip_tcp_rtt_seconds_count", &[]);
+    put(to, "tcp round trips".into(), observed);
 }
