@@ -234,13 +234,17 @@ fn the_page_stays_when_the_daemon_goes_and_goes_on_when_it_returns() {
     // Another one, which counts from zero.
     let (_daemon, again) = start(&lab);
     assert_eq!(again, address);
+    await_live(&browser);
+    assert_eq!(rows(&browser).values().sum::<u64>(), 0);
+    let nothing = "return !document.querySelector('#nothing').hidden;";
+    assert_eq!(browser.run(nothing), json!(true));
+}
+
+fn await_live(browser: &Browser) {
     browser.await_script(
         "the page is live",
         "return document.querySelector('#state.live') !== null;",
     );
-    assert_eq!(rows(&browser).values().sum::<u64>(), 0);
-    let nothing = "return !document.querySelector('#nothing').hidden;";
-    assert_eq!(browser.run(nothing), json!(true));
 }
 
 /// Returns whether the page says how old its numbers are.
@@ -269,10 +273,7 @@ fn an_answer_that_is_a_fault_is_shown_with_the_age_of_the_numbers() {
     assert!(said.starts_with("503: the disk does not answer. The "), "{said}");
     assert_eq!(rows(&browser), before);
     browser.run("window.fetch = window.asked;");
-    browser.await_script(
-        "the page is live",
-        "return document.querySelector('#state.live') !== null;",
-    );
+    await_live(&browser);
     let said = browser.run(state);
     assert!(said.as_str().unwrap().starts_with("As of "), "{said}");
 }
