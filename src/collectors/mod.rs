@@ -7,6 +7,7 @@
 //!
 //! Pure: no I/O, clock, threads or logging.
 
+pub mod aspect;
 pub mod at_zero;
 pub mod books;
 pub mod bounded;

@@ -86,8 +86,9 @@ impl Registry {
     pub fn write(&self, format: Format, to: impl io::Write) -> io::Result<()> {
         let mut encoder = encode::Encoder::new(format, to);
         let mut written = Ok(());
-        let collect = || self.collectors.iter().map(|one| one.collect());
-        let subjects: Vec<_> = self.together.look(|| collect().collect());
+        let subjects: Vec<_> = self
+            .together
+            .look(|| self.collectors.iter().map(|one| one.collect()).collect());
         for families in subjects {
             families(&mut |family| {
                 if written.is_ok() {

@@ -27,6 +27,15 @@ fn start(lab: &Lab) -> (Daemon, String) {
     (setup(lab).start(), format!("http://{ADDRESS}/"))
 }
 
+/// Starts with some traffic, and a browser that shows its totals.
+fn show_totals(lab: &Lab) -> (Daemon, String, Browser) {
+    let (daemon, address) = start(lab);
+    talk(lab, &daemon);
+    let browser = Browser::start(&lab.machine, WINDOW);
+    choose(&browser, &address, "time=total");
+    (daemon, address, browser)
+}
+
 fn setup(lab: &Lab) -> Setup {
     let setup = Setup::new(&lab.machine);
     let file = setup.path("countries.mmdb");
@@ -218,10 +227,7 @@ fn rows_in_sight_are_in_order_wherever_the_table_is_scrolled() {
 #[test]
 fn the_page_stays_when_the_daemon_goes_and_goes_on_when_it_returns() {
     let lab = Lab::new();
-    let (daemon, address) = start(&lab);
-    talk(&lab, &daemon);
-    let browser = Browser::start(&lab.machine, WINDOW);
-    choose(&browser, &address, "time=total");
+    let (daemon, address, browser) = show_totals(&lab);
     let before = rows(&browser);
     drop(daemon);
     browser.await_script(
@@ -255,10 +261,7 @@ const AGE: &str = "\
 #[test]
 fn an_answer_that_is_a_fault_is_shown_with_the_age_of_the_numbers() {
     let lab = Lab::new();
-    let (daemon, address) = start(&lab);
-    talk(&lab, &daemon);
-    let browser = Browser::start(&lab.machine, WINDOW);
-    choose(&browser, &address, "time=total");
+    let (_daemon, _, browser) = show_totals(&lab);
     let before = rows(&browser);
     // The disk of the state directory hangs.
     browser.run(

@@ -7,6 +7,7 @@
 
 use super::Snapshot;
 use crate::accounting::{Direction, IpVersion, Volume};
+use crate::collectors::aspect::Aspect;
 use crate::collectors::at_zero;
 use crate::collectors::traffic::CountryTraffic;
 use crate::config::Config;
@@ -43,6 +44,10 @@ const PACKETS_SENT: Description<2> = Description {
     help: "Packets that the machine sent to each country, each counted once.",
     labels: COUNTRY_LABELS,
 };
+
+/// The families of bytes and packets, in the order of [`Aspect::ALL`].
+const VOLUMES: [Description<2>; 4] =
+    [BYTES_RECEIVED, BYTES_SENT, PACKETS_RECEIVED, PACKETS_SENT];
 
 const UNATTRIBUTED_BYTES_RECEIVED: Description<1> = Description {
     name: "geoip_host_unattributed_bytes_received_total",
@@ -106,15 +111,7 @@ impl Collect for HostCollector {
         Box::new(move |emit| {
             let snapshot = &*snapshot;
             let at_zero = &at_zero::of(&config);
-            let bytes = |volume: Volume| volume.bytes;
-            let packets = |volume: Volume| volume.packets;
-            for (description, direction, unit) in [
-                (&BYTES_RECEIVED, Received, bytes as fn(Volume) -> u64),
-                (&BYTES_SENT, Sent, bytes),
-                (&PACKETS_RECEIVED, Received, packets),
-                (&PACKETS_SENT, Sent, packets),
-            ] {
-                let aspect = (direction, unit);
+            for (description, aspect) in VOLUMES.iter().zip(Aspect::ALL) {
                 emit(&by_country(description, snapshot, aspect, at_zero));
             }
             emit(&unattributed(
@@ -138,7 +135,7 @@ impl Collect for HostCollector {
 fn by_country(
     description: &Description<2>,
     snapshot: &Snapshot,
-    (direction, unit): (Direction, fn(Volume) -> u64),
+    Aspect { direction, unit }: Aspect,
     at_zero: &[Country],
 ) -> Family {
     let mut family = description.counter();

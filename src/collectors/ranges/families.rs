@@ -6,6 +6,7 @@
 
 use super::{InterfaceRanges, Snapshot};
 use crate::accounting::{Direction, IpVersion, Volume};
+use crate::collectors::aspect::Aspect;
 use crate::config::Config;
 use crate::metrics::family::{Description, Family, sample};
 use crate::metrics::published::Published;
@@ -36,6 +37,10 @@ const PACKETS_SENT: Description<4> = Description {
     help: "Packets sent on the wire by the named ranges of both ends.",
     labels: LABELS,
 };
+
+/// The families of bytes and packets, in the order of [`Aspect::ALL`].
+const VOLUMES: [Description<4>; 4] =
+    [BYTES_RECEIVED, BYTES_SENT, PACKETS_RECEIVED, PACKETS_SENT];
 
 const UNATTRIBUTED_RECEIVED: Description<2> = Description {
     name: "geoip_range_unattributed_bytes_received_total",
@@ -90,16 +95,9 @@ impl Collect for RangesCollector {
         let snapshot = self.snapshot.get();
         Box::new(move |emit| {
             let snapshot = &*snapshot;
-            let bytes = |volume: Volume| volume.bytes;
-            let packets = |volume: Volume| volume.packets;
-            for (description, direction, unit) in [
-                (&BYTES_RECEIVED, Received, bytes as fn(Volume) -> u64),
-                (&BYTES_SENT, Sent, bytes),
-                (&PACKETS_RECEIVED, Received, packets),
-                (&PACKETS_SENT, Sent, packets),
-            ] {
+            for (description, aspect) in VOLUMES.iter().zip(Aspect::ALL) {
                 for interface in &snapshot.interfaces {
-                    emit(&by_pair(description, interface, direction, unit));
+                    emit(&by_pair(description, interface, aspect));
                 }
             }
             emit(&unattributed(&UNATTRIBUTED_RECEIVED, snapshot, Received));
@@ -114,8 +112,7 @@ impl Collect for RangesCollector {
 fn by_pair(
     description: &Description<4>,
     interface: &InterfaceRanges,
-    direction: Direction,
-    unit: fn(Volume) -> u64,
+    Aspect { direction, unit }: Aspect,
 ) -> Family {
     let mut family = description.counter();
     for pair in &interface.pairs {

@@ -7,6 +7,7 @@
 
 use super::{CountryTraffic, InterfaceTraffic, Snapshot};
 use crate::accounting::{Direction, IpVersion, Volume};
+use crate::collectors::aspect::Aspect;
 use crate::collectors::at_zero;
 use crate::config::Config;
 use crate::geoip::{Country, CountryLabels};
@@ -39,6 +40,10 @@ const PACKETS_SENT: Description<3> = Description {
     help: "Packets sent to each country on the wire.",
     labels: COUNTRY_LABELS,
 };
+
+/// The families of bytes and packets, in the order of [`Aspect::ALL`].
+const VOLUMES: [Description<3>; 4] =
+    [BYTES_RECEIVED, BYTES_SENT, PACKETS_RECEIVED, PACKETS_SENT];
 
 const UNATTRIBUTED_BYTES_RECEIVED: Description<2> = Description {
     name: "geoip_unattributed_bytes_received_total",
@@ -100,13 +105,6 @@ impl TrafficCollector {
     }
 }
 
-/// The part of a volume that a family by country shows.
-#[derive(Clone, Copy)]
-struct Aspect {
-    direction: Direction,
-    unit: fn(Volume) -> u64,
-}
-
 impl Collect for TrafficCollector {
     fn version(&self) -> u64 {
         self.snapshot.version() + self.config.version()
@@ -119,16 +117,8 @@ impl Collect for TrafficCollector {
         Box::new(move |emit| {
             let snapshot = &*snapshot;
             let at_zero = &at_zero::of(&config);
-            let bytes = |volume: Volume| volume.bytes;
-            let packets = |volume: Volume| volume.packets;
             let interfaces = &snapshot.interfaces;
-            for (description, direction, unit) in [
-                (&BYTES_RECEIVED, Received, bytes as fn(Volume) -> u64),
-                (&BYTES_SENT, Sent, bytes),
-                (&PACKETS_RECEIVED, Received, packets),
-                (&PACKETS_SENT, Sent, packets),
-            ] {
-                let aspect = Aspect { direction, unit };
+            for (description, aspect) in VOLUMES.iter().zip(Aspect::ALL) {
                 for interface in interfaces {
                     emit(&by_country(
                         description,

@@ -230,7 +230,7 @@ impl Client {
     }
 }
 
-/// What is to be done if another server answers.
+/// The advice if another server answers.
 const ELSEWHERE: &str = "look at the address and the port";
 
 /// Returns the cause of an answer that no daemon of this version gives.
